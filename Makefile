@@ -1,0 +1,40 @@
+# Each target makes what it needs; a second run finds it made. Needs Python 3.11+, make and a shell.
+.POSIX:
+.PHONY: help setup demo serve check test lock
+
+help:
+	@echo "make demo    a fresh instance with a whole trial, played from scanner to export; stays running"
+	@echo "             (make demo ARGS=--exit ends after the export)"
+	@echo "make serve   web server, DICOM receiver and worker, on the data you have"
+	@echo "make check   lint, format, import contracts, Django checks, migrations, types"
+	@echo "make test    all tests on SQLite, and again on PostgreSQL with Redis"
+	@echo "             (make test ARGS=tests/reading runs a part, PARALLAX_TEST_ON=sqlite one database)"
+	@echo "make setup   the environment in .venv alone"
+	@echo "make lock    renew requirements/ from pyproject.toml"
+
+setup:
+	@scripts/setup.sh
+
+demo: setup
+	@scripts/system-packages.sh demo
+	@.venv/bin/python manage.py demo $(ARGS)
+
+serve: setup
+	@scripts/system-packages.sh demo
+	@.venv/bin/python manage.py serve $(ARGS)
+
+check: setup
+	@scripts/check.sh
+
+test: setup
+	@scripts/system-packages.sh test
+	@scripts/test.sh $(ARGS)
+
+# Hashes for Linux and macOS, and no word of where the packages came from.
+LOCK = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet --upgrade \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+lock: setup
+	$(LOCK) --group bootstrap -o requirements/bootstrap.txt
+	$(LOCK) pyproject.toml -o requirements/runtime.txt
+	$(LOCK) pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt

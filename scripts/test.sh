@@ -1,0 +1,27 @@
+#!/bin/sh
+# The whole suite, on the embedded default (SQLite, file broker), and again on PostgreSQL with Redis, private to
+# this run. Arguments go to pytest. PARALLAX_TEST_ON=sqlite or =postgres runs one of the two.
+set -u
+cd "$(dirname "$0")/.."
+on=${PARALLAX_TEST_ON:-sqlite postgres}
+require=""
+[ "${PARALLAX_REQUIRE_ALL:-}" = 1 ] && require=--require
+
+# A developer's own settings must not decide where the tests write.
+unset PARALLAX_DATABASE_URL PARALLAX_BROKER_URL PARALLAX_DATA_DIR DJANGO_SETTINGS_MODULE
+
+status=0
+for backend in $on; do
+    case $backend in
+        sqlite)
+            echo "== tests on SQLite"
+            .venv/bin/python -m pytest -n 2 "$@" || status=1
+            ;;
+        postgres)
+            echo "== tests on PostgreSQL and Redis"
+            .venv/bin/python scripts/test_services.py $require -- .venv/bin/python -m pytest -n 2 "$@" || status=1
+            ;;
+        *) echo "PARALLAX_TEST_ON is sqlite, postgres or both, not: $backend" >&2; exit 2 ;;
+    esac
+done
+exit $status

@@ -1,0 +1,82 @@
+"""The system's Chromium, driven headless through Playwright's synchronous API.
+
+Playwright's own browsers are never downloaded: what the tests see is the browser the system ships.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
+
+from tests.support.tools import tool
+
+FLAGS = (
+    "--no-sandbox",  # CI containers run as root and allow no user namespaces
+    "--enable-unsafe-swiftshader",  # WebGL without a graphics card
+    "--disable-dev-shm-usage",  # containers give /dev/shm 64 MB only
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    # A page that asks for anything outside this machine must fail here, not work on a developer's desk only.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+)
+
+DESKTOP = (1440, 900)
+PHONE = (390, 844)
+
+
+@contextmanager
+def launched_chromium(*, headless: bool = True) -> Iterator[Browser]:
+    """A running Chromium; the test is skipped (in CI: failed) when the machine has none.
+
+    Make it a fixture of the scope you want::
+
+        @pytest.fixture(scope="session")
+        def chromium():
+            with launched_chromium() as browser:
+                yield browser
+
+    Playwright keeps an event loop in this thread, which Django takes for asynchronous code; while the browser
+    runs, the ORM is told that the thread is its own (DJANGO_ALLOW_ASYNC_UNSAFE), and afterwards no longer.
+    """
+    executable = tool("chromium")
+    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, headless=headless, args=list(FLAGS))
+        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+        try:
+            yield browser
+        finally:
+            if before is None:
+                del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+            else:
+                os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = before
+            browser.close()
+
+
+@contextmanager
+def browsing(
+    browser: Browser, *, base_url: str, viewport: tuple[int, int] = DESKTOP, accept_downloads: bool = True
+) -> Iterator[BrowserContext]:
+    """One person at one desk: own cookies, a window of `viewport` CSS pixels, UTC and British English.
+
+    Timeouts are 15 s: first requests compile templates while other tests share the processor.
+    """
+    width, height = viewport
+    context = browser.new_context(
+        base_url=base_url,
+        viewport={"width": width, "height": height},
+        accept_downloads=accept_downloads,
+        locale="en-GB",
+        timezone_id="UTC",
+        reduced_motion="reduce",
+    )
+    context.set_default_timeout(15_000)
+    try:
+        yield context
+    finally:
+        context.close()
