@@ -2,10 +2,10 @@
 
     python scripts/test_services.py [--require] -- COMMAND [ARGUMENT ...]
 
-Both listen on loopback, on free ports, with a password made for this run, and keep their files in one temporary
-directory. The command finds them in PARALLAX_DATABASE_URL and PARALLAX_BROKER_URL. PostgreSQL refuses to run as
-root: for root both servers run as the `postgres` user, or as `nobody`. Where a server's program is absent, the
-command is not run: exit 0 with a notice, or exit 1 with --require.
+Both listen on loopback, on free ports, with a password made for this run, and keep their files in one
+temporary directory. The command finds them in PARALLAX_DATABASE_URL and PARALLAX_BROKER_URL. PostgreSQL does
+not run as root: for root both servers run as the `postgres` user, or as `nobody`. Where a server's program is
+absent, the command is not run: exit 0 with a notice, or exit 1 with --require.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ START_SECONDS = 60
 START_ATTEMPTS = 3
 STOP_SECONDS = 15
 
+# Whom a server runs as; None: as ourselves.
+Account = pwd.struct_passwd | None
+
 
 class ServiceError(Exception):
     """A server did not start; the text says which one and shows what it printed."""
@@ -45,7 +48,7 @@ def postgres_programs() -> Path | None:
     return found[0].parent if found else None
 
 
-def unprivileged() -> pwd.struct_passwd | None:
+def unprivileged() -> Account:
     """The account the servers run as: None (ourselves) unless we are root."""
     if os.geteuid() != 0:
         return None
@@ -54,12 +57,10 @@ def unprivileged() -> pwd.struct_passwd | None:
             return pwd.getpwnam(name)
         except KeyError:
             continue
-    raise ServiceError(
-        "PostgreSQL does not run as root, and there is neither a postgres nor a nobody account."
-    )
+    raise ServiceError("PostgreSQL does not run as root, and there is no postgres or nobody account.")
 
 
-def identity(account: pwd.struct_passwd | None) -> dict[str, object]:
+def identity(account: Account) -> dict[str, object]:
     """Arguments that make `subprocess` change to the account."""
     if account is None:
         return {}
@@ -86,7 +87,7 @@ def running(
     command: list[str],
     port: int,
     folder: Path,
-    account: pwd.struct_passwd | None,
+    account: Account,
     stop: signal.Signals,
 ) -> Iterator[None]:
     """A server process that listens on `port` before the body runs, and has ended after it."""
@@ -119,8 +120,8 @@ def running(
 
 
 @contextmanager
-def postgres(programs: Path, folder: Path, account: pwd.struct_passwd | None) -> Iterator[str]:
-    """A PostgreSQL cluster for one run; gives its URL. Durability is off: its data do not outlive the tests."""
+def postgres(programs: Path, folder: Path, account: Account) -> Iterator[str]:
+    """A PostgreSQL cluster for one run; gives its URL. Durability is off: its data end with the run."""
     password = secrets.token_hex(16)
     password_file = folder / "password"
     password_file.write_text(password)
@@ -161,7 +162,7 @@ def postgres(programs: Path, folder: Path, account: pwd.struct_passwd | None) ->
 
 
 @contextmanager
-def redis(program: str, folder: Path, account: pwd.struct_passwd | None) -> Iterator[str]:
+def redis(program: str, folder: Path, account: Account) -> Iterator[str]:
     """A Redis server that writes nothing to disk; gives its URL."""
     port, password = free_port(), secrets.token_hex(16)
     configuration = folder / "redis.conf"

@@ -1,7 +1,7 @@
 """Programs that tests talk to as peers: found on the machine, or skipped with the reason.
 
-`make test` installs them where it may. CI sets PARALLAX_REQUIRE_ALL=1, and then an absent peer fails the test:
-a suite that skips what it came to prove has proved nothing.
+`make test` installs them where it may. CI sets PARALLAX_REQUIRE_ALL=1, and then an absent peer fails the
+test: a suite that skips what it came to prove has proved nothing.
 """
 
 from __future__ import annotations
