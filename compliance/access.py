@@ -1,0 +1,130 @@
+"""The one door to permissions: may this person do this verb to this record?
+
+Rooms register a predicate per verb in their `rules.py`. Grants on objects are kept by django-guardian and
+reached through `grant`, `revoke`, `holds` and `held_objects` only. Sign-in and refusal are the default: each
+address names its verb with `guarded`, or says `signed_in` or `public` in so many words.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
+from django.db import models
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.utils import timezone
+from guardian.shortcuts import assign_perm, get_objects_for_user, remove_perm
+
+from compliance import audit
+from compliance.errors import HouseError
+from compliance.models import User
+
+Predicate = Callable[[User, Any], bool]
+View = Callable[..., HttpResponseBase]
+
+PUBLIC = "public"
+SIGNED_IN = "signed in"
+
+_predicates: dict[str, Predicate] = {}
+
+
+class AccessDenied(HouseError):
+    """The person does not hold the verb on this record."""
+
+    code = "access_denied"
+    status = 403
+
+
+def register(verb: str, predicate: Predicate) -> None:
+    """Register who may do `verb` (`<room>.<verb>`); a verb has one predicate."""
+    if verb in _predicates:
+        raise ValueError(f"the verb {verb} is registered twice")
+    _predicates[verb] = predicate
+
+
+def verbs() -> frozenset[str]:
+    """Return every registered verb."""
+    return frozenset(_predicates)
+
+
+def may(actor: object, verb: str, about: models.Model | None = None) -> bool:
+    """Tell whether `actor` may do `verb` to the record; without a record: to any record at all."""
+    return isinstance(actor, User) and actor.is_active and _predicates[verb](actor, about)
+
+
+def require(actor: object, verb: str, about: models.Model | None = None) -> None:
+    """Raise `AccessDenied` unless `actor` may do `verb` to the record."""
+    if not may(actor, verb, about):
+        raise AccessDenied(
+            "Your role does not allow this step. If your work needs it, ask the trial administrator for the role."
+        )
+
+
+def grant(user: User, permission: str, about: models.Model) -> None:
+    """Give a person a permission (`app.codename`) on one object."""
+    assign_perm(permission, user, about)
+
+
+def revoke(user: User, permission: str, about: models.Model) -> None:
+    """Take a permission on one object from a person."""
+    remove_perm(permission, user, about)
+
+
+def holds(user: User, permission: str, about: models.Model) -> bool:
+    """Tell whether the person holds the permission on this object."""
+    return user.is_active and user.has_perm(permission, about)
+
+
+def held_objects(user: User, permissions: list[str], model: type[models.Model]) -> models.QuerySet[Any]:
+    """Return the objects on which the person holds any of the permissions."""
+    return get_objects_for_user(
+        user, permissions, model, any_perm=True, with_superuser=False, accept_global_perms=False
+    )
+
+
+def guarded(
+    verb: str, visible: Callable[[User], models.QuerySet[Any]] | None = None, *, by: str = "pk"
+) -> Callable[[View], View]:
+    """Guard an address by a verb, and by the records that the person can see at all.
+
+    With `visible`, the address's keyword `by` picks one record out of `visible(user)` and the view receives
+    the record as its second argument. A record outside is 404, a verb not held is 403; both are recorded.
+    """
+
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        def guard(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+            user = request.user
+            if not isinstance(user, User):
+                raise Http404
+            found: list[Any] = []
+            if visible is not None:
+                about = visible(user).filter(**{by: kwargs.pop(by)}).first()
+                if about is None:
+                    audit.denied(request, verb, timezone.now())
+                    raise Http404
+                found = [about]
+            if not may(user, verb, *found):
+                audit.denied(request, verb, timezone.now(), *found)
+                raise AccessDenied("This page belongs to another role. Go back to your home page.")
+            return view(request, *found, **kwargs)
+
+        guard.permission = verb  # type: ignore[attr-defined]
+        return guard
+
+    return decorate
+
+
+def signed_in(view: View) -> View:
+    """Mark an address as open to every signed-in person."""
+    view.permission = SIGNED_IN  # type: ignore[attr-defined]
+    return view
+
+
+def public(view: View) -> View:
+    """Mark an address as open to everyone, signed in or not."""
+    view = login_not_required(view)
+    view.permission = PUBLIC  # type: ignore[attr-defined]
+    return view

@@ -1,0 +1,176 @@
+"""The audit trail's one door: each change and each access to images or results is one `AuditEvent`.
+
+Services write records through `save()` and `delete()`, in one transaction with the change itself.
+django-auditlog hears the same saves and is the net under this door (`regulate()`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from auditlog.registry import auditlog
+from django.db import models, transaction
+from django.http import HttpRequest
+
+from compliance import context
+from compliance.errors import HouseError
+from compliance.models import AuditEvent, Record, User
+
+R = TypeVar("R", bound=Record)
+
+_regulated: list[type[Record]] = []
+
+
+class RecordFrozen(HouseError):
+    """A closed record was asked to change."""
+
+    code = "record_frozen"
+    status = 409
+
+
+def regulate(*record_types: type[Record]) -> None:
+    """Declare record types whose changes the trail must hold; call once, from the room's `ready()`."""
+    for record_type in record_types:
+        _regulated.append(record_type)
+        auditlog.register(record_type, exclude_fields=sorted(record_type.audit_exclude))
+
+
+def regulated() -> tuple[type[Record], ...]:
+    """Return the record types that rooms declared as regulated."""
+    return tuple(_regulated)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dt.datetime | dt.date):
+        return value.isoformat()
+    if isinstance(value, bool | int | float | str | list | dict) or value is None:
+        return value
+    return str(value)
+
+
+def values_of(record: models.Model) -> dict[str, Any]:
+    """Return the record's stored fields as plain JSON values, without the ones it excludes."""
+    excluded = getattr(record, "audit_exclude", frozenset())
+    return {
+        field.attname: _plain(field.value_from_object(record))
+        for field in record._meta.concrete_fields
+        if field.name not in excluded
+    }
+
+
+def label_of(record: models.Model) -> str:
+    """Return the name under which the trail lists a record's type, e.g. `reading.readtask`."""
+    return record._meta.label_lower
+
+
+def record(
+    action: str,
+    about: models.Model,
+    *,
+    actor: User | None,
+    at: dt.datetime,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+    reason: str = "",
+    role: str = "",
+) -> AuditEvent:
+    """Write one event about one record; `actor` None is the system itself.
+
+    `action` is `<entity>.<verb>`, e.g. `series.viewed`. The caller's transaction holds both the change and
+    the event.
+    """
+    scope = about.scope() if isinstance(about, Record) else (None, None)
+    here = context.current()
+    return AuditEvent.objects.create(
+        at=at,
+        actor=actor,
+        actor_name=(actor.full_name or actor.username) if actor else "system",
+        role=role,
+        action=action,
+        object_type=label_of(about),
+        object_id=str(about.pk),
+        object_label=str(about)[:200],
+        trial_id=scope[0],
+        site_id=scope[1],
+        before=before,
+        after=after,
+        reason=reason,
+        request_id=here.request_id,
+        via=here.via,
+    )
+
+
+def _refuse_frozen(about: Record) -> None:
+    if why := about.frozen_by():
+        raise RecordFrozen(
+            f"The {about._meta.verbose_name} was not changed, because {why}. "
+            "Ask the reading manager for a controlled unlock if a correction is needed."
+        )
+
+
+def save(about: R, *, action: str, actor: User | None, at: dt.datetime, reason: str = "", thaw: bool = False) -> R:
+    """Store a record and its event together; an unchanged record writes neither.
+
+    Raises
+    ------
+    RecordFrozen
+        The record is closed (a lock, a signature). `thaw` is for the acts that close or re-open it.
+    """
+    with transaction.atomic():
+        stored = type(about)._base_manager.filter(pk=about.pk).first() if about.pk else None
+        if not thaw:
+            _refuse_frozen(stored or about)
+        before = values_of(stored) if stored else {}
+        about.save()
+        after = values_of(about)
+        changed = [name for name, value in after.items() if before.get(name) != value]
+        if stored and not changed:
+            return about
+        record(
+            action,
+            about,
+            actor=actor,
+            at=at,
+            before={name: before[name] for name in changed} if stored else None,
+            after={name: after[name] for name in changed},
+            reason=reason,
+        )
+    return about
+
+
+def delete(about: Record, *, action: str, actor: User | None, at: dt.datetime, reason: str = "") -> None:
+    """Remove a record that may still be removed (a draft's part) and keep its last values in the trail."""
+    with transaction.atomic():
+        _refuse_frozen(about)
+        record(action, about, actor=actor, at=at, before=values_of(about), reason=reason)
+        about.delete()
+
+
+def history(about: models.Model) -> models.QuerySet[AuditEvent]:
+    """Return the events about one record, newest first."""
+    return AuditEvent.objects.filter(object_type=label_of(about), object_id=str(about.pk)).order_by("-id")
+
+
+def history_of_many(records: Iterable[models.Model]) -> models.QuerySet[AuditEvent]:
+    """Return the events about several records as one history, newest first."""
+    wanted = models.Q(pk__in=[])
+    for about in records:
+        wanted |= models.Q(object_type=label_of(about), object_id=str(about.pk))
+    return AuditEvent.objects.filter(wanted).order_by("-id")
+
+
+def denied(request: HttpRequest, verb: str, at: dt.datetime, about: models.Model | None = None) -> None:
+    """Record that somebody asked for what is not theirs. The address asked for is kept without its query."""
+    if not isinstance(request.user, User):
+        return
+    with contextlib.suppress(HouseError):
+        record(
+            "access.denied",
+            about if about is not None else request.user,
+            actor=request.user,
+            at=at,
+            after={"verb": verb, "method": request.method or "", "path": request.path[:200]},
+        )

@@ -1,0 +1,51 @@
+"""What surrounds each request: an identifier for the audit trail, security headers, and answers to refusals."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+
+from compliance import context
+from compliance.errors import HouseError
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class SurroundingsMiddleware:
+    """Give each request an identifier, and keep pages out of shared caches and frames."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request_id = secrets.token_hex(8)
+        with context.surroundings(request_id, request.META.get("REMOTE_ADDR", "")):
+            response = self.get_response(request)
+        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        response.headers["X-Request-Id"] = request_id
+        return response
+
+
+class HouseErrorMiddleware:
+    """Answer a `HouseError` with its sentence: a fragment for htmx, JSON for programs, a page for people."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse | None:
+        if not isinstance(problem, HouseError):
+            return None
+        template = "errors/sentence.html" if request.headers.get("HX-Request") else "errors/house_error.html"
+        return render(request, template, {"problem": problem}, status=problem.status)

@@ -1,0 +1,96 @@
+"""Where bytes lie: `quarantine`, `archive` and `exports`, named in `STORAGES`. Code holds keys, not paths."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from pathlib import Path
+from typing import IO
+
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import FileSystemStorage, Storage, storages
+
+from compliance.errors import HouseError
+
+QUARANTINE, ARCHIVE, EXPORTS = "quarantine", "archive", "exports"
+
+
+class AlreadyStored(HouseError):
+    """Other bytes lie under this key; stored bytes are never overwritten."""
+
+    code = "already_stored"
+    status = 409
+
+
+class WriteOnceStorage(FileSystemStorage):
+    """Files on this machine, durable when `save` returns, and never overwritten.
+
+    A file is written under a temporary name, synced, linked to its own name and its directory synced, so a
+    crash leaves the whole file or none.
+    """
+
+    def _save(self, name: str, content: File) -> str:
+        path = Path(self.path(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        try:
+            with open(partial, "xb") as file:
+                for chunk in content.chunks():
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+        sync_directory(path.parent)
+        return name
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        return name
+
+
+def sync_directory(folder: Path) -> None:
+    """Make a directory's entries durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def of(alias: str) -> Storage:
+    """Return the storage named `alias` in `STORAGES`."""
+    return storages[alias]
+
+
+def put(alias: str, key: str, data: bytes) -> str:
+    """Store bytes under a key, once, and return their SHA-256; the same bytes again change nothing.
+
+    Raises
+    ------
+    AlreadyStored
+        Other bytes lie under the key.
+    """
+    store, sha256 = of(alias), hashlib.sha256(data).hexdigest()
+    if not store.exists(key):
+        try:
+            store.save(key, ContentFile(data))
+        except FileExistsError:
+            pass
+        else:
+            return sha256
+    if hashlib.sha256(get(alias, key)).hexdigest() != sha256:
+        raise AlreadyStored("Other bytes are stored under this key already; nothing was overwritten.")
+    return sha256
+
+
+def get(alias: str, key: str) -> bytes:
+    """Return the bytes under a key."""
+    with of(alias).open(key) as file:
+        return file.read()
+
+
+def open_file(alias: str, key: str) -> IO[bytes]:
+    """Open the bytes under a key for reading, for streaming them out."""
+    return of(alias).open(key)

@@ -1,0 +1,20 @@
+"""The Celery application: a doorbell for `compliance.jobs`, and the beat."""
+
+import os
+
+from celery import Celery
+from celery.signals import worker_ready
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
+
+app = Celery("parallax")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["compliance", "imaging", "reading"])
+app.autodiscover_tasks(["compliance"], related_name="jobs")
+
+
+@worker_ready.connect
+def catch_up(**_: object) -> None:
+    """Ring at once for what a crash left behind."""
+    app.send_task("compliance.sweep_jobs")
+    app.send_task("imaging.index_spool")

@@ -1,0 +1,243 @@
+"""Every setting of the house, each with its reason. Other modules here change only what differs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from config import env
+
+ROOT = env.ROOT
+
+#: Everything an installation stores lies below this folder, unless a setting moves it.
+DATA_DIR = env.data_dir()
+#: Received instances lie here until they are indexed; on a local disk of the receiving machine.
+SPOOL_DIR = DATA_DIR / "spool"
+#: Secret keys of the trials; back this folder up apart from the database.
+KEYS_DIR = Path(env.text("KEYS_DIR", str(DATA_DIR / "keys")))
+
+SECRET_KEY = env.secret_key()
+DEBUG = False
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+
+INSTALLED_APPS = [
+    "config.apps.ConfigConfig",
+    "reading.apps.ReadingConfig",
+    "imaging.apps.ImagingConfig",
+    "trials.apps.TrialsConfig",
+    "compliance.apps.ComplianceConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "guardian",
+    "auditlog",
+    "axes",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "compliance.middleware.SurroundingsMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    # Sign-in is the default: an address is open only where it says so.
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "auditlog.middleware.AuditlogMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "compliance.middleware.HouseErrorMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "config.navigation.navigation",
+            ],
+        },
+    },
+]
+
+DATABASES = {"default": env.database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "compliance.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+    "guardian.backends.ObjectPermissionBackend",
+]
+#: scrypt comes with Python, is memory-hard, and checks a password in about 50 ms.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+#: An idle session ends after 30 minutes; each request renews it.
+SESSION_COOKIE_AGE = 30 * 60
+SESSION_SAVE_EVERY_REQUEST = True
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+
+# guardian: no row for an anonymous user; sign-in is the default.
+ANONYMOUS_USER_NAME = None
+# axes: five failures lock this user from this address for 15 minutes, and nobody else.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = 0.25
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_TEMPLATE = "registration/locked_out.html"
+AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+DATE_FORMAT = "j M Y"
+DATETIME_FORMAT = "j M Y H:i"
+
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_MAX_AGE = 3600
+
+_FILES = "compliance.storage.WriteOnceStorage"
+STORAGES = {
+    # What came in, as it came, until the trial's retention rule lets it go.
+    "quarantine": {"BACKEND": _FILES, "OPTIONS": {"location": DATA_DIR / "quarantine"}},
+    # De-identified instances, written once.
+    "archive": {"BACKEND": _FILES, "OPTIONS": {"location": DATA_DIR / "archive"}},
+    # Packages for sponsors.
+    "exports": {"BACKEND": _FILES, "OPTIONS": {"location": DATA_DIR / "exports"}},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "default": {"BACKEND": _FILES, "OPTIONS": {"location": DATA_DIR / "exports"}},
+}
+if bucket := env.text("S3_BUCKET"):
+    for _alias in ("quarantine", "archive", "exports"):
+        STORAGES[_alias] = {
+            "BACKEND": "storages.backends.s3.S3Storage",
+            "OPTIONS": {
+                "bucket_name": bucket,
+                "location": _alias,
+                "endpoint_url": env.text("S3_ENDPOINT") or None,
+                "access_key": env.text("S3_ACCESS_KEY") or None,
+                "secret_key": env.text("S3_SECRET_KEY") or None,
+                "file_overwrite": True,
+                "querystring_auth": True,
+            },
+        }
+
+# An uploaded file up to this size stays in memory while it goes to the spool; larger ones go by disk.
+FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+FILE_UPLOAD_TEMP_DIR = None
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+#: The largest single file or ZIP that the web door takes, in bytes.
+UPLOAD_MAX_BYTES = env.number("UPLOAD_MAX_BYTES", 4 * 1024**3)
+
+#: The receiver: its AE title, and where it listens.
+DICOM_AE_TITLE = env.text("DICOM_AE_TITLE", "PARALLAX")
+DICOM_HOST = env.text("DICOM_HOST", "127.0.0.1")
+DICOM_PORT = env.number("DICOM_PORT", 11112)
+#: The web server, as `manage.py serve` starts it.
+WEB_HOST = env.text("WEB_HOST", "127.0.0.1")
+WEB_PORT = env.number("WEB_PORT", 8000)
+
+# Celery is a doorbell only: jobs are rows (`compliance.jobs`). Without a broker URL the messages are files.
+CELERY_BROKER_URL = env.text("BROKER_URL", "filesystem://")
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 4
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+if CELERY_BROKER_URL.startswith("filesystem:"):
+    _BROKER = DATA_DIR / "broker"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(_BROKER / "messages"),
+        "data_folder_out": str(_BROKER / "messages"),
+        "control_folder": str(_BROKER / "control"),
+        "store_processed": False,
+        "polling_interval": 0.02,
+    }
+elif CELERY_BROKER_URL.startswith("redis"):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "visibility_timeout": 3600,
+        "unacked_restore_interval": 2,
+        "unacked_restore_throttle": 1,
+    }
+CELERY_BEAT_SCHEDULE = {
+    "sweep jobs": {"task": "compliance.sweep_jobs", "schedule": 5.0},
+    "sweep spool": {"task": "imaging.index_spool", "schedule": 5.0},
+}
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")
+#: Tests may do jobs in the calling process, and then see their failures.
+JOBS_INLINE = False
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.SessionAuthentication",
+        "rest_framework.authentication.BasicAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
+    "PAGE_SIZE": 100,
+    "EXCEPTION_HANDLER": "compliance.api.answer_problem",
+    "COERCE_DECIMAL_TO_STRING": True,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Parallax",
+    "DESCRIPTION": "Imaging core lab: trials, intake, blinded reads, endpoint data.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+}
+
+#: django-auditlog hears every save of the regulated models; values of secrets stay out.
+AUDITLOG_INCLUDE_ALL_MODELS = False
+
+EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        # These quote header values or addresses in their messages, so their word is taken only when grave.
+        "pynetdicom": {"level": "CRITICAL"},
+        "pydicom": {"level": "CRITICAL"},
+        "django.request": {"level": "ERROR"},
+        "axes": {"level": "WARNING"},
+        "celery": {"level": "WARNING"},
+        "fontTools": {"level": "ERROR"},
+        "weasyprint": {"level": "ERROR"},
+    },
+}

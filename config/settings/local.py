@@ -1,0 +1,3 @@
+"""One machine, nothing installed: SQLite, file broker, plain HTTP on loopback."""
+
+from config.settings.base import *

@@ -1,0 +1,16 @@
+"""Tests: a throw-away data folder, quick password hashing, jobs done in the calling process."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+if "PARALLAX_DATA_DIR" not in os.environ:
+    os.environ["PARALLAX_DATA_DIR"] = tempfile.mkdtemp(prefix="parallax-test-")
+    atexit.register(shutil.rmtree, os.environ["PARALLAX_DATA_DIR"], ignore_errors=True)
+
+from config.settings.base import *
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+JOBS_INLINE = True
+AXES_ENABLED = False

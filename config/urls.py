@@ -1,0 +1,37 @@
+"""Every address, by room."""
+
+from __future__ import annotations
+
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.routers import DefaultRouter
+
+import imaging.api
+import reading.api
+import trials.api
+from compliance import access
+from config import views
+
+router = DefaultRouter()
+for room in (trials, imaging, reading):
+    room.api.register(router)
+
+urlpatterns = [
+    path("", access.signed_in(views.home), name="home"),
+    path("healthz", access.public(views.health), name="health"),
+    path("sign-in/", access.public(LoginView.as_view(redirect_authenticated_user=True)), name="login"),
+    path("sign-out/", access.signed_in(LogoutView.as_view()), name="logout"),
+    path("history/<str:object_type>/<str:object_id>/", access.signed_in(views.history), name="history"),
+    path("trials/", include("trials.urls")),
+    path("imaging/", include("imaging.urls")),
+    path("reading/", include("reading.urls")),
+    path("api/v1/", include(router.urls)),
+    path("api/schema/", access.signed_in(SpectacularAPIView.as_view()), name="schema"),
+    path("api/", access.signed_in(SpectacularSwaggerView.as_view(url_name="schema")), name="api"),
+]
+
+handler400 = "config.views.bad_request"
+handler403 = "config.views.forbidden"
+handler404 = "config.views.not_found"
+handler500 = "config.views.server_error"

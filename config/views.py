@@ -1,0 +1,44 @@
+"""Doors that belong to no room: the way home, health, histories, and the pages for refusals."""
+
+from __future__ import annotations
+
+from django.db import connection
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    """Show the person's home."""
+    return render(request, "base.html")
+
+
+def health(request: HttpRequest) -> JsonResponse:
+    """Tell a monitor that the web server runs and reaches its database."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return JsonResponse({"status": "ok"})
+
+
+def history(request: HttpRequest, object_type: str, object_id: str) -> HttpResponse:
+    """Show one record's audit trail to those who may see the record."""
+    raise Http404
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer a malformed request."""
+    return render(request, "errors/400.html", status=400)
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer a request that the person's role does not allow."""
+    return render(request, "errors/403.html", status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer an address that does not exist, or not for this person."""
+    return render(request, "errors/404.html", status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer a failure of ours."""
+    return render(request, "errors/500.html", status=500)

@@ -1,0 +1,7 @@
+"""The pictures' records: what came in, what is archived, and what QC found."""
+
+from .qc import Finding, QcReview
+from .study import ImagingStudy, Instance, Series
+from .transfer import ReceivedInstance, Transfer
+
+__all__ = ["Finding", "ImagingStudy", "Instance", "QcReview", "ReceivedInstance", "Series", "Transfer"]

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from django.db import models
+
+from compliance.models import Record
+from compliance.models.base import Scope
+from imaging.models.transfer import ReceivedInstance
+from trials.models import Timepoint, Trial
+
+
+class ImagingStudy(Record):
+    """A DICOM Study in the archive: de-identified, placed at a timepoint. Dates are study days, or shifted."""
+
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="imaging_studies")
+    timepoint = models.ForeignKey(Timepoint, on_delete=models.PROTECT, related_name="imaging_studies")
+    study_instance_uid = models.CharField(max_length=64)
+    study_day = models.SmallIntegerField(null=True)
+    shifted_date = models.DateField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["trial", "study_instance_uid"], name="imaging_study_once_per_trial")
+        ]
+        verbose_name_plural = "imaging studies"
+
+    def __str__(self) -> str:
+        return f"imaging study {self.pk} at {self.timepoint}"
+
+    def scope(self) -> Scope:
+        return self.timepoint.scope()
+
+    def frozen_by(self) -> str:
+        return self.timepoint.frozen_by()
+
+
+class Series(Record):
+    """A DICOM Series in the archive.
+
+    `facts` holds the acquisition as `imaging.quality` measured it; `label` is the charter's series that it
+    fulfils; `for_reading` says that readers are shown it.
+    """
+
+    imaging_study = models.ForeignKey(ImagingStudy, on_delete=models.PROTECT, related_name="series")
+    series_instance_uid = models.CharField(max_length=64)
+    number = models.IntegerField(null=True)
+    modality = models.CharField(max_length=16)
+    label = models.CharField(max_length=80, blank=True)
+    for_reading = models.BooleanField(default=False)
+    facts = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["imaging_study", "series_instance_uid"], name="series_once_per_study")
+        ]
+        ordering = ["number", "id"]
+        verbose_name_plural = "series"
+
+    def __str__(self) -> str:
+        return f"{self.modality} series {self.number if self.number is not None else self.pk}"
+
+    def scope(self) -> Scope:
+        return self.imaging_study.scope()
+
+    def frozen_by(self) -> str:
+        return self.imaging_study.frozen_by()
+
+
+class Instance(Record):
+    """A de-identified DICOM instance, written once to the archive under `archive_key`."""
+
+    series = models.ForeignKey(Series, on_delete=models.PROTECT, related_name="instances")
+    received = models.OneToOneField(ReceivedInstance, on_delete=models.PROTECT, related_name="archived_as")
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="+")
+    sop_instance_uid = models.CharField(max_length=64)
+    sop_class_uid = models.CharField(max_length=64)
+    number = models.IntegerField(null=True)
+    position_mm = models.FloatField("position along the slice normal", null=True)
+    rows = models.PositiveIntegerField(default=0)
+    columns = models.PositiveIntegerField(default=0)
+    frames = models.PositiveIntegerField(default=1)
+    archive_key = models.CharField(max_length=120)
+    sha256 = models.CharField(max_length=64)
+    size = models.BigIntegerField()
+    recipe_sha256 = models.CharField(max_length=64)
+    deid_counters = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["trial", "sop_instance_uid"], name="instance_once_per_trial")]
+        ordering = ["position_mm", "number", "id"]
+
+    def __str__(self) -> str:
+        return f"instance {self.pk} of {self.series}"
+
+    def scope(self) -> Scope:
+        return self.series.scope()
+
+    def frozen_by(self) -> str:
+        return self.series.frozen_by()

@@ -1,0 +1,17 @@
+"""Who may do which verb to the pictures."""
+
+from __future__ import annotations
+
+from compliance import access
+from trials.models import SITE_AWARE, Role
+from trials.rules import role
+
+
+def register() -> None:
+    """Register this room's verbs."""
+    access.register("imaging.upload", role(Role.SITE_COORDINATOR))
+    access.register("imaging.see_transfers", role(*SITE_AWARE))
+    access.register("imaging.resolve", role(Role.SITE_COORDINATOR, Role.QC_ANALYST))
+    access.register("imaging.review", role(Role.QC_ANALYST))
+    access.register("imaging.see_qc", role(*SITE_AWARE))
+    access.register("imaging.see_images", role(Role.QC_ANALYST, Role.SITE_COORDINATOR, Role.AUDITOR))

@@ -1,0 +1,94 @@
+"""The lives of what comes in: a transfer, each received instance, and a round of quality control."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from compliance.states import Machine, Move
+
+
+class TransferState(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+TRANSFER = Machine(
+    "transfer",
+    initial=TransferState.OPEN,
+    moves={"close": Move(TransferState.OPEN, TransferState.CLOSED)},
+)
+
+
+class ReceivedState(StrEnum):
+    RECEIVED = "received"
+    ARCHIVED = "archived"
+    DUPLICATE = "duplicate"
+    HELD = "held"
+    DISCARDED = "discarded"
+
+
+RECEIVED_INSTANCE = Machine(
+    "received instance",
+    initial=ReceivedState.RECEIVED,
+    moves={
+        "archive": Move(ReceivedState.RECEIVED, ReceivedState.ARCHIVED),
+        "recognise": Move(ReceivedState.RECEIVED, ReceivedState.DUPLICATE),
+        "hold": Move(ReceivedState.RECEIVED, ReceivedState.HELD),
+        "retry": Move(ReceivedState.HELD, ReceivedState.RECEIVED, may="imaging.resolve"),
+        "discard": Move(ReceivedState.HELD, ReceivedState.DISCARDED, may="imaging.resolve", reason=True),
+    },
+)
+
+
+class HoldReason(StrEnum):
+    """Why an instance waits in quarantine. Each has a page text in `imaging.selectors`."""
+
+    NOT_DICOM = "not_dicom"
+    EMPTY_FILE = "empty_file"
+    TRUNCATED = "truncated"
+    MALFORMED = "malformed"
+    UID_CONFLICT = "uid_conflict"
+    SUBJECT_UNKNOWN = "subject_unknown"
+    SUBJECT_OTHER_SITE = "subject_other_site"
+    SUBJECT_WITHDRAWN = "subject_withdrawn"
+    TIMEPOINT_UNKNOWN = "timepoint_unknown"
+    NO_RECIPE = "no_recipe"
+    CANNOT_DEIDENTIFY = "cannot_deidentify"
+    LEAK_FOUND = "leak_found"
+    TRIAL_LOCKED = "trial_locked"
+
+
+class ReviewState(StrEnum):
+    OPEN = "open"
+    CLEARED = "cleared"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+
+
+QC_REVIEW = Machine(
+    "QC review",
+    initial=ReviewState.OPEN,
+    moves={
+        "clear": Move(ReviewState.OPEN, ReviewState.CLEARED, may="imaging.review", signature=True),
+        "fail": Move(ReviewState.OPEN, ReviewState.FAILED, may="imaging.review", reason=True, signature=True),
+        "supersede": Move(ReviewState.OPEN, ReviewState.SUPERSEDED),
+    },
+)
+
+
+class Verdict(StrEnum):
+    PENDING = "pending"
+    PASS = "pass"  # noqa: S105 - a verdict, no password
+    FAIL = "fail"
+    WAIVE = "waive"
+
+
+FINDING = Machine(
+    "finding",
+    initial=Verdict.PENDING,
+    moves={
+        "pass": Move((Verdict.PENDING, Verdict.FAIL, Verdict.WAIVE), Verdict.PASS, may="imaging.review"),
+        "fail": Move((Verdict.PENDING, Verdict.PASS, Verdict.WAIVE), Verdict.FAIL, may="imaging.review", reason=True),
+        "waive": Move((Verdict.PENDING, Verdict.PASS, Verdict.FAIL), Verdict.WAIVE, may="imaging.review", reason=True),
+    },
+)

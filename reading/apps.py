@@ -1,0 +1,20 @@
+from django.apps import AppConfig
+
+
+class ReadingConfig(AppConfig):
+    """The eyes: blinded reads, adjudication, results."""
+
+    name = "reading"
+
+    def ready(self) -> None:
+        from compliance.audit import regulate
+        from reading import models, receivers, rules, tasks  # noqa: F401
+
+        rules.register()
+        regulate(
+            models.ReadTask,
+            models.Assessment,
+            models.Lesion,
+            models.Measurement,
+            models.Adjudication,
+        )

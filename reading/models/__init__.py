@@ -1,0 +1,7 @@
+"""The records of reading."""
+
+from .adjudication import Adjudication
+from .assessment import Assessment, Lesion, Measurement
+from .task import ReadTask
+
+__all__ = ["Adjudication", "Assessment", "Lesion", "Measurement", "ReadTask"]

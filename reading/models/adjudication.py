@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from compliance.models import Record
+from compliance.models.base import Scope
+from reading.states import ADJUDICATION, AdjudicationState
+from trials.models import Subject, Timepoint
+
+
+class Adjudication(Record):
+    """A third reader's choice between two discordant reads of a subject, or of one timepoint.
+
+    `left_slot` is the reader slot shown on the left, from the trial's seed; `chosen_slot` is the answer.
+    `triggers` lists which of the charter's triggers fired and where.
+    """
+
+    machines = {"state": ADJUDICATION}
+
+    subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="adjudications")
+    timepoint = models.ForeignKey(Timepoint, null=True, on_delete=models.PROTECT, related_name="adjudications")
+    adjudicator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="adjudications")
+    blinded_code = models.CharField(max_length=16, unique=True)
+    triggers = models.JSONField()
+    left_slot = models.PositiveSmallIntegerField()
+    chosen_slot = models.PositiveSmallIntegerField(null=True)
+    rationale = models.TextField(blank=True)
+    simulated = models.BooleanField(default=False)
+    state = models.CharField(
+        max_length=10, choices=[(s, s.title()) for s in AdjudicationState], default=AdjudicationState.OPEN
+    )
+    opened_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subject"], condition=models.Q(timepoint=None), name="adjudication_once_per_subject"
+            ),
+            models.UniqueConstraint(fields=["timepoint"], name="adjudication_once_per_timepoint"),
+        ]
+
+    def __str__(self) -> str:
+        return f"adjudication {self.blinded_code}"
+
+    def scope(self) -> Scope:
+        return Scope(self.subject.trial_id)
+
+    def frozen_by(self) -> str:
+        if self.state == AdjudicationState.LOCKED:
+            return "the adjudication is locked"
+        return self.subject.frozen_by()
+
+    def signed_content(self) -> dict[str, object]:
+        return {
+            "adjudication": self.blinded_code,
+            "triggers": self.triggers,
+            "left_slot": self.left_slot,
+            "chosen_slot": self.chosen_slot,
+            "rationale": self.rationale,
+        }

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from compliance.models import Record
+from compliance.models.base import Scope
+from imaging.models import Instance
+from reading.models.task import ReadTask
+from reading.states import ReadState
+from trials.models import Subject
+
+
+class Assessment(Record):
+    """What a reader found at one timepoint. Measurements are entered; the response is derived, with its trace.
+
+    `version` counts saves, so that a stale page cannot overwrite a newer one.
+    """
+
+    task = models.OneToOneField(ReadTask, on_delete=models.PROTECT, related_name="assessment")
+    version = models.PositiveIntegerField(default=0)
+    image_quality = models.CharField(
+        max_length=16,
+        choices=[("adequate", "Adequate"), ("limited", "Limited"), ("not_evaluable", "Not evaluable")],
+        default="adequate",
+    )
+    comment = models.TextField(blank=True)
+    derivation = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"assessment of {self.task}"
+
+    def scope(self) -> Scope:
+        return self.task.scope()
+
+    def frozen_by(self) -> str:
+        if self.task.state not in (ReadState.ASSIGNED, ReadState.READING):
+            return "the read is signed"
+        return self.task.frozen_by()
+
+    def content(self) -> dict[str, object]:
+        """Return everything the reader stated and what was derived from it, as plain values."""
+        return {
+            "image_quality": self.image_quality,
+            "comment": self.comment,
+            "measurements": [
+                m.content() for m in self.measurements.select_related("lesion").order_by("lesion__number", "part")
+            ],
+            "derivation": self.derivation,
+        }
+
+
+class Lesion(Record):
+    """A lesion of one reader in one subject; its number stays the same through time."""
+
+    class Category(models.TextChoices):
+        TARGET = "target", "Target"
+        NON_TARGET = "non_target", "Non-target"
+        NEW = "new", "New"
+
+    reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="lesions")
+    first_seen = models.ForeignKey(ReadTask, on_delete=models.PROTECT, related_name="lesions_found")
+    number = models.PositiveSmallIntegerField()
+    category = models.CharField(max_length=10, choices=Category)
+    organ = models.CharField(max_length=40)
+    nodal = models.BooleanField(default=False)
+    description = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["reader", "subject", "number"], name="lesion_number_once")]
+        ordering = ["number"]
+
+    def __str__(self) -> str:
+        return f"lesion {self.label}"
+
+    @property
+    def label(self) -> str:
+        """Number as readers and SDTM name it: T01, NT02, NEW03."""
+        prefix = {"target": "T", "non_target": "NT", "new": "NEW"}[self.category]
+        return f"{prefix}{self.number:02d}"
+
+    def scope(self) -> Scope:
+        return Scope(self.subject.trial_id)
+
+    def frozen_by(self) -> str:
+        if self.first_seen.state not in (ReadState.ASSIGNED, ReadState.READING):
+            return "the read in which it was found is signed"
+        return self.first_seen.frozen_by()
+
+
+class Measurement(Record):
+    """A lesion at one timepoint: a diameter in mm, or a state; with the slice on which it was measured.
+
+    Targets: `diameter_mm` (short axis for nodes, longest diameter otherwise) or a state. Non-targets and new
+    lesions: a state.
+    """
+
+    class State(models.TextChoices):
+        MEASURED = "MEASURED", "Measured"
+        PRESENT = "PRESENT", "Present"
+        ABSENT = "ABSENT", "Absent"
+        TOO_SMALL = "TOO_SMALL", "Too small to measure"
+        NOT_EVALUABLE = "NOT_EVALUABLE", "Not evaluable"
+        UNEQUIVOCAL_PD = "UNEQUIVOCAL_PD", "Unequivocal progression"
+        EQUIVOCAL = "EQUIVOCAL", "Equivocal"
+        UNEQUIVOCAL = "UNEQUIVOCAL", "Unequivocal"
+        NOT_A_LESION = "NOT_A_LESION", "Not a lesion"
+
+    assessment = models.ForeignKey(Assessment, on_delete=models.PROTECT, related_name="measurements")
+    lesion = models.ForeignKey(Lesion, on_delete=models.PROTECT, related_name="measurements")
+    part = models.PositiveSmallIntegerField(default=0)
+    state = models.CharField(max_length=16, choices=State)
+    diameter_mm = models.DecimalField(max_digits=7, decimal_places=2, null=True)
+    instance = models.ForeignKey(Instance, null=True, on_delete=models.PROTECT, related_name="+")
+    frame = models.PositiveIntegerField(default=1)
+    reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["assessment", "lesion", "part"], name="measurement_once"),
+            models.CheckConstraint(
+                condition=models.Q(state="MEASURED", diameter_mm__isnull=False)
+                | (~models.Q(state="MEASURED") & models.Q(diameter_mm__isnull=True)),
+                name="measurement_diameter_when_measured",
+            ),
+        ]
+        ordering = ["lesion__number", "part"]
+
+    def __str__(self) -> str:
+        return f"measurement of {self.lesion} in {self.assessment}"
+
+    def scope(self) -> Scope:
+        return self.assessment.scope()
+
+    def frozen_by(self) -> str:
+        return self.assessment.frozen_by()
+
+    def content(self) -> dict[str, object]:
+        """Return the measurement with its lesion, as plain values."""
+        return {
+            "lesion": self.lesion.label,
+            "category": self.lesion.category,
+            "organ": self.lesion.organ,
+            "nodal": self.lesion.nodal,
+            "part": self.part,
+            "state": self.state,
+            "diameter_mm": None if self.diameter_mm is None else str(self.diameter_mm),
+            "sop_instance_uid": self.instance.sop_instance_uid if self.instance else None,
+            "frame": self.frame,
+            "reason": self.reason,
+        }

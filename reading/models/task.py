@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from compliance.models import Record
+from compliance.models.base import Scope
+from reading.states import READ_TASK, ReadState
+from trials.models import ImagingCharter, Timepoint
+
+
+class ReadTask(Record):
+    """One reader's task to read one timepoint, pinned to the charter version it was made under.
+
+    `blinded_code` is all that the reader's addresses and pages name; `case_code` names the subject to this
+    reader, and to no other. `slot` is the reader's place in the pair (1 or 2).
+    """
+
+    machines = {"state": READ_TASK}
+
+    timepoint = models.ForeignKey(Timepoint, on_delete=models.PROTECT, related_name="read_tasks")
+    reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="read_tasks")
+    slot = models.PositiveSmallIntegerField()
+    charter = models.ForeignKey(ImagingCharter, on_delete=models.PROTECT, related_name="+")
+    blinded_code = models.CharField(max_length=16, unique=True)
+    case_code = models.CharField(max_length=16)
+    order = models.PositiveSmallIntegerField()
+    simulated = models.BooleanField(default=False)
+    state = models.CharField(max_length=10, choices=[(s, s.title()) for s in ReadState], default=ReadState.WAITING)
+    created_at = models.DateTimeField()
+    opened_at = models.DateTimeField(null=True)
+    submitted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["timepoint", "slot"], name="read_task_once_per_slot")]
+        indexes = [models.Index(fields=["reader", "state"], name="read_task_by_reader")]
+        ordering = ["case_code", "order"]
+
+    def __str__(self) -> str:
+        return f"read {self.blinded_code}"
+
+    def scope(self) -> Scope:
+        return Scope(self.timepoint.subject.trial_id)
+
+    def frozen_by(self) -> str:
+        if self.state == ReadState.LOCKED:
+            return "the read is locked"
+        return self.timepoint.frozen_by()
+
+    def signed_content(self) -> dict[str, object]:
+        return {
+            "read": self.blinded_code,
+            "charter": self.charter.sha256,
+            "assessment": self.assessment.content(),
+        }

@@ -1,0 +1,34 @@
+"""Who may do which verb in reading. A reader's verbs hold on that reader's own tasks only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compliance import access
+from compliance.models import User
+from reading.models import Adjudication, ReadTask
+from trials.models import Role
+from trials.rules import role
+
+_reader = role(Role.READER)
+_adjudicator = role(Role.ADJUDICATOR)
+
+
+def own_task(user: User, about: Any) -> bool:
+    """The person is a reader here, and the task, if one is asked about, is theirs."""
+    return _reader(user, about) and (not isinstance(about, ReadTask) or about.reader_id == user.pk)
+
+
+def own_adjudication(user: User, about: Any) -> bool:
+    """The person is an adjudicator here, and the adjudication, if one is asked about, is theirs."""
+    return _adjudicator(user, about) and (not isinstance(about, Adjudication) or about.adjudicator_id == user.pk)
+
+
+def register() -> None:
+    """Register this room's verbs."""
+    access.register("reading.read", own_task)
+    access.register("reading.adjudicate", own_adjudication)
+    access.register("reading.manage", role(Role.READING_MANAGER))
+    access.register("reading.see_progress", role(Role.READING_MANAGER, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR))
+    access.register("reading.see_results", role(Role.READING_MANAGER, Role.AUDITOR))
+    access.register("reading.see_package", role(Role.SPONSOR, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR))

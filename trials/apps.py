@@ -1,0 +1,24 @@
+from django.apps import AppConfig
+
+
+class TrialsConfig(AppConfig):
+    """The protocol: what was promised, and to whom."""
+
+    name = "trials"
+
+    def ready(self) -> None:
+        from compliance.audit import regulate
+        from trials import models, rules
+
+        rules.register()
+        regulate(
+            models.Trial,
+            models.ImagingCharter,
+            models.Site,
+            models.ApplicationEntity,
+            models.Membership,
+            models.Subject,
+            models.Timepoint,
+            models.Query,
+            models.QueryMessage,
+        )

@@ -1,0 +1,24 @@
+"""The protocol's records."""
+
+from .charter import ImagingCharter
+from .membership import SITE_AWARE, Membership, Role, SiteGrant, TrialGrant
+from .query import Query, QueryMessage
+from .site import ApplicationEntity, Site
+from .subject import Subject, Timepoint
+from .trial import Trial
+
+__all__ = [
+    "SITE_AWARE",
+    "ApplicationEntity",
+    "ImagingCharter",
+    "Membership",
+    "Query",
+    "QueryMessage",
+    "Role",
+    "Site",
+    "SiteGrant",
+    "Subject",
+    "Timepoint",
+    "Trial",
+    "TrialGrant",
+]

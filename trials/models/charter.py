@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from functools import cached_property
+
+from django.db import models
+
+from compliance.models import Record
+from compliance.models.base import Scope
+from compliance.signing import digest
+from trials.charter import Charter
+from trials.models.trial import Trial
+from trials.states import CHARTER, CharterState
+
+
+class ImagingCharter(Record):
+    """One version of a trial's imaging charter; a draft may change, a signed version never does."""
+
+    machines = {"state": CHARTER}
+
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="charters")
+    version = models.PositiveSmallIntegerField()
+    content = models.JSONField()
+    change_summary = models.TextField(blank=True)
+    state = models.CharField(
+        max_length=12, choices=[(s, s.replace("_", " ")) for s in CharterState], default=CharterState.DRAFT
+    )
+    created_at = models.DateTimeField()
+    signed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["trial", "version"], name="charter_version_once"),
+            models.UniqueConstraint(
+                fields=["trial"], condition=models.Q(state="in_force"), name="charter_one_in_force"
+            ),
+        ]
+        ordering = ["-version"]
+
+    def __str__(self) -> str:
+        return f"{self.trial.code} imaging charter version {self.version}"
+
+    def scope(self) -> Scope:
+        return Scope(self.trial_id)
+
+    def frozen_by(self) -> str:
+        if self.state != CharterState.DRAFT:
+            return "a signed charter version never changes; write an amendment"
+        return self.trial.frozen_by()
+
+    def signed_content(self) -> dict[str, object]:
+        return {"trial": self.trial.code, "version": self.version, "charter": self.content}
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the charter's content."""
+        return digest(self.content)
+
+    @cached_property
+    def terms(self) -> Charter:
+        """The content as typed terms."""
+        return Charter.parse(self.content)

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from guardian.models import UserObjectPermissionBase
+
+from compliance.models import Record
+from compliance.models.base import Scope
+from trials.models.site import Site
+from trials.models.trial import Trial
+
+
+class Role(models.TextChoices):
+    """What a person is in a trial. A site coordinator is one at a site; all others at the whole trial."""
+
+    SITE_COORDINATOR = "site_coordinator", "Site coordinator"
+    QC_ANALYST = "qc_analyst", "QC analyst"
+    READING_MANAGER = "reading_manager", "Reading manager"
+    READER = "reader", "Reader"
+    ADJUDICATOR = "adjudicator", "Adjudicator"
+    SPONSOR = "sponsor", "Sponsor"
+    AUDITOR = "auditor", "Auditor"
+    TRIAL_ADMINISTRATOR = "trial_administrator", "Trial administrator"
+
+    @property
+    def permission(self) -> str:
+        """The object permission that a membership with this role grants."""
+        return f"trials.as_{self.value}"
+
+
+#: Roles that see whom the scans come from. Readers, adjudicators and sponsors are not among them.
+SITE_AWARE = (Role.SITE_COORDINATOR, Role.QC_ANALYST, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR)
+
+
+class TrialGrant(UserObjectPermissionBase):
+    """Permissions of a person on a trial, kept for django-guardian with a real foreign key."""
+
+    content_object = models.ForeignKey(Trial, on_delete=models.CASCADE)
+
+
+class SiteGrant(UserObjectPermissionBase):
+    """Permissions of a person on a site, kept for django-guardian with a real foreign key."""
+
+    content_object = models.ForeignKey(Site, on_delete=models.CASCADE)
+
+
+class Membership(Record):
+    """A role that a person holds in a trial from one moment to another. Ended, never deleted."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="memberships")
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="memberships")
+    site = models.ForeignKey(Site, null=True, blank=True, on_delete=models.PROTECT, related_name="memberships")
+    role = models.CharField(max_length=24, choices=Role)
+    granted_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "trial", "role"],
+                condition=models.Q(ended_at=None, site=None),
+                name="membership_once_at_trial",
+            ),
+            models.UniqueConstraint(
+                fields=["user", "role", "site"],
+                condition=models.Q(ended_at=None),
+                name="membership_once_at_site",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(role="site_coordinator", site__isnull=False)
+                | (~models.Q(role="site_coordinator") & models.Q(site__isnull=True)),
+                name="membership_site_with_coordinator",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} as {self.get_role_display()} of {self.site or self.trial}"
+
+    def scope(self) -> Scope:
+        return Scope(self.trial_id, self.site_id)

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import datetime as dt
+
+from django.core.validators import RegexValidator
+from django.db import models
+
+from compliance.models import Record
+from compliance.models.base import Scope
+from trials.models.charter import ImagingCharter
+from trials.models.site import Site
+from trials.models.trial import Trial
+from trials.schedule import date_of
+from trials.states import (
+    SUBJECT,
+    TIMEPOINT_IMAGES,
+    TIMEPOINT_QC,
+    TIMEPOINT_READING,
+    ImageState,
+    QcState,
+    ReadingState,
+    SubjectState,
+)
+
+
+class Subject(Record):
+    """A person in the trial, known by the subject code alone (USUBJID); never by name.
+
+    `reference_date` is the protocol's day 1 (randomisation or first dose); scans are placed by their study
+    day relative to it, so that no scan date needs to be kept.
+    """
+
+    machines = {"state": SUBJECT}
+
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="subjects")
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="subjects")
+    code = models.CharField(
+        "subject code",
+        max_length=20,
+        validators=[RegexValidator(r"^[A-Z0-9-]{2,20}$", "Use 2 to 20 capitals, digits and hyphens.")],
+    )
+    arm = models.CharField(max_length=40, blank=True)
+    reference_date = models.DateField("day 1 (randomisation or first dose)")
+    state = models.CharField(
+        max_length=10, choices=[(s, s.title()) for s in SubjectState], default=SubjectState.ENROLLED
+    )
+    enrolled_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["trial", "code"], name="subject_code_once_per_trial")]
+        ordering = ["code"]
+
+    def __str__(self) -> str:
+        return self.code
+
+    def scope(self) -> Scope:
+        return Scope(self.trial_id, self.site_id)
+
+    def frozen_by(self) -> str:
+        return self.trial.frozen_by()
+
+
+class Timepoint(Record):
+    """An imaging visit of a subject (VISIT), with three lives side by side: images, QC and reading."""
+
+    machines = {
+        "image_state": TIMEPOINT_IMAGES,
+        "qc_state": TIMEPOINT_QC,
+        "reading_state": TIMEPOINT_READING,
+    }
+
+    subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="timepoints")
+    charter = models.ForeignKey(ImagingCharter, on_delete=models.PROTECT, related_name="+")
+    code = models.CharField(max_length=12)
+    name = models.CharField(max_length=60)
+    order = models.PositiveSmallIntegerField()
+    day = models.SmallIntegerField()
+    window_before = models.PositiveSmallIntegerField()
+    window_after = models.PositiveSmallIntegerField()
+    image_state = models.CharField(
+        max_length=10, choices=[(s, s.title()) for s in ImageState], default=ImageState.EXPECTED
+    )
+    qc_state = models.CharField(
+        max_length=10, choices=[(s, s.replace("_", " ").title()) for s in QcState], default=QcState.NOT_READY
+    )
+    reading_state = models.CharField(
+        max_length=10,
+        choices=[(s, s.replace("_", " ").title()) for s in ReadingState],
+        default=ReadingState.NOT_READY,
+    )
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["subject", "code"], name="timepoint_once_per_subject")]
+        ordering = ["subject", "order"]
+
+    def __str__(self) -> str:
+        return f"{self.subject.code} {self.code}"
+
+    @property
+    def trial(self) -> Trial:
+        """The trial that the timepoint belongs to."""
+        return self.subject.trial
+
+    @property
+    def site(self) -> Site:
+        """The site that enrolled the subject."""
+        return self.subject.site
+
+    def scope(self) -> Scope:
+        return self.subject.scope()
+
+    def frozen_by(self) -> str:
+        return self.subject.trial.frozen_by()
+
+    def signed_content(self) -> dict[str, object]:
+        return {
+            "subject": self.subject.code,
+            "timepoint": self.code,
+            "images": self.image_state,
+            "qc": self.qc_state,
+        }
+
+    @property
+    def expected_on(self) -> dt.date:
+        """The date for which the schedule promises the scan."""
+        return date_of(self.day, self.subject.reference_date)
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """First and last study day of the visit window."""
+        return self.day - self.window_before, self.day + self.window_after

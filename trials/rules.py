@@ -1,0 +1,58 @@
+"""Who may do which verb, as small named predicates over memberships."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compliance import access
+from compliance.access import Predicate
+from compliance.models import Record, User
+from trials.models import SITE_AWARE, Role, Site, Trial
+
+
+def role(*roles: Role) -> Predicate:
+    """Make a predicate: the person holds one of the roles where the record belongs (or anywhere at all).
+
+    A site coordinator's role counts at records of that coordinator's own sites only.
+    """
+    at_trial = [r.permission for r in roles if r is not Role.SITE_COORDINATOR]
+    at_site = [r.permission for r in roles if r is Role.SITE_COORDINATOR]
+
+    def predicate(user: User, about: Any) -> bool:
+        if about is None:
+            return (bool(at_trial) and access.held_objects(user, at_trial, Trial).exists()) or (
+                bool(at_site) and access.held_objects(user, at_site, Site).exists()
+            )
+        scope = about.scope() if isinstance(about, Record) else (None, None)
+        if scope[0] is not None and any(access.holds(user, p, Trial(pk=scope[0])) for p in at_trial):
+            return True
+        if scope[1] is not None:
+            return any(access.holds(user, p, Site(pk=scope[1])) for p in at_site)
+        # A record of the whole trial: a coordinator of any of its sites counts.
+        return bool(at_site) and access.held_objects(user, at_site, Site).filter(trial=scope[0]).exists()
+
+    return predicate
+
+
+def creates_trials(user: User, about: Any) -> bool:
+    """The installation lets this person create trials."""
+    return user.is_staff
+
+
+EVERYONE = tuple(Role)
+
+
+def register() -> None:
+    """Register this room's verbs."""
+    access.register("trials.create", creates_trials)
+    access.register("trials.see", role(*EVERYONE))
+    access.register("trials.administer", role(Role.TRIAL_ADMINISTRATOR))
+    access.register("trials.see_charter", role(*EVERYONE))
+    access.register("trials.see_subjects", role(*SITE_AWARE))
+    access.register("trials.enrol", role(Role.SITE_COORDINATOR, Role.TRIAL_ADMINISTRATOR))
+    access.register("trials.see_queries", role(*SITE_AWARE))
+    access.register("trials.raise_query", role(Role.QC_ANALYST))
+    access.register("trials.answer_query", role(Role.SITE_COORDINATOR))
+    access.register("trials.see_progress", role(Role.SPONSOR, Role.READING_MANAGER, *SITE_AWARE))
+    access.register("trials.audit", role(Role.AUDITOR))
+    access.register("trials.lock", role(Role.TRIAL_ADMINISTRATOR))

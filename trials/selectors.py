@@ -1,0 +1,124 @@
+"""Questions about the protocol's records. What a person may see at all starts here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db.models import Count, Q, QuerySet
+
+from compliance import access
+from compliance.models import User
+from trials.models import (
+    SITE_AWARE,
+    ApplicationEntity,
+    ImagingCharter,
+    Membership,
+    Query,
+    Role,
+    Site,
+    Subject,
+    Timepoint,
+    Trial,
+)
+from trials.states import QueryState, TrialState
+
+
+def trials_of(user: User, *roles: Role) -> QuerySet[Trial]:
+    """Trials in which the person holds one of the roles (any role if none is named)."""
+    wanted = roles or tuple(Role)
+    at_trial = [r.permission for r in wanted if r is not Role.SITE_COORDINATOR]
+    found = Q(pk__in=access.held_objects(user, at_trial, Trial).values("pk")) if at_trial else Q(pk__in=[])
+    if Role.SITE_COORDINATOR in wanted:
+        found |= Q(sites__in=sites_coordinated_by(user))
+    return Trial.objects.filter(found).distinct().order_by("code")
+
+
+def sites_coordinated_by(user: User) -> QuerySet[Site]:
+    """Sites at which the person is coordinator."""
+    held = access.held_objects(user, [Role.SITE_COORDINATOR.permission], Site)
+    return Site.objects.filter(pk__in=held.values("pk"))
+
+
+def sites_seen_by(user: User) -> QuerySet[Site]:
+    """Sites that the person may know of: own ones, or all of a trial for the site-aware roles."""
+    trials = trials_of(user, *(role for role in SITE_AWARE if role is not Role.SITE_COORDINATOR))
+    return Site.objects.filter(Q(trial__in=trials) | Q(pk__in=sites_coordinated_by(user).values("pk")))
+
+
+def subjects_seen_by(user: User) -> QuerySet[Subject]:
+    """Subjects of the sites that the person may know of."""
+    return Subject.objects.filter(site__in=sites_seen_by(user)).select_related("site", "trial")
+
+
+def timepoints_seen_by(user: User) -> QuerySet[Timepoint]:
+    """Timepoints of the subjects that the person may know of."""
+    return Timepoint.objects.filter(subject__site__in=sites_seen_by(user)).select_related(
+        "subject__site", "subject__trial", "charter"
+    )
+
+
+def queries_seen_by(user: User) -> QuerySet[Query]:
+    """Queries to the sites that the person may know of."""
+    return Query.objects.filter(site__in=sites_seen_by(user)).select_related(
+        "site", "timepoint__subject", "trial", "raised_by"
+    )
+
+
+def charters_seen_by(user: User) -> QuerySet[ImagingCharter]:
+    """Charter versions of the person's trials."""
+    return ImagingCharter.objects.filter(trial__in=trials_of(user)).select_related("trial")
+
+
+def roles_in(user: User, trial: Trial) -> list[Role]:
+    """The roles that the person holds in a trial now, in the order of `Role`."""
+    held = set(Membership.objects.filter(user=user, trial=trial, ended_at=None).values_list("role", flat=True))
+    return [role for role in Role if role in held]
+
+
+def members_with(trial: Trial, role: Role) -> QuerySet[User]:
+    """People who hold a role in a trial now, by user name."""
+    return (
+        User.objects.filter(memberships__trial=trial, memberships__role=role, memberships__ended_at=None)
+        .distinct()
+        .order_by("username")
+    )
+
+
+def site_calling_as(ae_title: str) -> Site | None:
+    """The site whose scanner or archive calls under this AE title."""
+    entity = ApplicationEntity.objects.filter(title=ae_title, active=True).select_related("site__trial").first()
+    return entity.site if entity else None
+
+
+def matrix(sites: QuerySet[Site], trial: Trial) -> Sequence[tuple[Subject, Sequence[Timepoint]]]:
+    """Subjects of the sites with their timepoints in order: the trial's home."""
+    subjects = (
+        Subject.objects.filter(site__in=sites, trial=trial)
+        .select_related("site")
+        .prefetch_related("timepoints")
+        .order_by("code")
+    )
+    open_queries = dict(
+        Query.objects.filter(timepoint__subject__in=subjects)
+        .exclude(state=QueryState.CLOSED)
+        .values("timepoint")
+        .annotate(count=Count("pk"))
+        .values_list("timepoint", "count")
+    )
+    rows = []
+    for subject in subjects:
+        timepoints = list(subject.timepoints.all())
+        for timepoint in timepoints:
+            timepoint.open_queries = open_queries.get(timepoint.pk, 0)
+        rows.append((subject, timepoints))
+    return rows
+
+
+def open_queries_of(trial: Trial) -> QuerySet[Query]:
+    """Queries of a trial that are not closed."""
+    return trial.queries.exclude(state=QueryState.CLOSED)
+
+
+def is_locked(trial: Trial) -> bool:
+    """Tell whether the trial's database is locked."""
+    return trial.state == TrialState.LOCKED

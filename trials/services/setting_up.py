@@ -1,0 +1,200 @@
+"""Setting a trial up: the trial, its charter, sites and people."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+
+from compliance import access, audit, keys
+from compliance.errors import HouseError
+from compliance.models import User
+from compliance.signing import Intent
+from compliance.transitions import advance
+from trials import signals
+from trials.charter import RECIST_TEMPLATE, Charter
+from trials.models import ApplicationEntity, ImagingCharter, Membership, Role, Site, Trial
+from trials.states import CharterState, TrialState
+
+
+class AlreadyThere(HouseError):
+    """What was to be created exists already."""
+
+    code = "already_there"
+    status = 409
+
+
+class DraftPending(HouseError):
+    """An amendment was asked for while another draft is still open."""
+
+    code = "draft_pending"
+    status = 409
+
+
+def create_trial(
+    *,
+    code: str,
+    title: str,
+    sponsor_name: str,
+    actor: User,
+    at: dt.datetime,
+    indication: str = "",
+    seed: str = "",
+    secret: bytes | None = None,
+) -> Trial:
+    """Create a trial with its secret key, a draft charter from the template, and its first administrator.
+
+    Parameters
+    ----------
+    seed
+        Replays assignment and order; random unless given.
+    secret
+        The trial's key, 32 bytes; random unless given (a demonstration gives a fixed one).
+    """
+    access.require(actor, "trials.create")
+    if Trial.objects.filter(code=code).exists():
+        raise AlreadyThere(f"A trial with the code {code} exists already. Choose another code.")
+    with transaction.atomic():
+        trial = Trial(
+            code=code,
+            title=title,
+            sponsor_name=sponsor_name,
+            indication=indication,
+            state=TrialState.SETUP,
+            created_at=at,
+            **({"seed": seed} if seed else {}),
+        )
+        audit.save(trial, action="trial.created", actor=actor, at=at)
+        _draft(trial, 1, RECIST_TEMPLATE, "First version", actor, at)
+        _grant(trial, actor, Role.TRIAL_ADMINISTRATOR, None, actor, at)
+        if not keys.exists(code):
+            keys.create(code, secret)
+    return trial
+
+
+def _draft(
+    trial: Trial, version: int, content: Mapping[str, Any], summary: str, actor: User, at: dt.datetime
+) -> ImagingCharter:
+    charter = ImagingCharter(trial=trial, version=version, content=dict(content), change_summary=summary, created_at=at)
+    return audit.save(charter, action="imagingcharter.drafted", actor=actor, at=at)
+
+
+def edit_charter(
+    *,
+    charter: ImagingCharter,
+    content: Mapping[str, Any],
+    actor: User,
+    at: dt.datetime,
+    change_summary: str = "",
+) -> ImagingCharter:
+    """Replace a draft's content; the content must parse.
+
+    Raises
+    ------
+    trials.charter.CharterInvalid
+        With every problem found.
+    """
+    access.require(actor, "trials.administer", charter)
+    Charter.parse(content)
+    charter.content = dict(content)
+    charter.change_summary = change_summary or charter.change_summary
+    charter.__dict__.pop("terms", None)
+    return audit.save(charter, action="imagingcharter.edited", actor=actor, at=at)
+
+
+def amend_charter(*, trial: Trial, change_summary: str, actor: User, at: dt.datetime) -> ImagingCharter:
+    """Open the next version as a draft with the content of the one in force."""
+    access.require(actor, "trials.administer", trial)
+    if trial.charters.filter(state=CharterState.DRAFT).exists():
+        raise DraftPending("A draft of the charter is open already. Finish that one first.")
+    latest = trial.charters.first()
+    if latest is None:
+        return _draft(trial, 1, RECIST_TEMPLATE, change_summary, actor, at)
+    return _draft(trial, latest.version + 1, latest.content, change_summary, actor, at)
+
+
+def sign_charter(*, charter: ImagingCharter, signature: Intent, actor: User, at: dt.datetime) -> ImagingCharter:
+    """Put a draft in force by signature; the version before it is superseded, the trial starts.
+
+    Raises
+    ------
+    trials.charter.CharterInvalid
+        A section does not hold together, here or in the room that gives it meaning.
+    """
+    terms = Charter.parse(charter.content)
+    signals.charter_to_be_signed.send(sender=ImagingCharter, terms=terms)
+    with transaction.atomic():
+        for earlier in charter.trial.charters.filter(state=CharterState.IN_FORCE):
+            advance(earlier, "supersede", actor=actor, at=at, thaw=True)
+        advance(charter, "sign", actor=actor, at=at, signature=signature, signed_at=at)
+        trial = Trial.objects.get(pk=charter.trial_id)
+        if trial.state == TrialState.SETUP:
+            advance(trial, "start", actor=actor, at=at)
+    return charter
+
+
+def add_site(*, trial: Trial, code: str, name: str, country: str, actor: User, at: dt.datetime) -> Site:
+    """Add a site to a trial."""
+    access.require(actor, "trials.administer", trial)
+    if trial.sites.filter(code=code).exists():
+        raise AlreadyThere(f"Trial {trial.code} has a site {code} already. Choose another code.")
+    site = Site(trial=trial, code=code, name=name, country=country, created_at=at)
+    return audit.save(site, action="site.added", actor=actor, at=at)
+
+
+def add_application_entity(
+    *, site: Site, title: str, description: str, actor: User, at: dt.datetime
+) -> ApplicationEntity:
+    """Let a scanner or archive of a site send under its calling AE title."""
+    access.require(actor, "trials.administer", site)
+    if ApplicationEntity.objects.filter(title=title).exists():
+        raise AlreadyThere("This calling AE title is taken on this installation. Give the sender another title.")
+    entity = ApplicationEntity(site=site, title=title, description=description)
+    return audit.save(entity, action="applicationentity.added", actor=actor, at=at)
+
+
+def create_user(
+    *, username: str, full_name: str, email: str, password: str, actor: User, trial: Trial, at: dt.datetime
+) -> User:
+    """Make an account for somebody who is to join the trial."""
+    access.require(actor, "trials.administer", trial)
+    if User.objects.filter(username__iexact=username).exists():
+        raise AlreadyThere("This user name is taken. If it is the same person, grant the role to that account.")
+    with transaction.atomic():
+        user = User(username=username, full_name=full_name, email=email)
+        user.set_password(password)
+        user.save()
+        audit.record("user.created", user, actor=actor, at=at, after={"username": username})
+    return user
+
+
+def grant_membership(
+    *, trial: Trial, user: User, role: Role, actor: User, at: dt.datetime, site: Site | None = None
+) -> Membership:
+    """Give a person a role in a trial; a site coordinator's role is at one site."""
+    access.require(actor, "trials.administer", trial)
+    return _grant(trial, user, role, site, actor, at)
+
+
+def _grant(trial: Trial, user: User, role: Role, site: Site | None, actor: User, at: dt.datetime) -> Membership:
+    if (role is Role.SITE_COORDINATOR) != (site is not None) or (site and site.trial_id != trial.pk):
+        raise AlreadyThere("A site coordinator needs a site of this trial; other roles have none.")
+    if Membership.objects.filter(user=user, trial=trial, role=role, site=site, ended_at=None).exists():
+        raise AlreadyThere(f"{user} is {role.label.lower()} here already.")
+    with transaction.atomic():
+        membership = Membership(user=user, trial=trial, site=site, role=role, granted_at=at)
+        audit.save(membership, action="membership.granted", actor=actor, at=at)
+        access.grant(user, role.permission, site or trial)
+    return membership
+
+
+def end_membership(*, membership: Membership, reason: str, actor: User, at: dt.datetime) -> Membership:
+    """Take a role from a person; what they did stays theirs."""
+    access.require(actor, "trials.administer", membership)
+    with transaction.atomic():
+        membership.ended_at = at
+        audit.save(membership, action="membership.ended", actor=actor, at=at, reason=reason)
+        access.revoke(membership.user, Role(membership.role).permission, membership.site or membership.trial)
+    return membership

@@ -1,0 +1,122 @@
+"""The lives of the protocol's entities. A timepoint lives three lives side by side: images, QC, reading."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from compliance.states import Machine, Move
+
+
+class TrialState(StrEnum):
+    SETUP = "setup"
+    RUNNING = "running"
+    LOCKED = "locked"
+
+
+TRIAL = Machine(
+    "trial",
+    initial=TrialState.SETUP,
+    moves={
+        "start": Move(TrialState.SETUP, TrialState.RUNNING, may="trials.administer"),
+        "lock": Move(TrialState.RUNNING, TrialState.LOCKED, may="trials.lock", signature=True),
+    },
+)
+
+
+class CharterState(StrEnum):
+    DRAFT = "draft"
+    IN_FORCE = "in_force"
+    SUPERSEDED = "superseded"
+
+
+CHARTER = Machine(
+    "imaging charter",
+    initial=CharterState.DRAFT,
+    moves={
+        "sign": Move(CharterState.DRAFT, CharterState.IN_FORCE, may="trials.administer", signature=True),
+        "supersede": Move(CharterState.IN_FORCE, CharterState.SUPERSEDED),
+    },
+)
+
+
+class SubjectState(StrEnum):
+    ENROLLED = "enrolled"
+    WITHDRAWN = "withdrawn"
+
+
+SUBJECT = Machine(
+    "subject",
+    initial=SubjectState.ENROLLED,
+    moves={
+        "withdraw": Move(SubjectState.ENROLLED, SubjectState.WITHDRAWN, may="trials.enrol", reason=True),
+    },
+)
+
+
+class ImageState(StrEnum):
+    EXPECTED = "expected"
+    RECEIVED = "received"
+    MISSED = "missed"
+
+
+TIMEPOINT_IMAGES = Machine(
+    "timepoint's images",
+    initial=ImageState.EXPECTED,
+    moves={
+        "receive": Move((ImageState.EXPECTED, ImageState.MISSED), ImageState.RECEIVED),
+        "miss": Move(ImageState.EXPECTED, ImageState.MISSED, may="trials.enrol", reason=True),
+        "expect": Move(ImageState.MISSED, ImageState.EXPECTED, may="trials.enrol", reason=True),
+    },
+)
+
+
+class QcState(StrEnum):
+    NOT_READY = "not_ready"
+    AWAITING = "awaiting"
+    QUERIED = "queried"
+    CLEARED = "cleared"
+
+
+TIMEPOINT_QC = Machine(
+    "timepoint's quality control",
+    initial=QcState.NOT_READY,
+    moves={
+        "request": Move((QcState.NOT_READY, QcState.QUERIED), QcState.AWAITING),
+        "reopen": Move(QcState.CLEARED, QcState.AWAITING),
+        "clear": Move(QcState.AWAITING, QcState.CLEARED, may="imaging.review", signature=True),
+        "fail": Move(QcState.AWAITING, QcState.QUERIED, may="imaging.review", reason=True, signature=True),
+    },
+)
+
+
+class ReadingState(StrEnum):
+    NOT_READY = "not_ready"
+    OPEN = "open"
+    READ = "read"
+
+
+TIMEPOINT_READING = Machine(
+    "timepoint's reading",
+    initial=ReadingState.NOT_READY,
+    moves={
+        "open": Move(ReadingState.NOT_READY, ReadingState.OPEN),
+        "finish": Move(ReadingState.OPEN, ReadingState.READ),
+    },
+)
+
+
+class QueryState(StrEnum):
+    OPEN = "open"
+    ANSWERED = "answered"
+    CLOSED = "closed"
+
+
+QUERY = Machine(
+    "query",
+    initial=QueryState.OPEN,
+    moves={
+        "answer": Move(QueryState.OPEN, QueryState.ANSWERED, may="trials.answer_query"),
+        "reopen": Move((QueryState.ANSWERED, QueryState.CLOSED), QueryState.OPEN, may="trials.raise_query"),
+        "close": Move((QueryState.OPEN, QueryState.ANSWERED), QueryState.CLOSED, may="trials.raise_query"),
+    },
+)
