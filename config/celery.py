@@ -1,9 +1,14 @@
 """The Celery application: a doorbell for `compliance.jobs`, and the beat."""
 
 import os
+import warnings
 
 from celery import Celery
+from celery.platforms import SecurityWarning
 from celery.signals import worker_ready
+
+# Celery warns a root user of pickled messages; ours are JSON, and hold a job's number only.
+warnings.simplefilter("ignore", SecurityWarning)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
 

@@ -25,7 +25,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION parallax_append_only()
 
 def guard(apps, schema_editor):
     if schema_editor.connection.vendor == "postgresql":
-        schema_editor.execute(POSTGRESQL_FUNCTION)
+        schema_editor.execute(POSTGRESQL_FUNCTION, params=None)
         for table in TABLES:
             schema_editor.execute(POSTGRESQL_ROWS.format(table=table))
             schema_editor.execute(POSTGRESQL_TRUNCATE.format(table=table))

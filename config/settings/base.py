@@ -164,6 +164,9 @@ DICOM_PORT = env.number("DICOM_PORT", 11112)
 #: The web server, as `manage.py serve` starts it.
 WEB_HOST = env.text("WEB_HOST", "127.0.0.1")
 WEB_PORT = env.number("WEB_PORT", 8000)
+WEB_WORKERS = env.number("WEB_WORKERS", 1)
+#: Jobs done side by side by one worker.
+WORKER_CONCURRENCY = env.number("WORKER_CONCURRENCY", 2)
 
 # Celery is a doorbell only: jobs are rows (`compliance.jobs`). Without a broker URL the messages are files.
 CELERY_BROKER_URL = env.text("BROKER_URL", "filesystem://")
@@ -174,6 +177,7 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 4
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {}
 if CELERY_BROKER_URL.startswith("filesystem:"):
     _BROKER = DATA_DIR / "broker"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -237,6 +241,7 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "axes": {"level": "WARNING"},
         "celery": {"level": "WARNING"},
+        "kombu": {"level": "ERROR"},
         "fontTools": {"level": "ERROR"},
         "weasyprint": {"level": "ERROR"},
     },

@@ -1,0 +1,20 @@
+"""`manage.py receive`: the DICOM receiver alone, in the foreground."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from imaging.intake import dimse
+
+
+class Command(BaseCommand):
+    """Listen for C-STORE and C-ECHO until stopped."""
+
+    help = "Run the DICOM receiver in the foreground."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Serve until SIGINT or SIGTERM."""
+        dimse.serve(settings.DICOM_HOST, settings.DICOM_PORT, settings.DICOM_AE_TITLE)

@@ -1,0 +1,82 @@
+"""`manage.py serve`: the web server, the DICOM receiver and the worker, as one."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from config.supervisor import Child, Family
+
+
+def commands() -> dict[str, list[str]]:
+    """Return the command line of each member of the process family."""
+    python = sys.executable
+    manage = str(Path(settings.ROOT) / "manage.py")
+    return {
+        "web": [
+            *(python, "-m", "granian", "--interface", "wsgi", "--no-ws", "--log-level", "warning"),
+            *("--host", settings.WEB_HOST, "--port", str(settings.WEB_PORT)),
+            *("--workers", str(settings.WEB_WORKERS), "--blocking-threads", "4", "--respawn-failed-workers"),
+            "config.wsgi:application",
+        ],
+        "receiver": [python, manage, "receive"],
+        "worker": [
+            *(python, "-m", "celery", "--app", "config", "--quiet", "worker", "--beat"),
+            *("--concurrency", str(settings.WORKER_CONCURRENCY), "--loglevel", "WARNING"),
+            *("--without-gossip", "--without-mingle", "--schedule", settings.CELERY_BEAT_SCHEDULE_FILENAME),
+        ],
+    }
+
+
+def refuse_taken_port(host: str, port: int, what: str) -> None:
+    """Say in time, and in words, that somebody else listens where we want to."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as problem:
+            name = "PARALLAX_WEB_PORT" if what == "web server" else "PARALLAX_DICOM_PORT"
+            raise CommandError(
+                f"The {what} cannot listen on {host}:{port}: {problem.strerror}. "
+                f"Stop what uses the port, or choose another with {name}."
+            ) from problem
+
+
+class Command(BaseCommand):
+    """Start the process family and look after it."""
+
+    help = "Run the web server, the DICOM receiver and the worker; Ctrl-C stops them all."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Let a production unit run one member alone."""
+        parser.add_argument("--only", choices=["web", "receiver", "worker"], help="run this member alone")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Prepare the database and folders, then run until stopped."""
+        Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+        for folder in ("data_folder_in", "control_folder"):
+            if path := settings.CELERY_BROKER_TRANSPORT_OPTIONS.get(folder):
+                Path(path).mkdir(parents=True, exist_ok=True)
+        members = commands()
+        if options["only"]:
+            members = {options["only"]: members[options["only"]]}
+        else:
+            call_command("migrate", interactive=False, verbosity=0)
+        if "web" in members:
+            refuse_taken_port(settings.WEB_HOST, settings.WEB_PORT, "web server")
+        if "receiver" in members:
+            refuse_taken_port(settings.DICOM_HOST, settings.DICOM_PORT, "DICOM receiver")
+        self.stdout.write(
+            f"Parallax: http://{settings.WEB_HOST}:{settings.WEB_PORT}/   "
+            f"DICOM {settings.DICOM_AE_TITLE}@{settings.DICOM_HOST}:{settings.DICOM_PORT}   (Ctrl-C stops)"
+        )
+        self.stdout.flush()
+        children = [Child(name, command) for name, command in members.items()]
+        Family(children, Path(settings.DATA_DIR) / "run", self.stderr.write).run()
