@@ -22,12 +22,14 @@ from compliance.errors import HouseError
 from compliance.models import User
 
 Predicate = Callable[[User, Any], bool]
+Visible = Callable[[User], models.QuerySet[Any]]
 View = Callable[..., HttpResponseBase]
 
 PUBLIC = "public"
 SIGNED_IN = "signed in"
 
 _predicates: dict[str, Predicate] = {}
+_exposed: dict[str, tuple[str, Visible]] = {}
 
 
 class AccessDenied(HouseError):
@@ -62,6 +64,20 @@ def require(actor: object, verb: str, about: models.Model | None = None) -> None
         )
 
 
+def expose(record_type: type[models.Model], verb: str, visible: Visible) -> None:
+    """Let those who hold `verb` see the history of records of this type, out of `visible(user)`."""
+    _exposed[record_type._meta.label_lower] = (verb, visible)
+
+
+def exposed(user: User, label: str, pk: str) -> models.Model | None:
+    """Return a record by its type's label and key if the person may see its history; else None."""
+    if label not in _exposed or not pk.isdigit():
+        return None
+    verb, visible = _exposed[label]
+    about = visible(user).filter(pk=int(pk)).first()
+    return about if about is not None and may(user, verb, about) else None
+
+
 def grant(user: User, permission: str, about: models.Model) -> None:
     """Give a person a permission (`app.codename`) on one object."""
     assign_perm(permission, user, about)
@@ -85,7 +101,7 @@ def held_objects(user: User, permissions: list[str], model: type[models.Model]) 
 
 
 def guarded(
-    verb: str, visible: Callable[[User], models.QuerySet[Any]] | None = None, *, by: str = "pk"
+    verb: str, visible: Visible | None = None, *, by: str = "pk"
 ) -> Callable[[View], View]:
     """Guard an address by a verb, and by the records that the person can see at all.
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from django.core.paginator import Paginator
 from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils import timezone
+
+from compliance import access, audit, signing
+from compliance.models import User
 
 
 def home(request: HttpRequest) -> HttpResponse:
@@ -21,7 +26,13 @@ def health(request: HttpRequest) -> JsonResponse:
 
 def history(request: HttpRequest, object_type: str, object_id: str) -> HttpResponse:
     """Show one record's audit trail to those who may see the record."""
-    raise Http404
+    about = access.exposed(request.user, object_type, object_id) if isinstance(request.user, User) else None
+    if about is None:
+        audit.denied(request, "history", timezone.now())
+        raise Http404
+    events = Paginator(audit.history(about), 100).get_page(request.GET.get("page"))
+    signatures = signing.signatures_on(about)
+    return render(request, "history.html", {"about": about, "events": events, "signatures": signatures})
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -7,6 +7,7 @@ from typing import Any
 from compliance import access
 from compliance.access import Predicate
 from compliance.models import Record, User
+from trials import models, selectors
 from trials.models import SITE_AWARE, Role, Site, Trial
 
 
@@ -47,6 +48,7 @@ def register() -> None:
     access.register("trials.create", creates_trials)
     access.register("trials.see", role(*EVERYONE))
     access.register("trials.administer", role(Role.TRIAL_ADMINISTRATOR))
+    access.register("trials.administer_or_audit", role(Role.TRIAL_ADMINISTRATOR, Role.AUDITOR))
     access.register("trials.see_charter", role(*EVERYONE))
     access.register("trials.see_subjects", role(*SITE_AWARE))
     access.register("trials.enrol", role(Role.SITE_COORDINATOR, Role.TRIAL_ADMINISTRATOR))
@@ -56,3 +58,9 @@ def register() -> None:
     access.register("trials.see_progress", role(Role.SPONSOR, Role.READING_MANAGER, *SITE_AWARE))
     access.register("trials.audit", role(Role.AUDITOR))
     access.register("trials.lock", role(Role.TRIAL_ADMINISTRATOR))
+    access.expose(models.Trial, "trials.administer_or_audit", selectors.trials_of)
+    access.expose(models.ImagingCharter, "trials.see_charter", selectors.charters_seen_by)
+    access.expose(models.Site, "trials.see_subjects", selectors.sites_seen_by)
+    access.expose(models.Subject, "trials.see_subjects", selectors.subjects_seen_by)
+    access.expose(models.Timepoint, "trials.see_subjects", selectors.timepoints_seen_by)
+    access.expose(models.Query, "trials.see_queries", selectors.queries_seen_by)

@@ -1,0 +1,114 @@
+"""Jobs are rows: asked for once, done once, never lost with a message or a worker."""
+
+from __future__ import annotations
+
+import datetime as dt
+import multiprocessing
+import socket
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from compliance import jobs
+from compliance.models import Job
+
+pytestmark = pytest.mark.django_db
+
+DONE: list[int] = []
+
+
+@pytest.fixture(autouse=True)
+def count_job():
+    DONE.clear()
+    jobs.handler("test.count")(lambda number, at: DONE.append(number))
+
+
+def ask(number: int = 1, key: str = "k") -> Job:
+    jobs.enqueue("test.count", key, at=timezone.now(), number=number)
+    return Job.objects.get(kind="test.count", key=key)
+
+
+def test_asking_twice_while_it_waits_is_asking_once():
+    ask()
+    ask()
+    assert jobs.drain() == 1
+    assert DONE == [1]
+
+
+def test_asking_again_after_it_was_done_does_it_again():
+    ask()
+    jobs.drain()
+    jobs.enqueue("test.count", "k", at=timezone.now(), number=2)
+    jobs.drain()
+    assert DONE == [1, 2]
+
+
+def test_a_message_that_comes_twice_does_the_work_once():
+    job = ask()
+    jobs.run_job(job.pk)
+    jobs.run_job(job.pk)
+    assert DONE == [1]
+
+
+def test_work_asked_for_in_a_transaction_that_fails_is_not_asked_for():
+    with pytest.raises(RuntimeError), transaction.atomic():
+        ask()
+        raise RuntimeError
+    assert not Job.objects.exists()
+
+
+def test_a_job_held_by_a_living_worker_is_left_to_it():
+    job = ask()
+    now = timezone.now()
+    assert jobs.claim(job.pk, now)
+    assert jobs.claim(job.pk, now) is None
+
+
+def test_a_job_whose_lease_ended_is_taken_over():
+    job = ask()
+    now = timezone.now()
+    assert jobs.claim(job.pk, now)
+    assert jobs.claim(job.pk, now + jobs.LEASE + dt.timedelta(seconds=1))
+
+
+def test_the_sweep_rings_at_once_for_a_job_whose_worker_died(monkeypatch):
+    dead = multiprocessing.get_context("spawn").Process(target=int)
+    dead.start()
+    dead.join()
+    job = ask()
+    now = timezone.now()
+    Job.objects.filter(pk=job.pk).update(
+        state=Job.State.RUNNING, worker=f"{socket.gethostname()}:{dead.pid}", lease_until=now + jobs.LEASE
+    )
+    rung: list[int] = []
+    monkeypatch.setattr(jobs, "ring", rung.append)
+    assert jobs.sweep(now) == 1
+    assert rung == [job.pk]
+    assert jobs.run(job.pk)
+
+
+def test_a_failing_job_is_tried_again_later_and_in_the_end_given_up(settings):
+    settings.JOBS_INLINE = False
+
+    def fail(number: int, at: dt.datetime) -> None:
+        raise ValueError("a subject's name")
+
+    jobs.handler("test.count")(fail)
+    job = ask()
+    for attempt in range(1, jobs.MAX_TRIES + 1):
+        Job.objects.filter(pk=job.pk).update(not_before=timezone.now())
+        assert jobs.run(job.pk) is False
+        job.refresh_from_db()
+        assert job.tries == attempt
+    assert (job.state, job.error) == (Job.State.FAILED, "ValueError")
+
+
+def test_a_broker_that_is_away_only_delays(settings, monkeypatch, django_capture_on_commit_callbacks):
+    def away(*args: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(jobs.run_job, "delay", away)
+    with django_capture_on_commit_callbacks(execute=True):
+        ask()
+    assert jobs.drain() == 1
