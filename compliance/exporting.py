@@ -1,0 +1,250 @@
+"""How data leave: files of one locked record in one package, the same bytes each time, and the proof of it.
+
+A package is a ZIP with a `manifest.json` that names every other file with its SHA-256. Members are stored, not
+compressed: what zlib writes differs between its builds, and a package must not. Names are sorted, times and
+permissions fixed, so the same content is the same bytes.
+"""
+
+from __future__ import annotations
+
+import abc
+import datetime as dt
+import functools
+import hashlib
+import io
+import json
+import tomllib
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+from django.apps import apps
+from django.conf import settings
+from django.db import transaction
+
+from compliance import audit, signing, storage
+from compliance.errors import HouseError
+from compliance.models import Export, Record, User
+
+MANIFEST = "manifest.json"
+_FORMAT = {"name": "parallax package", "version": 1}
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a ZIP can hold
+_REGULAR_FILE_RW_R_R = 0o100644 << 16
+
+Snapshot = TypeVar("Snapshot")
+
+
+class NotLocked(HouseError):
+    """Something that the export states is still open to change."""
+
+    code = "not_locked"
+    status = 409
+
+
+class PackageDamaged(HouseError):
+    """A stored package is not what was built."""
+
+    code = "package_damaged"
+    status = 500
+
+
+class Exporter(abc.ABC, Generic[Snapshot]):
+    """One export format: what must be locked for it, and the files it writes from a snapshot.
+
+    `files` sees the snapshot only. Whatever is not in it (keys of rows, the clock, who asks) cannot reach the
+    package.
+    """
+
+    identifier: ClassVar[str]
+    title: ClassVar[str]
+
+    @abc.abstractmethod
+    def ready(self, about: Record) -> None:
+        """Raise `NotLocked` unless everything that the export states is locked."""
+
+    @abc.abstractmethod
+    def snapshot(self, about: Record) -> Snapshot:
+        """Return the locked data as plain values."""
+
+    @abc.abstractmethod
+    def statement(self, snapshot: Snapshot) -> Mapping[str, Any]:
+        """Return what the manifest says beside the files: lock, charter, rules, as plain JSON values."""
+
+    @abc.abstractmethod
+    def files(self, snapshot: Snapshot) -> Iterable[tuple[str, bytes]]:
+        """Return the files' names and bytes."""
+
+    @abc.abstractmethod
+    def file_name(self, snapshot: Snapshot) -> str:
+        """Return the name under which the package is downloaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package's bytes, with the manifest inside them."""
+
+    data: bytes
+    manifest: Mapping[str, Any]
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the whole package."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@functools.lru_cache(maxsize=1)
+def code_version() -> Mapping[str, str]:
+    """Return the version of this installation's code, and a digest over its sources and templates."""
+    root = Path(settings.ROOT)
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    rooms = [Path(app.path) for app in apps.get_app_configs() if Path(app.path).parent == root]
+    sources = [path for room in rooms for path in room.rglob("*.py")]
+    sources += [path for path in (root / "templates").rglob("*") if path.is_file()]
+    digests = {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in sources
+    }
+    return {"name": project["name"], "version": project["version"], "sources_sha256": signing.digest(digests)}
+
+
+def readable(content: Mapping[str, Any]) -> bytes:
+    """Return JSON content in its one readable form: sorted keys, UTF-8, two spaces, a final line end."""
+    return (json.dumps(content, sort_keys=True, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def _sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    return {**manifest, "manifest_sha256": signing.digest(manifest)}
+
+
+def _zip(members: Mapping[str, bytes]) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(members):
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.create_system = 3  # Unix, wherever it is written
+            entry.external_attr = _REGULAR_FILE_RW_R_R
+            archive.writestr(entry, members[name])
+    return target.getvalue()
+
+
+def pack(exporter: Exporter[Snapshot], snapshot: Snapshot) -> Package:
+    """Write a snapshot as a package; the same snapshot and code give the same bytes."""
+    members = dict(exporter.files(snapshot))
+    manifest = _sealed(
+        {
+            "format": _FORMAT,
+            "exporter": exporter.identifier,
+            "title": exporter.title,
+            "code": dict(code_version()),
+            **exporter.statement(snapshot),
+            "files": [
+                {"name": name, "size": len(members[name]), "sha256": hashlib.sha256(members[name]).hexdigest()}
+                for name in sorted(members)
+            ],
+        }
+    )
+    return Package(_zip({**members, MANIFEST: readable(manifest)}), manifest)
+
+
+def build(exporter: Exporter[Snapshot], about: Record, *, actor: User, at: dt.datetime) -> Export:
+    """Build the package of a locked record, keep it, and record that it was built.
+
+    A package with the same bytes is kept once: building it again gives the row of the first.
+
+    Raises
+    ------
+    NotLocked
+        Something that the export states is still open to change.
+    """
+    exporter.ready(about)
+    snapshot = exporter.snapshot(about)
+    package = pack(exporter, snapshot)
+    key = f"{exporter.identifier}/{package.sha256}.zip"
+    storage.put(storage.EXPORTS, key, package.data)
+    with transaction.atomic():
+        # Two who build at once: the second waits here, and finds the first's row.
+        type(about)._base_manager.select_for_update().get(pk=about.pk)
+        kept = {"kind": exporter.identifier, "trial_id": about.scope().trial_id, "sha256": package.sha256}
+        export = Export.objects.filter(**kept).order_by("-id").first()
+        repeated = export is not None
+        if export is None:
+            export = Export.objects.create(
+                **kept,
+                storage_key=key,
+                file_name=exporter.file_name(snapshot),
+                size=len(package.data),
+                manifest=package.manifest,
+                created_at=at,
+                created_by=actor,
+            )
+        audit.record("package.built", about, actor=actor, at=at, after={**named(export), "repeated": repeated})
+    return export
+
+
+def named(export: Export) -> dict[str, Any]:
+    """Return what the audit trail says of a package."""
+    return {"package": export.pk, "file": export.file_name, "sha256": export.sha256}
+
+
+def read(export: Export) -> bytes:
+    """Return a kept package's bytes, checked against the digest with which it was built.
+
+    Raises
+    ------
+    PackageDamaged
+        The stored bytes are others.
+    """
+    data = storage.get(storage.EXPORTS, export.storage_key)
+    if hashlib.sha256(data).hexdigest() != export.sha256:
+        raise PackageDamaged(
+            f"The stored package {export.file_name} is not the one that was built, so it was not handed out. "
+            "Build it again from the locked data; it will have the bytes it had."
+        )
+    return data
+
+
+def verify(data: bytes) -> list[str]:
+    """Check a package by itself, without the system it came from.
+
+    Returns
+    -------
+    list of str
+        What is wrong with it, one sentence each; empty when every byte is as it was written.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = archive.infolist()
+            members = {entry.filename: _content(archive, entry) for entry in entries}
+    except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, ValueError, RuntimeError):
+        return ["The file is not a ZIP archive as Parallax writes it."]
+    if MANIFEST not in members:
+        return [f"The archive has no {MANIFEST}."]
+    try:
+        manifest = json.loads(members[MANIFEST])
+        listed = {entry["name"]: (entry["size"], entry["sha256"]) for entry in manifest["files"]}
+        seal = manifest.pop("manifest_sha256")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return [f"{MANIFEST} is not a manifest of a Parallax package."]
+    problems = []
+    if seal != signing.digest(manifest):
+        problems.append(f"{MANIFEST} was changed: its own digest does not match.")
+    for name, (size, sha256) in sorted(listed.items()):
+        if name not in members:
+            problems.append(f"{name} is missing.")
+        elif len(members[name]) != size or hashlib.sha256(members[name]).hexdigest() != sha256:
+            problems.append(f"{name} was changed: its digest does not match the manifest.")
+    problems += [f"{name} is not in the manifest." for name in sorted(set(members) - set(listed) - {MANIFEST})]
+    if not problems and _zip(members) != data:
+        problems.append("The archive's own structure was changed; its files are unharmed.")
+    return problems
+
+
+def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """Return a member's bytes; none where its checksum fails, so that the digests name it."""
+    if entry.compress_type != zipfile.ZIP_STORED:
+        raise NotImplementedError("a package holds stored members only")
+    try:
+        return archive.read(entry)
+    except zipfile.BadZipFile:
+        return b""
