@@ -33,7 +33,7 @@ _exposed: dict[str, tuple[str, Visible]] = {}
 
 
 class AccessDenied(HouseError):
-    """The person does not hold the verb on this record."""
+    """The person does not hold the verb on this record; the doors record it (`audit.denied`)."""
 
     code = "access_denied"
     status = 403
@@ -60,7 +60,9 @@ def require(actor: object, verb: str, about: models.Model | None = None) -> None
     """Raise `AccessDenied` unless `actor` may do `verb` to the record."""
     if not may(actor, verb, about):
         raise AccessDenied(
-            "Your role does not allow this step. If your work needs it, ask the trial administrator for the role."
+            "Your role does not allow this step. If your work needs it, ask the trial administrator for the role.",
+            verb=verb,
+            about=about,
         )
 
 
@@ -100,9 +102,14 @@ def held_objects(user: User, permissions: list[str], model: type[models.Model]) 
     )
 
 
-def guarded(
-    verb: str, visible: Visible | None = None, *, by: str = "pk"
-) -> Callable[[View], View]:
+def actor(request: HttpRequest) -> User:
+    """Return the signed-in person of a request."""
+    if not isinstance(request.user, User):
+        raise AccessDenied("Sign in first.")
+    return request.user
+
+
+def guarded(verb: str, visible: Visible | None = None, *, by: str = "pk") -> Callable[[View], View]:
     """Guard an address by a verb, and by the records that the person can see at all.
 
     With `visible`, the address's keyword `by` picks one record out of `visible(user)` and the view receives
@@ -122,9 +129,7 @@ def guarded(
                     audit.denied(request, verb, timezone.now())
                     raise Http404
                 found = [about]
-            if not may(user, verb, *found):
-                audit.denied(request, verb, timezone.now(), *found)
-                raise AccessDenied("This page belongs to another role. Go back to your home page.")
+            require(user, verb, *found)
             return view(request, *found, **kwargs)
 
         guard.permission = verb  # type: ignore[attr-defined]

@@ -6,7 +6,6 @@ django-auditlog hears the same saves and is the net under this door (`regulate()
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -53,7 +52,7 @@ def _plain(value: Any) -> Any:
 
 def values_of(record: models.Model) -> dict[str, Any]:
     """Return the record's stored fields as plain JSON values, without the ones it excludes."""
-    excluded = getattr(record, "audit_exclude", frozenset())
+    excluded: frozenset[str] = getattr(record, "audit_exclude", frozenset())
     return {
         field.attname: _plain(field.value_from_object(record))
         for field in record._meta.concrete_fields
@@ -162,15 +161,14 @@ def history_of_many(records: Iterable[models.Model]) -> models.QuerySet[AuditEve
     return AuditEvent.objects.filter(wanted).order_by("-id")
 
 
-def denied(request: HttpRequest, verb: str, at: dt.datetime, about: models.Model | None = None) -> None:
+def denied(request: HttpRequest, verb: str, at: dt.datetime, about: object = None) -> None:
     """Record that somebody asked for what is not theirs. The address asked for is kept without its query."""
     if not isinstance(request.user, User):
         return
-    with contextlib.suppress(HouseError):
-        record(
-            "access.denied",
-            about if about is not None else request.user,
-            actor=request.user,
-            at=at,
-            after={"verb": verb, "method": request.method or "", "path": request.path[:200]},
-        )
+    record(
+        "access.denied",
+        about if isinstance(about, models.Model) else request.user,
+        actor=request.user,
+        at=at,
+        after={"verb": verb, "method": request.method or "", "path": request.path[:200]},
+    )

@@ -102,9 +102,7 @@ def code_version() -> Mapping[str, str]:
     rooms = [Path(app.path) for app in apps.get_app_configs() if Path(app.path).parent == root]
     sources = [path for room in rooms for path in room.rglob("*.py")]
     sources += [path for path in (root / "templates").rglob("*") if path.is_file()]
-    digests = {
-        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in sources
-    }
+    digests = {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in sources}
     return {"name": project["name"], "version": project["version"], "sources_sha256": signing.digest(digests)}
 
 

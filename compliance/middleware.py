@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.utils import timezone
 
-from compliance import context
+from compliance import access, audit, context
 from compliance.errors import HouseError
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -47,5 +48,7 @@ class HouseErrorMiddleware:
     def process_exception(self, request: HttpRequest, problem: Exception) -> HttpResponse | None:
         if not isinstance(problem, HouseError):
             return None
+        if isinstance(problem, access.AccessDenied):
+            audit.denied(request, str(problem.details.get("verb", "")), timezone.now(), problem.details.get("about"))
         template = "errors/sentence.html" if request.headers.get("HX-Request") else "errors/house_error.html"
         return render(request, template, {"problem": problem}, status=problem.status)

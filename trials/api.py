@@ -1,9 +1,281 @@
-"""REST doors of the trials room: parse, call one service, answer."""
+"""REST doors of the protocol: parse, call one service, answer."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.routers import BaseRouter
+
+from compliance import access
+from compliance.api import Resource
+from compliance.models import Signature, User
+from compliance.signing import Intent
+from trials import models, selectors
+from trials.services import enrolling, querying, setting_up
+
+
+class TrialSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = models.Trial
+        fields = ["id", "code", "title", "indication", "sponsor_name", "state"]
+        read_only_fields = ["state"]
+
+
+class CharterSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = models.ImagingCharter
+        fields = ["id", "trial", "version", "state", "change_summary", "content", "sha256", "signed_at"]
+        read_only_fields = ["trial", "version", "state", "sha256", "signed_at"]
+
+
+class SiteSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = models.Site
+        fields = ["id", "trial", "code", "name", "country"]
+
+
+class ApplicationEntitySerializer(serializers.ModelSerializer):
+    class Meta:
+        model = models.ApplicationEntity
+        fields = ["id", "site", "title", "description", "active"]
+        read_only_fields = ["active"]
+
+
+class MembershipSerializer(serializers.ModelSerializer):
+    user = serializers.SlugRelatedField(slug_field="username", queryset=User.objects.all())
+
+    class Meta:
+        model = models.Membership
+        fields = ["id", "trial", "user", "role", "site", "granted_at"]
+        read_only_fields = ["granted_at"]
+
+
+class SubjectSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = models.Subject
+        fields = ["id", "site", "code", "reference_date", "state"]
+        read_only_fields = ["state"]
+
+
+class TimepointSerializer(serializers.ModelSerializer):
+    subject_code = serializers.CharField(source="subject.code", read_only=True)
+
+    class Meta:
+        model = models.Timepoint
+        fields = ["id", "subject", "subject_code", "code", "name", "day", "window", "image_state", "qc_state"]
+
+
+class QuerySerializer(serializers.ModelSerializer):
+    class Meta:
+        model = models.Query
+        fields = ["id", "trial", "site", "timepoint", "title", "state", "raised_at", "due_on"]
+
+
+class SignatureInput(serializers.Serializer):
+    """The signer's password again."""
+
+    password = serializers.CharField(style={"input_type": "password"})
+
+
+class MessageInput(serializers.Serializer):
+    """A contribution to a query's thread."""
+
+    text = serializers.CharField(allow_blank=True)
+
+
+class TrialViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, Resource):
+    """Trials of the signed-in person."""
+
+    serializer_class = TrialSerializer
+    permission = "trials.see"
+    permissions_by_method = {"POST": "trials.create"}
+
+    def visible(self) -> QuerySet[Any]:
+        return selectors.trials_of(access.actor(self.request))
+
+    def perform_create(self, serializer: Any) -> None:
+        """Create a trial with its draft charter."""
+        serializer.instance = setting_up.create_trial(
+            **serializer.validated_data, actor=access.actor(self.request), at=timezone.now()
+        )
+
+    @extend_schema(request=None, responses=CharterSerializer)
+    @action(detail=True, methods=["post"], permission="trials.administer", permissions_by_method={})
+    def amend(self, request: Request, pk: str) -> Response:
+        """Open the next charter version as a draft."""
+        charter = setting_up.amend_charter(
+            trial=self.get_object(), change_summary="", actor=access.actor(request), at=timezone.now()
+        )
+        return Response(CharterSerializer(charter).data, status=status.HTTP_201_CREATED)
+
+
+class CharterViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, Resource):
+    """Charter versions; a draft may be replaced and signed."""
+
+    serializer_class = CharterSerializer
+    http_method_names = ["get", "put", "post", "head", "options"]
+    permission = "trials.see_charter"
+    permissions_by_method = {"PUT": "trials.administer"}
+
+    def visible(self) -> QuerySet[Any]:
+        return selectors.charters_seen_by(access.actor(self.request))
+
+    def perform_update(self, serializer: Any) -> None:
+        """Replace a draft's content."""
+        serializer.instance = setting_up.edit_charter(
+            charter=serializer.instance,
+            content=serializer.validated_data["content"],
+            change_summary=serializer.validated_data.get("change_summary", ""),
+            actor=access.actor(self.request),
+            at=timezone.now(),
+        )
+
+    @extend_schema(request=SignatureInput, responses=CharterSerializer)
+    @action(detail=True, methods=["post"], permission="trials.administer", permissions_by_method={})
+    def sign(self, request: Request, pk: str) -> Response:
+        """Sign a draft: it comes into force."""
+        given = SignatureInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        charter = setting_up.sign_charter(
+            charter=self.get_object(),
+            signature=Intent(given.validated_data["password"], Signature.Meaning.APPROVAL),
+            actor=access.actor(request),
+            at=timezone.now(),
+        )
+        return Response(CharterSerializer(charter).data)
+
+
+class SiteViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, Resource):
+    """Sites that the person may know of."""
+
+    serializer_class = SiteSerializer
+    permission = "trials.see_subjects"
+    permissions_by_method = {"POST": "trials.administer"}
+
+    def visible(self) -> QuerySet[Any]:
+        return selectors.sites_seen_by(access.actor(self.request))
+
+    def perform_create(self, serializer: Any) -> None:
+        """Add a site to a trial."""
+        serializer.instance = setting_up.add_site(
+            **serializer.validated_data, actor=access.actor(self.request), at=timezone.now()
+        )
+
+
+class ApplicationEntityViewSet(mixins.ListModelMixin, mixins.CreateModelMixin, Resource):
+    """Scanners and archives that may send, by calling AE title."""
+
+    serializer_class = ApplicationEntitySerializer
+    permission = "trials.see_subjects"
+    permissions_by_method = {"POST": "trials.administer"}
+
+    def visible(self) -> QuerySet[Any]:
+        sites = selectors.sites_seen_by(access.actor(self.request))
+        return models.ApplicationEntity.objects.filter(site__in=sites)
+
+    def perform_create(self, serializer: Any) -> None:
+        """Let a scanner or archive send for its site."""
+        serializer.instance = setting_up.add_application_entity(
+            description="", **serializer.validated_data, actor=access.actor(self.request), at=timezone.now()
+        )
+
+
+class MembershipViewSet(mixins.ListModelMixin, mixins.CreateModelMixin, Resource):
+    """Current memberships in the trials that the person administers."""
+
+    serializer_class = MembershipSerializer
+    permission = "trials.administer"
+
+    def visible(self) -> QuerySet[Any]:
+        return selectors.memberships_administered_by(access.actor(self.request))
+
+    def perform_create(self, serializer: Any) -> None:
+        """Give a person a role."""
+        data = serializer.validated_data
+        serializer.instance = setting_up.grant_membership(
+            trial=data["trial"],
+            user=data["user"],
+            role=models.Role(data["role"]),
+            site=data.get("site"),
+            actor=access.actor(self.request),
+            at=timezone.now(),
+        )
+
+
+class SubjectViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, Resource):
+    """Subjects of the sites that the person may know of."""
+
+    serializer_class = SubjectSerializer
+    permission = "trials.see_subjects"
+    permissions_by_method = {"POST": "trials.enrol"}
+
+    def visible(self) -> QuerySet[Any]:
+        return selectors.subjects_seen_by(access.actor(self.request))
+
+    def perform_create(self, serializer: Any) -> None:
+        """Enrol a subject; the visits of the charter are planned with it."""
+        serializer.instance = enrolling.enrol_subject(
+            **serializer.validated_data, actor=access.actor(self.request), at=timezone.now()
+        )
+
+
+class TimepointViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
+    """Timepoints with the states of images and QC."""
+
+    serializer_class = TimepointSerializer
+    permission = "trials.see_subjects"
+
+    def visible(self) -> QuerySet[Any]:
+        return selectors.timepoints_seen_by(access.actor(self.request))
+
+
+class QueryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
+    """Queries to the sites that the person may know of."""
+
+    serializer_class = QuerySerializer
+    permission = "trials.see_queries"
+
+    def visible(self) -> QuerySet[Any]:
+        return selectors.queries_seen_by(access.actor(self.request))
+
+    @extend_schema(request=MessageInput, responses=QuerySerializer)
+    @action(detail=True, methods=["post"], permission="trials.answer_query")
+    def answer(self, request: Request, pk: str) -> Response:
+        """Answer a query, as its site."""
+        return self._speak(querying.answer_query, request)
+
+    @extend_schema(request=MessageInput, responses=QuerySerializer)
+    @action(detail=True, methods=["post"], permission="trials.raise_query")
+    def close(self, request: Request, pk: str) -> Response:
+        """Close a query that needs nothing more."""
+        return self._speak(querying.close_query, request)
+
+    def _speak(self, service: Any, request: Request) -> Response:
+        given = MessageInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        query = service(
+            query=self.get_object(),
+            text=given.validated_data["text"],
+            actor=access.actor(request),
+            at=timezone.now(),
+        )
+        return Response(QuerySerializer(query).data)
 
 
 def register(router: BaseRouter) -> None:
     """Add this room's resources to the API's router."""
+    router.register("trials", TrialViewSet, basename="trial")
+    router.register("charters", CharterViewSet, basename="charter")
+    router.register("sites", SiteViewSet, basename="site")
+    router.register("application-entities", ApplicationEntityViewSet, basename="application-entity")
+    router.register("memberships", MembershipViewSet, basename="membership")
+    router.register("subjects", SubjectViewSet, basename="subject")
+    router.register("timepoints", TimepointViewSet, basename="timepoint")
+    router.register("queries", QueryViewSet, basename="query")

@@ -20,7 +20,7 @@ from trials.models import (
     Timepoint,
     Trial,
 )
-from trials.states import QueryState, TrialState
+from trials.states import ImageState, QcState, QueryState, ReadingState, TrialState
 
 
 def trials_of(user: User, *roles: Role) -> QuerySet[Trial]:
@@ -122,3 +122,48 @@ def open_queries_of(trial: Trial) -> QuerySet[Query]:
 def is_locked(trial: Trial) -> bool:
     """Tell whether the trial's database is locked."""
     return trial.state == TrialState.LOCKED
+
+
+def memberships_administered_by(user: User) -> QuerySet[Membership]:
+    """Current memberships in the trials that the person administers."""
+    trials = trials_of(user, Role.TRIAL_ADMINISTRATOR)
+    return Membership.objects.filter(trial__in=trials, ended_at=None).select_related("user", "trial", "site")
+
+
+def event_mentions(word: str) -> Q:
+    """Condition: an audit event names the word in who, what, about which record, or why."""
+    found = Q(pk__in=[])
+    for name in ("actor_name", "action", "object_label", "object_type", "reason"):
+        found |= Q(**{f"{name}__icontains": word})
+    return found
+
+
+def progress(trial: Trial) -> Sequence[dict[str, object]]:
+    """Per site, how many subjects and timepoints stand at each step; outcomes are no part of it."""
+    counts = {
+        "subjects": Count("subjects", distinct=True),
+        "expected": Count("subjects__timepoints", distinct=True),
+        "received": Count(
+            "subjects__timepoints",
+            filter=Q(subjects__timepoints__image_state=ImageState.RECEIVED),
+            distinct=True,
+        ),
+        "cleared": Count(
+            "subjects__timepoints", filter=Q(subjects__timepoints__qc_state=QcState.CLEARED), distinct=True
+        ),
+        "read": Count(
+            "subjects__timepoints",
+            filter=Q(subjects__timepoints__reading_state=ReadingState.READ),
+            distinct=True,
+        ),
+        "missed": Count(
+            "subjects__timepoints", filter=Q(subjects__timepoints__image_state=ImageState.MISSED), distinct=True
+        ),
+    }
+    rows = list(trial.sites.annotate(**counts).values("code", "name", *counts))
+    queries = dict(
+        open_queries_of(trial).values("site__code").annotate(count=Count("pk")).values_list("site__code", "count")
+    )
+    for row in rows:
+        row["open_queries"] = queries.get(row["code"], 0)
+    return rows

@@ -2,7 +2,32 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from trials import views
 
 app_name = "trials"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("new/", views.trial_create, name="create"),
+    path("<int:pk>/", views.trial_home, name="home"),
+    path("<int:pk>/progress/", views.trial_progress, name="progress"),
+    path("<int:pk>/setup/", views.trial_setup, name="setup"),
+    path("<int:pk>/sites/", views.site_add, name="site_add"),
+    path("<int:pk>/members/", views.member_add, name="member_add"),
+    path("<int:pk>/amend/", views.charter_amend, name="charter_amend"),
+    path("<int:pk>/queries/", views.query_list, name="queries"),
+    path("<int:pk>/audit/", views.trial_audit, name="audit"),
+    path("sites/<int:pk>/entities/", views.entity_add, name="entity_add"),
+    path("sites/<int:pk>/enrol/", views.subject_enrol, name="enrol"),
+    path("members/<int:pk>/end/", views.member_end, name="member_end"),
+    path("charters/<int:pk>/", views.charter_show, name="charter"),
+    path("charters/<int:pk>/edit/", views.charter_edit, name="charter_edit"),
+    path("charters/<int:pk>/sign/", views.charter_sign, name="charter_sign"),
+    path("subjects/<int:pk>/", views.subject_show, name="subject"),
+    path("subjects/<int:pk>/withdraw/", views.subject_withdraw, name="withdraw"),
+    path("timepoints/<int:pk>/miss/", views.timepoint_miss, name="miss"),
+    path("queries/<int:pk>/", views.query_show, name="query"),
+    path("queries/<int:pk>/answer/", views.query_answer, name="query_answer"),
+    path("queries/<int:pk>/close/", views.query_close, name="query_close"),
+    path("queries/<int:pk>/reopen/", views.query_reopen, name="query_reopen"),
+]

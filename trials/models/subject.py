@@ -96,6 +96,9 @@ class Timepoint(Record):
     def __str__(self) -> str:
         return f"{self.subject.code} {self.code}"
 
+    #: Number of queries not closed, where a selector counted them.
+    open_queries: int
+
     @property
     def trial(self) -> Trial:
         """The trial that the timepoint belongs to."""

@@ -60,6 +60,6 @@ class Trial(Record):
         return {"trial": self.code, "state": self.state}
 
     @property
-    def charter_in_force(self):  # type: ignore[no-untyped-def]
+    def charter_in_force(self):
         """The charter version in force, or None before the first signature."""
         return self.charters.filter(state="in_force").first()

@@ -63,7 +63,7 @@ class Command(BaseCommand):
         Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
         for folder in ("data_folder_in", "control_folder"):
             if path := settings.CELERY_BROKER_TRANSPORT_OPTIONS.get(folder):
-                Path(path).mkdir(parents=True, exist_ok=True)
+                Path(str(path)).mkdir(parents=True, exist_ok=True)
         members = commands()
         if options["only"]:
             members = {options["only"]: members[options["only"]]}

@@ -1,0 +1,375 @@
+"""Pages of the protocol: parse, call one service, answer."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from compliance import access, audit, signing
+from compliance.errors import HouseError
+from compliance.models import AuditEvent, Signature
+from trials import forms, selectors
+from trials.models import ImagingCharter, Membership, Query, Role, Site, Subject, Timepoint, Trial
+from trials.services import enrolling, querying, setting_up
+
+
+def _said(request: HttpRequest, problem: HouseError) -> None:
+    messages.error(request, problem.message)
+
+
+@access.guarded("trials.create")
+def trial_create(request: HttpRequest) -> HttpResponse:
+    """Create a trial; its set-up page follows."""
+    form = forms.TrialForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        trial = setting_up.create_trial(**form.cleaned_data, actor=access.actor(request), at=timezone.now())
+        messages.success(request, f"Trial {trial.code} is there. Next: sites, people, and the charter.")
+        return redirect("trials:setup", pk=trial.pk)
+    return render(request, "trials/trial_create.html", {"form": form})
+
+
+@access.guarded("trials.see_subjects", selectors.trials_of)
+def trial_home(request: HttpRequest, trial: Trial) -> HttpResponse:
+    """The trial's home: subjects × timepoints, for the sites that the person may know of."""
+    sites = selectors.sites_seen_by(access.actor(request)).filter(trial=trial)
+    visits = trial.charter_in_force.terms.schedule if trial.charter_in_force else ()
+    return render(
+        request,
+        "trials/trial_home.html",
+        {
+            "trial": trial,
+            "visits": visits,
+            "rows": selectors.matrix(sites, trial),
+            "sites": sites,
+            "own_sites": selectors.sites_coordinated_by(access.actor(request)).filter(trial=trial),
+            "may_enrol": access.may(request.user, "trials.enrol", trial),
+            "today": timezone.now().date(),
+        },
+    )
+
+
+@access.guarded("trials.see_progress", selectors.trials_of)
+def trial_progress(request: HttpRequest, trial: Trial) -> HttpResponse:
+    """How far the trial is, by site and by step; no outcome is on this page."""
+    return render(request, "trials/trial_progress.html", {"trial": trial, "progress": selectors.progress(trial)})
+
+
+@access.guarded("trials.administer", selectors.trials_of)
+def trial_setup(request: HttpRequest, trial: Trial) -> HttpResponse:
+    """What a trial needs before its first scan, and what is still missing."""
+    members = trial.memberships.filter(ended_at=None).select_related("user", "site").order_by("role", "user__username")
+    return render(
+        request,
+        "trials/trial_setup.html",
+        {
+            "trial": trial,
+            "charters": trial.charters.all(),
+            "sites": trial.sites.prefetch_related("application_entities"),
+            "members": members,
+            "missing_roles": [role for role in Role if role not in {m.role for m in members}],
+            "site_form": forms.SiteForm(),
+            "member_form": forms.MemberForm(trial=trial),
+            "entity_form": forms.ApplicationEntityForm(),
+        },
+    )
+
+
+@require_POST
+@access.guarded("trials.administer", selectors.trials_of)
+def site_add(request: HttpRequest, trial: Trial) -> HttpResponse:
+    """Add a site."""
+    form = forms.SiteForm(request.POST)
+    if form.is_valid():
+        site = setting_up.add_site(trial=trial, **form.cleaned_data, actor=access.actor(request), at=timezone.now())
+        messages.success(request, f"Site {site.code} is there. Give it a scanner's AE title and a coordinator.")
+    else:
+        messages.error(request, _first_error(form))
+    return redirect("trials:setup", pk=trial.pk)
+
+
+@require_POST
+@access.guarded("trials.administer", selectors.sites_seen_by)
+def entity_add(request: HttpRequest, site: Site) -> HttpResponse:
+    """Let a scanner or archive of the site send to us."""
+    form = forms.ApplicationEntityForm(request.POST)
+    if form.is_valid():
+        setting_up.add_application_entity(
+            site=site, **form.cleaned_data, actor=access.actor(request), at=timezone.now()
+        )
+        messages.success(request, f"{form.cleaned_data['title']} may send for site {site.code} now.")
+    else:
+        messages.error(request, _first_error(form))
+    return redirect("trials:setup", pk=site.trial_id)
+
+
+@require_POST
+@access.guarded("trials.administer", selectors.trials_of)
+def member_add(request: HttpRequest, trial: Trial) -> HttpResponse:
+    """Give a person a role, with a new account if they have none."""
+    form = forms.MemberForm(request.POST, trial=trial)
+    if not form.is_valid():
+        messages.error(request, _first_error(form))
+        return redirect("trials:setup", pk=trial.pk)
+    data, actor, at = form.cleaned_data, access.actor(request), timezone.now()
+    user = form.user or setting_up.create_user(
+        username=data["username"],
+        full_name=data["full_name"],
+        email=data["email"],
+        password=data["password"],
+        actor=actor,
+        trial=trial,
+        at=at,
+    )
+    setting_up.grant_membership(trial=trial, user=user, role=Role(data["role"]), site=data["site"], actor=actor, at=at)
+    messages.success(request, f"{user} is {Role(data['role']).label.lower()} now.")
+    return redirect("trials:setup", pk=trial.pk)
+
+
+@require_POST
+@access.guarded("trials.administer", selectors.memberships_administered_by)
+def member_end(request: HttpRequest, membership: Membership) -> HttpResponse:
+    """Take a role from a person."""
+    form = forms.ReasonForm(request.POST)
+    if form.is_valid():
+        setting_up.end_membership(
+            membership=membership,
+            reason=form.cleaned_data["reason"],
+            actor=access.actor(request),
+            at=timezone.now(),
+        )
+        messages.success(request, f"{membership.user} is no longer {membership.get_role_display().lower()}.")
+    else:
+        messages.error(request, "Ending a role needs a reason.")
+    return redirect("trials:setup", pk=membership.trial_id)
+
+
+@access.guarded("trials.see_charter", selectors.charters_seen_by)
+def charter_show(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
+    """One charter version in words, with its signatures; those who may sign it find the sign box."""
+    return render(
+        request,
+        "trials/charter_show.html",
+        {
+            "charter": charter,
+            "trial": charter.trial,
+            "terms": charter.terms,
+            "versions": charter.trial.charters.all(),
+            "signatures": signing.signatures_on(charter),
+            "may_administer": access.may(request.user, "trials.administer", charter),
+            "sign_form": forms.SignatureForm(initial={"shown_sha256": signing.digest(charter.signed_content())}),
+            "amend_form": forms.AmendForm(),
+            "trigger_labels": [forms.TRIGGER_LABELS[t] for t in charter.terms.adjudication.triggers],
+        },
+    )
+
+
+@access.guarded("trials.administer", selectors.charters_seen_by)
+def charter_edit(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
+    """Edit a draft, section by section."""
+    form = forms.CharterForm(charter, request.POST or None)
+    problems: list[str] = []
+    if request.method == "POST" and form.is_valid():
+        try:
+            setting_up.edit_charter(
+                charter=charter, content=form.content(), actor=access.actor(request), at=timezone.now()
+            )
+        except HouseError as problem:
+            problems = getattr(problem, "problems", [problem.message])
+        else:
+            messages.success(request, "The draft is saved. Read it through, then sign it.")
+            return redirect("trials:charter", pk=charter.pk)
+    return render(
+        request,
+        "trials/charter_edit.html",
+        {"charter": charter, "trial": charter.trial, "form": form, "problems": problems},
+    )
+
+
+@require_POST
+@access.guarded("trials.administer", selectors.charters_seen_by)
+def charter_sign(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
+    """Sign a draft: it comes into force."""
+    form = forms.SignatureForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Enter your password to sign.")
+    else:
+        try:
+            setting_up.sign_charter(
+                charter=charter,
+                signature=form.intent(Signature.Meaning.APPROVAL),
+                actor=access.actor(request),
+                at=timezone.now(),
+            )
+            messages.success(request, f"Charter version {charter.version} is in force.")
+        except HouseError as problem:
+            _said(request, problem)
+    return redirect("trials:charter", pk=charter.pk)
+
+
+@require_POST
+@access.guarded("trials.administer", selectors.trials_of)
+def charter_amend(request: HttpRequest, trial: Trial) -> HttpResponse:
+    """Open the next charter version as a draft."""
+    form = forms.AmendForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Say what changes, and why.")
+        return redirect("trials:setup", pk=trial.pk)
+    charter = setting_up.amend_charter(
+        trial=trial,
+        change_summary=form.cleaned_data["change_summary"],
+        actor=access.actor(request),
+        at=timezone.now(),
+    )
+    return redirect("trials:charter_edit", pk=charter.pk)
+
+
+@access.guarded("trials.enrol", selectors.sites_seen_by)
+def subject_enrol(request: HttpRequest, site: Site) -> HttpResponse:
+    """Enrol a subject at a site."""
+    form = forms.SubjectForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            subject = enrolling.enrol_subject(
+                site=site, **form.cleaned_data, actor=access.actor(request), at=timezone.now()
+            )
+        except HouseError as problem:
+            form.add_error(None, problem.message)
+        else:
+            messages.success(request, f"Subject {subject.code} is enrolled; the visits are planned.")
+            return redirect("trials:subject", pk=subject.pk)
+    return render(request, "trials/subject_enrol.html", {"form": form, "site": site, "trial": site.trial})
+
+
+@access.guarded("trials.see_subjects", selectors.subjects_seen_by)
+def subject_show(request: HttpRequest, subject: Subject) -> HttpResponse:
+    """One subject: visits with their states, queries, and what happened."""
+    timepoints = list(subject.timepoints.select_related("subject__trial", "charter"))
+    return render(
+        request,
+        "trials/subject_show.html",
+        {
+            "subject": subject,
+            "trial": subject.trial,
+            "timepoints": timepoints,
+            "queries": selectors.queries_seen_by(access.actor(request)).filter(timepoint__subject=subject),
+            "events": audit.history_of_many([subject, *timepoints])[:50],
+            "may_enrol": access.may(request.user, "trials.enrol", subject),
+            "reason_form": forms.ReasonForm(),
+        },
+    )
+
+
+@require_POST
+@access.guarded("trials.enrol", selectors.subjects_seen_by)
+def subject_withdraw(request: HttpRequest, subject: Subject) -> HttpResponse:
+    """Record that a subject left the trial."""
+    form = forms.ReasonForm(request.POST)
+    if form.is_valid():
+        enrolling.withdraw_subject(
+            subject=subject, reason=form.cleaned_data["reason"], actor=access.actor(request), at=timezone.now()
+        )
+        messages.success(request, f"Subject {subject.code} is withdrawn.")
+    else:
+        messages.error(request, "A withdrawal needs a reason.")
+    return redirect("trials:subject", pk=subject.pk)
+
+
+@require_POST
+@access.guarded("trials.enrol", selectors.timepoints_seen_by)
+def timepoint_miss(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
+    """Record that a visit's scan will not come."""
+    form = forms.ReasonForm(request.POST)
+    if form.is_valid():
+        enrolling.mark_missed(
+            timepoint=timepoint,
+            reason=form.cleaned_data["reason"],
+            actor=access.actor(request),
+            at=timezone.now(),
+        )
+        messages.success(request, "The visit is marked as missed.")
+    else:
+        messages.error(request, "A missed visit needs a reason.")
+    return redirect("trials:subject", pk=timepoint.subject_id)
+
+
+@access.guarded("trials.see_queries", selectors.trials_of)
+def query_list(request: HttpRequest, trial: Trial) -> HttpResponse:
+    """Queries of the trial that the person may see, open ones first."""
+    queries = selectors.queries_seen_by(access.actor(request)).filter(trial=trial).order_by("state", "due_on")
+    return render(
+        request,
+        "trials/query_list.html",
+        {"trial": trial, "queries": queries, "today": timezone.now().date()},
+    )
+
+
+@access.guarded("trials.see_queries", selectors.queries_seen_by)
+def query_show(request: HttpRequest, query: Query) -> HttpResponse:
+    """A query's thread, with what the person may do next."""
+    return render(
+        request,
+        "trials/query_show.html",
+        {
+            "query": query,
+            "trial": query.trial,
+            "thread": query.messages.select_related("author"),
+            "may_answer": access.may(request.user, "trials.answer_query", query),
+            "may_close": access.may(request.user, "trials.raise_query", query),
+            "form": forms.MessageForm(),
+            "events": audit.history(query)[:50],
+            "today": timezone.now().date(),
+        },
+    )
+
+
+@require_POST
+@access.guarded("trials.answer_query", selectors.queries_seen_by)
+def query_answer(request: HttpRequest, query: Query) -> HttpResponse:
+    """Answer as the site."""
+    querying.answer_query(
+        query=query, text=request.POST.get("text", ""), actor=access.actor(request), at=timezone.now()
+    )
+    messages.success(request, "Your answer is with QC now.")
+    return redirect("trials:query", pk=query.pk)
+
+
+@require_POST
+@access.guarded("trials.raise_query", selectors.queries_seen_by)
+def query_close(request: HttpRequest, query: Query) -> HttpResponse:
+    """Close a query."""
+    querying.close_query(query=query, text=request.POST.get("text", ""), actor=access.actor(request), at=timezone.now())
+    messages.success(request, "The query is closed.")
+    return redirect("trials:query", pk=query.pk)
+
+
+@require_POST
+@access.guarded("trials.raise_query", selectors.queries_seen_by)
+def query_reopen(request: HttpRequest, query: Query) -> HttpResponse:
+    """Ask again on the same thread."""
+    querying.reopen_query(
+        query=query, text=request.POST.get("text", ""), actor=access.actor(request), at=timezone.now()
+    )
+    messages.success(request, "The query is open again.")
+    return redirect("trials:query", pk=query.pk)
+
+
+@access.guarded("trials.audit", selectors.trials_of)
+def trial_audit(request: HttpRequest, trial: Trial) -> HttpResponse:
+    """The trial's audit trail, searched by words."""
+    words = request.GET.get("q", "").strip()
+    events = AuditEvent.objects.filter(trial_id=trial.pk).order_by("-id")
+    for word in words.split():
+        events = events.filter(selectors.event_mentions(word))
+    page = Paginator(events, 100).get_page(request.GET.get("page"))
+    return render(request, "trials/trial_audit.html", {"trial": trial, "page": page, "words": words})
+
+
+def _first_error(form: object) -> str:
+    for field, errors in form.errors.items():  # type: ignore[attr-defined]
+        name = "" if field == "__all__" else f"{form.fields[field].label or field.replace('_', ' ').title()}: "  # type: ignore[attr-defined]
+        return f"{name}{errors[0]}"
+    return ""
