@@ -49,25 +49,33 @@ def digest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(content)).hexdigest()
 
 
+def require_unchanged(record: Record, intent: Intent) -> None:
+    """Refuse to sign what is not what the signer was shown.
+
+    Raises
+    ------
+    ContentChanged
+        The record's content is another than when its page was made.
+    """
+    if intent.shown_sha256 and intent.shown_sha256 != digest(record.shown_content()):
+        raise ContentChanged(
+            "The record changed while you were looking at it, so nothing was signed. Reload, read it and sign again."
+        )
+
+
 def sign(record: Record, intent: Intent, *, actor: User, at: dt.datetime) -> Signature:
     """Sign a record's content as `actor`.
 
     Raises
     ------
     WrongPassword
-        The password given is not the signer's; the attempt is recorded.
-    ContentChanged
-        The content differs from what the signer was shown.
+        The password given is not the signer's.
     """
     if not actor.is_active or not actor.check_password(intent.password):
         raise WrongPassword(
             "The signature was not accepted, because the password is not yours. Nothing was signed; try again."
         )
     sha256 = digest(record.signed_content())
-    if intent.shown_sha256 and intent.shown_sha256 != sha256:
-        raise ContentChanged(
-            "The record changed while you were looking at it, so nothing was signed. Reload, read it and sign again."
-        )
     signature = Signature.objects.create(
         signer=actor,
         printed_name=actor.full_name or actor.username,

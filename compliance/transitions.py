@@ -80,6 +80,8 @@ def advance(
             raise ReasonRequired(f"The step “{verb}” of a {machine.name} needs a reason. Write one and try again.")
         if move.signature and signature is None:
             raise SignatureRequired(f"The step “{verb}” of a {machine.name} must be signed. Enter your password.")
+        if signature is not None:
+            signing.require_unchanged(row, signature)
         setattr(row, field, move.target)
         for name, value in changes.items():
             setattr(row, name, value)

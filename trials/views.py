@@ -160,7 +160,7 @@ def charter_show(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
             "versions": charter.trial.charters.all(),
             "signatures": signing.signatures_on(charter),
             "may_administer": access.may(request.user, "trials.administer", charter),
-            "sign_form": forms.SignatureForm(initial={"shown_sha256": signing.digest(charter.signed_content())}),
+            "sign_form": forms.SignatureForm(initial={"shown_sha256": signing.digest(charter.shown_content())}),
             "amend_form": forms.AmendForm(),
             "trigger_labels": [forms.TRIGGER_LABELS[t] for t in charter.terms.adjudication.triggers],
         },

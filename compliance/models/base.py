@@ -39,3 +39,7 @@ class Record(models.Model):
     def signed_content(self) -> dict[str, Any]:
         """Return the content that a signature on this record covers, as plain JSON values."""
         raise NotImplementedError(type(self).__name__)
+
+    def shown_content(self) -> dict[str, Any]:
+        """Return what a signer is shown before the step; the same as is signed, unless the step adds to it."""
+        return self.signed_content()

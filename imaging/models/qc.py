@@ -44,10 +44,14 @@ class QcReview(Record):
             "subject": self.timepoint.subject.code,
             "timepoint": self.timepoint.code,
             "round": self.round,
+            "findings": [finding.as_decided() for finding in self.findings.order_by("id")],
             "decision": self.state,
             "comment": self.comment,
-            "findings": [finding.as_decided() for finding in self.findings.order_by("id")],
         }
+
+    def shown_content(self) -> dict[str, object]:
+        """Return what the analyst looks at: the findings; the decision comes with the signature."""
+        return {name: value for name, value in self.signed_content().items() if name not in ("decision", "comment")}
 
 
 class Finding(Record):

@@ -60,3 +60,7 @@ class Adjudication(Record):
             "chosen_slot": self.chosen_slot,
             "rationale": self.rationale,
         }
+
+    def shown_content(self) -> dict[str, object]:
+        """Return what the adjudicator looks at; choice and rationale come with the signature."""
+        return {"adjudication": self.blinded_code, "triggers": self.triggers, "left_slot": self.left_slot}
