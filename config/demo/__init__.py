@@ -1,0 +1,1 @@
+"""The demonstration: one trial from first scan to endpoint package, on synthetic subjects, through the real doors."""
