@@ -170,6 +170,8 @@ WORKER_CONCURRENCY = env.number("WORKER_CONCURRENCY", 2)
 
 # Celery is a doorbell only: jobs are rows (`compliance.jobs`). Without a broker URL the messages are files.
 CELERY_BROKER_URL = env.text("BROKER_URL", "filesystem://")
+#: Installations that share a broker keep apart by the name of their queue.
+CELERY_TASK_DEFAULT_QUEUE = env.text("QUEUE", "parallax")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

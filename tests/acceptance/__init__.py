@@ -1,0 +1,1 @@
+"""The house from outside: a real installation, real peers, a real browser."""

@@ -1,0 +1,182 @@
+"""A real installation of the application for one test: its own data folder, database, broker and ports."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 60
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Installation:
+    """One installation: how to reach it, and how to start, stop and hurt it."""
+
+    data_dir: Path
+    environment: dict[str, str]
+    web_port: int = field(default_factory=free_port)
+    dicom_port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        self.environment |= {
+            "PARALLAX_DATA_DIR": str(self.data_dir),
+            "PARALLAX_WEB_PORT": str(self.web_port),
+            "PARALLAX_DICOM_PORT": str(self.dicom_port),
+            "DJANGO_SETTINGS_MODULE": "config.settings.local",
+        }
+
+    @property
+    def address(self) -> str:
+        """The web server's address."""
+        return f"http://127.0.0.1:{self.web_port}"
+
+    @property
+    def log(self) -> str:
+        """Everything the processes have printed."""
+        path = self.data_dir / "serve.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def manage(self, *arguments: str, check: bool = True, timeout: float = 300, **more: str) -> str:
+        """Run a management command of this installation and return what it printed."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment | more,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"manage.py {arguments[0]} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def ask(self, code: str) -> Any:
+        """Run Python inside the application; it sets `answer` to something JSON can say."""
+        script = f"import json\n{code}\nprint('\\x00' + json.dumps(answer, default=str))"
+        printed = self.manage("shell", "--no-imports", "-c", script)
+        return json.loads(printed.rpartition("\x00")[2])
+
+    def start(self, **more: str) -> None:
+        """Start the process family and wait until web and DICOM doors are open."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        with open(self.data_dir / "serve.log", "ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "serve"],
+                cwd=ROOT,
+                env=self.environment | more,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.wait_until_open()
+
+    def wait_until_open(self) -> None:
+        """Wait until both doors answer."""
+        patience = time.monotonic() + START_SECONDS
+        while time.monotonic() < patience:
+            if self._answers() and self._listens(self.dicom_port):
+                return
+            assert self.process is None or self.process.poll() is None, f"serve ended:\n{self.log}"
+            time.sleep(0.1)
+        raise AssertionError(f"the application did not open its doors:\n{self.log}")
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError, urllib.error.URLError):
+            return urllib.request.urlopen(f"{self.address}/healthz", timeout=2).status == 200
+        return False
+
+    @staticmethod
+    def _listens(port: int) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return True
+        return False
+
+    def pid_of(self, member: str) -> int:
+        """Return the process number of `web`, `receiver` or `worker`."""
+        return int((self.data_dir / "run" / f"{member}.pid").read_text())
+
+    def kill(self, member: str) -> None:
+        """End a member of the family, helpers included, as a power cut would."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid_of(member), signal.SIGKILL)
+
+    def stop(self) -> int:
+        """Stop as Ctrl-C does and return the exit status."""
+        if self.process is None:
+            return 0
+        self.process.send_signal(signal.SIGINT)
+        status = self.process.wait(timeout=60)
+        self.process = None
+        return status
+
+    def wait_until_quiet(self, timeout: float = 120) -> None:
+        """Wait until nothing lies in the spool and no job waits or runs."""
+        patience = time.monotonic() + timeout
+        spool = self.data_dir / "spool"
+        waiting: Any = None
+        while time.monotonic() < patience:
+            if not (spool.exists() and any(spool.rglob("*.json"))):
+                waiting = self.ask(
+                    "from compliance.models import Job\n"
+                    "answer = list(Job.objects.filter(state__in=['queued', 'running'])"
+                    ".values('kind', 'key', 'state', 'tries', 'error'))"
+                )
+                if not waiting:
+                    return
+            time.sleep(0.3)
+        raise AssertionError(f"work is still waiting: {waiting}\n{self.log}")
+
+
+@contextlib.contextmanager
+def installed(data_dir: Path) -> Iterator[Installation]:
+    """A fresh installation on the engines of this test run: SQLite and files, or PostgreSQL and Redis."""
+    environment = {
+        k: v for k, v in os.environ.items() if not k.startswith("PARALLAX_") and k != "DJANGO_ALLOW_ASYNC_UNSAFE"
+    }
+    with contextlib.ExitStack() as clean_up:
+        if url := os.environ.get("PARALLAX_DATABASE_URL"):
+            environment["PARALLAX_DATABASE_URL"] = clean_up.enter_context(_scratch_database(url))
+        if broker := os.environ.get("PARALLAX_BROKER_URL"):
+            environment["PARALLAX_BROKER_URL"] = broker
+            environment["PARALLAX_QUEUE"] = f"test-{uuid.uuid4().hex[:12]}"
+        installation = Installation(data_dir, environment)
+        try:
+            yield installation
+        finally:
+            installation.stop()
+
+
+@contextlib.contextmanager
+def _scratch_database(url: str) -> Iterator[str]:
+    import psycopg
+
+    name = f"installed_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        try:
+            yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
