@@ -1,0 +1,108 @@
+"""The endpoint package's report: a locked trial as a PDF that is the same bytes each time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from django.template.loader import render_to_string
+
+from compliance.errors import HouseError
+from compliance.exporting import code_version
+from reading.exports import endpoint_agreement, endpoint_plots
+from reading.exports import endpoint_summary as summary
+from reading.exports.endpoint_methods import methods
+from reading.exports.locked import LockedTrial, moment
+
+
+class ReportNotPossible(HouseError):
+    """The system lacks what the report is printed with."""
+
+    code = "report_not_possible"
+    status = 503
+
+
+def context(trial: LockedTrial, lock: str, files: Mapping[str, bytes]) -> dict[str, Any]:
+    """Return what the report's template shows; counted and worded here, so that it only sets type."""
+    bor_columns, bor = summary.best_responses(trial)
+    visit_columns, by_timepoint = summary.responses_by_timepoint(trial)
+    cross_columns, cross = summary.cross_table(trial)
+    reads = [read for _, _, read in trial.reads()]
+    return {
+        "trial": trial,
+        "lock": lock,
+        "locked": f"{trial.locked_at:%-d %B %Y, %H:%M} UTC",
+        "locked_day": f"{trial.locked_at:%-d %B %Y}",
+        "locked_iso": moment(trial.locked_at),
+        "code": code_version(),
+        "simulated": (sum(read.simulated for read in reads), len(reads)),
+        "methods": methods(trial),
+        "by_site": summary.disposition_by_site(trial),
+        "by_visit": summary.disposition_by_timepoint(trial),
+        "bor_columns": bor_columns,
+        "bor": bor,
+        "waterfall": endpoint_plots.waterfall(trial),
+        "spider": endpoint_plots.spider(trial),
+        "visit_columns": visit_columns,
+        "visit_width": len(visit_columns) + 1,
+        "by_timepoint": by_timepoint,
+        **endpoint_agreement.context(trial),
+        "cross_columns": cross_columns,
+        "cross": cross,
+        "adjudication_counts": summary.adjudication_counts(trial),
+        "adjudicated": summary.adjudicated(trial),
+        "listings": [summary.listing(subject) for subject in trial.subjects],
+        "files": [
+            {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            for name, data in sorted(files.items())
+        ],
+    }
+
+
+def report(trial: LockedTrial, lock: str, files: Mapping[str, bytes]) -> bytes:
+    """Print the report of a locked trial.
+
+    Parameters
+    ----------
+    lock
+        The lock identifier, printed on every page; it also is the PDF's own identifier.
+    files
+        The other files of the package, listed with their digests.
+
+    Raises
+    ------
+    ReportNotPossible
+        Pango, with which WeasyPrint sets type, is missing on this machine.
+    """
+    html = render_to_string("reading/report/endpoint.html", context(trial, lock, files))
+    return _printer()(string=html, url_fetcher=_nothing).write_pdf(pdf_identifier=bytes.fromhex(lock)[:16])
+
+
+def _nothing(url: str, *_: object, **__: object) -> Any:
+    raise ValueError("the report fetches nothing")
+
+
+def _printer() -> Any:
+    # Imported when first needed: the rest of the house runs on machines without Pango.
+    try:
+        from weasyprint import HTML
+    except OSError as problem:
+        raise ReportNotPossible(
+            "The package was not built, because the PDF report needs the system library Pango, which is missing on "
+            "this machine. Ask its administrator to run scripts/system-packages.sh, then build the package again."
+        ) from problem
+    return HTML
+
+
+def made_with() -> Mapping[str, str]:
+    """Return the versions of what sets the report's type, on which its bytes depend."""
+    _printer()
+    import weasyprint
+    from weasyprint.text.ffi import pango
+
+    number = int(pango.pango_version())
+    return {
+        "weasyprint": str(weasyprint.__version__),
+        "pango": f"{number // 10000}.{number // 100 % 100}.{number % 100}",
+    }

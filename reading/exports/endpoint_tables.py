@@ -1,0 +1,342 @@
+"""The endpoint package's tables: what each column means, and the rows of a locked trial."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reading.exports.csv_table import Column, Table, write
+from reading.exports.locked import ADJUDICATOR, LockedSubject, LockedTimepoint, LockedTrial, plain
+
+Row = tuple[object, ...]
+
+_TRIAL = Column("trial", "Protocol identifier of the trial.", sdtm="STUDYID")
+_SITE = Column("site", "Code of the site that enrolled the subject.", sdtm="SITEID")
+_SUBJECT = Column("subject", "Subject code; unique in the trial.", sdtm="USUBJID")
+_TIMEPOINT = Column("timepoint", "Code of the planned imaging visit.", sdtm="VISIT")
+_STUDY_DAY = Column(
+    "study_day",
+    "Study day of the scan; day 1 is the protocol's reference day, there is no day 0.",
+    "integer",
+    sdtm="--DY",
+)
+_SHIFTED = Column(
+    "shifted_date",
+    "Date of the scan, shifted by one constant number of days per subject: intervals hold, the date itself does not.",
+    "date",
+    sdtm="--DTC",
+)
+_EVALID = Column("evalid", "Who evaluated: READER 1, READER 2; by place in the pair, never by name.", sdtm="--EVALID")
+_ACCEPTED = Column("acptfl", "Y where this evaluation is the accepted one at this timepoint.", "flag", sdtm="--ACPTFL")
+_SIMULATED = Column("simulated", "Y where a simulation made the entry and not a person.", "flag")
+
+SUBJECTS = Table(
+    "subjects",
+    "Subjects",
+    "One enrolled subject",
+    ("subject",),
+    (
+        _TRIAL,
+        _SITE,
+        _SUBJECT,
+        Column("status", "enrolled or withdrawn."),
+        Column("shifted_day_1", "The protocol's day 1, shifted like the subject's scans.", "date", sdtm="RFSTDTC"),
+        Column("timepoints_planned", "Imaging visits that the charter planned.", "integer"),
+        Column("timepoints_read", "Imaging visits read by every planned reader.", "integer"),
+    ),
+)
+
+TIMEPOINTS = Table(
+    "timepoints",
+    "Timepoints",
+    "One planned imaging visit of one subject",
+    ("subject", "timepoint"),
+    (
+        _TRIAL,
+        _SITE,
+        _SUBJECT,
+        _TIMEPOINT,
+        Column("name", "Name of the visit in the charter.", "text"),
+        Column("visit_number", "Place in the schedule, from 1.", "integer", sdtm="VISITNUM"),
+        Column("planned_day", "Study day for which the scan was planned.", "integer", sdtm="VISITDY"),
+        Column("window_first_day", "First study day of the visit's window.", "integer"),
+        Column("window_last_day", "Last study day of the visit's window.", "integer"),
+        _STUDY_DAY,
+        _SHIFTED,
+        Column("images", "expected, received or missed."),
+        Column("qc", "Decision of quality control: not_ready, awaiting, queried or cleared."),
+        Column("qc_waived", "Charter checks that a person waived, separated by semicolons.", "text"),
+        Column("series_read", "Series shown to the readers.", "integer"),
+        Column("reading", "not_ready, open or read."),
+    ),
+)
+
+LESIONS = Table(
+    "lesions",
+    "Lesions",
+    "One lesion as one reader identified it",
+    ("subject", "evalid", "lesion"),
+    (
+        _TRIAL,
+        _SITE,
+        _SUBJECT,
+        _EVALID,
+        Column("lesion", "T target, NT non-target, NEW new; the number stays through time.", sdtm="TULNKID"),
+        Column("category", "target, non_target or new.", sdtm="TUORRES"),
+        Column("organ", "Organ in which it lies.", "text", sdtm="TULOC"),
+        Column("nodal", "Y for a lymph node, measured by its short axis.", "flag"),
+        Column("description", "The reader's description.", "text"),
+        Column("first_seen", "Timepoint at which it was identified."),
+    ),
+)
+
+MEASUREMENTS = Table(
+    "measurements",
+    "Measurements",
+    "One lesion at one timepoint by one reader",
+    ("subject", "timepoint", "evalid", "lesion", "part"),
+    (
+        _TRIAL,
+        _SITE,
+        _SUBJECT,
+        _TIMEPOINT,
+        _STUDY_DAY,
+        _SHIFTED,
+        _EVALID,
+        _ACCEPTED,
+        Column("lesion", "The lesion, as in lesions.csv.", sdtm="TRLNKID"),
+        Column("part", "Part of a lesion that split; 0 for a whole lesion.", "integer"),
+        Column("state", "MEASURED, or what was seen instead of a measurement.", sdtm="TRORRES"),
+        Column(
+            "diameter_mm",
+            "Longest diameter; short axis for a lymph node. As entered, not rounded.",
+            "decimal",
+            "mm",
+            "TRSTRESN",
+        ),
+        Column(
+            "sop_instance_uid", "Archived image on which it was measured; a pseudonymous identifier.", sdtm="TUREFID"
+        ),
+        Column("frame", "Frame of that image, from 1.", "integer"),
+        Column("reason", "The reader's reason for a state.", "text", sdtm="TRREASND"),
+    ),
+)
+
+RESPONSES = Table(
+    "responses",
+    "Responses by timepoint",
+    "One reader's response at one timepoint, derived from the measurements",
+    ("subject", "timepoint", "evalid"),
+    (
+        _TRIAL,
+        _SITE,
+        _SUBJECT,
+        _TIMEPOINT,
+        _STUDY_DAY,
+        _SHIFTED,
+        _EVALID,
+        _ACCEPTED,
+        _SIMULATED,
+        Column("image_quality", "adequate, limited or not_evaluable, as the reader judged it."),
+        Column("sum_mm", "Sum of target lesion diameters; empty when incomplete.", "decimal", "mm", "SUMDIAM"),
+        Column("baseline_sum_mm", "The same reader's sum at baseline.", "decimal", "mm"),
+        Column("nadir_sum_mm", "The smallest complete sum before this timepoint.", "decimal", "mm"),
+        Column(
+            "change_from_baseline",
+            "Change of the sum from baseline; shown here to six decimals.",
+            "decimal",
+            "%",
+            "PCBSD",
+        ),
+        Column(
+            "change_from_nadir",
+            "Change of the sum from its nadir; shown here to six decimals.",
+            "decimal",
+            "%",
+            "PCNSD",
+        ),
+        Column("target_response", "Response of the target lesions; empty without any.", sdtm="TRGRESP"),
+        Column("non_target_response", "Response of the non-target lesions; empty without any.", sdtm="NTRGRESP"),
+        Column("new_lesion", "Y when a new lesion was unequivocal, N when not; empty at baseline.", sdtm="NEWLIND"),
+        Column("overall_response", "Overall response at the timepoint; empty at baseline.", sdtm="OVRLRESP"),
+        Column("comment", "The reader's comment.", "text"),
+        Column("derivation", "The rules applied, in order, with clause, inputs and result.", "json"),
+    ),
+)
+
+ADJUDICATIONS = Table(
+    "adjudications",
+    "Adjudications",
+    "One trigger of one adjudication",
+    ("subject", "adjudicated", "trigger", "timepoint"),
+    (
+        _TRIAL,
+        _SITE,
+        _SUBJECT,
+        Column("adjudicated", "Code of the adjudicated timepoint; SUBJECT where the whole subject was adjudicated."),
+        Column("trigger", "The charter's trigger that fired."),
+        Column("timepoint", "Timepoint at which it fired; empty for a trigger over all timepoints.", sdtm="VISIT"),
+        Column("reader_1", "What READER 1 had."),
+        Column("reader_2", "What READER 2 had."),
+        Column("evalid", "Who decided: ADJUDICATOR.", sdtm="--EVALID"),
+        Column("accepted_evalid", "The reader whose evaluation was accepted."),
+        Column("rationale", "The adjudicator's reason.", "text"),
+        _SIMULATED,
+    ),
+)
+
+BEST_OVERALL_RESPONSE = Table(
+    "best_overall_response",
+    "Best overall response",
+    "One reader's best overall response of one subject",
+    ("subject", "evalid"),
+    (
+        _TRIAL,
+        _SITE,
+        _SUBJECT,
+        Column(
+            "evalid",
+            "READER 1, READER 2; ADJUDICATED where the accepted reads are not those of one reader.",
+            sdtm="RSEVALID",
+        ),
+        Column("acptfl", "Y where this result is the accepted one of the subject.", "flag", sdtm="RSACPTFL"),
+        Column("best_overall_response", "Best overall response.", sdtm="BESTRESP"),
+        Column("confirmed", "Y or N for CR and PR: confirmed by a later timepoint; empty for others."),
+        Column("progression_timepoint", "Timepoint of progression; empty without."),
+        Column("progression_day", "Study day of progression.", "integer", sdtm="RSDY"),
+        Column("progression_shifted_date", "Date of progression, shifted like the scans.", "date", sdtm="RSDTC"),
+        Column("first_response_timepoint", "Timepoint of the first CR or PR; empty without."),
+        Column("first_response_day", "Study day of the first CR or PR.", "integer"),
+        Column("first_response_shifted_date", "Date of the first CR or PR, shifted like the scans.", "date"),
+    ),
+)
+
+TABLES = (SUBJECTS, TIMEPOINTS, LESIONS, MEASUREMENTS, RESPONSES, ADJUDICATIONS, BEST_OVERALL_RESPONSE)
+
+DICTIONARY = Table(
+    "data_dictionary",
+    "Data dictionary",
+    "One column of one table",
+    ("file", "column"),
+    (
+        Column("file", "The table."),
+        Column("order", "Place of the column, from 1.", "integer"),
+        Column("column", "Name of the column."),
+        Column("key", "Y where the column is part of what names a row.", "flag"),
+        Column("kind", "code, text, integer, decimal, date, flag or json."),
+        Column("unit", "Unit of the values."),
+        Column("meaning", "What the values mean.", "text"),
+        Column("sdtm", "The SDTM variable or test of the same meaning, for orientation.", "text"),
+    ),
+)
+
+
+def _subjects(trial: LockedTrial) -> Iterator[Row]:
+    for subject in trial.subjects:
+        read = sum(timepoint.reading == "read" for timepoint in subject.timepoints)
+        head = (trial.code, subject.site, subject.code)
+        yield (*head, subject.state, subject.shifted_day_1, len(subject.timepoints), read)
+
+
+def _timepoints(trial: LockedTrial) -> Iterator[Row]:
+    for subject in trial.subjects:
+        for number, visit in enumerate(subject.timepoints, start=1):
+            yield (
+                *(trial.code, subject.site, subject.code, visit.code, visit.name, number),
+                *(visit.planned_day, visit.window_first_day, visit.window_last_day),
+                *(visit.study_day, visit.shifted_date),
+                *(visit.images, visit.qc, "; ".join(visit.qc_waived), visit.series_read, visit.reading),
+            )
+
+
+def _lesions(trial: LockedTrial) -> Iterator[Row]:
+    for subject in trial.subjects:
+        for lesion in subject.lesions:
+            yield (
+                *(trial.code, subject.site, subject.code, lesion.evalid, lesion.label, lesion.category),
+                *(lesion.organ, lesion.nodal, lesion.description, lesion.first_seen),
+            )
+
+
+def _place(trial: LockedTrial, subject: LockedSubject, timepoint: LockedTimepoint) -> Row:
+    return (trial.code, subject.site, subject.code, timepoint.code, timepoint.study_day, timepoint.shifted_date)
+
+
+def _measurements(trial: LockedTrial) -> Iterator[Row]:
+    for subject, timepoint, read in trial.reads():
+        for found in read.measurements:
+            yield (
+                *_place(trial, subject, timepoint),
+                *(read.evalid, read.accepted, found.lesion, found.part, found.state, found.diameter_mm),
+                found.sop_instance_uid,
+                found.frame if found.sop_instance_uid else None,
+                found.reason,
+            )
+
+
+def _responses(trial: LockedTrial) -> Iterator[Row]:
+    for subject, timepoint, read in trial.reads():
+        yield (
+            *_place(trial, subject, timepoint),
+            *(read.evalid, read.accepted, read.simulated, read.image_quality),
+            *(read.sum_mm, read.baseline_sum_mm, read.nadir_sum_mm),
+            *(read.change_from_baseline_percent, read.change_from_nadir_percent),
+            *(read.target, read.non_target, read.new_lesion, read.overall, read.comment),
+            _line(plain(read.trace)),
+        )
+
+
+def _adjudications(trial: LockedTrial) -> Iterator[Row]:
+    for subject in trial.subjects:
+        for adjudication in subject.adjudications:
+            for trigger in adjudication.triggers:
+                yield (
+                    *(trial.code, subject.site, subject.code, adjudication.timepoint or "SUBJECT"),
+                    *(trigger.name, trigger.timepoint, trigger.reader_1, trigger.reader_2),
+                    *(ADJUDICATOR, adjudication.chosen, adjudication.rationale, adjudication.simulated),
+                )
+
+
+def _best(trial: LockedTrial) -> Iterator[Row]:
+    for subject in trial.subjects:
+        for result in subject.results:
+            yield (
+                *(trial.code, subject.site, subject.code, result.evalid, result.accepted, result.bor),
+                result.confirmed,
+                *_when(subject, result.progression),
+                *_when(subject, result.first_response),
+            )
+
+
+def _when(subject: LockedSubject, code: str) -> Row:
+    timepoint = subject.timepoint(code)
+    return (code, timepoint.study_day, timepoint.shifted_date) if timepoint else ("", None, None)
+
+
+def _dictionary() -> Iterator[Row]:
+    for table in TABLES:
+        for order, column in enumerate(table.columns, start=1):
+            key = column.name in table.key
+            yield (table.file_name, order, column.name, key, column.kind, column.unit, column.meaning, column.sdtm)
+
+
+def _line(content: Any) -> str:
+    return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+_ROWS = {
+    SUBJECTS: _subjects,
+    TIMEPOINTS: _timepoints,
+    LESIONS: _lesions,
+    MEASUREMENTS: _measurements,
+    RESPONSES: _responses,
+    ADJUDICATIONS: _adjudications,
+    BEST_OVERALL_RESPONSE: _best,
+}
+
+
+def csv_files(trial: LockedTrial) -> Mapping[str, bytes]:
+    """Return every table of a locked trial as a CSV file, and the dictionary that explains their columns."""
+    files = {table.file_name: write(table, rows(trial)) for table, rows in _ROWS.items()}
+    return {**files, DICTIONARY.file_name: write(DICTIONARY, _dictionary())}

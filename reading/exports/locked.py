@@ -1,0 +1,262 @@
+"""A locked trial as plain values: all that an export may know, in an order that no database decides.
+
+Readers are named by their place alone (EVALID). Times are those of signatures; scans are placed by study day and
+by shifted date. There are no keys of rows, no user names of readers, no arms.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+ADJUDICATOR = "ADJUDICATOR"
+ADJUDICATED = "ADJUDICATED"
+"""EVALID of a result that is no single reader's: adjudicated timepoint by timepoint."""
+
+
+def evalid(slot: int) -> str:
+    """Name a reader by place in the pair: READER 1, READER 2."""
+    return f"READER {slot}"
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """An electronic signature as it is printed (21 CFR 11.50)."""
+
+    what: str
+    printed_name: str
+    meaning: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LockedCharter:
+    """One signed version of the imaging charter."""
+
+    version: int
+    sha256: str
+    signed_at: dt.datetime
+    change_summary: str
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LockedCriteria:
+    """The response criteria and the rule pack that applied them, with every parameter as used."""
+
+    name: str
+    version: str
+    parameters_sha256: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LockedLesion:
+    """A lesion of one reader; `first_seen` is the code of the timepoint at which it was found."""
+
+    evalid: str
+    number: int
+    label: str
+    category: str
+    organ: str
+    nodal: bool
+    description: str
+    first_seen: str
+
+
+@dataclass(frozen=True, slots=True)
+class LockedMeasurement:
+    """One lesion at one timepoint by one reader: a diameter in mm or a state, and where it was measured."""
+
+    lesion: str
+    part: int
+    state: str
+    diameter_mm: Decimal | None = None
+    sop_instance_uid: str = ""
+    frame: int = 1
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleStep:
+    """One rule that was applied in a derivation: by which clause, to what, with what result."""
+
+    rule: str
+    clause: str
+    inputs: Mapping[str, str]
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class LockedRead:
+    """One reader's signed assessment of one timepoint, with the response derived from it. Sums in mm."""
+
+    evalid: str
+    accepted: bool
+    simulated: bool
+    image_quality: str
+    comment: str
+    overall: str
+    target: str = ""
+    non_target: str = ""
+    new_lesion: bool | None = None
+    sum_mm: Decimal | None = None
+    baseline_sum_mm: Decimal | None = None
+    nadir_sum_mm: Decimal | None = None
+    change_from_baseline_percent: Decimal | None = None
+    change_from_nadir_percent: Decimal | None = None
+    measurements: tuple[LockedMeasurement, ...] = ()
+    trace: tuple[RuleStep, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LockedTimepoint:
+    """A planned visit, its scan and its reads. Days are study days; the window holds both its ends."""
+
+    code: str
+    name: str
+    order: int
+    planned_day: int
+    window_first_day: int
+    window_last_day: int
+    images: str
+    qc: str
+    reading: str
+    study_day: int | None = None
+    shifted_date: dt.date | None = None
+    series_read: int = 0
+    qc_waived: tuple[str, ...] = ()
+    reads: tuple[LockedRead, ...] = ()
+
+    @property
+    def accepted(self) -> LockedRead | None:
+        """The read that counts at this timepoint."""
+        return next((read for read in self.reads if read.accepted), None)
+
+
+@dataclass(frozen=True, slots=True)
+class LockedResult:
+    """What one reader's timepoints, or the accepted ones, amount to for a subject.
+
+    `progression` and `first_response` are codes of timepoints, empty if there was none. `confirmed` is None for
+    every response but CR and PR.
+    """
+
+    evalid: str
+    accepted: bool
+    bor: str
+    confirmed: bool | None = None
+    progression: str = ""
+    first_response: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """One of the charter's triggers that fired: what the two readers had."""
+
+    name: str
+    timepoint: str
+    reader_1: str
+    reader_2: str
+
+
+@dataclass(frozen=True, slots=True)
+class LockedAdjudication:
+    """A third reader's choice between two reads, of the subject or (with `timepoint`) of one timepoint."""
+
+    timepoint: str
+    triggers: tuple[Trigger, ...]
+    chosen: str
+    rationale: str
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LockedSubject:
+    """A subject with all that was found in it. `shifted_day_1` is the protocol's day 1, shifted like the scans."""
+
+    code: str
+    site: str
+    state: str
+    shifted_day_1: dt.date | None = None
+    timepoints: tuple[LockedTimepoint, ...] = ()
+    lesions: tuple[LockedLesion, ...] = ()
+    results: tuple[LockedResult, ...] = ()
+    adjudications: tuple[LockedAdjudication, ...] = ()
+
+    def timepoint(self, code: str) -> LockedTimepoint | None:
+        """Find a timepoint by its code."""
+        return next((timepoint for timepoint in self.timepoints if timepoint.code == code), None)
+
+    @property
+    def result(self) -> LockedResult | None:
+        """The result that counts for this subject."""
+        return next((result for result in self.results if result.accepted), None)
+
+
+@dataclass(frozen=True, slots=True)
+class LockedTrial:
+    """Everything an export of a locked trial may state, subjects by code, timepoints by schedule."""
+
+    code: str
+    title: str
+    indication: str
+    sponsor: str
+    locked_at: dt.datetime
+    criteria: LockedCriteria
+    sites: tuple[tuple[str, str], ...]
+    charters: tuple[LockedCharter, ...]
+    signatures: tuple[Signed, ...]
+    subjects: tuple[LockedSubject, ...]
+    #: Reader agreement, computed from the above: not part of what the lock identifier covers.
+    variability: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def charter(self) -> LockedCharter:
+        """The charter version in force at the lock."""
+        return self.charters[-1]
+
+    def reads(self) -> Iterator[tuple[LockedSubject, LockedTimepoint, LockedRead]]:
+        """Every read with its place, in the order of the tables."""
+        for subject in self.subjects:
+            for timepoint in subject.timepoints:
+                for read in timepoint.reads:
+                    yield subject, timepoint, read
+
+    @property
+    def evalids(self) -> tuple[str, ...]:
+        """The readers' places, in order."""
+        return tuple(sorted({read.evalid for _, _, read in self.reads()}))
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any read or adjudication was made by a simulation."""
+        return any(read.simulated for _, _, read in self.reads()) or any(
+            adjudication.simulated for subject in self.subjects for adjudication in subject.adjudications
+        )
+
+
+def plain(value: Any) -> Any:
+    """Return a locked value as JSON values: decimals as text, times in UTC, dates in ISO 8601."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {item.name: plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, dt.datetime):
+        return moment(value)
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    return value
+
+
+def moment(at: dt.datetime) -> str:
+    """Return a time as text in UTC, to the second."""
+    return at.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

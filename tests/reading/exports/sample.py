@@ -1,0 +1,230 @@
+"""A locked trial made by hand: two sites, fourteen subjects, four visits, two readers who sometimes differ."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from dataclasses import replace
+from decimal import Decimal
+
+from reading.exports.locked import (
+    LockedAdjudication,
+    LockedCharter,
+    LockedCriteria,
+    LockedLesion,
+    LockedMeasurement,
+    LockedRead,
+    LockedResult,
+    LockedSubject,
+    LockedTimepoint,
+    LockedTrial,
+    RuleStep,
+    Signed,
+    Trigger,
+)
+from trials.charter import RECIST_TEMPLATE
+from trials.schedule import date_of
+
+VISITS = (("BL", "Baseline", -7), ("W8", "Week 8", 57), ("W16", "Week 16", 113), ("W24", "Week 24", 169))
+#: True change of the target sum from baseline, per visit, in percent, per subject.
+COURSES = (
+    (-35, -48, -52),
+    (-12, -20, -33),
+    (5, 9, 31),
+    (-31, -38, -20),
+    (28, 41, 60),
+    (-8, -10, -4),
+    (-55, -100, -100),
+    (3, 24, 40),
+    (-18, -28, -36),
+    (-2, 6, 11),
+    (-40, -44, -58),
+    (-28, -31, -12),
+    (12, 18, 29),
+    (-5, -15, -22),
+)
+TARGETS = (("T01", "LUNG", False, 31.2), ("T02", "LIVER", False, 24.6), ("T03", "LYMPH NODE", True, 19.4))
+
+
+def locked_trial(subjects: int = len(COURSES), **changes: object) -> LockedTrial:
+    """Return the sample; the same each time."""
+    dice = random.Random(2)
+    content = dict(RECIST_TEMPLATE) | {
+        "schedule": [
+            {"code": code, "name": name, "day": day, "window_before": 7, "window_after": 7}
+            for code, name, day in VISITS
+        ]
+    }
+    made: dict[str, object] = {
+        "code": "PLX-301",
+        "title": "A randomised trial of two treatments for advanced non-small-cell lung cancer <phase III>",
+        "indication": "Non-small-cell lung cancer",
+        "sponsor": "Meridian & Partners Therapeutics",
+        "locked_at": dt.datetime(2026, 3, 2, 16, 30, tzinfo=dt.UTC),
+        "criteria": LockedCriteria(
+            "RECIST 1.1",
+            "1.0",
+            "b" * 64,
+            {"confirmation_required": False, "confirm_min_days": 28, "min_sd_days": 42},
+        ),
+        "sites": (("101", "University Hospital North"), ("202", "Clinic of the Lakes")),
+        "charters": (
+            LockedCharter(1, "a" * 64, dt.datetime(2025, 1, 8, 10, 0, tzinfo=dt.UTC), "First version", content),
+        ),
+        "signatures": (
+            Signed(
+                "Imaging charter, version 1",
+                "Dr Ada Trial",
+                "I approve this record",
+                dt.datetime(2025, 1, 8, 10, 0, tzinfo=dt.UTC),
+            ),
+            Signed(
+                "Database lock",
+                "Dr Ada Trial",
+                "I take responsibility for this record",
+                dt.datetime(2026, 3, 2, 16, 30, tzinfo=dt.UTC),
+            ),
+        ),
+        "subjects": tuple(_subject(index, dice) for index in range(subjects)),
+        "variability": {},
+    }
+    return LockedTrial(**(made | changes))  # type: ignore[arg-type]
+
+
+def _subject(index: int, dice: random.Random) -> LockedSubject:
+    site = ("101", "202")[index % 2]
+    code = f"{site}-{index // 2 + 1:03d}"
+    missed = 2 if index == 5 else None
+    scale = 0.7 + dice.random()
+    per_reader = {slot: _reads(slot, index, missed, scale, dice) for slot in (1, 2)}
+    results = {slot: _result(slot, reads) for slot, reads in per_reader.items()}
+    adjudications: tuple[LockedAdjudication, ...] = ()
+    chosen = 1
+    if results[1].bor != results[2].bor:
+        chosen = 2 if index % 3 else 1
+        adjudications = (
+            LockedAdjudication(
+                "",
+                (Trigger("best_overall_response", "", results[1].bor, results[2].bor),),
+                f"READER {chosen}",
+                "The hilar node was measured across the vessel by the other reader; this read follows its true border."
+                if index % 2
+                else "=The lesion in segment VII is a new lesion, seen on both later scans.",
+                True,
+            ),
+        )
+    shifted_day_1 = dt.date(2031, 4, 1) + dt.timedelta(days=17 * index)
+    timepoints = []
+    for order, (visit, name, day) in enumerate(VISITS):
+        gone = order == missed
+        on = day + (index % 3 - 1)
+        reads = tuple(
+            replace(per_reader[slot][order], accepted=slot == chosen)
+            for slot in (1, 2)
+            if per_reader[slot][order] is not None
+        )
+        timepoints.append(
+            LockedTimepoint(
+                code=visit,
+                name=name,
+                order=order,
+                planned_day=day,
+                window_first_day=day - 7,
+                window_last_day=day + 7,
+                images="missed" if gone else "received",
+                qc="not_ready" if gone else "cleared",
+                reading="not_ready" if gone else "read",
+                study_day=None if gone else on,
+                shifted_date=None if gone else date_of(on, shifted_day_1),
+                series_read=0 if gone else 1,
+                qc_waived=("slice_gap",) if (index, order) == (1, 2) else (),
+                reads=reads,
+            )
+        )
+    return LockedSubject(
+        code=code,
+        site=site,
+        state="withdrawn" if index == 7 else "enrolled",
+        shifted_day_1=shifted_day_1,
+        timepoints=tuple(timepoints),
+        lesions=tuple(
+            LockedLesion(f"READER {slot}", n, label, "target", organ, nodal, f"{organ.lower()} mass", "BL")
+            for slot in (1, 2)
+            for n, (label, organ, nodal, _) in enumerate(TARGETS, start=1)
+        ),
+        results=tuple(replace(result, accepted=slot == chosen) for slot, result in results.items()),
+        adjudications=adjudications,
+    )
+
+
+def _reads(slot: int, index: int, missed: int | None, scale: float, dice: random.Random) -> list[LockedRead | None]:
+    reads: list[LockedRead | None] = []
+    sums: list[Decimal] = []
+    for order, change in enumerate((0, *COURSES[index])):
+        if order == missed:
+            reads.append(None)
+            continue
+        measurements = []
+        for label, _, nodal, size in TARGETS:
+            true = size * scale * (1 + change / 100)
+            diameter = Decimal(str(round(true * dice.gauss(1, 0.09), 1))) if true > 1 else None
+            if nodal and change <= -100:
+                diameter = Decimal("7.5")
+            measurements.append(
+                LockedMeasurement(
+                    label,
+                    0,
+                    "MEASURED" if diameter is not None else "ABSENT",
+                    diameter,
+                    f"2.25.{index}{order}{slot}" if diameter is not None else "",
+                )
+            )
+        total = sum((m.diameter_mm or Decimal(0) for m in measurements), Decimal(0))
+        sums.append(total)
+        baseline, nadir = sums[0], min(sums[:-1], default=None)
+        from_baseline = ((total / baseline - 1) * 100).quantize(Decimal("1e-6")) if order else None
+        from_nadir = ((total / nadir - 1) * 100).quantize(Decimal("1e-6")) if nadir else None
+        target = _target(change, from_baseline, from_nadir) if order else ""
+        overall = "PD" if index == 2 and order == 3 and slot == 1 else target
+        reads.append(
+            LockedRead(
+                evalid=f"READER {slot}",
+                accepted=False,
+                simulated=True,
+                image_quality="adequate",
+                comment="- motion at the base" if (index, order) == (3, 1) else "",
+                overall=overall,
+                target=target,
+                new_lesion=(overall == "PD" and target != "PD") if order else None,
+                sum_mm=total,
+                baseline_sum_mm=baseline,
+                nadir_sum_mm=nadir,
+                change_from_baseline_percent=from_baseline,
+                change_from_nadir_percent=from_nadir,
+                measurements=tuple(measurements),
+                trace=(RuleStep("target_response", "RECIST 1.1 §4.3.1", {"sum_mm": f"{total:f}"}, target),)
+                if order
+                else (),
+            )
+        )
+    return reads
+
+
+def _target(change: int, from_baseline: Decimal | None, from_nadir: Decimal | None) -> str:
+    if change <= -100:
+        return "CR"
+    if from_nadir is not None and from_nadir >= 20:
+        return "PD"
+    return "PR" if from_baseline is not None and from_baseline <= -30 else "SD"
+
+
+def _result(slot: int, reads: list[LockedRead | None]) -> LockedResult:
+    seen = [(VISITS[order][0], read.overall) for order, read in enumerate(reads) if read and order]
+    progression = next((code for code, overall in seen if overall == "PD"), "")
+    before = [(c, o) for c, o in seen if not progression or VISITS_ORDER[c] <= VISITS_ORDER[progression]]
+    best = next((r for r in ("CR", "PR", "SD", "PD") if any(o == r for _, o in before)), "NE")
+    first = next((c for c, o in before if o in ("CR", "PR")), "")
+    return LockedResult(f"READER {slot}", False, best, True if best in ("CR", "PR") else None, progression, first)
+
+
+VISITS_ORDER = {code: order for order, (code, _, _) in enumerate(VISITS)}
