@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reading.variability import BlandAltman, InvalidRatings, Undefined, bland_altman
-
-from .published import printed, table
+from tests.reading.variability.published import printed, table
 
 PEFR = table("bland_altman")
 WRIGHT, MINI = PEFR["wright_first"], PEFR["mini_first"]

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from reading.variability import Icc, IccForm, InvalidRatings, Undefined, icc
 from reading.variability.icc import mean_squares
-
-from .published import printed, table
+from tests.reading.variability.published import printed, table
 
 SHROUT_FLEISS = table("icc")["shrout_fleiss_1979"]
 RATINGS = SHROUT_FLEISS["ratings"]
@@ -81,6 +80,7 @@ def test_a_constant_bias_lowers_agreement_but_not_consistency() -> None:
     assert defined(icc(biased, "ICC(2,1)")).value == pytest.approx(8 / 9)
 
 
+FEW = "An ICC needs at least two subjects rated by every rater, and has"
 EQUAL = "All ratings are equal, so there is no variation to compare."
 FLAT = "The subjects' means hardly differ, so the estimated total variance is not positive."
 
@@ -90,15 +90,15 @@ FLAT = "The subjects' means hardly differ, so the estimated total variance is no
     [
         ([], "ICC(2,1)", "An ICC needs at least two raters."),
         ([[1], [2]], "ICC(2,1)", "An ICC needs at least two raters."),
-        ([[1, 2]], "ICC(3,1)", "An ICC needs at least two subjects rated by every rater, and has 1 subject."),
-        ([[1, None], [None, 2]], "ICC(3,1)", "An ICC needs at least two subjects rated by every rater, and has 0 subjects."),
+        ([[1, 2]], "ICC(3,1)", f"{FEW} 1 subject."),
+        ([[1, None], [None, 2]], "ICC(3,1)", f"{FEW} 0 subjects."),
         ([[0.1, 0.1], [0.1, 0.1]], "ICC(1,1)", EQUAL),
         ([[0.3, 0.3, 0.3], [0.3, 0.3, 0.3]], "ICC(2,k)", EQUAL),
         ([[1, 2], [2, 1]], "ICC(2,1)", FLAT),
         ([[1, 2], [2, 1]], "ICC(1,k)", FLAT),
         ([[1, 2], [1, 2]], "ICC(3,1)", FLAT),
     ],
-)  # fmt: skip
+)
 def test_an_icc_that_does_not_exist_says_why(ratings: list[list[float | None]], form: str, reason: str) -> None:
     assert icc(ratings, form) == Undefined(reason)
 

@@ -17,8 +17,7 @@ from reading.variability import (
     cohen_kappa_of_table,
     cross_table,
 )
-
-from .published import printed, table
+from tests.reading.variability.published import printed, table
 
 RESPONSES = ("CR", "PR", "SD", "PD", "NE")
 WEIGHTS = ("none", "linear", "quadratic")
@@ -80,7 +79,7 @@ def test_a_pair_with_a_missing_reading_is_dropped() -> None:
 
 
 def test_the_order_of_categories_is_part_of_a_weighted_kappa() -> None:
-    first, second = ["CR", "PR", "PD", "PD"], ["PR", "PR", "PD", "CR"]
+    first, second = ["CR", "CR", "PR", "PD"], ["PR", "CR", "PR", "PD"]
     values = {
         defined(cohen_kappa(first, second, categories=order, weights="linear")).value
         for order in (["CR", "PR", "PD"], ["CR", "PD", "PR"])
