@@ -1,0 +1,25 @@
+"""Who reads what, in which order, and under which name: from a stored seed, so that it replays."""
+
+from .assigning import (
+    Assignment,
+    CaseRef,
+    NotEnoughReaders,
+    ReaderRef,
+    assign,
+    extend,
+    pick_adjudicator,
+    side_order,
+)
+from .codes import blinded_code
+
+__all__ = [
+    "Assignment",
+    "CaseRef",
+    "NotEnoughReaders",
+    "ReaderRef",
+    "assign",
+    "blinded_code",
+    "extend",
+    "pick_adjudicator",
+    "side_order",
+]
