@@ -23,6 +23,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from django.apps import apps
 from django.conf import settings
 from django.db import transaction
+from django.utils.module_loading import import_string
 
 from compliance import audit, signing, storage
 from compliance.errors import HouseError
@@ -79,6 +80,26 @@ class Exporter(abc.ABC, Generic[Snapshot]):
     @abc.abstractmethod
     def file_name(self, snapshot: Snapshot) -> str:
         """Return the name under which the package is downloaded."""
+
+
+_exporters: dict[str, str] = {}
+
+
+def register(identifier: str, path: str) -> None:
+    """Name an export format, with the dotted path of its `Exporter`; it is imported when first asked for.
+
+    Rooms call it from `ready()`, so that services find formats of their own room, which lie above them.
+    """
+    if identifier in _exporters:
+        raise ValueError(f"the exporter {identifier} is registered twice")
+    _exporters[identifier] = path
+
+
+def exporter(identifier: str) -> Exporter[Any]:
+    """Return the export format of this name."""
+    made = import_string(_exporters[identifier])()
+    assert isinstance(made, Exporter)
+    return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
 
@@ -50,5 +50,7 @@ class HouseErrorMiddleware:
             return None
         if isinstance(problem, access.AccessDenied):
             audit.denied(request, str(problem.details.get("verb", "")), timezone.now(), problem.details.get("about"))
+        if "application/json" in request.headers.get("Accept", ""):
+            return JsonResponse({"code": problem.code, "detail": problem.message}, status=problem.status)
         template = "errors/sentence.html" if request.headers.get("HX-Request") else "errors/house_error.html"
         return render(request, template, {"problem": problem}, status=problem.status)

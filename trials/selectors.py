@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
@@ -138,7 +139,11 @@ def event_mentions(word: str) -> Q:
     return found
 
 
-def progress(trial: Trial) -> Sequence[dict[str, object]]:
+#: The counts that `progress` gives for each site.
+PROGRESS_STEPS = ("subjects", "expected", "received", "missed", "cleared", "read", "open_queries")
+
+
+def progress(trial: Trial) -> Sequence[dict[str, Any]]:
     """Per site, how many subjects and timepoints stand at each step; outcomes are no part of it."""
     counts = {
         "subjects": Count("subjects", distinct=True),

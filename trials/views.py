@@ -55,7 +55,9 @@ def trial_home(request: HttpRequest, trial: Trial) -> HttpResponse:
 @access.guarded("trials.see_progress", selectors.trials_of)
 def trial_progress(request: HttpRequest, trial: Trial) -> HttpResponse:
     """How far the trial is, by site and by step; no outcome is on this page."""
-    return render(request, "trials/trial_progress.html", {"trial": trial, "progress": selectors.progress(trial)})
+    rows = selectors.progress(trial)
+    total = {name: sum(row[name] for row in rows) for name in selectors.PROGRESS_STEPS}
+    return render(request, "trials/trial_progress.html", {"trial": trial, "progress": rows, "total": total})
 
 
 @access.guarded("trials.administer", selectors.trials_of)
@@ -72,6 +74,8 @@ def trial_setup(request: HttpRequest, trial: Trial) -> HttpResponse:
             "members": members,
             "missing_roles": [role for role in Role if role not in {m.role for m in members}],
             "site_form": forms.SiteForm(),
+            "reason_form": forms.ReasonForm(),
+            "amend_form": forms.AmendForm(),
             "member_form": forms.MemberForm(trial=trial),
             "entity_form": forms.ApplicationEntityForm(),
         },

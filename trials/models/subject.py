@@ -129,6 +129,11 @@ class Timepoint(Record):
         return date_of(self.day, self.subject.reference_date)
 
     @property
+    def late_on(self) -> dt.date:
+        """The last day of the visit window; a scan not there after it is late."""
+        return date_of(self.day, self.subject.reference_date) + dt.timedelta(days=self.window_after)
+
+    @property
     def window(self) -> tuple[int, int]:
         """First and last study day of the visit window."""
         return self.day - self.window_before, self.day + self.window_after
