@@ -7,6 +7,7 @@ class ReadingConfig(AppConfig):
     name = "reading"
 
     def ready(self) -> None:
+        from compliance import exporting
         from compliance.audit import regulate
         from reading import models, receivers, rules, tasks  # noqa: F401
 
@@ -18,3 +19,4 @@ class ReadingConfig(AppConfig):
             models.Measurement,
             models.Adjudication,
         )
+        exporting.register("endpoint-package", "reading.exports.endpoint_package.EndpointPackage")

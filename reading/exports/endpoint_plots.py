@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from reading.exports.locked import LockedRead, LockedSubject, LockedTimepoint, LockedTrial
 from reading.exports.svg import INK, QUIET, Drawing, scale, ticks
+from reading.variability import BlandAltman
 
 #: One colour per response; told apart without red and green (Okabe and Ito's palette).
 COLOURS: Mapping[str, str] = {
@@ -150,3 +151,37 @@ def _legend(drawing: Drawing, responses: Sequence[str], height: float) -> None:
         drawing.rect(x, height - 11, 8, 7, colour(response))
         drawing.text(x + 11, height - 5, f"{response} ({responses.count(response)})", size=7)
         x += 26 + 5.2 * len(f"{response} ({responses.count(response)})")
+
+
+def bland_altman_plot(limits: BlandAltman, width: float = 500, height: float = 250) -> str:
+    """Draw the readers' differences against their means, with the mean difference and the limits of agreement."""
+    drawing = Drawing(width, height, "Bland-Altman plot of the sums of diameters")
+    means = [(a + b) / 2 for a, b in limits.pairs]
+    differences = [a - b for a, b in limits.pairs]
+    lower, upper = limits.loa
+    lines = ((limits.mean_diff, limits.mean_ci), (lower, limits.loa_lower_ci), (upper, limits.loa_upper_ci))
+    extent = [*differences, *(end for _, interval in lines for end in interval), 0.0]
+    across, up = ticks(min([0.0, *means]), max(means), 8), ticks(min(extent), max(extent))
+    bottom, right = height - 34, width - 74
+    x, y = scale(across[0], across[-1], _LEFT, right), scale(up[0], up[-1], bottom, _TOP)
+    for _, interval in lines:
+        low, high = interval
+        drawing.rect(_LEFT, y(high), right - _LEFT, y(low) - y(high), "#2a9d8f", fill_opacity=0.13)
+    for mark in up:
+        drawing.line(_LEFT, y(mark), right, y(mark), stroke_width=0.5)
+        drawing.text(_LEFT - 5, y(mark) + 2.6, f"{mark:g}".replace("-", "−"), anchor="end")
+    for mark in across:
+        drawing.line(x(mark), bottom, x(mark), bottom + 3, QUIET, stroke_width=0.6)
+        drawing.text(x(mark), bottom + 11, f"{mark:g}", anchor="middle")
+    drawing.line(_LEFT, y(0), right, y(0), INK, stroke_width=0.6)
+    for (value, _), name in zip(lines, ("mean", "lower limit", "upper limit"), strict=True):
+        solid = {} if name == "mean" else {"stroke_dasharray": "3 2.5"}
+        drawing.line(_LEFT, y(value), right, y(value), "#1d6f66", stroke_width=1.0, **solid)
+        drawing.text(right + 4, y(value) + 2.4, f"{name} {value:.1f}".replace("-", "−"), size=6.6, fill=INK)
+    for mean, difference in zip(means, differences, strict=True):
+        drawing.dot(x(mean), y(difference), 2.2, "#12324d", fill_opacity=0.65)
+    drawing.text((_LEFT + right) / 2, height - 8, "Mean of the two readers, mm", anchor="middle")
+    middle = (_TOP + bottom) / 2
+    turned = f"rotate(-90 11 {middle:.2f})"
+    drawing.text(11, middle, "READER 1 − READER 2, mm", anchor="middle", transform=turned)
+    return drawing.svg()

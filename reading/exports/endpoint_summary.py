@@ -9,7 +9,6 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from reading.exports.locked import (
-    ADJUDICATED,
     LockedAdjudication,
     LockedLesion,
     LockedRead,
@@ -140,7 +139,7 @@ def best_responses(trial: LockedTrial) -> tuple[list[str], list[Line]]:
     bors: dict[str, list[str]] = {name: [] for name in columns}
     for subject in trial.subjects:
         for result in subject.results:
-            if result.evalid != ADJUDICATED:
+            if result.evalid in bors:
                 bors[result.evalid].append(result.bor)
             if result.accepted:
                 bors["Accepted"].append(result.bor)
@@ -200,7 +199,7 @@ def adjudication_counts(trial: LockedTrial) -> list[Line]:
     chosen = Counter(a.chosen for a in adjudications)
     return [
         *lines,
-        *(Line(f"{name} accepted", (share(chosen[name], len(adjudications)),)) for name in sorted(chosen)),
+        *(Line(f"{name.title()} accepted", (share(chosen[name], len(adjudications)),)) for name in sorted(chosen)),
     ]
 
 

@@ -197,7 +197,8 @@ BEST_OVERALL_RESPONSE = Table(
         _SUBJECT,
         Column(
             "evalid",
-            "READER 1, READER 2; ADJUDICATED where the accepted reads are not those of one reader.",
+            "READER 1, READER 2; ADJUDICATED where the accepted reads are not those of one reader; NOT READ "
+            "where there was nothing to read.",
             sdtm="RSEVALID",
         ),
         Column("acptfl", "Y where this result is the accepted one of the subject.", "flag", sdtm="RSACPTFL"),

@@ -9,13 +9,17 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+from compliance.signing import digest
 
 ADJUDICATOR = "ADJUDICATOR"
 ADJUDICATED = "ADJUDICATED"
 """EVALID of a result that is no single reader's: adjudicated timepoint by timepoint."""
+NOT_READ = "NOT READ"
+"""EVALID of the result of a subject without a baseline scan: nobody read it, it is not evaluable."""
 
 
 def evalid(slot: int) -> str:
@@ -212,8 +216,6 @@ class LockedTrial:
     charters: tuple[LockedCharter, ...]
     signatures: tuple[Signed, ...]
     subjects: tuple[LockedSubject, ...]
-    #: Reader agreement, computed from the above: not part of what the lock identifier covers.
-    variability: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def charter(self) -> LockedCharter:
@@ -238,6 +240,11 @@ class LockedTrial:
         return any(read.simulated for _, _, read in self.reads()) or any(
             adjudication.simulated for subject in self.subjects for adjudication in subject.adjudications
         )
+
+
+def lock_identifier(trial: LockedTrial) -> str:
+    """Return the digest (SHA-256) of everything a locked trial states: equal if and only if the data are."""
+    return digest(plain(trial))
 
 
 def plain(value: Any) -> Any:

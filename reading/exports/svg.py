@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 INK, QUIET, GRID = "#1d2733", "#5d6b7a", "#dde3e9"
@@ -31,7 +31,7 @@ class Drawing:
         self.width, self.height, self.description = width, height, description
         self.shapes: list[str] = []
 
-    def _add(self, tag: str, content: str = "", **attributes: object) -> None:
+    def _add(self, tag: str, attributes: Mapping[str, object], content: str = "") -> None:
         pairs = " ".join(
             f"{name.replace('_', '-')}={quoteattr(number(v) if isinstance(v, float | int) else str(v))}"
             for name, v in attributes.items()
@@ -40,25 +40,25 @@ class Drawing:
 
     def line(self, x1: float, y1: float, x2: float, y2: float, colour: str = GRID, **more: object) -> None:
         """Draw a straight line."""
-        self._add("line", x1=x1, y1=y1, x2=x2, y2=y2, stroke=colour, **more)
+        self._add("line", {"x1": x1, "y1": y1, "x2": x2, "y2": y2, "stroke": colour, **more})
 
     def path(self, points: Sequence[tuple[float, float]], colour: str, **more: object) -> None:
         """Draw a line through points."""
-        place = " ".join(f"{number(x)},{number(y)}" for x, y in points)
-        self._add("polyline", points=place, fill="none", stroke=colour, **more)
+        places = " ".join(f"{number(x)},{number(y)}" for x, y in points)
+        self._add("polyline", {"points": places, "fill": "none", "stroke": colour, **more})
 
     def rect(self, x: float, y: float, width: float, height: float, colour: str, **more: object) -> None:
         """Draw a filled rectangle."""
-        self._add("rect", x=x, y=y, width=width, height=height, fill=colour, **more)
+        self._add("rect", {"x": x, "y": y, "width": width, "height": height, "fill": colour, **more})
 
     def dot(self, x: float, y: float, radius: float, colour: str, **more: object) -> None:
         """Draw a filled circle."""
-        self._add("circle", cx=x, cy=y, r=radius, fill=colour, **more)
+        self._add("circle", {"cx": x, "cy": y, "r": radius, "fill": colour, **more})
 
     def text(self, x: float, y: float, said: str, *, size: float = 7.5, anchor: str = "start", **more: object) -> None:
         """Write one line of text."""
-        more.setdefault("fill", QUIET)
-        self._add("text", escape(said), x=x, y=y, font_size=size, text_anchor=anchor, **more)
+        place = {"x": x, "y": y, "font_size": size, "text_anchor": anchor}
+        self._add("text", {"fill": QUIET, **place, **more}, escape(said))
 
     def svg(self) -> str:
         """Return the drawing as an SVG element."""

@@ -86,7 +86,6 @@ def locked_trial(subjects: int = len(COURSES), **changes: object) -> LockedTrial
             ),
         ),
         "subjects": tuple(_subject(index, dice) for index in range(subjects)),
-        "variability": {},
     }
     return LockedTrial(**(made | changes))  # type: ignore[arg-type]
 

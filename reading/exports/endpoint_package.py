@@ -1,0 +1,62 @@
+"""The locked endpoint package: tables, charter, agreement and report of a trial whose database is locked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from compliance.exporting import Exporter, NotLocked, readable
+from compliance.models import Record
+from reading.exports import endpoint_agreement, endpoint_report, endpoint_tables
+from reading.exports.locked import LockedTrial, lock_identifier, moment, plain
+from reading.exports.snapshot import snapshot
+from trials.models import Trial
+from trials.states import TrialState
+
+
+class EndpointPackage(Exporter[LockedTrial]):
+    """Everything a sponsor files of the imaging endpoints, from one locked trial."""
+
+    identifier = "endpoint-package"
+    title = "Endpoint package"
+
+    def ready(self, about: Record) -> None:
+        assert isinstance(about, Trial)
+        if about.state != TrialState.LOCKED:
+            raise NotLocked(
+                f"The endpoint package of trial {about.code} was not built, because its database is not locked. "
+                "Lock the trial first; until then nobody sees an outcome."
+            )
+
+    def snapshot(self, about: Record) -> LockedTrial:
+        assert isinstance(about, Trial)
+        return snapshot(about)
+
+    def statement(self, snapshot: LockedTrial) -> Mapping[str, Any]:
+        charter, criteria = snapshot.charter, snapshot.criteria
+        return {
+            "trial": snapshot.code,
+            "sponsor": snapshot.sponsor,
+            "lock": {"identifier": lock_identifier(snapshot), "locked_at": moment(snapshot.locked_at)},
+            "charter": {"version": charter.version, "sha256": charter.sha256, "signed_at": moment(charter.signed_at)},
+            "criteria": {
+                "name": criteria.name,
+                "version": criteria.version,
+                "parameters_sha256": criteria.parameters_sha256,
+            },
+            "signatures": plain(snapshot.signatures),
+            "simulated_reads": snapshot.simulated,
+            "report_set_with": dict(endpoint_report.made_with()),
+        }
+
+    def files(self, snapshot: LockedTrial) -> Iterable[tuple[str, bytes]]:
+        files = {
+            **endpoint_tables.csv_files(snapshot),
+            "variability.json": readable(endpoint_agreement.as_json(snapshot)),
+            "charter.json": readable({"trial": snapshot.code, "versions": plain(snapshot.charters)}),
+        }
+        yield from files.items()
+        yield "report.pdf", endpoint_report.report(snapshot, lock_identifier(snapshot), files)
+
+    def file_name(self, snapshot: LockedTrial) -> str:
+        return f"{snapshot.code}-endpoint-package-{lock_identifier(snapshot)[:12]}.zip"

@@ -1,0 +1,283 @@
+"""From the records of a locked trial to plain values. What is not read here cannot reach a package."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from compliance import signing
+from compliance.errors import HouseError
+from compliance.models import Record
+from imaging.models import Finding, ImagingStudy
+from imaging.states import ReviewState, Verdict
+from reading import derivation, selectors
+from reading.criteria.values import as_json
+from reading.criteria.values import plain as exact_text
+from reading.exports.locked import (
+    ADJUDICATED,
+    NOT_READ,
+    LockedAdjudication,
+    LockedCharter,
+    LockedCriteria,
+    LockedLesion,
+    LockedMeasurement,
+    LockedRead,
+    LockedResult,
+    LockedSubject,
+    LockedTimepoint,
+    LockedTrial,
+    RuleStep,
+    Signed,
+    Trigger,
+    evalid,
+)
+from reading.models import Adjudication, Lesion, Measurement
+from reading.selectors import ReadResult, SlotResult, SubjectResult
+from trials.models import ImagingCharter, Timepoint, Trial
+from trials.schedule import date_of
+from trials.states import CharterState
+
+#: What a signed derivation and its recomputation must have in common.
+_DERIVED = ("overall", "target", "nontarget", "new_lesion", "sum_mm", "nadir_mm")
+_DATE_TRIGGERS = {"progression_date": "progression_day", "first_response_date": "first_response_day"}
+
+
+class NotReproducible(HouseError):
+    """A response that a reader signed does not come out again from that reader's measurements."""
+
+    code = "not_reproducible"
+    status = 409
+
+
+def snapshot(trial: Trial) -> LockedTrial:
+    """Return everything that an export may state of a trial, in an order that codes and the schedule decide.
+
+    Raises
+    ------
+    NotReproducible
+        A signed response is not what its rules derive from the measurements today.
+    """
+    charters = sorted(trial.charters.exclude(state=CharterState.DRAFT), key=lambda charter: charter.version)
+    pack = derivation.pack_of(charters[-1])
+    signatures = [
+        *(mark for charter in charters for mark in _signatures(charter, f"Imaging charter, version {charter.version}")),
+        *_signatures(trial, "Database lock"),
+    ]
+    assert trial.locked_at is not None
+    results = sorted(selectors.subject_results(trial), key=lambda result: result.subject.code)
+    return LockedTrial(
+        code=trial.code,
+        title=trial.title,
+        indication=trial.indication,
+        sponsor=trial.sponsor_name,
+        locked_at=trial.locked_at,
+        criteria=LockedCriteria(
+            pack.stamp.criteria,
+            pack.stamp.version,
+            pack.stamp.parameters_sha256,
+            {name: as_json(value) for name, value in pack.settings.items()},
+        ),
+        sites=tuple(sorted((site.code, site.name) for site in trial.sites.all())),
+        charters=tuple(map(_charter, charters)),
+        signatures=tuple(sorted(signatures, key=lambda mark: (mark.at, mark.what, mark.printed_name))),
+        subjects=tuple(_subject(result) for result in results),
+    )
+
+
+def _charter(charter: ImagingCharter) -> LockedCharter:
+    assert charter.signed_at is not None
+    return LockedCharter(charter.version, charter.sha256, charter.signed_at, charter.change_summary, charter.content)
+
+
+def _signatures(about: Record, what: str) -> list[Signed]:
+    return [
+        Signed(what, mark.printed_name, mark.get_meaning_display(), mark.at) for mark in signing.signatures_on(about)
+    ]
+
+
+def _subject(result: SubjectResult) -> LockedSubject:
+    subject = result.subject
+    timepoints = tuple(_timepoint(timepoint, result.slots) for timepoint in result.timepoints)
+    lesions = [
+        _lesion(lesion, slot.slot)
+        for slot in result.slots
+        for lesion in Lesion.objects.filter(reader=slot.reader, subject=subject).select_related("first_seen__timepoint")
+    ]
+    order = {None: -1} | {timepoint.pk: timepoint.order for timepoint in result.timepoints}
+    return LockedSubject(
+        code=subject.code,
+        site=subject.site.code,
+        state=subject.state,
+        shifted_day_1=next((day_1 for visit in timepoints if (day_1 := _shifted_day_1(visit))), None),
+        timepoints=timepoints,
+        lesions=tuple(sorted(lesions, key=lambda lesion: (lesion.evalid, lesion.number))),
+        results=_results(result),
+        adjudications=tuple(
+            _adjudication(adjudication, result, timepoints)
+            for adjudication in sorted(result.adjudications, key=lambda a: order[a.timepoint_id])
+        ),
+    )
+
+
+def _shifted_day_1(timepoint: LockedTimepoint) -> dt.date | None:
+    """Place day 1 by a scan's study day and shifted date: the true date of either stays out."""
+    day, scanned = timepoint.study_day, timepoint.shifted_date
+    return None if day is None or scanned is None else scanned - (date_of(day, scanned) - scanned)
+
+
+def _timepoint(timepoint: Timepoint, slots: Sequence[SlotResult]) -> LockedTimepoint:
+    first_day, last_day = timepoint.window
+    shown = ImagingStudy.objects.filter(timepoint=timepoint, series__for_reading=True).distinct()
+    dated = sorted((s for s in shown if s.study_day is not None), key=lambda s: (s.study_day, s.study_instance_uid))
+    scan = dated[0] if dated else None
+    reads = sorted(
+        (read for slot in slots for read in slot.reads if read.timepoint.pk == timepoint.pk), key=lambda read: read.slot
+    )
+    return LockedTimepoint(
+        code=timepoint.code,
+        name=timepoint.name,
+        order=timepoint.order,
+        planned_day=timepoint.day,
+        window_first_day=first_day,
+        window_last_day=last_day,
+        images=str(timepoint.image_state),
+        qc=str(timepoint.qc_state),
+        reading=str(timepoint.reading_state),
+        study_day=scan.study_day if scan else None,
+        shifted_date=scan.shifted_date if scan else None,
+        series_read=sum(study.series.filter(for_reading=True).count() for study in shown),
+        qc_waived=_waived(timepoint),
+        reads=tuple(_read(read) for read in reads),
+    )
+
+
+def _waived(timepoint: Timepoint) -> tuple[str, ...]:
+    waived = Finding.objects.filter(
+        review__timepoint=timepoint, review__state=ReviewState.CLEARED, verdict=Verdict.WAIVE
+    )
+    return tuple(sorted(set(waived.values_list("code", flat=True))))
+
+
+def _read(read: ReadResult) -> LockedRead:
+    derived = read.assessment.derivation
+    _must_be_reproduced(read)
+    response = read.response
+    return LockedRead(
+        evalid=evalid(read.slot),
+        accepted=read.accepted,
+        simulated=read.task.simulated,
+        image_quality=read.assessment.image_quality,
+        comment=read.assessment.comment,
+        overall=read.overall,
+        target=(response.target or "") if response else "",
+        non_target=(response.nontarget or "") if response else "",
+        new_lesion=response.new_lesion if response else None,
+        sum_mm=_exact(read.sum_mm),
+        baseline_sum_mm=_exact(read.baseline_sum_mm),
+        nadir_sum_mm=_exact(response.nadir_mm) if response else None,
+        change_from_baseline_percent=response.percent_from_baseline if response else None,
+        change_from_nadir_percent=response.percent_from_nadir if response else None,
+        measurements=tuple(_measurements(read)),
+        trace=tuple(
+            RuleStep(step["rule"], step["clause"], step["inputs"], step["result"]) for step in derived.get("trace", ())
+        ),
+    )
+
+
+def _must_be_reproduced(read: ReadResult) -> None:
+    signed = read.assessment.derivation
+    if read.response is not None:
+        again = read.response.to_json()
+        reproduced = all(signed.get(name) == again[name] for name in _DERIVED)
+    else:
+        reproduced = signed.get("sum_mm") == (None if read.sum_mm is None else exact_text(read.sum_mm))
+    if not reproduced:
+        raise NotReproducible(
+            f"No package was built: the response that {evalid(read.slot)} signed for {read.timepoint} does not come "
+            "out again from the measurements. Compare the rule pack's version with the one in the read's derivation."
+        )
+
+
+def _exact(value: Decimal | None) -> Decimal | None:
+    """Return a number in its one text form, whatever number of zeros a database keeps."""
+    return None if value is None else Decimal(exact_text(value))
+
+
+def _measurements(read: ReadResult) -> Iterable[LockedMeasurement]:
+    entries: list[Measurement] = list(read.assessment.measurements.select_related("lesion", "instance"))
+    for entry in sorted(entries, key=lambda entry: (entry.lesion.number, entry.part)):
+        yield LockedMeasurement(
+            lesion=entry.lesion.label,
+            part=entry.part,
+            state=entry.state,
+            diameter_mm=_exact(entry.diameter_mm),
+            sop_instance_uid=entry.instance.sop_instance_uid if entry.instance else "",
+            frame=entry.frame,
+            reason=entry.reason,
+        )
+
+
+def _lesion(lesion: Lesion, slot: int) -> LockedLesion:
+    return LockedLesion(
+        evalid=evalid(slot),
+        number=lesion.number,
+        label=lesion.label,
+        category=lesion.category,
+        organ=lesion.organ,
+        nodal=lesion.nodal,
+        description=lesion.description,
+        first_seen=lesion.first_seen.timepoint.code,
+    )
+
+
+def _results(result: SubjectResult) -> tuple[LockedResult, ...]:
+    results = [
+        LockedResult(
+            evalid=evalid(slot.slot),
+            accepted=slot.accepted,
+            bor=slot.outcome.bor,
+            confirmed=slot.outcome.bor_confirmed,
+            progression=slot.timepoint_on(slot.outcome.progression_day),
+            first_response=slot.timepoint_on(slot.outcome.first_response_day),
+        )
+        for slot in sorted(result.slots, key=lambda slot: slot.slot)
+    ]
+    if result.accepted is not None and result.accepted.slot is None:
+        counts = result.accepted
+        whose = ADJUDICATED if result.slots else NOT_READ
+        results.append(LockedResult(whose, True, counts.bor, None, counts.progression, counts.first_response))
+    return tuple(results)
+
+
+def _adjudication(
+    adjudication: Adjudication, result: SubjectResult, timepoints: Sequence[LockedTimepoint]
+) -> LockedAdjudication:
+    return LockedAdjudication(
+        timepoint=adjudication.timepoint.code if adjudication.timepoint else "",
+        triggers=tuple(
+            fired for trigger in adjudication.triggers for fired in _fired(trigger, result.slots, timepoints)
+        ),
+        chosen=evalid(adjudication.chosen_slot) if adjudication.chosen_slot else "",
+        rationale=adjudication.rationale,
+        simulated=adjudication.simulated,
+    )
+
+
+def _fired(
+    trigger: dict[str, Any], slots: Sequence[SlotResult], timepoints: Sequence[LockedTimepoint]
+) -> Iterable[Trigger]:
+    """Spread a trigger over the timepoints at which it fired; dates are told as timepoint and study day."""
+    name, places, values = trigger["name"], trigger["timepoint_ids"], trigger["values"]
+    if name in _DATE_TRIGGERS:
+        codes = [slot.timepoint_on(getattr(slot.outcome, _DATE_TRIGGERS[name])) for slot in slots]
+        days = {timepoint.code: timepoint.study_day for timepoint in timepoints}
+        said = [f"{code}, day {days[code]}" if code else "none" for code in codes]
+        yield Trigger(name, "; ".join(places), *said[:2])
+    elif places:
+        for place, (first, second) in zip(places, values, strict=True):
+            yield Trigger(name, place, first, second)
+    else:
+        for first, second in values:
+            yield Trigger(name, "", first, second)

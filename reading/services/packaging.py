@@ -1,0 +1,44 @@
+"""Packaging: a locked trial leaves as one endpoint package, the same bytes each time."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from compliance import access, audit, exporting
+from compliance.models import Export, User
+from trials.models import Trial
+
+ENDPOINT_PACKAGE = "endpoint-package"
+
+
+def build_package(*, trial: Trial, actor: User, at: dt.datetime) -> Export:
+    """Build the endpoint package of a trial whose database is locked.
+
+    The package is kept in the exports store; building it again gives the one there is, as long as its bytes are
+    the same.
+
+    Raises
+    ------
+    compliance.exporting.NotLocked
+        The trial's database is not locked; nobody sees an outcome before.
+    compliance.access.AccessDenied
+    """
+    fresh = Trial.objects.get(pk=trial.pk)
+    access.require(actor, "reading.see_package", fresh)
+    return exporting.build(exporting.exporter(ENDPOINT_PACKAGE), fresh, actor=actor, at=at)
+
+
+def open_package(*, export: Export, actor: User, at: dt.datetime) -> bytes:
+    """Return a package's bytes for download, checked, and record who took it.
+
+    Raises
+    ------
+    compliance.exporting.PackageDamaged
+        The stored bytes are not those that were built.
+    compliance.access.AccessDenied
+    """
+    trial = Trial.objects.get(pk=export.trial_id)
+    access.require(actor, "reading.see_package", trial)
+    data = exporting.read(export)
+    audit.record("package.downloaded", trial, actor=actor, at=at, after=exporting.named(export))
+    return data
