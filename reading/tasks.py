@@ -1,1 +1,54 @@
 """This room's doors for the queue."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from celery import shared_task
+from django.utils import timezone
+
+from compliance import jobs
+from reading import selectors
+from reading.assignment import NotEnoughReaders
+from reading.services import adjudicating, assigning
+from trials.models import Subject, Timepoint, Trial
+from trials.states import TrialState
+
+#: Until then somebody may have added the reader or adjudicator that a trial lacks.
+RETRY_AFTER = dt.timedelta(minutes=5)
+
+
+@jobs.handler("reading.open_reads")
+def open_reads(*, timepoint_id: int, at: dt.datetime) -> None:
+    """Open the reads of a cleared timepoint; while the trial lacks readers, look again later."""
+    try:
+        assigning.open_reads(timepoint=Timepoint.objects.get(pk=timepoint_id), at=at)
+    except NotEnoughReaders:
+        jobs.enqueue("reading.open_reads", str(timepoint_id), at=at, delay=RETRY_AFTER, timepoint_id=timepoint_id)
+
+
+@jobs.handler("reading.open_adjudications")
+def open_adjudications(*, subject_id: int, at: dt.datetime) -> None:
+    """Look whether a subject's reads are discordant; while the trial lacks an adjudicator, look again later."""
+    try:
+        adjudicating.open_adjudications(subject=Subject.objects.get(pk=subject_id), at=at)
+    except NotEnoughReaders:
+        jobs.enqueue("reading.open_adjudications", str(subject_id), at=at, delay=RETRY_AFTER, subject_id=subject_id)
+
+
+@jobs.handler("reading.settle_subject")
+def settle_subject(*, subject_id: int, at: dt.datetime) -> None:
+    """See what follows when a scan will not come: the next timepoint opens, or the subject is fully read."""
+    subject = Subject.objects.get(pk=subject_id)
+    for timepoint in subject.timepoints.order_by("order")[:1]:
+        open_reads(timepoint_id=timepoint.pk, at=at)
+    open_adjudications(subject_id=subject_id, at=at)
+
+
+@shared_task(name="reading.sweep_reads", ignore_result=True)
+def sweep_reads() -> None:
+    """Ask again for reads whose news was lost, as by a crash between the clearing and the ring."""
+    at = timezone.now()
+    for trial in Trial.objects.filter(state=TrialState.RUNNING):
+        for timepoint in selectors.held_up_for_readers(trial):
+            jobs.enqueue("reading.open_reads", str(timepoint.pk), at=at, timepoint_id=timepoint.pk)

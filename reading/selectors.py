@@ -1,0 +1,387 @@
+"""Questions about the reads: what a reader may open, what readers found, and how well they agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from django.db.models import Prefetch, QuerySet
+
+from compliance.models import User
+from reading import derivation
+from reading.criteria import discordance
+from reading.criteria.results import DatedResponse, SubjectResponse, TimepointResponse
+from reading.models import Adjudication, Assessment, ReadTask
+from reading.states import AdjudicationState, ReadState
+from trials.models import ImagingCharter, Role, Subject, Timepoint, Trial
+from trials.selectors import trials_of
+from trials.states import ImageState, QcState, ReadingState, SubjectState
+
+#: States in which a reader sees a task at all; a waiting one would tell how many timepoints there are.
+SHOWN = (ReadState.ASSIGNED, ReadState.READING, ReadState.SUBMITTED, ReadState.LOCKED)
+SIGNED = (ReadState.SUBMITTED, ReadState.LOCKED)
+_WITH = ("timepoint__subject__trial", "charter", "reader")
+
+
+def tasks_of(reader: User) -> QuerySet[ReadTask]:
+    """The reader's own tasks that were ever open, in trials where the person is a reader now."""
+    mine = ReadTask.objects.filter(reader=reader, state__in=SHOWN)
+    return mine.filter(timepoint__subject__trial__in=trials_of(reader, Role.READER)).select_related(*_WITH)
+
+
+def reads_open_for(reader: User) -> QuerySet[ReadTask]:
+    """Tasks that the reader can work on now; one whose images are with quality control again is not among them."""
+    return tasks_of(reader).filter(
+        state__in=(ReadState.ASSIGNED, ReadState.READING), timepoint__qc_state=QcState.CLEARED
+    )
+
+
+def read_task_for(user: User) -> QuerySet[ReadTask]:
+    """Tasks whose page the person may open: own ones."""
+    return tasks_of(user)
+
+
+def reads_seen_by(user: User) -> QuerySet[ReadTask]:
+    """Every task of the trials in which the person manages, administers or audits the reading."""
+    trials = trials_of(user, Role.READING_MANAGER, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR)
+    return ReadTask.objects.filter(timepoint__subject__trial__in=trials).select_related(*_WITH)
+
+
+def adjudications_of(user: User) -> QuerySet[Adjudication]:
+    """Adjudications given to the person, in trials where the person is an adjudicator now."""
+    trials = trials_of(user, Role.ADJUDICATOR)
+    mine = Adjudication.objects.filter(adjudicator=user, subject__trial__in=trials)
+    return mine.select_related("subject__trial", "timepoint", "adjudicator").order_by("blinded_code")
+
+
+def adjudications_seen_by(user: User) -> QuerySet[Adjudication]:
+    """Every adjudication of the trials in which the person manages or audits the reading."""
+    trials = trials_of(user, Role.READING_MANAGER, Role.AUDITOR)
+    seen = Adjudication.objects.filter(subject__trial__in=trials)
+    return seen.select_related("subject__trial", "timepoint", "adjudicator").order_by("blinded_code")
+
+
+def own_reads_before(task: ReadTask) -> QuerySet[ReadTask]:
+    """The same reader's signed reads of the subject's earlier timepoints, in order."""
+    return (
+        ReadTask.objects.filter(
+            timepoint__subject=task.timepoint.subject_id, slot=task.slot, order__lt=task.order, state__in=SIGNED
+        )
+        .select_related("timepoint", "charter", "assessment")
+        .order_by("order")
+    )
+
+
+def is_absent(timepoint: Timepoint) -> bool:
+    """Tell whether no scan will come: the visit was missed, or not reached before the subject left."""
+    return timepoint.image_state == ImageState.MISSED or (
+        timepoint.image_state == ImageState.EXPECTED and timepoint.subject.state == SubjectState.WITHDRAWN
+    )
+
+
+def is_readable(timepoint: Timepoint) -> bool:
+    """Tell whether a timepoint is to be read; without a baseline scan no timepoint of the subject is."""
+    baseline = timepoint if derivation.is_baseline(timepoint) else timepoint.subject.timepoints.get(order=0)
+    return not is_absent(timepoint) and not is_absent(baseline)
+
+
+def is_too_late(timepoint: Timepoint) -> bool:
+    """Tell whether a later timepoint was signed before this one came: reading it now would change signed results."""
+    later = ReadTask.objects.filter(timepoint__subject=timepoint.subject_id, order__gt=timepoint.order)
+    return timepoint.reading_state == ReadingState.NOT_READY and later.filter(state__in=SIGNED).exists()
+
+
+def reading_charter(subject: Subject) -> ImagingCharter | None:
+    """The charter version by which a subject is read: that of its first task, else the one in force."""
+    task = ReadTask.objects.filter(timepoint__subject=subject).select_related("charter").order_by("order").first()
+    return task.charter if task else subject.trial.charter_in_force
+
+
+def is_read_by_all(timepoint: Timepoint) -> bool:
+    """Tell whether every planned reader signed a read of the timepoint."""
+    return timepoint.reading_state == ReadingState.READ
+
+
+def is_fully_read(subject: Subject) -> bool:
+    """Tell whether every timepoint of a subject that is to be read was signed by every planned reader."""
+    timepoints = [t for t in subject.timepoints.select_related("subject") if is_readable(t)]
+    return all(is_read_by_all(timepoint) for timepoint in timepoints)
+
+
+def held_up_for_readers(trial: Trial) -> list[Timepoint]:
+    """Cleared timepoints without reads: the trial had too few readers, or the news was lost in a crash."""
+    found = Timepoint.objects.filter(
+        subject__trial=trial, qc_state=QcState.CLEARED, reading_state=ReadingState.NOT_READY
+    ).select_related("subject__trial")
+    return [timepoint for timepoint in found.order_by("subject__code", "order") if is_readable(timepoint)]
+
+
+# --- what readers found ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ReadResult:
+    """One reader's signed read of one timepoint, with what was derived from it.
+
+    `response` is None at baseline, where there is only a sum. `accepted`: this read counts (ACPTFL).
+    """
+
+    task: ReadTask
+    timepoint: Timepoint
+    slot: int
+    assessment: Assessment
+    response: TimepointResponse | None
+    sum_mm: Decimal | None
+    baseline_sum_mm: Decimal | None
+    accepted: bool = False
+
+    @property
+    def overall(self) -> str:
+        """The overall response; empty at baseline."""
+        return self.response.overall if self.response else ""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotResult:
+    """What one reader's reads of a subject amount to; `outcome` carries the trace."""
+
+    slot: int
+    reader: User
+    reads: tuple[ReadResult, ...]
+    outcome: SubjectResponse
+    accepted: bool = False
+
+    def read_of(self, timepoint: Timepoint) -> ReadResult | None:
+        """Return this reader's read of a timepoint."""
+        return next((read for read in self.reads if read.timepoint.pk == timepoint.pk), None)
+
+    def timepoint_on(self, day: int | None) -> str:
+        """Return the code of the timepoint that a day of the outcome stands for; empty for no day."""
+        return next((r.timepoint_id for r in self.outcome.timepoints if r.study_day == day), "")
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedResult:
+    """The subject's result that counts. `slot` is None where timepoints were accepted one by one."""
+
+    slot: int | None
+    bor: str
+    progression: str
+    first_response: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectResult:
+    """A subject as its readers saw it; `accepted` is None until every read and adjudication is done."""
+
+    subject: Subject
+    timepoints: tuple[Timepoint, ...]
+    slots: tuple[SlotResult, ...]
+    adjudications: tuple[Adjudication, ...]
+    discordances: tuple[discordance.Trigger, ...]
+    accepted: AcceptedResult | None
+
+
+def discordances_between(
+    first: SlotResult, second: SlotResult, charter: ImagingCharter
+) -> tuple[discordance.Trigger, ...]:
+    """The charter's triggers on which two readers of a subject differ.
+
+    Where timepoints are adjudicated one by one, results of the whole subject are no triggers.
+    """
+    terms = charter.terms.adjudication
+    names = terms.triggers if terms.by == "subject" else ("overall_response",)
+    return discordance.discordant(first.outcome, second.outcome, names, terms.date_window_days)
+
+
+def places_of(
+    triggers: Iterable[discordance.Trigger], timepoints: Iterable[Timepoint], charter: ImagingCharter
+) -> set[int | None]:
+    """What discordances ask to be adjudicated: keys of timepoints, or None for the subject as a whole."""
+    triggers = list(triggers)
+    if charter.terms.adjudication.by == "subject":
+        return {None} if triggers else set()
+    codes = {code for trigger in triggers for code in trigger.timepoint_ids}
+    return {timepoint.pk for timepoint in timepoints if timepoint.code in codes}
+
+
+def slot_results(subject: Subject) -> tuple[SlotResult, ...]:
+    """Each reader's result of a subject from the reads signed so far, by place in the pair."""
+    signed = (
+        ReadTask.objects.filter(timepoint__subject=subject, state__in=SIGNED)
+        .select_related("timepoint__subject__trial", "charter", "reader", "assessment")
+        .order_by("slot", "order")
+    )
+    by_slot: dict[int, list[ReadTask]] = {}
+    for task in signed:
+        by_slot.setdefault(task.slot, []).append(task)
+    return tuple(_slot_result(slot, tasks) for slot, tasks in sorted(by_slot.items()))
+
+
+def _slot_result(slot: int, tasks: Sequence[ReadTask]) -> SlotResult:
+    outcome = derivation.subject_response(tasks)
+    responses = {response.timepoint_id: response for response in outcome.timepoints}
+    first = next((task for task in tasks if derivation.is_baseline(task.timepoint)), None)
+    baseline = derivation.baseline_sum(first.assessment) if first else None
+    reads = []
+    for task in tasks:
+        response = responses.get(task.timepoint.code)
+        size = response.sum_mm if response else baseline
+        reads.append(ReadResult(task, task.timepoint, slot, task.assessment, response, size, baseline))
+    return SlotResult(slot, tasks[0].reader, tuple(reads), outcome)
+
+
+def subject_result(subject: Subject) -> SubjectResult:
+    """A subject's result by each reader and, when all is done, the one that counts.
+
+    Where the readers agree, the first reader's read counts; where they do not, the one the adjudicator chose.
+    """
+    slots = slot_results(subject)
+    adjudications = tuple(subject.adjudications.select_related("timepoint", "adjudicator").order_by("timepoint__order"))
+    charter = reading_charter(subject)
+    assert charter is not None or not slots
+    triggers = discordances_between(slots[0], slots[1], charter) if charter and len(slots) == 2 else ()
+    timepoints = tuple(subject.timepoints.select_related("subject").order_by("order"))
+    undecided = any(a.state == AdjudicationState.OPEN for a in adjudications)
+    waiting = places_of(triggers, timepoints, charter) - {a.timepoint_id for a in adjudications} if charter else set()
+    if not is_fully_read(subject) or undecided or waiting:
+        return SubjectResult(subject, timepoints, slots, adjudications, triggers, None)
+    if not slots:
+        # Nothing to read: no baseline scan will come, so nothing can be evaluated.
+        nothing = AcceptedResult(None, derivation.NOT_EVALUABLE, "", "")
+        return SubjectResult(subject, timepoints, slots, adjudications, triggers, nothing)
+    choices = {a.timepoint_id: a.chosen_slot or 1 for a in adjudications}
+    slots = tuple(_with_accepted(slot, choices) for slot in slots)
+    return SubjectResult(subject, timepoints, slots, adjudications, triggers, _accepted(slots, choices))
+
+
+def _with_accepted(slot: SlotResult, choices: Mapping[int | None, int]) -> SlotResult:
+    """Mark the reads that count; the key None is a choice for the whole subject."""
+    reads = tuple(
+        replace(read, accepted=slot.slot == choices.get(read.timepoint.pk, choices.get(None, 1))) for read in slot.reads
+    )
+    whole = all(key is None for key in choices) and slot.slot == choices.get(None, 1)
+    return replace(slot, reads=reads, accepted=whole)
+
+
+def _accepted(slots: Sequence[SlotResult], choices: Mapping[int | None, int]) -> AcceptedResult:
+    whole = next((slot for slot in slots if slot.accepted), None)
+    if whole is not None:
+        outcome = whole.outcome
+        return AcceptedResult(
+            whole.slot,
+            outcome.bor,
+            whole.timepoint_on(outcome.progression_day),
+            whole.timepoint_on(outcome.first_response_day),
+        )
+    # Timepoint by timepoint: the accepted overall responses, in order, make the best overall response.
+    pack = derivation.pack_of(slots[0].reads[0].task.charter)
+    accepted = [read.response for slot in slots for read in slot.reads if read.accepted and read.response]
+    accepted.sort(key=lambda response: response.study_day)
+    best = pack.best_overall_response([DatedResponse(r.study_day, r.overall) for r in accepted])
+    codes = {response.study_day: response.timepoint_id for response in accepted}
+    progression = next((r.timepoint_id for r in accepted if r.overall == "PD"), "")
+    first = best.first_response_day
+    return AcceptedResult(None, best.response, progression, "" if first is None else codes[first])
+
+
+def subject_results(trial: Trial) -> Sequence[SubjectResult]:
+    """Every subject's result, by subject code."""
+    subjects = trial.subjects.select_related("trial").order_by("code")
+    return [subject_result(subject) for subject in subjects]
+
+
+# --- how well they agree -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The same thing by the first and the second reader of a subject."""
+
+    subject: str
+    timepoint: str
+    first: str
+    second: str
+
+
+@dataclass(frozen=True, slots=True)
+class SumPair:
+    """Sums of diameters by the first and the second reader of a subject, in mm."""
+
+    subject: str
+    timepoint: str
+    first: Decimal
+    second: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A subject whose timepoints were all read by two; `selected` is the reader the adjudicator sided with.
+
+    Where several timepoints were adjudicated with different outcomes, nobody was selected.
+    """
+
+    subject: str
+    first: str
+    second: str
+    adjudicated: bool
+    selected: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VariabilityInputs:
+    """All that reader agreement is computed from; `first` and `second` are the readers' places in the pair."""
+
+    sums: tuple[SumPair, ...]
+    responses: tuple[Pair, ...]
+    best_responses: tuple[Pair, ...]
+    cases: tuple[Case, ...]
+
+
+def variability_inputs(trial: Trial) -> VariabilityInputs:
+    """Pair what two readers found in the same subject, in an order that only codes decide."""
+    sums: list[SumPair] = []
+    responses: list[Pair] = []
+    best: list[Pair] = []
+    cases: list[Case] = []
+    for result in subject_results(trial):
+        if len(result.slots) != 2:
+            continue
+        code, (one, two) = result.subject.code, result.slots
+        for timepoint in result.timepoints:
+            first, second = one.read_of(timepoint), two.read_of(timepoint)
+            if first is None or second is None:
+                continue
+            if first.sum_mm is not None and second.sum_mm is not None:
+                sums.append(SumPair(code, timepoint.code, first.sum_mm, second.sum_mm))
+            if first.response and second.response:
+                responses.append(Pair(code, timepoint.code, first.overall, second.overall))
+        if is_fully_read(result.subject):
+            best.append(Pair(code, "", one.outcome.bor, two.outcome.bor))
+            cases.append(_case(result))
+    return VariabilityInputs(tuple(sums), tuple(responses), tuple(best), tuple(cases))
+
+
+def _case(result: SubjectResult) -> Case:
+    names = {slot.slot: slot.reader.username for slot in result.slots}
+    chosen = {a.chosen_slot for a in result.adjudications}
+    selected = chosen.pop() if len(chosen) == 1 else None
+    return Case(
+        result.subject.code,
+        names[1],
+        names[2],
+        bool(result.adjudications),
+        None if selected is None else names[selected],
+    )
+
+
+def progress_of(trial: Trial) -> QuerySet[Timepoint]:
+    """The trial's timepoints with their tasks, for whoever follows the reading; outcomes are no part of it."""
+    tasks = ReadTask.objects.select_related("reader").order_by("slot")
+    return (
+        Timepoint.objects.filter(subject__trial=trial)
+        .select_related("subject")
+        .prefetch_related(Prefetch("read_tasks", queryset=tasks))
+        .order_by("subject__code", "order")
+    )

@@ -1,0 +1,160 @@
+"""Adjudicating: a third reader chooses between two reads that the charter calls discordant."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+from django.db import transaction
+
+from compliance import access, audit
+from compliance.errors import HouseError
+from compliance.models import User
+from compliance.signing import Intent
+from compliance.transitions import advance
+from reading import blinding, selectors, signals
+from reading.assignment import CaseRef, pick_adjudicator, side_order
+from reading.criteria.discordance import Trigger
+from reading.models import Adjudication
+from reading.services.assigning import locked, references
+from trials.models import Role, Subject, Timepoint
+from trials.selectors import members_with
+from trials.states import TrialState
+
+
+class UnknownChoice(HouseError):
+    """An adjudication can be decided for the left or the right read only."""
+
+    code = "unknown_choice"
+    status = 422
+
+
+def open_adjudications(*, subject: Subject, at: dt.datetime) -> tuple[Adjudication, ...]:
+    """Open an adjudication wherever the charter's triggers find two readers of a subject discordant.
+
+    By subject: once every timepoint that is to be read was signed by both. By timepoint: as soon as both signed
+    it. Each place is adjudicated once; calling again changes nothing.
+
+    Returns
+    -------
+    tuple of Adjudication
+        Those that this call opened.
+
+    Raises
+    ------
+    reading.assignment.NotEnoughReaders
+        The trial has no adjudicator who did not read the subject; nothing is opened.
+    """
+    opened = []
+    with transaction.atomic():
+        subject = locked(subject.pk)
+        if subject.trial.state == TrialState.LOCKED:
+            return ()
+        known = set(subject.adjudications.values_list("timepoint", flat=True))
+        for timepoint, triggers in discordant_places(subject):
+            if (timepoint.pk if timepoint else None) not in known:
+                opened.append(_open(subject, timepoint, triggers, at))
+    return tuple(opened)
+
+
+def discordant_places(subject: Subject) -> Iterator[tuple[Timepoint | None, tuple[Trigger, ...]]]:
+    """Yield where a subject's two reads call for an adjudication: the subject (None), or each such timepoint."""
+    charter = selectors.reading_charter(subject)
+    slots = selectors.slot_results(subject)
+    if charter is None or len(slots) != 2:
+        return
+    by_subject = charter.terms.adjudication.by == "subject"
+    if by_subject and not selectors.is_fully_read(subject):
+        return
+    triggers = selectors.discordances_between(slots[0], slots[1], charter)
+    if by_subject:
+        if triggers:
+            yield None, triggers
+        return
+    differing = {code for trigger in triggers for code in trigger.timepoint_ids}
+    for timepoint in subject.timepoints.order_by("order"):
+        if timepoint.code in differing and selectors.is_read_by_all(timepoint):
+            yield timepoint, tuple(_at(trigger, timepoint.code) for trigger in triggers)
+
+
+def _at(trigger: Trigger, code: str) -> Trigger:
+    position = trigger.timepoint_ids.index(code)
+    return Trigger(trigger.name, (code,), (trigger.values[position],))
+
+
+def _open(
+    subject: Subject, timepoint: Timepoint | None, triggers: tuple[Trigger, ...], at: dt.datetime
+) -> Adjudication:
+    trial = subject.trial
+    place = f"{subject.code} {timepoint.code}" if timepoint else subject.code
+    readers = {result.reader.username for result in selectors.slot_results(subject)}
+    people = {user.username: user for user in members_with(trial, Role.ADJUDICATOR)}
+    chosen = pick_adjudicator(
+        CaseRef(subject.code, subject.site.code),
+        references(trial, list(people.values())),
+        seed=trial.seed,
+        exclude=readers,
+    )
+    adjudication = Adjudication(
+        subject=subject,
+        timepoint=timepoint,
+        adjudicator=people[chosen],
+        blinded_code=blinding.adjudication_code(subject, timepoint),
+        triggers=[trigger.to_json() for trigger in triggers],
+        left_slot=side_order(place, trial.seed)[0],
+        opened_at=at,
+    )
+    return audit.save(adjudication, action="adjudication.opened", actor=None, at=at)
+
+
+def open_case(*, adjudication: Adjudication, actor: User, at: dt.datetime) -> Adjudication:
+    """Record that the adjudicator looks at a case; both reads' results are on its page."""
+    access.require(actor, "reading.adjudicate", adjudication)
+    audit.record("adjudication.viewed", adjudication, actor=actor, at=at)
+    return adjudication
+
+
+def decide(
+    *,
+    adjudication: Adjudication,
+    choice: str,
+    rationale: str,
+    signature: Intent,
+    actor: User,
+    at: dt.datetime,
+    simulated: bool = False,
+) -> Adjudication:
+    """Choose the read that counts, with a rationale and a signature.
+
+    Parameters
+    ----------
+    choice
+        "left" or "right", as the two reads were shown.
+    simulated
+        The choice comes from a simulation, and every export says so.
+
+    Raises
+    ------
+    UnknownChoice, compliance.transitions.ReasonRequired, compliance.transitions.IllegalMove
+    compliance.signing.WrongPassword, compliance.access.AccessDenied
+    """
+    if choice not in ("left", "right"):
+        raise UnknownChoice(f"Adjudication {adjudication.blinded_code} was not decided: choose the left or right read.")
+    with transaction.atomic():
+        slot = adjudication.left_slot if choice == "left" else 3 - adjudication.left_slot
+        advance(
+            adjudication,
+            "decide",
+            actor=actor,
+            at=at,
+            reason=rationale,
+            signature=signature,
+            chosen_slot=slot,
+            rationale=rationale.strip(),
+            simulated=simulated,
+            decided_at=at,
+        )
+        transaction.on_commit(
+            lambda: signals.adjudication_decided.send(sender=Adjudication, adjudication=adjudication, at=at)
+        )
+    return adjudication

@@ -1,0 +1,381 @@
+"""Assessing: a reader opens a task, saves what is found, and signs; responses are derived, never typed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+
+from compliance import access, audit, jobs
+from compliance.errors import HouseError
+from compliance.models import User
+from compliance.signing import Intent
+from compliance.transitions import advance
+from reading import blinding, derivation, selectors, signals
+from reading.criteria.values import InvalidRead
+from reading.models import Assessment, Lesion, Measurement, ReadTask
+from reading.services.assigning import locked, release_waiting
+from reading.states import ReadState
+from trials.models import Timepoint
+from trials.states import QcState
+
+Category, State = Lesion.Category, Measurement.State
+
+#: What may be said of a lesion of each category: where it is found first, and afterwards.
+FIRST: Mapping[str, frozenset[str]] = {
+    Category.TARGET: frozenset({State.MEASURED}),
+    Category.NON_TARGET: frozenset({State.PRESENT}),
+    Category.NEW: frozenset({State.EQUIVOCAL, State.UNEQUIVOCAL}),
+}
+LATER: Mapping[str, frozenset[str]] = {
+    Category.TARGET: frozenset({State.MEASURED, State.ABSENT, State.TOO_SMALL, State.NOT_EVALUABLE}),
+    Category.NON_TARGET: frozenset({State.PRESENT, State.ABSENT, State.UNEQUIVOCAL_PD, State.NOT_EVALUABLE}),
+    Category.NEW: frozenset({State.EQUIVOCAL, State.UNEQUIVOCAL, State.NOT_A_LESION}),
+}
+LARGEST_MM = Decimal(1000)
+_HUNDREDTH = Decimal("0.01")
+
+
+class StaleDraft(HouseError):
+    """The draft was saved elsewhere since this page was loaded."""
+
+    code = "stale_draft"
+    status = 409
+
+
+class InvalidEntry(HouseError):
+    """Something entered cannot be: the sentence names the lesion."""
+
+    code = "invalid_entry"
+    status = 422
+
+
+class IncompleteRead(HouseError):
+    """The read cannot be signed yet; `points` lists what is open."""
+
+    code = "incomplete_read"
+    status = 422
+
+    def __init__(self, points: tuple[str, ...]) -> None:
+        super().__init__("The read was not signed. " + " ".join(points) + " Complete it and sign again.")
+        self.points = points
+
+
+@dataclass(frozen=True, slots=True)
+class LesionEntry:
+    """One lesion, or one part of a split target, as entered at the present timepoint.
+
+    Attributes
+    ----------
+    number
+        The lesion's number; None for one that is not known yet.
+    category, organ, nodal, description
+        Of a lesion found at this timepoint; a known lesion keeps its own.
+    state
+        One of `Measurement.State`; empty while nothing is entered.
+    diameter_mm
+        With MEASURED only: short axis of a node, longest diameter of anything else.
+    instance, frame
+        Key of the picture on which it was measured, as `blinding` gave it, and the frame in it, from 1.
+    part
+        0, or the number of a part of a target that has split.
+    """
+
+    number: int | None
+    category: str
+    organ: str = ""
+    nodal: bool = False
+    description: str = ""
+    state: str = ""
+    diameter_mm: Decimal | None = None
+    instance: str | None = None
+    frame: int = 1
+    reason: str = ""
+    part: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AssessmentEntry:
+    """What a reader entered; `version` is that of the draft it started from (0: none).
+
+    The entry is the whole draft: a lesion found at this timepoint that it does not list is removed.
+    """
+
+    version: int
+    image_quality: str = "adequate"
+    comment: str = ""
+    lesions: tuple[LesionEntry, ...] = ()
+
+
+def open_task(*, task: ReadTask, actor: User, at: dt.datetime) -> ReadTask:
+    """Open a reader's own task; each opening is recorded, also of a signed read.
+
+    Raises
+    ------
+    reading.blinding.NotOpen
+        The task waits for an earlier timepoint, or its images are with quality control again.
+    compliance.access.AccessDenied
+        The task is another reader's.
+    """
+    access.require(actor, "reading.read", task)
+    with transaction.atomic():
+        row = _locked(task)
+        if row.state in (ReadState.WAITING, ReadState.WITHDRAWN):
+            raise blinding.NotOpen(f"Read {task.blinded_code} is not open. Finish the earlier timepoints of its case.")
+        if row.state == ReadState.ASSIGNED:
+            _require_images(row)
+            _require_sequence(row)
+            advance(task, "open", actor=actor, at=at, opened_at=at)
+        else:
+            task.state = row.state
+            audit.record("readtask.viewed", row, actor=actor, at=at)
+    return task
+
+
+def save_draft(*, task: ReadTask, entry: AssessmentEntry, actor: User, at: dt.datetime) -> Assessment:
+    """Store a draft as a whole; what it amounts to so far is derived from it.
+
+    Raises
+    ------
+    StaleDraft
+        `entry.version` is not the stored draft's: it was saved in another window.
+    InvalidEntry, reading.blinding.NotShown, reading.blinding.NotOpen
+    compliance.audit.RecordFrozen, compliance.access.AccessDenied
+    """
+    access.require(actor, "reading.read", task)
+    with transaction.atomic():
+        row = _locked(task)
+        _require_reading(row)
+        assessment = _store(row, entry, actor, at)
+    task._state.fields_cache.pop("assessment", None)
+    return assessment
+
+
+def submit_read(
+    *,
+    task: ReadTask,
+    signature: Intent,
+    actor: User,
+    at: dt.datetime,
+    entry: AssessmentEntry | None = None,
+    simulated: bool = False,
+) -> ReadTask:
+    """Sign a read, with a last draft if one is given; from then on nothing in it changes.
+
+    The reader's next timepoint opens; when every planned reader has signed, the timepoint is read, and whether
+    the reads are discordant is looked into by a job written in the same transaction.
+
+    Parameters
+    ----------
+    simulated
+        The entries come from a simulation, and every export says so.
+
+    Raises
+    ------
+    IncompleteRead
+        A lesion has no entry, or the baseline breaks a rule of the criteria.
+    compliance.signing.WrongPassword
+        Nothing is stored, neither the signature nor the draft given with it.
+    StaleDraft, InvalidEntry, reading.blinding.NotOpen, compliance.access.AccessDenied
+    """
+    access.require(actor, "reading.read", task)
+    with transaction.atomic():
+        subject = locked(task.timepoint.subject_id)
+        row = _locked(task)
+        _require_reading(row)
+        if entry is not None:
+            _store(row, entry, actor, at)
+        before = list(selectors.own_reads_before(row))
+        row = ReadTask.objects.select_related("timepoint__subject__trial", "charter").get(pk=row.pk)
+        if points := derivation.unanswered(row, before):
+            raise IncompleteRead(points)
+        assessment = row.assessment
+        assessment.derivation = derivation.derivation_of(row, before)
+        audit.save(assessment, action="assessment.derived", actor=actor, at=at)
+        advance(task, "submit", actor=actor, at=at, signature=signature, submitted_at=at, simulated=simulated)
+        release_waiting(subject, at)
+        others = ReadTask.objects.filter(timepoint=task.timepoint_id)
+        if all(state in selectors.SIGNED for state in others.values_list("state", flat=True)):
+            advance(row.timepoint, "finish", field="reading_state", actor=None, at=at)
+            # Written here rather than on hearing the news, so that a crash after the commit cannot lose it.
+            jobs.enqueue("reading.open_adjudications", str(subject.pk), at=at, subject_id=subject.pk)
+        transaction.on_commit(lambda: signals.read_submitted.send(sender=ReadTask, task=task, at=at))
+    return task
+
+
+def _locked(task: ReadTask) -> ReadTask:
+    return (
+        ReadTask.objects.select_for_update(of=("self",))
+        .select_related("timepoint__subject__trial", "charter", "reader")
+        .get(pk=task.pk)
+    )
+
+
+def _require_images(task: ReadTask) -> None:
+    if task.timepoint.qc_state != QcState.CLEARED:
+        raise blinding.NotOpen(
+            f"The images of read {task.blinded_code} are with quality control again. "
+            "What you entered is kept; the read opens when they are cleared."
+        )
+
+
+def _require_sequence(task: ReadTask) -> None:
+    """Refuse work on a timepoint while the scan of an earlier one, perhaps given up before, waits to be read."""
+    signed = set(selectors.own_reads_before(task).values_list("timepoint", flat=True))
+    earlier = Timepoint.objects.filter(subject=task.timepoint.subject_id, order__lt=task.order)
+    if any(t.pk not in signed and not selectors.is_absent(t) for t in earlier.select_related("subject")):
+        raise blinding.NotOpen(
+            f"Read {task.blinded_code} waits for an earlier timepoint of its case that came in late. "
+            "What you entered is kept; finish the earlier timepoint first."
+        )
+
+
+def _require_reading(task: ReadTask) -> None:
+    if task.state in selectors.SIGNED:
+        raise audit.RecordFrozen(f"Read {task.blinded_code} is signed, so nothing in it was changed.")
+    if task.state != ReadState.READING:
+        raise blinding.NotOpen(f"Read {task.blinded_code} is not open. Open it from your list of reads first.")
+    _require_images(task)
+    _require_sequence(task)
+
+
+def _store(task: ReadTask, entry: AssessmentEntry, actor: User, at: dt.datetime) -> Assessment:
+    assessment = Assessment.objects.filter(task=task).first() or Assessment(task=task)
+    if entry.version != assessment.version:
+        raise StaleDraft(
+            f"Read {task.blinded_code} was saved in another window since you opened this page, so this draft was not "
+            "stored. Reload the page and enter your changes again."
+        )
+    if entry.image_quality not in {value for value, _ in Assessment._meta.get_field("image_quality").choices or ()}:
+        raise InvalidEntry("The image quality is unknown. Choose adequate, limited or not evaluable.")
+    before = list(selectors.own_reads_before(task))
+    assessment.image_quality, assessment.comment = entry.image_quality, entry.comment.strip()
+    assessment.version += 1
+    audit.save(assessment, action="assessment.saved", actor=actor, at=at)
+    _Draft(task, assessment, before, {"actor": actor, "at": at}).take(entry.lesions)
+    assessment = Assessment.objects.select_related("task").get(pk=assessment.pk)
+    assessment.derivation = _so_far(task, before)
+    return audit.save(assessment, action="assessment.derived", actor=actor, at=at)
+
+
+def _so_far(task: ReadTask, before: list[ReadTask]) -> dict[str, Any]:
+    """What a draft amounts to; nothing while its entries do not hold together."""
+    fresh = ReadTask.objects.select_related("timepoint__subject__trial", "charter").get(pk=task.pk)
+    try:
+        return derivation.derivation_of(fresh, before)
+    except InvalidRead:
+        return {}
+
+
+class _Draft:
+    """Brings the stored lesions and measurements of a draft in line with what was entered."""
+
+    def __init__(self, task: ReadTask, assessment: Assessment, before: list[ReadTask], by: Mapping[str, Any]) -> None:
+        self.task, self.assessment, self.by = task, assessment, by
+        self.baseline = derivation.is_baseline(task.timepoint)
+        known = Lesion.objects.filter(first_seen__in=[*before, task]).select_related("first_seen")
+        self.lesions = {lesion.number: lesion for lesion in known}
+        self.stored = {(m.lesion_id, m.part): m for m in assessment.measurements.select_related("lesion")}
+
+    def take(self, entries: tuple[LesionEntry, ...]) -> None:
+        taken: set[tuple[int, int]] = set()
+        kept: set[int] = set()
+        parts: dict[int, list[LesionEntry]] = {}
+        for entry in entries:
+            lesion = self._lesion(entry)
+            kept.add(lesion.pk)
+            parts.setdefault(lesion.pk, []).append(entry)
+            if (lesion.pk, entry.part) in taken:
+                raise InvalidEntry(f"Lesion {lesion.label} is entered twice. Keep one entry.")
+            taken.add((lesion.pk, entry.part))
+            if entry.state:
+                self._measure(lesion, entry)
+            elif (lesion.pk, entry.part) in self.stored:
+                taken.remove((lesion.pk, entry.part))
+        for lesion in self.lesions.values():
+            self._check_parts(lesion, parts.get(lesion.pk, []))
+        for place, measurement in self.stored.items():
+            if place not in taken:
+                audit.delete(measurement, action="measurement.removed", **self.by)
+        for lesion in self.lesions.values():
+            if lesion.first_seen_id == self.task.pk and lesion.pk not in kept:
+                audit.delete(lesion, action="lesion.removed", **self.by)
+
+    def _lesion(self, entry: LesionEntry) -> Lesion:
+        if entry.number is None:
+            lesion = Lesion(
+                reader=self.task.reader,
+                subject=self.task.timepoint.subject,
+                first_seen=self.task,
+                number=self._next_number(),
+            )
+        elif entry.number in self.lesions:
+            lesion = self.lesions[entry.number]
+        else:
+            raise InvalidEntry("An entry names a lesion that this read does not know. Reload the page.")
+        if lesion.first_seen_id == self.task.pk:
+            self._describe(lesion, entry)
+        return lesion
+
+    def _next_number(self) -> int:
+        # Over all the reader's reads of the subject: a timepoint that came late must not reuse a later number.
+        found = Lesion.objects.filter(reader=self.task.reader, subject=self.task.timepoint.subject)
+        return (found.aggregate(last=Max("number"))["last"] or 0) + 1
+
+    def _describe(self, lesion: Lesion, entry: LesionEntry) -> None:
+        allowed = (Category.TARGET, Category.NON_TARGET) if self.baseline else (Category.NEW,)
+        if entry.category not in allowed:
+            raise InvalidEntry(
+                "Target and non-target lesions are chosen at the first timepoint, new lesions afterwards. "
+                "Change the kind of the lesion."
+            )
+        organ = entry.organ.strip()
+        if not organ or len(organ) > 40 or len(entry.description) > 120:
+            raise InvalidEntry("A lesion needs its organ (up to 40 characters); its description takes up to 120.")
+        lesion.category, lesion.organ, lesion.nodal = entry.category, organ, entry.nodal
+        lesion.description = entry.description.strip()
+        audit.save(lesion, action="lesion.described" if lesion.pk else "lesion.found", **self.by)
+        self.lesions[lesion.number] = lesion
+
+    def _measure(self, lesion: Lesion, entry: LesionEntry) -> None:
+        first = lesion.first_seen_id == self.task.pk
+        if entry.state not in (FIRST if first else LATER)[lesion.category]:
+            raise InvalidEntry(f"Lesion {lesion.label} cannot be given this state here. Choose one that is offered.")
+        measured = entry.state == State.MEASURED
+        if measured != (entry.diameter_mm is not None):
+            raise InvalidEntry(f"Lesion {lesion.label} needs a diameter when it is measured, and none otherwise.")
+        if entry.diameter_mm is not None:
+            _check_diameter(lesion, entry.diameter_mm)
+        measurement = self.stored.get((lesion.pk, entry.part)) or Measurement(
+            assessment=self.assessment, lesion=lesion, part=entry.part
+        )
+        measurement.state = entry.state
+        measurement.diameter_mm = None if entry.diameter_mm is None else entry.diameter_mm.quantize(_HUNDREDTH)
+        measurement.frame, measurement.reason = entry.frame, entry.reason.strip()[:200]
+        measurement.instance = blinding.instance_of(self.task, entry.instance, entry.frame) if entry.instance else None
+        audit.save(measurement, action="measurement.entered", **self.by)
+
+    def _check_parts(self, lesion: Lesion, entries: list[LesionEntry]) -> None:
+        if all(entry.part == 0 for entry in entries):
+            return
+        measured = all(entry.state == State.MEASURED for entry in entries)
+        if lesion.category != Category.TARGET or self.baseline or len(entries) < 2 or not measured:
+            raise InvalidEntry(
+                f"Lesion {lesion.label} cannot be entered in parts: only a known target that split can, "
+                "with a diameter for each of its parts."
+            )
+
+
+def _check_diameter(lesion: Lesion, diameter_mm: Decimal) -> None:
+    if not diameter_mm.is_finite() or not 0 < diameter_mm <= LARGEST_MM:
+        raise InvalidEntry(
+            f"The diameter of lesion {lesion.label} must be above 0 and at most {LARGEST_MM} mm. "
+            "For a lesion that is gone choose “absent”."
+        )
+    if diameter_mm != diameter_mm.quantize(_HUNDREDTH):
+        raise InvalidEntry(f"The diameter of lesion {lesion.label} has more than two decimals. Round it.")

@@ -1,0 +1,124 @@
+"""Assigning: who reads a subject, and which of the reader's tasks may be opened."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db import transaction
+
+from compliance import audit
+from compliance.errors import HouseError
+from compliance.models import User
+from compliance.transitions import advance
+from reading import blinding, selectors
+from reading.assignment import CaseRef, ReaderRef, assign
+from reading.models import ReadTask
+from reading.states import ReadState
+from trials.models import ImagingCharter, Membership, Role, Subject, Timepoint, Trial
+from trials.selectors import members_with
+from trials.states import QcState, ReadingState, TrialState
+
+
+class NoCharter(HouseError):
+    """The trial has no charter in force, so nobody knows how to read."""
+
+    code = "no_charter"
+    status = 409
+
+
+def open_reads(*, timepoint: Timepoint, at: dt.datetime) -> tuple[ReadTask, ...]:
+    """Give a cleared timepoint to the subject's readers; calling again changes nothing.
+
+    The subject's readers are drawn from the trial's pool by the trial's seed and the subject code alone, so that
+    the draw replays whatever came first; the subject keeps them. A task waits until the reader has signed the
+    timepoints before it. Other cleared timepoints of the subject that were held up are opened too.
+
+    Returns
+    -------
+    tuple of ReadTask
+        The subject's tasks, by timepoint and place in the pair; empty while no baseline scan can come.
+
+    Raises
+    ------
+    reading.assignment.NotEnoughReaders
+        The trial has too few readers for the subject; nothing is opened.
+    NoCharter
+    """
+    with transaction.atomic():
+        subject = locked(timepoint.subject_id)
+        if subject.trial.state != TrialState.LOCKED:
+            _open_cleared(subject, at)
+            release_waiting(subject, at)
+    return tuple(ReadTask.objects.filter(timepoint__subject=subject).order_by("order", "slot"))
+
+
+def locked(subject_id: int) -> Subject:
+    """Lock a subject's row: whatever changes the standing of a subject's reads goes one after the other."""
+    return Subject.objects.select_for_update().select_related(None).get(pk=subject_id)
+
+
+def _open_cleared(subject: Subject, at: dt.datetime) -> None:
+    cleared = subject.timepoints.filter(qc_state=QcState.CLEARED, reading_state=ReadingState.NOT_READY)
+    ready = [t for t in cleared.order_by("order") if selectors.is_readable(t) and not selectors.is_too_late(t)]
+    if not ready:
+        return
+    charter = selectors.reading_charter(subject)
+    if charter is None:
+        raise NoCharter(f"Trial {subject.trial.code} has no charter in force, so no read can be opened. Sign one.")
+    readers = _readers_of(subject, charter)
+    for timepoint in ready:
+        for slot, reader in enumerate(readers, start=1):
+            _make_task(timepoint, slot, reader, charter, at)
+        advance(timepoint, "open", field="reading_state", actor=None, at=at)
+
+
+def _readers_of(subject: Subject, charter: ImagingCharter) -> list[User]:
+    """The subject's readers by place: those it has, else drawn from the pool."""
+    has = ReadTask.objects.filter(timepoint__subject=subject).select_related("reader").order_by("slot", "order")
+    given = {task.slot: task.reader for task in has}
+    if given:
+        return [given[slot] for slot in sorted(given)]
+    pool = {user.username: user for user in members_with(subject.trial, Role.READER)}
+    refs = references(subject.trial, list(pool.values()))
+    case = CaseRef(subject.code, subject.site.code)
+    (drawn,) = assign((case,), refs, per_case=charter.terms.readers_per_timepoint, seed=subject.trial.seed)
+    return [pool[username] for username in drawn.reader_ids]
+
+
+def references(trial: Trial, people: list[User]) -> list[ReaderRef]:
+    """People as the draw knows them: a coordinator of a site is never given that site's subjects."""
+    at_sites = Membership.objects.filter(trial=trial, user__in=people, site__isnull=False)
+    sites: dict[int, set[str]] = {}
+    for user_id, site in at_sites.values_list("user", "site__code"):
+        sites.setdefault(user_id, set()).add(site)
+    return [ReaderRef(user.username, excluded_sites=frozenset(sites.get(user.pk, ()))) for user in people]
+
+
+def _make_task(timepoint: Timepoint, slot: int, reader: User, charter: ImagingCharter, at: dt.datetime) -> None:
+    task = ReadTask(
+        timepoint=timepoint,
+        reader=reader,
+        slot=slot,
+        charter=charter,
+        blinded_code=blinding.read_code(timepoint, slot),
+        case_code=blinding.case_code(timepoint.subject, f"reader {slot}"),
+        order=timepoint.order,
+        created_at=at,
+    )
+    audit.save(task, action="readtask.assigned", actor=None, at=at)
+
+
+def release_waiting(subject: Subject, at: dt.datetime) -> None:
+    """Open to each reader the first timepoint not signed yet, once the scans before it are in or will not come."""
+    timepoints = list(subject.timepoints.select_related("subject").order_by("order"))
+    tasks = {(t.slot, t.timepoint_id): t for t in ReadTask.objects.filter(timepoint__subject=subject)}
+    for slot in sorted({slot for slot, _ in tasks}):
+        for timepoint in timepoints:
+            if selectors.is_absent(timepoint):
+                continue
+            task = tasks.get((slot, timepoint.pk))
+            if task is not None and task.state in selectors.SIGNED:
+                continue
+            if task is not None and task.state == ReadState.WAITING:
+                advance(task, "release", actor=None, at=at)
+            break

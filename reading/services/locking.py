@@ -1,0 +1,134 @@
+"""Locking: what still stands between a trial and its database lock, and the lock itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.urls import NoReverseMatch, reverse
+
+from compliance import access
+from compliance.errors import HouseError
+from compliance.models import User
+from compliance.signing import Intent
+from compliance.transitions import advance
+from imaging.models import ReceivedInstance
+from imaging.states import ReceivedState
+from reading import selectors
+from reading.models import Adjudication, ReadTask
+from reading.services.adjudicating import discordant_places
+from reading.states import AdjudicationState, ReadState
+from trials.models import Subject, Timepoint, Trial
+from trials.selectors import open_queries_of
+from trials.states import ImageState, QcState, TrialState
+
+
+class NotReady(HouseError):
+    """The trial cannot be locked yet; `blockers` lists why."""
+
+    code = "not_ready_to_lock"
+    status = 409
+
+    def __init__(self, trial: Trial, blockers: tuple[Blocker, ...]) -> None:
+        listed = " ".join(blocker.sentence for blocker in blockers[:5])
+        more = f" And {len(blockers) - 5} more." if len(blockers) > 5 else ""
+        super().__init__(f"Trial {trial.code} was not locked. {listed}{more}")
+        self.blockers = blockers
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """One thing to finish before the lock, and where: `url` may be empty."""
+
+    sentence: str
+    url: str = ""
+
+
+def readiness(trial: Trial) -> tuple[Blocker, ...]:
+    """Return everything that stands between a trial and its lock; empty: the trial can be locked.
+
+    Each timepoint is missed, or was cleared and read by every planned reader; discordant reads are adjudicated;
+    no query is open; nothing waits in quarantine. Of a subject that left, visits not reached need nothing.
+    """
+    return tuple(_blockers(trial))
+
+
+def _blockers(trial: Trial) -> Iterator[Blocker]:
+    if trial.state == TrialState.SETUP:
+        yield Blocker("The trial has not started: sign its imaging charter.", _url("trials:setup", trial.pk))
+    if trial.state == TrialState.LOCKED:
+        yield Blocker("The trial is locked already.")
+    for subject in trial.subjects.order_by("code"):
+        for timepoint in subject.timepoints.select_related("subject__trial").order_by("order"):
+            if sentence := _open_point(timepoint):
+                yield Blocker(sentence, _url("trials:subject", subject.pk))
+        yield from _adjudication(subject)
+    for query in open_queries_of(trial).order_by("pk"):
+        yield Blocker(f"Query {query.pk} to site {query.site.code} is not closed.", _url("trials:query", query.pk))
+    waiting = ReceivedInstance.objects.filter(transfer__site__trial=trial)
+    held = waiting.filter(state=ReceivedState.HELD).count()
+    if held:
+        noun = "instance waits" if held == 1 else "instances wait"
+        yield Blocker(f"{held} {noun} in quarantine: assign or discard.", _url("imaging:held"))
+    if waiting.filter(state=ReceivedState.RECEIVED).exists():
+        yield Blocker("Received instances are still being processed. Try again in a minute.")
+
+
+def _open_point(timepoint: Timepoint) -> str:
+    if selectors.is_absent(timepoint):
+        return ""
+    if timepoint.image_state == ImageState.EXPECTED:
+        return f"Timepoint {timepoint} has no images: wait for them, or mark it as missed."
+    if timepoint.qc_state != QcState.CLEARED:
+        state = timepoint.qc_state.replace("_", " ")
+        return f"Timepoint {timepoint} is not cleared by quality control ({state})."
+    if not selectors.is_readable(timepoint) or selectors.is_read_by_all(timepoint):
+        return ""
+    if selectors.is_too_late(timepoint):
+        return f"Timepoint {timepoint} came after a later one was signed: its read needs a controlled unlock."
+    if not timepoint.read_tasks.exists():
+        return f"Timepoint {timepoint} has no readers yet: add readers to the trial."
+    return f"Timepoint {timepoint} is not signed by all its readers."
+
+
+def _adjudication(subject: Subject) -> Iterator[Blocker]:
+    known = {a.timepoint_id: a for a in subject.adjudications.all()}
+    for adjudication in subject.adjudications.filter(state=AdjudicationState.OPEN).order_by("blinded_code"):
+        yield Blocker(f"Adjudication {adjudication.blinded_code} is not decided.")
+    for timepoint, _ in discordant_places(subject):
+        if (timepoint.pk if timepoint else None) not in known:
+            yield Blocker(f"The reads of subject {subject.code} differ, and no adjudicator is free: add one.")
+
+
+def _url(name: str, *args: object) -> str:
+    try:
+        return reverse(name, args=args)
+    except NoReverseMatch:
+        return ""
+
+
+def lock_trial(*, trial: Trial, signature: Intent, actor: User, at: dt.datetime) -> Trial:
+    """Lock every read and adjudication, and with a signature the trial's database; after it nothing changes.
+
+    Raises
+    ------
+    NotReady
+        With everything that stands in the way.
+    compliance.signing.WrongPassword, compliance.access.AccessDenied
+    """
+    access.require(actor, "trials.lock", trial)
+    with transaction.atomic():
+        fresh = Trial.objects.select_for_update().get(pk=trial.pk)
+        blockers = readiness(fresh)
+        if blockers:
+            raise NotReady(fresh, blockers)
+        reads = ReadTask.objects.filter(timepoint__subject__trial=fresh, state=ReadState.SUBMITTED)
+        for task in reads.order_by("blinded_code"):
+            advance(task, "lock", actor=actor, at=at)
+        decided = Adjudication.objects.filter(subject__trial=fresh, state=AdjudicationState.DECIDED)
+        for adjudication in decided.order_by("blinded_code"):
+            advance(adjudication, "lock", actor=actor, at=at)
+        advance(trial, "lock", actor=actor, at=at, signature=signature, locked_at=at)
+    return trial

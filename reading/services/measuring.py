@@ -1,0 +1,87 @@
+"""Measuring readers: how well two readers of the same subjects agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from reading.criteria.best_response import Response
+from reading.selectors import Pair, variability_inputs
+from reading.variability import (
+    CaseOutcome,
+    IccForm,
+    Undefined,
+    adjudication_metrics,
+    bland_altman,
+    cohen_kappa,
+    icc,
+    percent_agreement,
+)
+from trials.models import Trial
+
+#: From best to worst, for weights: NON-CR/NON-PD stands where SD does. NE and NED are no degrees of response.
+ORDERED = (Response.CR, Response.PR, Response.SD, Response.PD)
+_DEGREE = {**{str(r): str(r) for r in ORDERED}, str(Response.NON_CR_NON_PD): str(Response.SD)}
+
+
+def variability_report(trial: Trial) -> dict[str, Any]:
+    """Compute the agreement of a trial's readers from the reads signed so far, as plain JSON.
+
+    Readers are compared by place: the first against the second reader of each subject. A statistic that these
+    data do not define says so with its reason (`undefined`, `reason`).
+
+    Returns
+    -------
+    dict
+        `sums`: pairs of sums of diameters in mm, ICC(2,1), ICC(3,1), Bland-Altman limits (first - second);
+        `timepoint_responses`, `best_responses`: percent agreement and Cohen's kappa, unweighted over all
+        responses and with linear weights over the ordered ones; `adjudication`: rate, and per reader the
+        agreement with the adjudicator and the disagreement index.
+    """
+    inputs = variability_inputs(trial)
+    first = [float(pair.first) for pair in inputs.sums]
+    second = [float(pair.second) for pair in inputs.sums]
+    ratings = list(zip(first, second, strict=True))
+    return {
+        "trial": trial.code,
+        "confidence": 0.95,
+        "sums": {
+            "pairs": [
+                {"subject": p.subject, "timepoint": p.timepoint, "first": float(p.first), "second": float(p.second)}
+                for p in inputs.sums
+            ],
+            "icc_2_1": icc(ratings, IccForm.TWO_SINGLE).to_json(),
+            "icc_3_1": icc(ratings, IccForm.THREE_SINGLE).to_json(),
+            "bland_altman": bland_altman(first, second).to_json(),
+        },
+        "timepoint_responses": _agreement(inputs.responses),
+        "best_responses": _agreement(inputs.best_responses),
+        "adjudication": adjudication_metrics(
+            [CaseOutcome(c.first, c.second, c.adjudicated, c.selected) for c in inputs.cases]
+        ).to_json(),
+    }
+
+
+def _agreement(pairs: Sequence[Pair]) -> dict[str, Any]:
+    first, second = [pair.first for pair in pairs], [pair.second for pair in pairs]
+    used = [str(response) for response in Response if response in {*first, *second}]
+    nominal = cohen_kappa(first, second, categories=used) if used else Undefined("Nothing was read by both readers.")
+    linear = cohen_kappa(
+        [_DEGREE.get(value) for value in first],
+        [_DEGREE.get(value) for value in second],
+        categories=[str(response) for response in ORDERED],
+        weights="linear",
+    )
+    return {
+        "n": len(pairs),
+        "categories": used,
+        "ordered_categories": [str(response) for response in ORDERED],
+        "percent_agreement": percent_agreement(first, second).to_json(),
+        "kappa": nominal.to_json(),
+        "kappa_linear": linear.to_json(),
+        "differing": [
+            {"subject": p.subject, "timepoint": p.timepoint, "first": p.first, "second": p.second}
+            for p in pairs
+            if p.first != p.second
+        ],
+    }
