@@ -1,0 +1,44 @@
+"""Was the scan done on a day that the schedule allows?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from imaging.quality.delivery import Delivery
+from imaging.quality.findings import Finding, Severity
+
+
+def check(delivery: Delivery) -> Iterator[Finding]:
+    """Warn of a day outside the visit window, an unknown day, and series of several days."""
+    window = delivery.window
+    if window is None:
+        return
+    days = sorted({item.study_day for item in delivery.series if item.study_day is not None})
+    limits = {"day_from": float(window.day_from), "day_to": float(window.day_to)}
+    for item in delivery.series:
+        if item.study_day is None:
+            yield Finding(
+                "study_day_unknown",
+                Severity.WARN,
+                "The day of the scan is not known, so the visit window cannot be checked. Give the date.",
+                series_key=item.key,
+                evidence=limits,
+            )
+        else:
+            late = max(item.study_day - window.day_to, window.day_from - item.study_day, 0)
+            place = "within" if not late else f"{late} {'day' if late == 1 else 'days'} outside"
+            yield Finding(
+                "outside_visit_window" if late else "inside_visit_window",
+                Severity.WARN if late else Severity.PASS,
+                f"The scan was done on study day {item.study_day}, {place} the visit window "
+                f"of days {window.day_from} to {window.day_to}.",
+                series_key=item.key,
+                evidence={"study_day": item.study_day, "days_outside": late, **limits},
+            )
+    if len(days) > 1:
+        yield Finding(
+            "several_study_days",
+            Severity.WARN,
+            f"The series were acquired on {len(days)} different days. Check that all belong to this timepoint.",
+            evidence={"first_day": days[0], "last_day": days[-1]},
+        )

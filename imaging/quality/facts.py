@@ -1,0 +1,133 @@
+"""What a series is, measured from its headers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import date
+from typing import Any, Self
+
+from pydicom.dataset import Dataset
+
+from imaging.dicom.headers import Header
+from imaging.dicom.series import Series, sort_into_series
+
+
+@dataclass(frozen=True)
+class SeriesFacts:
+    """One series as acquired. Lengths in mm; None where the header does not say.
+
+    Attributes
+    ----------
+    key
+        Series Instance UID.
+    orientation
+        ``axial``, ``coronal``, ``sagittal`` or ``oblique``, of the largest stack of parallel slices.
+    slice_thickness_mm
+        The largest in the stack.
+    positions_mm
+        Places of the stack's slices along their normal, ascending.
+    spacing_mm
+        Distances between neighbouring places.
+    n_instances, n_slices, n_outside_stack
+        Distinct instances; slices in the stack; frames of another plane or size, or without a place.
+    study_day
+        Study day of the acquisition (CDISC: day 1 is the reference date, there is no day 0).
+    repeated_instances, coincident_slices
+        Instances given more than once; slices at a place already taken.
+    patient_position
+        HFS, FFP and so on (PS3.3 §C.7.3.1.1.2); empty when not stated or not the same throughout.
+    """
+
+    key: str
+    modality: str
+    body_part: str = ""
+    description: str = ""
+    orientation: str | None = None
+    slice_thickness_mm: float | None = None
+    positions_mm: tuple[float, ...] = ()
+    spacing_mm: tuple[float, ...] = ()
+    n_instances: int = 0
+    n_slices: int = 0
+    n_outside_stack: int = 0
+    rows: int | None = None
+    columns: int | None = None
+    study_day: int | None = None
+    repeated_instances: int = 0
+    coincident_slices: int = 0
+    patient_position: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for a JSON column."""
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """The facts that `as_json` wrote; names it does not know are passed over."""
+        known = {f.name for f in fields(cls)}
+        given: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items() if n in known}
+        return cls(**given)
+
+
+def series_facts(instances: Iterable[Header | Dataset], *, reference_date: date | None = None) -> list[SeriesFacts]:
+    """Measure every series among some instances.
+
+    Parameters
+    ----------
+    instances
+        Headers or data sets of one or more series, in any order.
+    reference_date
+        The subject's day 1; without it no study day is given.
+
+    Returns
+    -------
+    list of SeriesFacts
+        In order of series UID.
+    """
+    datasets = [item.dataset if isinstance(item, Header) else item for item in instances]
+    return [_measured(series, datasets, reference_date) for series in sort_into_series(datasets)]
+
+
+def _measured(series: Series, datasets: list[Dataset], reference_date: date | None) -> SeriesFacts:
+    members = [datasets[index] for index in dict.fromkeys(s.source for s in series.slices)]
+    thicknesses = [s.slice_thickness_mm for s in series.stack or series.slices if s.slice_thickness_mm]
+    plane = series.stack[0].plane if series.stack else None
+    days = [day for item in members if (day := _study_day(item, reference_date)) is not None]
+    return SeriesFacts(
+        key=series.series_instance_uid,
+        modality=series.modality,
+        body_part=_common(members, "BodyPartExamined"),
+        description=_common(members, "SeriesDescription"),
+        orientation=str(series.orientation) if series.orientation else None,
+        slice_thickness_mm=max(thicknesses, default=None),
+        positions_mm=tuple(round(offset, 3) for offset in series.offsets_mm),
+        spacing_mm=tuple(round(step, 3) for step in series.spacings_mm),
+        n_instances=series.n_instances,
+        n_slices=len(series.stack),
+        n_outside_stack=len(series.slices) - len(series.stack),
+        rows=plane.rows if plane else None,
+        columns=plane.columns if plane else None,
+        study_day=min(days, default=None),
+        repeated_instances=len(series.repeated_uids),
+        coincident_slices=series.coincident_slices,
+        patient_position=_common(members, "PatientPosition"),
+    )
+
+
+def _common(datasets: list[Dataset], keyword: str) -> str:
+    """A text value that all instances share, or nothing."""
+    values = Counter(str(item.get(keyword) or "").strip() for item in datasets)
+    return next(iter(values)) if len(values) == 1 else ""
+
+
+def _study_day(dataset: Dataset, reference_date: date | None) -> int | None:
+    for keyword in ("AcquisitionDate", "SeriesDate", "StudyDate") if reference_date else ():
+        text = str(dataset.get(keyword) or "")[:8]
+        try:
+            acquired = date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+        except ValueError:
+            continue
+        days = (acquired - reference_date).days if reference_date else 0
+        return days + 1 if days >= 0 else days
+    return None

@@ -1,0 +1,42 @@
+"""What a check says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How much a finding stands in the way; a person decides in every case."""
+
+    BLOCK = "block"
+    WARN = "warn"
+    INFO = "info"
+    PASS = "pass"  # noqa: S105 - a severity, no password
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One result of one check.
+
+    Attributes
+    ----------
+    code
+        Stable name of the check's outcome.
+    series_key
+        Series Instance UID, or None for a finding about the timepoint.
+    rule_label
+        Label of the charter's series rule, or None.
+    sentence
+        What was found, for the QC analyst and the site; no value of a free-text header attribute.
+    evidence
+        The numbers behind it, with units in their names.
+    """
+
+    code: str
+    severity: Severity
+    sentence: str
+    series_key: str | None = None
+    rule_label: str | None = None
+    evidence: Mapping[str, float] = field(default_factory=dict)
