@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
-from django.apps import apps
 from django.conf import settings
 from django.db import transaction
 from django.utils.module_loading import import_string
@@ -60,6 +59,8 @@ class Exporter(abc.ABC, Generic[Snapshot]):
 
     identifier: ClassVar[str]
     title: ClassVar[str]
+    #: The code that makes the files, relative to the root: its digest is part of the manifest.
+    sources: ClassVar[tuple[str, ...]]
 
     @abc.abstractmethod
     def ready(self, about: Record) -> None:
@@ -115,15 +116,23 @@ class Package:
         return hashlib.sha256(self.data).hexdigest()
 
 
-@functools.lru_cache(maxsize=1)
-def code_version() -> Mapping[str, str]:
-    """Return the version of this installation's code, and a digest over its sources and templates."""
+@functools.cache
+def code_version(sources: tuple[str, ...]) -> Mapping[str, str]:
+    """Return the version of this installation's code, and a digest over the sources that made an export.
+
+    Parameters
+    ----------
+    sources
+        Files, and folders with all below them, relative to the root.
+    """
     root = Path(settings.ROOT)
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    rooms = [Path(app.path) for app in apps.get_app_configs() if Path(app.path).parent == root]
-    sources = [path for room in rooms for path in room.rglob("*.py")]
-    sources += [path for path in (root / "templates").rglob("*") if path.is_file()]
-    digests = {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in sources}
+    paths = [path for source in sources for path in (root / source, *(root / source).rglob("*"))]
+    digests = {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in paths
+        if path.is_file() and path.suffix != ".pyc"
+    }
     return {"name": project["name"], "version": project["version"], "sources_sha256": signing.digest(digests)}
 
 
@@ -155,7 +164,7 @@ def pack(exporter: Exporter[Snapshot], snapshot: Snapshot) -> Package:
             "format": _FORMAT,
             "exporter": exporter.identifier,
             "title": exporter.title,
-            "code": dict(code_version()),
+            "code": dict(code_version(exporter.sources)),
             **exporter.statement(snapshot),
             "files": [
                 {"name": name, "size": len(members[name]), "sha256": hashlib.sha256(members[name]).hexdigest()}

@@ -19,6 +19,7 @@ class EndpointPackage(Exporter[LockedTrial]):
 
     identifier = "endpoint-package"
     title = "Endpoint package"
+    sources = endpoint_report.SOURCES
 
     def ready(self, about: Record) -> None:
         assert isinstance(about, Trial)
@@ -52,7 +53,7 @@ class EndpointPackage(Exporter[LockedTrial]):
     def files(self, snapshot: LockedTrial) -> Iterable[tuple[str, bytes]]:
         files = {
             **endpoint_tables.csv_files(snapshot),
-            "variability.json": readable(endpoint_agreement.as_json(snapshot)),
+            "variability.json": readable(endpoint_agreement.steady(snapshot.variability)),
             "charter.json": readable({"trial": snapshot.code, "versions": plain(snapshot.charters)}),
         }
         yield from files.items()

@@ -15,6 +15,19 @@ from reading.exports import endpoint_summary as summary
 from reading.exports.endpoint_methods import methods
 from reading.exports.locked import LockedTrial, moment
 
+#: What decides the package's bytes, besides the data.
+SOURCES = (
+    "compliance/exporting.py",
+    "reading/criteria",
+    "reading/derivation.py",
+    "reading/exports",
+    "reading/selectors.py",
+    "reading/services/measuring.py",
+    "reading/variability",
+    "templates/reading/report",
+    "trials/schedule.py",
+)
+
 
 class ReportNotPossible(HouseError):
     """The system lacks what the report is printed with."""
@@ -35,7 +48,7 @@ def context(trial: LockedTrial, lock: str, files: Mapping[str, bytes]) -> dict[s
         "locked": f"{trial.locked_at:%-d %B %Y, %H:%M} UTC",
         "locked_day": f"{trial.locked_at:%-d %B %Y}",
         "locked_iso": moment(trial.locked_at),
-        "code": code_version(),
+        "code": code_version(SOURCES),
         "simulated": (sum(read.simulated for read in reads), len(reads)),
         "methods": methods(trial),
         "by_site": summary.disposition_by_site(trial),

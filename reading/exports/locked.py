@@ -216,6 +216,8 @@ class LockedTrial:
     charters: tuple[LockedCharter, ...]
     signatures: tuple[Signed, ...]
     subjects: tuple[LockedSubject, ...]
+    #: Agreement of the readers, computed from the above; not part of what the lock identifier covers.
+    variability: Mapping[str, Any]
 
     @property
     def charter(self) -> LockedCharter:
@@ -243,8 +245,8 @@ class LockedTrial:
 
 
 def lock_identifier(trial: LockedTrial) -> str:
-    """Return the digest (SHA-256) of everything a locked trial states: equal if and only if the data are."""
-    return digest(plain(trial))
+    """Return the digest (SHA-256) of everything recorded in a locked trial, computed agreement left out."""
+    return digest(plain(dataclasses.replace(trial, variability={})))
 
 
 def plain(value: Any) -> Any:

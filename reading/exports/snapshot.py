@@ -35,6 +35,7 @@ from reading.exports.locked import (
 )
 from reading.models import Adjudication, Lesion, Measurement
 from reading.selectors import ReadResult, SlotResult, SubjectResult
+from reading.services.measuring import variability_report
 from trials.models import ImagingCharter, Timepoint, Trial
 from trials.schedule import date_of
 from trials.states import CharterState
@@ -83,7 +84,15 @@ def snapshot(trial: Trial) -> LockedTrial:
         charters=tuple(map(_charter, charters)),
         signatures=tuple(sorted(signatures, key=lambda mark: (mark.at, mark.what, mark.printed_name))),
         subjects=tuple(_subject(result) for result in results),
+        variability=_variability(trial),
     )
+
+
+def _variability(trial: Trial) -> dict[str, Any]:
+    """Agreement by the readers' places; what is told of each reader by name is the core lab's own affair."""
+    report = variability_report(trial)
+    adjudication = {name: value for name, value in report["adjudication"].items() if name != "readers"}
+    return {**report, "adjudication": adjudication}
 
 
 def _charter(charter: ImagingCharter) -> LockedCharter:

@@ -25,6 +25,7 @@ class Letters(exporting.Exporter[dict[str, str]]):
 
     identifier = "letters"
     title = "Letters"
+    sources = ("compliance/exporting.py", "compliance/migrations")
 
     def ready(self, about):
         if about.state != "locked":
@@ -104,7 +105,7 @@ def test_the_manifest_names_every_file_with_its_digest_and_the_code_that_wrote_i
     ]
     assert manifest["exporter"] == "letters"
     assert manifest["lock"] == {"identifier": "0" * 64}
-    assert manifest["code"] == exporting.code_version()
+    assert manifest["code"] == exporting.code_version(Letters.sources)
     assert set(manifest["code"]) == {"name", "version", "sources_sha256"}
 
 
@@ -204,3 +205,19 @@ class TestBuild:
         storage.put(storage.EXPORTS, export.storage_key, b"other")
         with pytest.raises(exporting.PackageDamaged):
             exporting.read(export)
+
+
+def test_the_code_s_digest_follows_its_sources(tmp_path, settings):
+    settings.ROOT = tmp_path
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "n"\nversion = "1"\n')
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "one.py").write_text("x = 1\n")
+    exporting.code_version.cache_clear()
+    first = exporting.code_version(("rules",))
+    (tmp_path / "rules" / "one.pyc").write_bytes(b"compiled")
+    exporting.code_version.cache_clear()
+    assert exporting.code_version(("rules",)) == first
+    (tmp_path / "rules" / "one.py").write_text("x = 2\n")
+    exporting.code_version.cache_clear()
+    assert exporting.code_version(("rules",))["sources_sha256"] != first["sources_sha256"]
+    exporting.code_version.cache_clear()

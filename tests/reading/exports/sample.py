@@ -22,6 +22,7 @@ from reading.exports.locked import (
     Signed,
     Trigger,
 )
+from reading.variability import bland_altman, cohen_kappa, icc, percent_agreement
 from trials.charter import RECIST_TEMPLATE
 from trials.schedule import date_of
 
@@ -87,7 +88,44 @@ def locked_trial(subjects: int = len(COURSES), **changes: object) -> LockedTrial
         ),
         "subjects": tuple(_subject(index, dice) for index in range(subjects)),
     }
+    made["variability"] = _variability(made["subjects"])  # type: ignore[arg-type]
     return LockedTrial(**(made | changes))  # type: ignore[arg-type]
+
+
+def _variability(subjects: tuple[LockedSubject, ...]) -> dict[str, object]:
+    """Return agreement in the form of `reading.services.measuring.variability_report`."""
+    visits = [(subject, visit) for subject in subjects for visit in subject.timepoints if len(visit.reads) == 2]
+    sums = [
+        {"subject": s.code, "timepoint": v.code, "first": float(v.reads[0].sum_mm), "second": float(v.reads[1].sum_mm)}
+        for s, v in visits
+    ]
+    ratings = [(row["first"], row["second"]) for row in sums]
+    return {
+        "trial": "PLX-301",
+        "confidence": 0.95,
+        "sums": {
+            "pairs": sums,
+            "icc_2_1": icc(ratings, "ICC(2,1)").to_json(),
+            "icc_3_1": icc(ratings, "ICC(3,1)").to_json(),
+            "bland_altman": bland_altman(*map(list, zip(*ratings, strict=True))).to_json(),
+        },
+        "timepoint_responses": _responses(
+            [(v.reads[0].overall, v.reads[1].overall) for _, v in visits if v.reads[0].overall]
+        ),
+        "best_responses": _responses([(s.results[0].bor, s.results[1].bor) for s in subjects]),
+        "adjudication": {"cases": len(subjects), "adjudicated": sum(bool(s.adjudications) for s in subjects)},
+    }
+
+
+def _responses(pairs: list[tuple[str, str]]) -> dict[str, object]:
+    first, second = [a for a, _ in pairs], [b for _, b in pairs]
+    degrees = ("CR", "PR", "SD", "PD")
+    return {
+        "n": len(pairs),
+        "percent_agreement": percent_agreement(first, second).to_json(),
+        "kappa": cohen_kappa(first, second, categories=degrees).to_json(),
+        "kappa_linear": cohen_kappa(first, second, categories=degrees, weights="linear").to_json(),
+    }
 
 
 def _subject(index: int, dice: random.Random) -> LockedSubject:

@@ -1,0 +1,69 @@
+"""The tables say what the locked trial says, and the dictionary explains each of their columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from reading.exports.endpoint_tables import TABLES, csv_files
+from tests.reading.exports.sample import locked_trial
+
+FILES = csv_files(locked_trial())
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(FILES[name].decode(), newline="")))
+
+
+def test_the_files_are_the_ones_promised():
+    """Issue 2, lock and export; each table, and the dictionary."""
+    assert sorted(FILES) == [
+        "adjudications.csv",
+        "best_overall_response.csv",
+        "data_dictionary.csv",
+        "lesions.csv",
+        "measurements.csv",
+        "responses.csv",
+        "subjects.csv",
+        "timepoints.csv",
+    ]
+
+
+def test_the_key_columns_name_each_row_once():
+    for table in TABLES:
+        keys = [tuple(row[name] for name in table.key) for row in rows(table.file_name)]
+        assert keys, table.name
+        assert len(keys) == len(set(keys)), table.name
+
+
+def test_the_dictionary_explains_every_column_in_order():
+    explained = [(row["file"], row["column"]) for row in rows("data_dictionary.csv")]
+    assert explained == [(table.file_name, column.name) for table in TABLES for column in table.columns]
+    assert all(row["meaning"] for row in rows("data_dictionary.csv"))
+
+
+def test_exactly_one_read_of_a_timepoint_is_accepted():
+    accepted = [(row["subject"], row["timepoint"]) for row in rows("responses.csv") if row["acptfl"] == "Y"]
+    read = {(row["subject"], row["timepoint"]) for row in rows("responses.csv")}
+    assert sorted(accepted) == sorted(read)
+
+
+def test_exactly_one_result_of_a_subject_is_accepted():
+    accepted = [row["subject"] for row in rows("best_overall_response.csv") if row["acptfl"] == "Y"]
+    assert sorted(accepted) == sorted(row["subject"] for row in rows("subjects.csv"))
+
+
+def test_readers_are_named_by_place_only():
+    assert {row["evalid"] for row in rows("responses.csv")} == {"READER 1", "READER 2"}
+    assert {row["evalid"] for row in rows("adjudications.csv")} == {"ADJUDICATOR"}
+
+
+def test_a_missed_visit_keeps_its_row_without_a_day():
+    missed = [row for row in rows("timepoints.csv") if row["images"] == "missed"]
+    assert [(row["subject"], row["timepoint"], row["study_day"], row["shifted_date"]) for row in missed] == [
+        ("202-003", "W16", "", "")
+    ]
+
+
+def test_a_comment_that_looks_like_a_formula_stays_a_comment():
+    assert "'- motion at the base" in {row["comment"] for row in rows("responses.csv")}
