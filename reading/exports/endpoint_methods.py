@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reading.exports.endpoint_summary import Line, trigger_words, words
+from reading.exports.endpoint_summary import Line, day, trigger_words, words
 from reading.exports.locked import LockedTrial
 from trials.charter import Charter, SeriesTerms
 
@@ -23,16 +23,13 @@ def methods(trial: LockedTrial) -> Mapping[str, Any]:
         "schedule": [
             Line(
                 f"{visit.code} {visit.name}",
-                (str(visit.day), f"{visit.day - visit.window_before} to {visit.day + visit.window_after}"),
+                (day(visit.day), f"{day(visit.day - visit.window_before)} to {day(visit.day + visit.window_after)}"),
             )
             for visit in charter.schedule
         ],
         "reading": _reading(charter),
         "criteria": _criteria(trial),
-        "settings": [
-            Line(words(name).capitalize(), (_setting(value),))
-            for name, value in sorted(trial.criteria.parameters.items())
-        ],
+        "settings": [Line(p.title, (_setting(p.value), p.source)) for p in trial.criteria.parameters],
         "adjudication": _adjudication(charter),
         "deidentification": _deidentification(charter),
     }
@@ -88,14 +85,10 @@ def _criteria(trial: LockedTrial) -> str:
     )
 
 
-def _setting(value: object) -> str:
+def _setting(value: bool | int | str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, Mapping):
-        return listed(f"{words(str(name))} {_setting(item)}" for name, item in sorted(value.items()))
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return listed(_setting(item) for item in value)
-    return str(value)
+    return words(str(value))
 
 
 def _adjudication(charter: Charter) -> str:

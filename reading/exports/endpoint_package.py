@@ -54,6 +54,7 @@ class EndpointPackage(Exporter[LockedTrial]):
         files = {
             **endpoint_tables.csv_files(snapshot),
             "variability.json": readable(endpoint_agreement.steady(snapshot.variability)),
+            "criteria.json": readable(snapshot.criteria.content()),
             "charter.json": readable({"trial": snapshot.code, "versions": plain(snapshot.charters)}),
         }
         yield from files.items()

@@ -76,6 +76,11 @@ def millimetres(value: Decimal | None) -> str:
     return "–" if value is None else f"{value.quantize(Decimal('0.1'), rounding=ROUND_HALF_UP):f}"
 
 
+def day(study_day: int) -> str:
+    """Return a study day with a true minus sign."""
+    return f"{study_day}".replace("-", "−")
+
+
 def words(name: str) -> str:
     """Return a stored name as words: not_evaluable is “not evaluable”."""
     return name.replace("_", " ")
@@ -228,6 +233,7 @@ def listing(subject: LockedSubject) -> Mapping[str, Any]:
         "reads": [
             {
                 "timepoint": timepoint,
+                "day": "–" if timepoint.study_day is None else day(timepoint.study_day),
                 "missed": timepoint.images == "missed",
                 "lines": [_read_line(read) for read in timepoint.reads],
             }

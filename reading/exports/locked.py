@@ -49,13 +49,28 @@ class LockedCharter:
 
 
 @dataclass(frozen=True, slots=True)
+class LockedParameter:
+    """A parameter of a rule pack as used: its value as JSON, and where its meaning is written."""
+
+    name: str
+    title: str
+    value: bool | int | str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class LockedCriteria:
     """The response criteria and the rule pack that applied them, with every parameter as used."""
 
     name: str
     version: str
     parameters_sha256: str
-    parameters: Mapping[str, Any]
+    parameters: tuple[LockedParameter, ...]
+
+    def content(self) -> dict[str, Any]:
+        """Return what `parameters_sha256` is the digest of, as canonical JSON."""
+        values = {parameter.name: parameter.value for parameter in self.parameters}
+        return {"criteria": self.name, "version": self.version, "parameters": values}
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from reading.exports.locked import (
     LockedCriteria,
     LockedLesion,
     LockedMeasurement,
+    LockedParameter,
     LockedRead,
     LockedResult,
     LockedSubject,
@@ -66,6 +67,7 @@ def snapshot(trial: Trial) -> LockedTrial:
         *(mark for charter in charters for mark in _signatures(charter, f"Imaging charter, version {charter.version}")),
         *_signatures(trial, "Database lock"),
     ]
+    values: dict[str, Any] = {name: as_json(value) for name, value in pack.settings.items()}
     assert trial.locked_at is not None
     results = sorted(selectors.subject_results(trial), key=lambda result: result.subject.code)
     return LockedTrial(
@@ -78,7 +80,7 @@ def snapshot(trial: Trial) -> LockedTrial:
             pack.stamp.criteria,
             pack.stamp.version,
             pack.stamp.parameters_sha256,
-            {name: as_json(value) for name, value in pack.settings.items()},
+            tuple(LockedParameter(p.name, p.title, values[p.name], p.source) for p in pack.parameters),
         ),
         sites=tuple(sorted((site.code, site.name) for site in trial.sites.all())),
         charters=tuple(map(_charter, charters)),

@@ -7,12 +7,15 @@ import random
 from dataclasses import replace
 from decimal import Decimal
 
+from reading import criteria
+from reading.criteria.values import as_json
 from reading.exports.locked import (
     LockedAdjudication,
     LockedCharter,
     LockedCriteria,
     LockedLesion,
     LockedMeasurement,
+    LockedParameter,
     LockedRead,
     LockedResult,
     LockedSubject,
@@ -62,12 +65,7 @@ def locked_trial(subjects: int = len(COURSES), **changes: object) -> LockedTrial
         "indication": "Non-small-cell lung cancer",
         "sponsor": "Meridian & Partners Therapeutics",
         "locked_at": dt.datetime(2026, 3, 2, 16, 30, tzinfo=dt.UTC),
-        "criteria": LockedCriteria(
-            "RECIST 1.1",
-            "1.0",
-            "b" * 64,
-            {"confirmation_required": False, "confirm_min_days": 28, "min_sd_days": 42},
-        ),
+        "criteria": _criteria(),
         "sites": (("101", "University Hospital North"), ("202", "Clinic of the Lakes")),
         "charters": (
             LockedCharter(1, "a" * 64, dt.datetime(2025, 1, 8, 10, 0, tzinfo=dt.UTC), "First version", content),
@@ -90,6 +88,16 @@ def locked_trial(subjects: int = len(COURSES), **changes: object) -> LockedTrial
     }
     made["variability"] = _variability(made["subjects"])  # type: ignore[arg-type]
     return LockedTrial(**(made | changes))  # type: ignore[arg-type]
+
+
+def _criteria() -> LockedCriteria:
+    pack = criteria.get("RECIST 1.1")
+    return LockedCriteria(
+        pack.stamp.criteria,
+        pack.stamp.version,
+        pack.stamp.parameters_sha256,
+        tuple(LockedParameter(p.name, p.title, as_json(pack.settings[p.name]), p.source) for p in pack.parameters),
+    )
 
 
 def _variability(subjects: tuple[LockedSubject, ...]) -> dict[str, object]:

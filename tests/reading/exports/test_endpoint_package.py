@@ -13,9 +13,10 @@ import zipfile
 import pytest
 from django.db import transaction
 
-from compliance import exporting
+from compliance import exporting, signing
 from compliance.access import AccessDenied
 from compliance.models import AuditEvent, Export, User
+from reading import criteria
 from reading.exports import endpoint_report
 from reading.exports.endpoint_package import EndpointPackage
 from reading.exports.locked import lock_identifier, plain
@@ -69,6 +70,7 @@ class TestFrozenSample:
             "adjudications.csv",
             "best_overall_response.csv",
             "charter.json",
+            "criteria.json",
             "data_dictionary.csv",
             "lesions.csv",
             "manifest.json",
@@ -85,9 +87,37 @@ class TestFrozenSample:
         trial = sample.locked_trial(3)
         assert manifest["lock"] == {"identifier": lock_identifier(trial), "locked_at": "2026-03-02T16:30:00Z"}
         assert manifest["charter"] == {"version": 1, "sha256": "a" * 64, "signed_at": "2025-01-08T10:00:00Z"}
-        assert manifest["criteria"] == {"name": "RECIST 1.1", "version": "1.0", "parameters_sha256": "b" * 64}
+        pack = criteria.get("RECIST 1.1")
+        assert manifest["criteria"] == {
+            "name": "RECIST 1.1",
+            "version": pack.version,
+            "parameters_sha256": pack.stamp.parameters_sha256,
+        }
         assert manifest["code"] == dict(exporting.code_version(EndpointPackage.sources))
         assert manifest["simulated_reads"] is True
+
+    def test_the_parameters_inside_are_those_of_the_digest(self, package):
+        inside = json.loads(members(package.data)["criteria.json"])
+        assert signing.digest(inside) == criteria.get("RECIST 1.1").stamp.parameters_sha256
+
+    @pytest.mark.requires_tool("pdftotext")
+    def test_the_report_says_what_the_trial_s_team_must_find_in_it(self, package, tmp_path):
+        (tmp_path / "report.pdf").write_bytes(members(package.data)["report.pdf"])
+        told = subprocess.run(["pdftotext", "-layout", tmp_path / "report.pdf", "-"], capture_output=True, check=True)
+        text = told.stdout.decode()
+        for said in (
+            "Meridian & Partners Therapeutics",
+            "<phase III>",
+            lock_identifier(sample.locked_trial(3)),
+            "Dr Ada Trial",
+            "Holds simulated reads",
+            "Page 1 of ",
+            "Figure 3. ",
+            "Table 10. ",
+            "1 Methods",
+            "6 Listings by subject",
+        ):
+            assert said in text, said
 
     @pytest.mark.requires_tool("pdfinfo")
     def test_the_report_is_a_pdf_dated_by_the_lock(self, package, tmp_path):
