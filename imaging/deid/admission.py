@@ -1,0 +1,133 @@
+"""What this engine does not know how to make safe is held for a person, with a named reason."""
+
+from __future__ import annotations
+
+from pydicom.dataset import Dataset
+
+from compliance.errors import HouseError
+
+# Storage classes whose objects are acquired images, or data in their frame without text of their own (PS3.4 §B.5).
+_STORAGE = "1.2.840.10008.5.1.4.1.1."
+ACCEPTED_CLASSES = frozenset(
+    _STORAGE + tail
+    for tail in (
+        *("1", "1.1", "1.1.1", "1.2", "1.2.1", "1.3", "1.3.1"),  # CR, DX, mammography, intra-oral
+        *("2", "2.1", "2.2", "4", "4.1", "4.3", "4.4"),  # CT, MR, enhanced and legacy converted
+        *("12.1", "12.1.1", "12.2", "12.2.1", "13.1.1", "13.1.2", "13.1.3"),  # XA, XRF, 3D X-ray, tomosynthesis
+        *("20", "128", "128.1", "130"),  # NM, PET, legacy converted PET, enhanced PET
+        *("30", "66.1", "66.3", "66.4"),  # parametric maps, registrations, segmentations
+        *("481.1", "481.2", "481.3"),  # RT image, dose, structure set
+    )
+)
+_DOCUMENTS, _REPORTS, _PRESENTATIONS = _STORAGE + "104.", _STORAGE + "88.", _STORAGE + "11."
+_SECONDARY_CAPTURE = (_STORAGE + "7", _STORAGE + "7.")
+
+_SENTENCES = {
+    "already_deidentified": (
+        "The instance was de-identified here before, and was changed since or belongs to another subject, "
+        "timepoint or recipe. Send the original, or discard this copy."
+    ),
+    "burned_in_annotation": (
+        "The image says that text is written into its pixels. Send it without annotation, or discard it."
+    ),
+    "document": "The instance is a document and may hold any text. Discard it unless the charter asks for it.",
+    "embedded_overlay": (
+        "The image keeps an overlay in the unused bits of its pixels. Export it without overlays and send it again."
+    ),
+    "identifiers_missing": "The instance lacks the UIDs by which it is filed. Export it again.",
+    "pixel_description": "The image does not say how its pixels are stored. Export it again.",
+    "secondary_capture": (
+        "The image is a copy of a screen or a film, on which text is usual. Send the acquired images instead."
+    ),
+    "structured_content": (
+        "The instance is a report, a selection or a presentation, which holds text. Discard it unless the charter "
+        "asks for it."
+    ),
+    "too_complex": "The instance nests too deeply or holds too many elements. Export it in a plainer form.",
+    "transfer_syntax": "The instance does not say how it is written. Export it as Explicit VR Little Endian.",
+    "unknown_class": "The instance is of a kind that this system does not de-identify yet. Discard it.",
+    "unwritable": "The instance holds a value that cannot be written again. Export it again from the source.",
+}
+REASONS = frozenset(_SENTENCES)
+
+
+class CannotDeidentify(HouseError):
+    """The engine does not know how to make this instance safe, so it stays in quarantine.
+
+    Attributes
+    ----------
+    reason
+        One of `REASONS`.
+    """
+
+    code = "cannot_deidentify"
+    status = 422
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(_SENTENCES[reason], reason=reason)
+        self.reason = reason
+
+
+def admit(dataset: Dataset) -> None:
+    """Refuse what carries, or may well carry, text outside the attributes the profile cleans.
+
+    Raises
+    ------
+    CannotDeidentify
+    """
+    sop_class = str(dataset.get("SOPClassUID", "") or "")
+    if not sop_class or not all(dataset.get(f"{level}InstanceUID") for level in ("SOP", "Series", "Study")):
+        raise CannotDeidentify("identifiers_missing")
+    if sop_class.startswith(_DOCUMENTS) or "EncapsulatedDocument" in dataset:
+        raise CannotDeidentify("document")
+    if sop_class.startswith((_REPORTS, _PRESENTATIONS)) or "ContentSequence" in dataset:
+        raise CannotDeidentify("structured_content")
+    screen = "SCREEN" in " ".join(_texts(dataset, "ImageType"))
+    if sop_class == _SECONDARY_CAPTURE[0] or sop_class.startswith(_SECONDARY_CAPTURE[1]) or screen:
+        raise CannotDeidentify("secondary_capture")
+    if any(text.strip() and text.strip() != "NO" for text in _texts(dataset, "BurnedInAnnotation")):
+        raise CannotDeidentify("burned_in_annotation")
+    if sop_class not in ACCEPTED_CLASSES:
+        raise CannotDeidentify("unknown_class")
+    if _embedded_overlay(dataset):
+        raise CannotDeidentify("embedded_overlay")
+
+
+def native_length(dataset: Dataset) -> int:
+    """Bytes that the image description asks of native pixel data, padding excluded (PS3.5 §8.1.1).
+
+    Raises
+    ------
+    CannotDeidentify
+        The description is missing or is not made of numbers.
+    """
+    try:
+        rows, columns, bits = (int(dataset[name].value) for name in ("Rows", "Columns", "BitsAllocated"))
+        frames = int(dataset.get("NumberOfFrames") or 1)
+        samples = int(dataset.get("SamplesPerPixel") or 1)
+    except (KeyError, TypeError, ValueError):
+        raise CannotDeidentify("pixel_description") from None
+    length = (rows * columns * bits * frames * samples + 7) // 8
+    if length <= 0:
+        raise CannotDeidentify("pixel_description")
+    if dataset.get("PhotometricInterpretation") == "YBR_FULL_422":
+        length = length // 3 * 2  # two pixels share their chrominance: PS3.3 §C.7.6.3.1.2
+    return length
+
+
+def _texts(dataset: Dataset, keyword: str) -> list[str]:
+    value = dataset.get(keyword)
+    if value is None:
+        return []
+    return [str(part).upper() for part in ([value] if isinstance(value, str) else value)]
+
+
+def _embedded_overlay(dataset: Dataset) -> bool:
+    """Whether an overlay lies in the high bits of the pixels, as retired editions allowed (PS3.5 §8.1.2)."""
+    for group in range(0x6000, 0x6020, 2):
+        if (group << 16 | 0x0010) not in dataset or (group << 16 | 0x3000) in dataset:
+            continue
+        position = dataset.get((group, 0x0102))
+        if position is not None and position.value:
+            return True
+    return False

@@ -1,0 +1,286 @@
+"""Looking for a subject's own values in a finished file, independently of how the file was made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Container, Iterator
+from functools import lru_cache
+from io import BytesIO
+from itertools import product
+
+import numpy as np
+from pydicom import config, dcmread
+from pydicom.charset import python_encoding
+from pydicom.datadict import keyword_for_tag
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+
+from imaging.deid.keys import STANDARD_ROOT, SubjectKeys
+from imaging.deid.recipe import Recipe
+from imaging.deid.values import CHARACTER_SET_VRS, parsed, standard_vr, text_of
+
+# Text attributes that say who, where or by whom. Descriptions and comments are not among them: their words are
+# common ones, and they are removed as a whole.
+_WHO = re.compile(
+    r"Patient(ID|Address|TelephoneNumbers|AlternateID)|IssuerOfPatientID|AccessionNumber|Institution(Name|Address|"
+    r"alDepartmentName)|PhysiciansOf|Physician.*(Name|Telephone|Address)|Person(Address|TelephoneNumbers|sTelecom)|"
+    r"StationName|InsurancePlan|RegionOfResidence|MedicalRecordLocator|AdmissionID|ServiceEpisodeID|StudyID|"
+    r"(Requested|Scheduled)Procedure(Step)?ID|PerformedProcedureStepID|PlacerOrderNumber|FillerOrderNumber|"
+    r"SerialNumber|CurrentPatientLocation|ApplicationEntityTitle|AETitle|CallbackPhone|OrderEntererLocation|"
+    r"ClinicalTrial(SponsorName|SubjectID|SubjectReadingID|SiteName)"
+)
+_PLACES = re.compile(r"Institution|Station")
+_TEMPORAL_OR_UID = frozenset({"DA", "DT", "UI"})
+_WHO_VRS = frozenset({"AE", "LO", "PN", "SH", "ST", "LT", "UC", "UT"})
+_NOBODY = frozenset({"anonymous", "anonymized", "anonymised", "anon", "none", "unknown", "removed", "test"})
+_CODING_SCHEME_UID = 0x0008010C
+
+_TEXT_VRS = frozenset({"AE", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
+_CODED_VRS = frozenset({"CS", "AS"})
+_SEARCHED_VRS = _TEXT_VRS | _CODED_VRS | {"DA", "DS", "DT", "IS", "TM", "UI"}
+_PIXEL_DATA = 0x7FE00010
+_UID = re.compile(r"[0-2](\.\d+){3,}")
+_DATE = re.compile(r"(19|20)\d{6}")
+_CODECS = sorted({"utf-8", "utf-16-le", "utf-16-be", "latin-1", *python_encoding.values()})
+_LEAST_RAW_BYTES, _LEAST_PIXEL_BYTES = 4, 6
+_MAX_DEPTH = 64
+
+
+def names_and_numbers(dataset: Dataset, recipe: Recipe | None = None) -> frozenset[str]:
+    """Names, identifiers and places of an original's header, in every character set it uses.
+
+    Each part of a name stands alone; the rest are whole values. A place named like the maker of the machine is
+    left out, since the maker's name stays.
+
+    Parameters
+    ----------
+    recipe
+        Attributes that it keeps are not identifiers.
+    """
+    return frozenset(_people_and_places(dataset, recipe))
+
+
+def known_identifiers(
+    dataset: Dataset, *, recipe: Recipe | None = None, keys: SubjectKeys | None = None, own: Collection[str] = ()
+) -> frozenset[str]:
+    """What must not be found in the output made from `dataset`: names, identifiers, places, UIDs and dates.
+
+    Parameters
+    ----------
+    dataset
+        The original, with its file meta information if it has any.
+    keys
+        Leaves out a date onto which another date of the original is shifted: finding it would say nothing.
+    own
+        Values that the output holds by right, such as the subject's code.
+    """
+    found = {text for text in names_and_numbers(dataset, recipe) if text not in own}
+    dates: set[str] = set()
+    for _, tag, vr, texts in _walk(dataset, _TEMPORAL_OR_UID):
+        if vr != "UI":
+            dates.update(text.replace(".", "")[:8] for text in texts)
+        elif tag != _CODING_SCHEME_UID and not _kept(tag, recipe):
+            found.update(text for text in texts if _UID.fullmatch(text) and not text.startswith(STANDARD_ROOT))
+    if keys is not None:
+        dates -= {moved for moved in map(keys.shift_date, dates) if moved}
+    return frozenset(found | {date for date in dates if _DATE.fullmatch(date)})
+
+
+def find_leaks(output: bytes, identifiers: Collection[str], *, own: Collection[str] = ()) -> list[str]:
+    """Where a finished file holds one of the identifiers: paths of attributes and byte offsets, never values.
+
+    The file is read again and its text searched for whole words; then its bytes are searched in every encoding
+    of PS3.3 §C.12.1.1.2 and UTF-16, pixel data included. Short values are searched as text only, because a few
+    bytes occur by chance.
+
+    Parameters
+    ----------
+    output
+        A DICOM file.
+    identifiers
+        From `known_identifiers`.
+    own
+        Values that the output holds by right.
+    """
+    needles = _Needles(frozenset(identifiers))
+    leaks = []
+    with config.disable_value_validation():
+        dataset = dcmread(BytesIO(output), force=True)
+        pixels = b""
+        for path, _, vr, texts in _walk(dataset):
+            if needles.in_text(vr, [text for text in texts if text not in own]):
+                leaks.append(path)
+        if _PIXEL_DATA in dataset:
+            value = dataset.get_item(_PIXEL_DATA).value
+            pixels = value if isinstance(value, bytes) else b""
+    start = len(output) - len(pixels) if output.endswith(pixels) else output.rfind(pixels)
+    # A deflated file does not show its pixel data: its bytes say nothing, the text read from it does.
+    head, tail = (output, b"") if start < 0 else (output[:start], output[start + len(pixels) :])
+    for value in own:
+        head = head.replace(value.encode(), b"\0" * len(value.encode()))
+    leaks += [f"byte {at}" for at in needles.in_bytes(head, _LEAST_RAW_BYTES)]
+    leaks += [f"byte {len(head) + at}" for at in needles.in_bytes(pixels, _LEAST_PIXEL_BYTES, _may_hold_text(pixels))]
+    return leaks + [f"byte {len(output) - len(tail) + at}" for at in needles.in_bytes(tail, _LEAST_RAW_BYTES)]
+
+
+class Words:
+    """Whole-word search: `Li` is found in `Li, A` and not in `Liver`. Without regard to case."""
+
+    def __init__(self, words: Collection[str]) -> None:
+        patterns = [_bounded(word) for word in sorted(words, key=lambda word: (-len(word), word))]
+        self._pattern = re.compile("|".join(patterns), re.IGNORECASE) if patterns else None
+
+    def in_any(self, texts: Collection[str]) -> bool:
+        """Tell whether one of the texts holds one of the words."""
+        return self._pattern is not None and any(self._pattern.search(text) for text in texts)
+
+
+class _Needles:
+    def __init__(self, identifiers: frozenset[str]) -> None:
+        self._uids = {text for text in identifiers if _UID.fullmatch(text)}
+        self._dates = {text for text in identifiers if _DATE.fullmatch(text)}
+        words = identifiers - self._uids - self._dates
+        spelt = {f"{date[:4]}{mark}{date[4:6]}{mark}{date[6:]}" for date in self._dates for mark in "-./"}
+        self._words = Words(words | self._uids | self._dates | spelt)
+        self._long = Words({word for word in words if len(word) >= 4 and not _is_short_number(word)})
+        self._numbers = {word for word in words if word.isdigit() and len(word) >= 6} | self._dates
+        self._raw = sorted(
+            {
+                (encoded.lower(), word.isdigit() or word in self._uids, word.isascii())
+                for word in identifiers
+                if not _is_short_number(word)
+                for encoded in _encodings(word)
+            }
+        )
+
+    def in_text(self, vr: str, texts: list[str]) -> bool:
+        if vr == "UI":
+            return not self._uids.isdisjoint(texts)
+        if vr in ("DA", "DT"):
+            return any(text[:8] in self._dates for text in texts)
+        if vr in _CODED_VRS:
+            return self._long.in_any(texts)
+        if vr in _TEXT_VRS:
+            return self._words.in_any(texts)
+        return not self._numbers.isdisjoint(texts)
+
+    def in_bytes(self, content: bytes, least: int, ascii_too: bool = True) -> Iterator[int]:
+        lowered = content.lower()
+        for needle, numeric, is_ascii in self._raw:
+            if len(needle) < least or (is_ascii and not ascii_too):
+                continue
+            at = lowered.find(needle)
+            while at >= 0:
+                if _stands_alone(lowered, at, at + len(needle), numeric):
+                    yield at
+                    break
+                at = lowered.find(needle, at + 1)
+
+
+def _people_and_places(dataset: Dataset, recipe: Recipe | None) -> Iterator[str]:
+    makers = [str(dataset.get(name) or "") for name in ("Manufacturer", "ManufacturerModelName")]
+    for _, tag, vr, texts in _walk(dataset, _WHO_VRS):
+        if vr == "PN":
+            for text in texts:
+                yield from (part for part in re.split(r"[\^=\s,]+", text) if _is_telling(part))
+        elif _says_who(tag) and not _kept(tag, recipe):
+            place = _PLACES.search(keyword_for_tag(tag)) is not None
+            for text in texts:
+                if _is_telling(text) and not (place and Words([text]).in_any(makers)):
+                    yield text
+
+
+@lru_cache(maxsize=8192)
+def _says_who(tag: int) -> bool:
+    return _WHO.search(keyword_for_tag(tag)) is not None
+
+
+def _walk(
+    dataset: Dataset, vrs: Container[str] = _SEARCHED_VRS, path: str = "", depth: int = 0
+) -> Iterator[tuple[str, int, str, list[str]]]:
+    """Path, tag, VR and texts of each element of the given VRs at every level, private ones too.
+
+    Values are not cached in the data set, and only text that depends on a character set is parsed.
+    """
+    if depth == 0 and getattr(dataset, "file_meta", None) is not None:
+        yield from _walk(dataset.file_meta, vrs, path, 1)
+    for tag in sorted(dataset.keys()):
+        element = dataset.get_item(tag)
+        vr = element.VR
+        if vr is None or vr == "UN":
+            vr = standard_vr(int(tag))[:2] or "UN"
+        here = f"{path}({tag >> 16:04X},{tag & 0xFFFF:04X})"
+        if vr == "SQ":
+            items = parsed(dataset, element).value if depth < _MAX_DEPTH else None
+            for number, item in enumerate(items if isinstance(items, Sequence) else ()):
+                yield from _walk(item, vrs, f"{here}[{number}].", depth + 1)
+        elif vr in vrs:
+            yield here, int(tag), vr, [text for text in text_of(_readable(dataset, element, vr)) if text]
+
+
+def _readable(dataset: Dataset, element: DataElement | RawDataElement, vr: str) -> DataElement | RawDataElement:
+    return parsed(dataset, element) if vr in CHARACTER_SET_VRS else element
+
+
+def _kept(tag: int, recipe: Recipe | None) -> bool:
+    return recipe is not None and recipe.actions.get(tag) == "K"
+
+
+def _is_telling(text: str) -> bool:
+    """Whether finding a value would mean something: not a placeholder, not one character."""
+    letters = [character for character in text if character.isalnum()]
+    least = 1 if any(ord(character) > 0x2E7F for character in letters) else 2
+    if text.isdigit():
+        least = 4
+    return len(letters) >= least and text.lower() not in _NOBODY and len(set(letters)) > (1 if least > 1 else 0)
+
+
+def _is_short_number(word: str) -> bool:
+    return word.isdigit() and len(word) < 6
+
+
+def _bounded(word: str) -> str:
+    # An underscore parts words in DICOM text. Scripts without letter case are written without spaces.
+    before = r"(?<![^\W_])" if word[0].isascii() or word[0].upper() != word[0].lower() else ""
+    after = r"(?![^\W_])" if word[-1].isascii() or word[-1].upper() != word[-1].lower() else ""
+    if _DATE.fullmatch(word):
+        after = ""  # a date may be followed by a time of day
+    return before + re.escape(word) + after
+
+
+def _encodings(word: str) -> Iterator[bytes]:
+    if word.isascii():
+        # Without the last zero it is found in both byte orders.
+        yield from (word.encode("ascii"), word.encode("utf-16-le")[:-1])
+        return
+    for codec, spelling in product(_CODECS, {word, word.upper(), word.lower()}):
+        try:
+            encoded = spelling.encode(codec)
+        except UnicodeError:
+            continue
+        # Escape sequences of ISO 2022 stand before and after the text.
+        yield re.sub(rb"^\x1b[$(][()]?.|\x1b\([BJ]$", b"", encoded)
+
+
+def _stands_alone(content: bytes, start: int, stop: int, numeric: bool) -> bool:
+    before, after = content[max(start - 1, 0) : start], content[stop : stop + 1]
+    if numeric:
+        return not before.isdigit() and before != b"." and not after.isdigit()
+    return not (before.isalnum() or after.isalnum())
+
+
+def _may_hold_text(pixels: bytes) -> bool:
+    """Whether pixel data hold six printable ASCII bytes in a row, or three characters of UTF-16."""
+    octets = np.frombuffer(pixels, dtype=np.uint8)
+    printable = (octets >= 0x20) & (octets < 0x7F)
+    zero = octets == 0
+    for mask, step in ((printable, 1), (printable[:-1] & zero[1:], 2), (zero[:-1] & printable[1:], 2)):
+        run = mask
+        for _ in range(_LEAST_PIXEL_BYTES - 1 if step == 1 else 2):
+            if len(run) <= step:
+                break
+            run = run[:-step] & mask[len(mask) - len(run) + step :]
+        if run.any():
+            return True
+    return False

@@ -1,0 +1,143 @@
+"""What we write into an instance: the trial's identity, what was done and by which recipe, and a seal."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import zlib
+from dataclasses import dataclass, fields
+
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset, write_file_meta_info
+from pydicom.sequence import Sequence
+
+from imaging.deid.keys import SubjectKeys
+from imaging.deid.recipe import Recipe
+from imaging.deid.values import copied, same_encoding
+
+IMPLEMENTATION_CLASS_UID = "2.25.246608625638812650468298638564650933929"
+IMPLEMENTATION_VERSION_NAME = "PARALLAX"
+
+_METHOD = 0x00120063
+_MARK = "Parallax "
+_UNSEALED = "seal:" + "0" * 48
+_PIXEL_GROUP, _PIXEL_DATA = 0x7FE00000, 0x7FE00010
+
+
+@dataclass(frozen=True)
+class TrialIdentity:
+    """Who the instance belongs to in the trial; plain ASCII, at most 64 characters each.
+
+    Attributes
+    ----------
+    protocol_id, site_id, subject_code, timepoint_id
+        Written as Clinical Trial Protocol, Site, Subject and Time Point ID (PS3.3 §C.7.1.3, §C.7.2.3).
+        The subject's code also stands for the patient's name and ID.
+    """
+
+    protocol_id: str
+    site_id: str
+    subject_code: str
+    timepoint_id: str
+
+    def __post_init__(self) -> None:
+        for name in (field.name for field in fields(self)):
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._/+-]{0,63}", getattr(self, name)):
+                raise ValueError(f"{name} holds 1 to 64 ASCII letters, digits, spaces and . _ / + -")
+
+    def values(self) -> frozenset[str]:
+        """Return what the output holds by right, for `imaging.deid.leaks`."""
+        return frozenset(getattr(self, field.name) for field in fields(self))
+
+
+def write(dataset: Dataset, *, recipe: Recipe, identity: TrialIdentity) -> None:
+    """Write identity, method and codes into a cleaned data set (PS3.15 §E.3.1, PS3.3 §C.7.1.1)."""
+    dataset.PatientName = identity.subject_code
+    dataset.PatientID = identity.subject_code
+    dataset.PatientIdentityRemoved = "YES"
+    dataset.DeidentificationMethod = _method(recipe)
+    dataset.DeidentificationMethodCodeSequence = Sequence([_code(*code) for code in recipe.codes()])
+    dataset.LongitudinalTemporalInformationModified = "MODIFIED" if recipe.dates == "shifted" else "REMOVED"
+    dataset.ClinicalTrialProtocolID = identity.protocol_id
+    dataset.ClinicalTrialSiteID = identity.site_id
+    dataset.ClinicalTrialSubjectID = identity.subject_code
+    dataset.ClinicalTrialTimePointID = identity.timepoint_id
+    if "ClinicalTrialSponsorName" in dataset:
+        del dataset.ClinicalTrialSponsorName
+
+
+def _method(recipe: Recipe) -> list[str]:
+    return [f"{_MARK}{recipe.identifier} {recipe.version}", f"recipe sha256:{recipe.digest()[:16]}", _UNSEALED]
+
+
+def _code(value: str, scheme: str, meaning: str) -> Dataset:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, meaning
+    return code
+
+
+def claims_to_be_ours(dataset: Dataset) -> bool:
+    """Tell whether the method attribute begins as we write it; anybody can write that."""
+    return any(str(value).startswith((_MARK, "seal:")) for value in _values(dataset))
+
+
+def is_sealed(dataset: Dataset, *, recipe: Recipe, keys: SubjectKeys, identity: TrialIdentity) -> bool:
+    """Tell whether the instance left here for this identity by this recipe and was not changed since."""
+    expected = _method(recipe)
+    *method, seal_found = _values(dataset) or [""]
+    subject = (str(dataset.get(name, "")) for name in ("PatientID", "PatientName", "ClinicalTrialSubjectID"))
+    places = tuple(str(dataset.get(f"ClinicalTrial{name}ID", "")) for name in ("Protocol", "Site", "TimePoint"))
+    if method != expected[:-1] or set(subject) != {identity.subject_code}:
+        return False
+    if places != (identity.protocol_id, identity.site_id, identity.timepoint_id):
+        return False
+    unsealed = copied(dataset)
+    unsealed.file_meta = dataset.file_meta
+    unsealed[_METHOD] = DataElement(_METHOD, "LO", expected)
+    return hmac.compare_digest(seal_found, _seal(unsealed, keys))
+
+
+def seal(dataset: Dataset, keys: SubjectKeys) -> None:
+    """Replace the open seal by the keyed digest of everything else."""
+    *method, _ = _values(dataset)
+    dataset[_METHOD] = DataElement(_METHOD, "LO", [*method, _seal(dataset, keys)])
+
+
+def _values(dataset: Dataset) -> list[str]:
+    value = dataset.get(_METHOD)
+    if value is None or not value.value:
+        return []
+    return [value.value] if isinstance(value.value, str) else [str(part) for part in value.value]
+
+
+def _seal(dataset: Dataset, keys: SubjectKeys) -> str:
+    head = _encoded(dataset, before=_PIXEL_GROUP)
+    pixels = dataset.get_item(_PIXEL_DATA) if _PIXEL_DATA in dataset else None
+    value = b"" if pixels is None else pixels.value
+    return f"seal:{keys.seal(head, value if isinstance(value, bytes) else b'')}"
+
+
+def _encoded(dataset: Dataset, *, before: int = 1 << 32) -> bytes:
+    part = Dataset({tag: dataset.get_item(tag) for tag in dataset.keys() if tag < before})  # noqa: SIM118
+    same_encoding(part, dataset)
+    syntax = dataset.file_meta.TransferSyntaxUID
+    buffer = DicomBytesIO()
+    buffer.is_implicit_VR, buffer.is_little_endian = syntax.is_implicit_VR, syntax.is_little_endian
+    write_dataset(buffer, part)
+    return buffer.getvalue()
+
+
+def file_bytes(dataset: Dataset) -> bytes:
+    """Write a file with an empty preamble (PS3.10 §7.1)."""
+    buffer = DicomBytesIO()
+    buffer.is_implicit_VR, buffer.is_little_endian = False, True
+    buffer.write(b"\0" * 128 + b"DICM")
+    write_file_meta_info(buffer, dataset.file_meta)
+    content = _encoded(dataset)
+    if dataset.file_meta.TransferSyntaxUID.is_deflated:
+        deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+        content = deflater.compress(content) + deflater.flush()
+        content += b"\0" * (len(content) % 2)
+    return buffer.getvalue() + content

@@ -1,0 +1,85 @@
+"""Table E.1-1 of PS3.15 and what it asks of each attribute."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+EDITION = "2026c"
+
+# One action for each combination of the table: the one that stays valid when the attribute's type in the object is
+# unknown, and of those the one that says least. An empty value is valid for types 2 and 3; a dummy value for every
+# type, so a combination with D takes D. PS3.15 §E.3.1 gives the reading order.
+RESOLVED = {
+    "X": "X",
+    "Z": "Z",
+    "D": "D",
+    "U": "U",
+    "X/Z": "Z",
+    "X/D": "D",
+    "Z/D": "D",
+    "X/Z/D": "D",
+    "X/Z/U*": "U",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of Table E.1-1.
+
+    Attributes
+    ----------
+    tag
+        Eight hexadecimal digits, `x` standing for any.
+    basic
+        The action of the Basic Profile as printed, such as `X/Z/D`.
+    options
+        Action by option, where the option's column is filled: `K` keep or `C` clean.
+    """
+
+    tag: str
+    keyword: str
+    basic: str
+    options: Mapping[str, str]
+
+
+@cache
+def rows() -> tuple[Row, ...]:
+    """Return every row of the table, in the order of tags; the last one stands for private attributes."""
+    fixed = ("tag", "keyword", "basic")
+    return tuple(
+        Row(
+            tag=line["tag"],
+            keyword=line["keyword"],
+            basic=line["basic"],
+            options={name: action for name, action in line.items() if action and name not in fixed},
+        )
+        for line in read_table("profile.csv")
+    )
+
+
+@cache
+def allowed() -> Mapping[int, str]:
+    """Return the reason for keeping each unlisted attribute whose VR could carry anything, by tag."""
+    return {int(line["tag"], 16): line["reason"] for line in read_table("allowed.csv")}
+
+
+@cache
+def listed() -> Mapping[int, Row]:
+    """Return the rows by tag. Repeating groups and private attributes are left out: the engine drops them whole."""
+    return {int(row.tag, 16): row for row in rows() if not set(row.tag) & {"x", "g"}}
+
+
+@cache
+def option_names() -> frozenset[str]:
+    """Return the names of the table's option columns."""
+    return frozenset(name for row in rows() for name in row.options)
+
+
+def read_table(name: str) -> list[dict[str, str]]:
+    """Read a CSV file of this package; lines that begin with `#` are comments."""
+    with (Path(__file__).parent / name).open(encoding="utf-8") as file:
+        return list(csv.DictReader(line for line in file if not line.startswith("#")))

@@ -1,0 +1,142 @@
+"""Values without meaning: what a kept value must look like, and what stands in for one that may not stay."""
+
+from __future__ import annotations
+
+import copy
+import re
+from functools import lru_cache
+from math import inf
+from typing import Any
+
+from pydicom.datadict import dictionary_VM, dictionary_VR
+from pydicom.dataelem import DataElement, RawDataElement, convert_raw_data_element
+from pydicom.dataset import Dataset
+
+FREE_TEXT_VRS = frozenset({"AE", "AS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
+CHARACTER_SET_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
+BYTES_VRS = frozenset({"OB", "OW", "UN", "OV"})
+TEMPORAL_VRS = frozenset({"DA", "DT", "TM"})
+_NUMBERS = frozenset({"AT", "FD", "FL", "OD", "OF", "OL", "SL", "SS", "SV", "UL", "US", "UV"})
+
+# Elements written under an older edition may carry a VR of the same family; any other VR is a disguise.
+_FAMILIES = (
+    frozenset({"LO", "LT", "SH", "ST", "UC", "UR", "UT"}),
+    frozenset({"DS", "IS"}),
+    _NUMBERS | {"OW"},
+    frozenset({"OB", "OW", "OV"}),
+)
+_FORMS = {
+    "AS": re.compile(rb"\d{3}[DWMY]"),
+    "CS": re.compile(rb"[A-Z0-9 _]{0,16}"),
+    "DS": re.compile(rb" *[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)? *"),
+    "IS": re.compile(rb" *[+-]?\d{1,12} *"),
+    "TM": re.compile(rb"\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,6})?)?)? *|\d{2}:\d{2}:\d{2}(?:\.\d{1,6})? *"),
+    "UI": re.compile(rb"[0-9.]{1,64}"),
+}
+_WIDTHS = {"AT": 4, "FD": 8, "FL": 4, "SL": 4, "SS": 2, "SV": 8, "UL": 4, "US": 2, "UV": 8}
+_DUMMIES: dict[str, Any] = {
+    "AE": "REMOVED",
+    "AS": "000Y",
+    "AT": 0,
+    "CS": "REMOVED",
+    "DA": "19000101",
+    "DS": "0",
+    "DT": "19000101000000",
+    "FD": 0.0,
+    "FL": 0.0,
+    "IS": "0",
+    "LO": "REMOVED",
+    "LT": "REMOVED",
+    "OB": b"\0\0",
+    "OD": b"\0" * 8,
+    "OF": b"\0" * 4,
+    "OL": b"\0" * 4,
+    "OV": b"\0" * 8,
+    "OW": b"\0\0",
+    "PN": "REMOVED",
+    "SH": "REMOVED",
+    "SL": 0,
+    "SS": 0,
+    "ST": "REMOVED",
+    "SV": 0,
+    "TM": "000000",
+    "UC": "REMOVED",
+    "UL": 0,
+    "UN": b"\0\0",
+    "UR": "urn:removed",
+    "US": 0,
+    "UT": "REMOVED",
+    "UV": 0,
+}
+
+
+@lru_cache(maxsize=8192)
+def standard_vr(tag: int) -> str:
+    """VR of a standard attribute, such as `US or SS` when there are two; empty when not in the dictionary."""
+    try:
+        return dictionary_VR(tag)
+    except KeyError:
+        return ""
+
+
+def dummy(vr: str) -> Any:
+    """Value that is valid for a VR and says nothing; for `UI` and `SQ` the engine makes its own."""
+    return _DUMMIES[vr[:2]]
+
+
+@lru_cache(maxsize=512)
+def is_disguised(declared: str | None, standard: str) -> bool:
+    """Whether an element claims a VR that its attribute cannot have."""
+    if declared is None or declared == "UN" or declared in standard.split(" or "):
+        return False
+    return not any(declared in family and family & set(standard.split(" or ")) for family in _FAMILIES)
+
+
+def parsed(dataset: Dataset, element: DataElement | RawDataElement) -> DataElement:
+    """Return an element's value in Python's terms, without caching it in the data set."""
+    if isinstance(element, RawDataElement):
+        return convert_raw_data_element(element, encoding=dataset.original_character_set, ds=dataset)
+    return element
+
+
+def text_of(element: DataElement | RawDataElement) -> list[str]:
+    """Values of an element as text, without padding; numbers as they were written. Bytes read as Latin-1."""
+    value = element.value
+    if isinstance(value, bytes):
+        return [part.strip(" \0") for part in value.decode("latin-1").rstrip("\0 ").split("\\")]
+    if value is None:
+        return []
+    parts = value if isinstance(value, list | tuple) or hasattr(value, "append") else [value]
+    originals = ((part, getattr(part, "original_string", None)) for part in parts)
+    return [(original if isinstance(original, str) else str(part)).strip(" \0") for part, original in originals]
+
+
+def is_plain(element: DataElement | RawDataElement, tag: int, vr: str) -> bool:
+    """Whether a coded or numeric value has the form and count of its attribute, so that it cannot be prose."""
+    form = _FORMS.get(vr)
+    value = element.value
+    if form is None:
+        return not isinstance(value, bytes) or len(value) <= _most_bytes(tag, vr)
+    if isinstance(value, bytes):
+        return all(form.fullmatch(part) or not part for part in value.rstrip(b"\0 ").split(b"\\"))
+    return all(form.fullmatch(text.encode("utf-8")) for text in text_of(element) if text)
+
+
+@lru_cache(maxsize=8192)
+def _most_bytes(tag: int, vr: str) -> float:
+    """Largest size of a value of binary numbers: by its VM, unless that is open."""
+    width, most = _WIDTHS.get(vr[:2]), dictionary_VM(tag).split("-")[-1]
+    return width * int(most) if width and most.isdigit() and " or O" not in vr else inf
+
+
+def copied(dataset: Dataset) -> Dataset:
+    """Return a copy of one level that writes as the original does, raw values included."""
+    result = Dataset({tag: copy.copy(dataset.get_item(tag)) for tag in dataset.keys()})  # noqa: SIM118
+    same_encoding(result, dataset)
+    return result
+
+
+def same_encoding(result: Dataset, source: Dataset) -> None:
+    """Let raw values of `source` be written from `result` as they are."""
+    implicit, little = source.original_encoding
+    result.set_original_encoding(implicit, little, source.original_character_set)
