@@ -16,7 +16,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
 
 from compliance import access, audit, keys, storage
 from compliance.errors import HouseError
@@ -25,6 +24,21 @@ from imaging.dicom.rendering import Window, render_frame
 from imaging.models import Instance, Series
 from reading import derivation, selectors
 from reading.assignment import blinded_code
+from reading.blinded import (
+    BlindedAdjudication,
+    BlindedLesion,
+    BlindedMeasurement,
+    BlindedPreset,
+    BlindedRead,
+    BlindedResponse,
+    BlindedSeries,
+    BlindedSide,
+    BlindedSlice,
+    BlindedStep,
+    BlindedTask,
+    BlindedTimepoint,
+    BlindedTrigger,
+)
 from reading.models import Adjudication, Lesion, Measurement, ReadTask
 from reading.states import ReadState
 from trials.models import ImagingCharter, Subject, Timepoint, Trial
@@ -76,187 +90,15 @@ def adjudication_code(subject: Subject, timepoint: Timepoint | None) -> str:
     return blinded_code(secret, "adjudication", key, taken=_InUse(Adjudication))
 
 
-def _key(trial: Trial, code: str, uid: str) -> str:
-    """Name a series or instance inside one read: the same one has another key in every other read."""
-    return hmac.digest(keys.of_trial(trial.code), f"shown\0{code}\0{uid}".encode(), hashlib.sha256).hex()[:32]
+class _Keys:
+    """Names for series and instances inside one read: the same one has another key in every other read."""
 
+    def __init__(self, trial: Trial, code: str) -> None:
+        self.secret, self.code = keys.of_trial(trial.code), code
 
-# --- the structures that pages and programs see --------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class BlindedSlice:
-    """One picture of a stack. `n` counts from 1; `offset_mm` is the distance from the first slice."""
-
-    n: int
-    instance_key: str
-    frame: int
-    offset_mm: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class BlindedSeries:
-    """A stack of pictures: its key, the charter's label, and its geometry in mm."""
-
-    key: str
-    label: str
-    modality: str
-    rows: int
-    columns: int
-    pixel_spacing_mm: tuple[float, float] | None
-    slice_interval_mm: float | None
-    slices: tuple[BlindedSlice, ...]
-
-    @property
-    def slice_count(self) -> int:
-        """Number of pictures in the stack."""
-        return len(self.slices)
-
-
-@dataclass(frozen=True, slots=True)
-class BlindedStep:
-    """One rule that was applied, its clause, and what it gave."""
-
-    rule: str
-    clause: str
-    result: str
-
-
-@dataclass(frozen=True, slots=True)
-class BlindedResponse:
-    """What was derived from a reader's entries. Sums in mm, changes in percent; no days."""
-
-    overall: str
-    target: str
-    nontarget: str
-    new_lesion: bool
-    sum_mm: Decimal | None
-    nadir_mm: Decimal | None
-    percent_from_baseline: Decimal | None
-    percent_from_nadir: Decimal | None
-    steps: tuple[BlindedStep, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class BlindedMeasurement:
-    """A lesion at one timepoint as entered, and where in the stacks shown it was measured."""
-
-    timepoint: str
-    part: int
-    state: str
-    state_label: str
-    diameter_mm: Decimal | None
-    series_key: str
-    slice: int | None
-    instance_key: str
-    frame: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class BlindedLesion:
-    """A lesion of this reader: its measurements at earlier timepoints, and what is entered at the present one."""
-
-    number: int
-    label: str
-    category: str
-    organ: str
-    nodal: bool
-    description: str
-    prior: tuple[BlindedMeasurement, ...]
-    present: tuple[BlindedMeasurement, ...]
-    found_here: bool
-
-
-@dataclass(frozen=True, slots=True)
-class BlindedTimepoint:
-    """A timepoint by its place: its stacks, and one reader's response (None before it is derived)."""
-
-    title: str
-    series: tuple[BlindedSeries, ...]
-    response: BlindedResponse | None
-
-
-@dataclass(frozen=True, slots=True)
-class BlindedPreset:
-    """A display window of the charter."""
-
-    name: str
-    centre: float
-    width: float
-
-
-@dataclass(frozen=True, slots=True)
-class BlindedTask:
-    """Everything a reader sees of a read; `disclosed` holds what the charter does not hide."""
-
-    code: str
-    case: str
-    title: str
-    state: str
-    is_baseline: bool
-    is_open: bool
-    criteria: str
-    version: int
-    image_quality: str
-    comment: str
-    presets: tuple[BlindedPreset, ...]
-    series: tuple[BlindedSeries, ...]
-    earlier: tuple[BlindedTimepoint, ...]
-    lesions: tuple[BlindedLesion, ...]
-    response: BlindedResponse | None
-    unanswered: tuple[str, ...]
-    disclosed: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class BlindedRead:
-    """One side's read of a timepoint, as an adjudicator sees it."""
-
-    title: str
-    image_quality: str
-    comment: str
-    response: BlindedResponse | None
-    lesions: tuple[BlindedLesion, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class BlindedSide:
-    """One of two reads of a subject, unnamed."""
-
-    side: str
-    best_overall_response: str
-    progression: str
-    first_response: str
-    reads: tuple[BlindedRead, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class BlindedTrigger:
-    """Where the two sides differ; `title` names a timepoint, or is empty for the case as a whole."""
-
-    name: str
-    title: str
-    left: str
-    right: str
-
-
-@dataclass(frozen=True, slots=True)
-class BlindedAdjudication:
-    """Everything an adjudicator sees of a case."""
-
-    code: str
-    case: str
-    title: str
-    state: str
-    triggers: tuple[BlindedTrigger, ...]
-    left: BlindedSide
-    right: BlindedSide
-    timepoints: tuple[BlindedTimepoint, ...]
-    presets: tuple[BlindedPreset, ...]
-    choice: str
-    rationale: str
-    disclosed: Mapping[str, str]
+    def of(self, uid: str) -> str:
+        """Return the key of a series or instance by its UID."""
+        return hmac.digest(self.secret, f"shown\0{self.code}\0{uid}".encode(), hashlib.sha256).hex()[:32]
 
 
 # --- building them ------------------------------------------------------------------------------------------
@@ -289,38 +131,40 @@ class _Stack:
         return next((n for n, (i, f) in enumerate(self.pictures, 1) if i.pk == instance.pk and f == frame), None)
 
 
-def _stacks(trial: Trial, code: str, timepoint: Timepoint, charter: ImagingCharter) -> tuple[_Stack, ...]:
-    """The series of a timepoint that readers are shown, in the charter's order."""
+def _named(names: _Keys, timepoint: Timepoint, charter: ImagingCharter) -> list[tuple[str, str, Series]]:
+    """The series of a timepoint that readers are shown, in the charter's order: label, key, series."""
     order = [terms.label for terms in charter.terms.series]
     found = []
-    for series in _shown(timepoint):
+    for series in Series.objects.filter(imaging_study__timepoint=timepoint, for_reading=True):
         # A label is the charter's own word; anything else, such as a site's description, is not repeated.
         label = series.label if series.label in order else f"{series.modality} series"
         rank = order.index(label) if label in order else len(order)
-        found.append((rank, label, _key(trial, code, series.series_instance_uid), series))
+        found.append((rank, label, names.of(series.series_instance_uid), series))
     found.sort(key=lambda row: row[:3])
     labels = [label for _, label, _, _ in found]
-    stacks = []
-    for position, (_, label, key, series) in enumerate(found):
-        if labels.count(label) > 1:
-            label = f"{label} ({labels[: position + 1].count(label)})"
-        stacks.append(_stack(trial, code, key, label, series))
-    return tuple(stacks)
+    return [
+        (label if labels.count(label) == 1 else f"{label} ({labels[: place + 1].count(label)})", key, series)
+        for place, (_, label, key, series) in enumerate(found)
+    ]
 
 
-def _shown(timepoint: Timepoint) -> QuerySet[Series]:
-    return Series.objects.filter(imaging_study__timepoint=timepoint, for_reading=True)
+def _pictures(series: Series) -> tuple[tuple[Instance, int], ...]:
+    instances = series.instances.order_by("position_mm", "number", "sop_instance_uid")
+    return tuple((instance, frame) for instance in instances for frame in range(1, instance.frames + 1))
 
 
-def _stack(trial: Trial, code: str, key: str, label: str, series: Series) -> _Stack:
-    instances = list(series.instances.order_by("position_mm", "number", "sop_instance_uid"))
-    pictures = tuple((instance, frame) for instance in instances for frame in range(1, instance.frames + 1))
-    start = instances[0].position_mm if instances else None
-    uids = {instance.pk: _key(trial, code, instance.sop_instance_uid) for instance in instances}
+def _stacks(names: _Keys, timepoint: Timepoint, charter: ImagingCharter) -> tuple[_Stack, ...]:
+    return tuple(_stack(names, key, label, series) for label, key, series in _named(names, timepoint, charter))
+
+
+def _stack(names: _Keys, key: str, label: str, series: Series) -> _Stack:
+    pictures = _pictures(series)
+    first = pictures[0][0] if pictures else None
+    start = first.position_mm if first else None
     slices = tuple(
         BlindedSlice(
             n,
-            uids[instance.pk],
+            names.of(instance.sop_instance_uid),
             frame,
             None if start is None or instance.position_mm is None else round(instance.position_mm - start, 3),
         )
@@ -332,8 +176,8 @@ def _stack(trial: Trial, code: str, key: str, label: str, series: Series) -> _St
         key=key,
         label=label,
         modality=series.modality,
-        rows=instances[0].rows if instances else 0,
-        columns=instances[0].columns if instances else 0,
+        rows=first.rows if first else 0,
+        columns=first.columns if first else 0,
         pixel_spacing_mm=(spacing[0], spacing[1]) if len(spacing) == 2 else None,
         slice_interval_mm=None if interval is None else float(interval),
         slices=slices,
@@ -349,9 +193,9 @@ def _numbers(value: Any) -> list[float]:
 def blinded_task(task: ReadTask) -> BlindedTask:
     """Return what a reader sees of a read: the present timepoint, and the reader's own signed earlier ones."""
     subject, charter = task.timepoint.subject, task.charter
-    trial, terms = subject.trial, charter.terms
+    names, terms = _Keys(subject.trial, task.blinded_code), charter.terms
     before = list(selectors.own_reads_before(task))
-    stacks = {t.pk: _stacks(trial, task.blinded_code, t.timepoint, charter) for t in (*before, task)}
+    stacks = {t.pk: _stacks(names, t.timepoint, charter) for t in (*before, task)}
     shown = [stack for group in stacks.values() for stack in group]
     assessment = getattr(task, "assessment", None)
     return BlindedTask(
@@ -375,7 +219,7 @@ def blinded_task(task: ReadTask) -> BlindedTask:
             )
             for t in before
         ),
-        lesions=_lesions(task, before, shown, trial, task.blinded_code),
+        lesions=_lesions(task, before, shown, names),
         response=_response(assessment.derivation) if assessment else None,
         unanswered=() if task.state in selectors.SIGNED else derivation.unanswered(task, before),
         disclosed=_disclosed(subject, charter),
@@ -387,7 +231,7 @@ def _images_cleared(task: ReadTask) -> bool:
 
 
 def _lesions(
-    task: ReadTask, before: Sequence[ReadTask], stacks: Sequence[_Stack], trial: Trial, code: str
+    task: ReadTask, before: Sequence[ReadTask], stacks: Sequence[_Stack], names: _Keys
 ) -> tuple[BlindedLesion, ...]:
     """The reader's lesions known up to and including a read."""
     reads = [*before, task]
@@ -416,7 +260,7 @@ def _lesions(
             diameter_mm=entry.diameter_mm,
             series_key=series_key,
             slice=place,
-            instance_key=_key(trial, code, entry.instance.sop_instance_uid) if entry.instance and series_key else "",
+            instance_key=names.of(entry.instance.sop_instance_uid) if entry.instance and series_key else "",
             frame=entry.frame,
             reason=entry.reason,
         )
@@ -464,9 +308,9 @@ def blinded_adjudication(adjudication: Adjudication) -> BlindedAdjudication:
     subject = adjudication.subject
     charter = selectors.reading_charter(subject)
     assert charter is not None
-    trial, code = subject.trial, adjudication.blinded_code
+    names = _Keys(subject.trial, adjudication.blinded_code)
     timepoints = [t for t in subject.timepoints.order_by("order") if _adjudicated(t, adjudication)]
-    stacks = {t.pk: _stacks(trial, code, t, charter) for t in timepoints}
+    stacks = {t.pk: _stacks(names, t, charter) for t in timepoints}
     shown = [stack for group in stacks.values() for stack in group]
     by_slot = {result.slot: result for result in selectors.slot_results(subject)}
     left, right = by_slot[adjudication.left_slot], by_slot[3 - adjudication.left_slot]
@@ -486,7 +330,7 @@ def blinded_adjudication(adjudication: Adjudication) -> BlindedAdjudication:
                     image_quality=read.assessment.image_quality,
                     comment=read.assessment.comment,
                     response=_response(read.assessment.derivation),
-                    lesions=_lesions(read.task, [r.task for r in reads[:position]], shown, trial, code),
+                    lesions=_lesions(read.task, [r.task for r in reads[:position]], shown, names),
                 )
                 for position, read in enumerate(reads)
             ),
@@ -495,7 +339,7 @@ def blinded_adjudication(adjudication: Adjudication) -> BlindedAdjudication:
     sides = side("left", left), side("right", right)
     chosen = adjudication.chosen_slot
     return BlindedAdjudication(
-        code=code,
+        code=adjudication.blinded_code,
         case=case_code(subject, "adjudicator"),
         title=title_of(adjudication.timepoint, charter) if adjudication.timepoint else "",
         state=adjudication.state,
@@ -545,8 +389,8 @@ def instance_of(task: ReadTask, instance_key: str, frame: int) -> Instance:
     NotShown
         No picture of this timepoint has the key, or the instance has no such frame.
     """
-    trial = task.timepoint.subject.trial
-    for stack in _stacks(trial, task.blinded_code, task.timepoint, task.charter):
+    names = _Keys(task.timepoint.subject.trial, task.blinded_code)
+    for stack in _stacks(names, task.timepoint, task.charter):
         for picture, (instance, number) in zip(stack.blinded.slices, stack.pictures, strict=True):
             if picture.instance_key == instance_key and number == frame:
                 return instance
@@ -573,8 +417,8 @@ def frame_png(task: ReadTask, series_key: str, n: int, preset: str, *, actor: Us
     if task.state not in selectors.SHOWN or task.state == ReadState.ASSIGNED:
         raise NotOpen(f"Read {task.blinded_code} is not open. Open it from your list of reads first.")
     timepoints = [t.timepoint for t in (task, *selectors.own_reads_before(task))]
-    trial = task.timepoint.subject.trial
-    return _picture(task, trial, task.blinded_code, timepoints, task.charter, series_key, n, preset, actor, at)
+    names = _Keys(task.timepoint.subject.trial, task.blinded_code)
+    return _picture(task, names, timepoints, task.charter, series_key, n, preset, actor, at)
 
 
 def adjudication_frame_png(
@@ -586,14 +430,13 @@ def adjudication_frame_png(
     charter = selectors.reading_charter(subject)
     assert charter is not None
     timepoints = [t for t in subject.timepoints.order_by("-order") if _adjudicated(t, adjudication)]
-    code = adjudication.blinded_code
-    return _picture(adjudication, subject.trial, code, timepoints, charter, series_key, n, preset, actor, at)
+    names = _Keys(subject.trial, adjudication.blinded_code)
+    return _picture(adjudication, names, timepoints, charter, series_key, n, preset, actor, at)
 
 
 def _picture(
     about: ReadTask | Adjudication,
-    trial: Trial,
-    code: str,
+    names: _Keys,
     timepoints: Iterable[Timepoint],
     charter: ImagingCharter,
     series_key: str,
@@ -603,14 +446,13 @@ def _picture(
     at: dt.datetime,
 ) -> bytes:
     window = next((p for p in charter.terms.window_presets if p.name == preset), None)
-    stack = next(
-        (s for t in timepoints for s in _stacks(trial, code, t, charter) if s.blinded.key == series_key),
-        None,
-    )
-    if window is None or stack is None or not 1 <= n <= len(stack.pictures):
+    shown = (row for timepoint in timepoints for row in _named(names, timepoint, charter))
+    series = next((series for _, key, series in shown if key == series_key), None)
+    pictures = _pictures(series) if series else ()
+    if window is None or series is None or not 1 <= n <= len(pictures):
         raise NotShown("This picture is not part of the read. Reload the page.")
-    instance, frame = stack.pictures[n - 1]
-    _record_viewing(about, stack.series, code, actor, at)
+    instance, frame = pictures[n - 1]
+    _record_viewing(about, series, names.code, actor, at)
     data = storage.get(storage.ARCHIVE, instance.archive_key)
     return render_frame(data, frame=frame - 1, window=Window(window.centre, window.width))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from statistics import median
 from typing import Any
 
 from django.db.models import Min, QuerySet
@@ -235,8 +236,9 @@ def proposed_targets(assessment: Assessment) -> list[BaselineTarget]:
 
 
 def slice_interval_mm(series: Series | None) -> Decimal | None:
-    """Return the reconstruction interval of a series, as quality control measured it; None where unknown."""
-    value = (series.facts if series else {}).get("slice_interval_mm")
+    """Return the usual distance between slices as quality control measured it, in mm; None where unknown."""
+    facts = series.facts if series else {}
+    value = median(facts["spacing_mm"]) if facts.get("spacing_mm") else facts.get("slice_thickness_mm")
     return None if value is None else Decimal(str(value)).quantize(Decimal("0.001"))
 
 

@@ -1,0 +1,185 @@
+"""What leaves `reading.blinding`: plain values for the pages and programs of readers and adjudicators.
+
+Nothing of a record is reachable from them, so that a page can show only what was put here. Lengths in mm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class BlindedSlice:
+    """One picture of a stack. `n` counts from 1; `offset_mm` is the distance from the first slice."""
+
+    n: int
+    instance_key: str
+    frame: int
+    offset_mm: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BlindedSeries:
+    """A stack of pictures: its key, the charter's label, and its geometry in mm."""
+
+    key: str
+    label: str
+    modality: str
+    rows: int
+    columns: int
+    pixel_spacing_mm: tuple[float, float] | None
+    slice_interval_mm: float | None
+    slices: tuple[BlindedSlice, ...]
+
+    @property
+    def slice_count(self) -> int:
+        """Number of pictures in the stack."""
+        return len(self.slices)
+
+
+@dataclass(frozen=True, slots=True)
+class BlindedStep:
+    """One rule that was applied, its clause, and what it gave."""
+
+    rule: str
+    clause: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlindedResponse:
+    """What was derived from a reader's entries. Sums in mm, changes in percent; no days."""
+
+    overall: str
+    target: str
+    nontarget: str
+    new_lesion: bool
+    sum_mm: Decimal | None
+    nadir_mm: Decimal | None
+    percent_from_baseline: Decimal | None
+    percent_from_nadir: Decimal | None
+    steps: tuple[BlindedStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlindedMeasurement:
+    """A lesion at one timepoint as entered, and where in the stacks shown it was measured."""
+
+    timepoint: str
+    part: int
+    state: str
+    state_label: str
+    diameter_mm: Decimal | None
+    series_key: str
+    slice: int | None
+    instance_key: str
+    frame: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlindedLesion:
+    """A lesion of this reader: its measurements at earlier timepoints, and what is entered at the present one."""
+
+    number: int
+    label: str
+    category: str
+    organ: str
+    nodal: bool
+    description: str
+    prior: tuple[BlindedMeasurement, ...]
+    present: tuple[BlindedMeasurement, ...]
+    found_here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BlindedTimepoint:
+    """A timepoint by its place: its stacks, and one reader's response (None before it is derived)."""
+
+    title: str
+    series: tuple[BlindedSeries, ...]
+    response: BlindedResponse | None
+
+
+@dataclass(frozen=True, slots=True)
+class BlindedPreset:
+    """A display window of the charter."""
+
+    name: str
+    centre: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class BlindedTask:
+    """Everything a reader sees of a read; `disclosed` holds what the charter does not hide."""
+
+    code: str
+    case: str
+    title: str
+    state: str
+    is_baseline: bool
+    is_open: bool
+    criteria: str
+    version: int
+    image_quality: str
+    comment: str
+    presets: tuple[BlindedPreset, ...]
+    series: tuple[BlindedSeries, ...]
+    earlier: tuple[BlindedTimepoint, ...]
+    lesions: tuple[BlindedLesion, ...]
+    response: BlindedResponse | None
+    unanswered: tuple[str, ...]
+    disclosed: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class BlindedRead:
+    """One side's read of a timepoint, as an adjudicator sees it."""
+
+    title: str
+    image_quality: str
+    comment: str
+    response: BlindedResponse | None
+    lesions: tuple[BlindedLesion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlindedSide:
+    """One of two reads of a subject, unnamed."""
+
+    side: str
+    best_overall_response: str
+    progression: str
+    first_response: str
+    reads: tuple[BlindedRead, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlindedTrigger:
+    """Where the two sides differ; `title` names a timepoint, or is empty for the case as a whole."""
+
+    name: str
+    title: str
+    left: str
+    right: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlindedAdjudication:
+    """Everything an adjudicator sees of a case."""
+
+    code: str
+    case: str
+    title: str
+    state: str
+    triggers: tuple[BlindedTrigger, ...]
+    left: BlindedSide
+    right: BlindedSide
+    timepoints: tuple[BlindedTimepoint, ...]
+    presets: tuple[BlindedPreset, ...]
+    choice: str
+    rationale: str
+    disclosed: Mapping[str, str]

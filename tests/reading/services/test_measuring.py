@@ -1,0 +1,106 @@
+"""Reader agreement, computed from what the readers signed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from compliance.signing import Intent
+from reading import selectors
+from reading.models import Adjudication
+from reading.services.adjudicating import decide
+from reading.services.measuring import variability_report
+from tests.reading.conftest import AT, PASSWORD, World, baseline, follow_up
+from trials.models import Subject
+from trials.services import enrolling
+
+pytestmark = pytest.mark.django_db
+
+#: Subject by subject: what the first and the second reader measured at baseline, week 8 and week 16.
+SUMS = {
+    "S-01": ((30, 20, 20), (31, 20, 19)),
+    "S-02": ((40, 39, 41), (38, 38, 40)),
+    "S-03": ((50, 34, 33), (51, 37, 36)),
+}
+
+
+@pytest.fixture
+def agreed(world: World) -> World:
+    for code, (first, second) in SUMS.items():
+        subject = world.enrol(code)
+        for visit, one, two in zip(("BL", "W8", "W16"), first, second, strict=True):
+            world.clear(visit, subject)
+            entry = baseline if visit == "BL" else follow_up
+            world.read_by_both(visit, entry(one), entry(two), subject)
+    return world
+
+
+def test_what_two_readers_found_is_paired_by_place(agreed: World) -> None:
+    inputs = selectors.variability_inputs(agreed.trial)
+
+    pairs = [(pair.subject, pair.timepoint, int(pair.first), int(pair.second)) for pair in inputs.sums]
+    assert pairs == [
+        (code, visit, one, two)
+        for code, (first, second) in SUMS.items()
+        for visit, one, two in zip(("BL", "W8", "W16"), first, second, strict=True)
+    ]
+    # S-03: 34 of 50 mm is -32 %, PR; 37 of 51 mm is -27.5 %, SD (RECIST 1.1 §4.3.1).
+    assert [(p.subject, p.timepoint, p.first, p.second) for p in inputs.responses if p.first != p.second] == [
+        ("S-03", "W8", "PR", "SD"),
+        ("S-03", "W16", "PR", "SD"),
+    ]
+    assert [(p.first, p.second) for p in inputs.best_responses] == [("PR", "PR"), ("SD", "SD"), ("PR", "SD")]
+
+
+def test_the_report_holds_every_statistic(agreed: World) -> None:
+    adjudication = Adjudication.objects.get()
+    decide(
+        adjudication=adjudication,
+        choice="left" if adjudication.left_slot == 1 else "right",
+        rationale="Clearer",
+        signature=Intent(PASSWORD),
+        actor=adjudication.adjudicator,
+        at=AT,
+    )
+
+    report = variability_report(agreed.trial)
+
+    # Differences first - second: -1 0 1 2 1 1 -1 -3 -3; their mean is -1/3.
+    assert report["sums"]["bland_altman"]["mean_diff"] == pytest.approx(-1 / 3)
+    assert 0.9 < report["sums"]["icc_2_1"]["value"] < 1
+    assert 0.9 < report["sums"]["icc_3_1"]["value"] < 1
+    # Four of six timepoint responses agree; by chance 0.5 would: (2/3 - 1/2) / (1 - 1/2) = 1/3.
+    assert report["timepoint_responses"]["percent_agreement"]["value"] == pytest.approx(4 / 6)
+    assert report["timepoint_responses"]["kappa"]["observed_agreement"] == pytest.approx(4 / 6)
+    assert report["timepoint_responses"]["kappa"]["value"] == pytest.approx(0.4)
+    # CR, PR, SD, PD in this order; all readings lie in two neighbours, so linear weights change nothing.
+    assert report["timepoint_responses"]["kappa_linear"]["value"] == pytest.approx(0.4)
+    assert report["best_responses"]["percent_agreement"]["value"] == pytest.approx(2 / 3)
+    assert report["adjudication"]["adjudication_rate"] == pytest.approx(1 / 3)
+    slots = {slot.slot: slot.reader.username for slot in selectors.slot_results(adjudication.subject)}
+    readers = report["adjudication"]["readers"]
+    assert readers[slots[2]]["disagreement_index"] == pytest.approx(1 / 3)
+    assert readers[slots[1]]["disagreement_index"] == 0
+    json.dumps(report, allow_nan=False)
+
+
+def test_without_reads_each_statistic_says_why_it_is_undefined(world: World, subject: Subject) -> None:
+    report = variability_report(world.trial)
+
+    for place in (report["sums"]["icc_2_1"], report["timepoint_responses"]["kappa"], report["adjudication"]):
+        assert place["undefined"] is True
+        assert place["reason"]
+
+
+def test_a_subject_read_in_part_counts_for_its_timepoints_only(world: World, subject: Subject) -> None:
+    world.clear("BL")
+    world.clear("W8")
+    world.read_by_both("BL", baseline(30))
+    world.read_by_both("W8", follow_up(20))
+
+    inputs = selectors.variability_inputs(world.trial)
+    assert (len(inputs.sums), len(inputs.responses), inputs.best_responses, inputs.cases) == (2, 1, (), ())
+
+    enrolling.mark_missed(timepoint=world.timepoint("W16"), reason="No scan", actor=world.coordinator, at=AT)
+    assert len(selectors.variability_inputs(world.trial).cases) == 1
