@@ -129,6 +129,7 @@ def guarded(verb: str, visible: Visible | None = None, *, by: str = "pk") -> Cal
                     audit.denied(request, verb, timezone.now())
                     raise Http404
                 found = [about]
+                request.about = about  # type: ignore[attr-defined]  # the page's frame shows its trial
             require(user, verb, *found)
             return view(request, *found, **kwargs)
 

@@ -2,11 +2,90 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import reverse
+
+from compliance import access
+from compliance.models import Record, User
+from trials.models import Role, Trial
+from trials.selectors import roles_in, trials_of
+
+#: Per entry: verb that opens it, label, address, icon, shortcut. In the order of the road that a scan takes.
+ENTRIES = (
+    ("trials.see_subjects", "Subjects", "trials:home", "layout-grid", "g s"),
+    ("imaging.see_transfers", "Deliveries", "imaging:transfers", "cloud-upload", "g d"),
+    ("imaging.review", "QC", "imaging:qc", "clipboard-check", "g q"),
+    ("trials.see_queries", "Queries", "trials:queries", "message-question", "g u"),
+    ("reading.see_progress", "Reading", "reading:progress", "eye", "g r"),
+    ("reading.see_results", "Agreement", "reading:variability", "scale", "g a"),
+    ("trials.see_progress", "Progress", "trials:progress", "chart-dots", "g p"),
+    ("reading.see_package", "Package", "reading:package", "package", "g e"),
+    ("trials.administer", "Set-up", "trials:setup", "settings", "g t"),
+    ("trials.audit", "Audit trail", "trials:audit", "history", "g i"),
+)
+#: What a reader or adjudicator opens is theirs, and names no trial.
+OWN_ENTRIES = (
+    ("reading.read", "My reads", "reading:worklist", "eye", "g m"),
+    ("reading.adjudicate", "Adjudications", "reading:adjudications", "gavel", "g j"),
+)
+BLINDED = {Role.READER, Role.ADJUDICATOR}
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: `nav`, a list of label, url, icon and whether it is the page shown."""
-    return {"nav": []}
+    """Context processor: `nav`, `role_label` and `trial_switch` of the page's frame."""
+    user = getattr(request, "user", None)
+    if not isinstance(user, User):
+        return {"nav": []}
+    trial = current_trial(request, user)
+    roles = roles_in(user, trial) if trial else []
+    nav = [
+        {"label": label, "url": url, "icon": icon, "key": key, "active": request.path == url}
+        for label, url, icon, key in _entries(user, trial)
+    ]
+    return {
+        "nav": nav,
+        "role_label": ", ".join(role.label for role in roles),
+        "trial_switch": _switch(user, trial) if set(roles) - BLINDED else None,
+    }
+
+
+def current_trial(request: HttpRequest, user: User) -> Trial | None:
+    """Return the trial of the record shown, else the one shown last, else the person's first."""
+    mine = trials_of(user)
+    about = getattr(request, "about", None)
+    if isinstance(about, Record) and (trial := mine.filter(pk=about.scope().trial_id or 0).first()):
+        if request.session.get("trial") != trial.pk:
+            request.session["trial"] = trial.pk
+        return trial
+    return mine.filter(pk=request.session.get("trial") or 0).first() or mine.first()
+
+
+def _entries(user: User, trial: Trial | None) -> Iterator[tuple[str, str, str, str]]:
+    for verb, label, name, icon, key in OWN_ENTRIES:
+        if access.may(user, verb):
+            yield label, reverse(name), icon, key
+    if trial is not None:
+        for verb, label, name, icon, key in ENTRIES:
+            if access.may(user, verb, trial):
+                yield label, reverse(name, kwargs={"pk": trial.pk}), icon, key
+
+
+def _switch(user: User, trial: Trial | None) -> dict[str, Any] | None:
+    others = trials_of(user)
+    if trial is None:
+        return None
+    return {
+        "label": trial.code,
+        "items": [
+            {
+                "label": other.code,
+                "url": f"{reverse('home')}?trial={other.pk}",
+                "note": other.title,
+                "active": other == trial,
+            }
+            for other in others
+        ],
+    }

@@ -10,11 +10,25 @@ from django.utils import timezone
 
 from compliance import access, audit, signing
 from compliance.models import User
+from config.home import own_work, work_in
+from trials.selectors import roles_in, trials_of
 
 
 def home(request: HttpRequest) -> HttpResponse:
-    """Show the person's home."""
-    return render(request, "base.html")
+    """What waits for the person, trial by trial."""
+    user, today = access.actor(request), timezone.now().date()
+    if request.GET.get("trial", "").isdigit():
+        request.session["trial"] = int(request.GET["trial"])
+    trials = [(trial, roles_in(user, trial), list(work_in(user, trial, today))) for trial in trials_of(user)]
+    return render(
+        request,
+        "home.html",
+        {
+            "own_work": list(own_work(user)),
+            "trials": [row for row in trials if row[2]],
+            "may_create": access.may(user, "trials.create"),
+        },
+    )
 
 
 def health(request: HttpRequest) -> JsonResponse:
@@ -43,6 +57,11 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer a request that the person's role does not allow."""
     return render(request, "errors/403.html", status=403)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form that came without its token: an old page, or cookies switched off."""
+    return render(request, "errors/403_csrf.html", status=403)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -50,6 +50,7 @@ class HoldReason(StrEnum):
     UID_CONFLICT = "uid_conflict"
     SUBJECT_UNKNOWN = "subject_unknown"
     SUBJECT_OTHER_SITE = "subject_other_site"
+    SUBJECT_MISMATCH = "subject_mismatch"
     SUBJECT_WITHDRAWN = "subject_withdrawn"
     TIMEPOINT_UNKNOWN = "timepoint_unknown"
     NO_RECIPE = "no_recipe"

@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+import logging
+
 from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+
+from compliance import context
+from imaging.services import checking, deidentifying, receiving  # noqa: F401 - registers their jobs
+
+log = logging.getLogger(__name__)
 
 
 @shared_task(name="imaging.index_spool", ignore_result=True)
 def index_spool() -> None:
     """Index what lies in the spool; rung by the doors and by the beat."""
+    with context.surroundings("", "imaging.index_spool"):
+        receiving.index_spool(at=timezone.now())
+
+
+def ring_index() -> None:
+    """Tell the workers that something lies in the spool; without a broker the beat's sweep finds it."""
+    if settings.JOBS_INLINE:
+        return
+    try:
+        index_spool.delay()
+    except Exception:
+        log.warning("the broker did not take the news of a delivery; the sweep will find it")

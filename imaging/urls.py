@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from imaging import views
+from imaging.intake import upload
 
 app_name = "imaging"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("trials/<int:pk>/transfers/", views.transfer_list, name="transfers"),
+    path("trials/<int:pk>/quarantine/", views.quarantine, name="quarantine"),
+    path("trials/<int:pk>/qc/", views.qc_queue, name="qc"),
+    path("timepoints/<int:pk>/", views.timepoint_show, name="timepoint"),
+    path("timepoints/<int:pk>/upload/", views.upload, name="upload"),
+    path("timepoints/<int:pk>/transfers/", upload.begin, name="upload_begin"),
+    path("transfers/<uuid:public_id>/", views.transfer_show, name="transfer"),
+    path("transfers/<uuid:public_id>/status/", views.transfer_status, name="transfer_status"),
+    path("transfers/<uuid:public_id>/files/", upload.files, name="upload_files"),
+    path("transfers/<uuid:public_id>/finish/", upload.finish, name="upload_finish"),
+    path("transfers/<uuid:public_id>/resolve/", views.held_resolve, name="held_resolve"),
+    path("transfers/<uuid:public_id>/discard/", views.held_discard, name="held_discard"),
+    path("reviews/<int:pk>/", views.review_show, name="review"),
+    path("reviews/<int:pk>/clear/", views.review_clear, name="review_clear"),
+    path("reviews/<int:pk>/fail/", views.review_fail, name="review_fail"),
+    path("findings/<int:pk>/decide/", views.finding_decide, name="finding_decide"),
+    path("series/<int:pk>/mark/", views.series_mark, name="series_mark"),
+    path("series/<int:pk>/frames/<int:number>/rendered", views.series_frame, name="series_frame"),
+]

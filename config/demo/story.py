@@ -82,9 +82,23 @@ class Patient:
 
 
 PATIENTS = (
-    Patient("NL01-001", "NL01", 11, "shrinking", dt.date(2025, 9, 15), "Jansen^Wilhelmina^Maria", "NH4418203", "19580317", "F"),
-    Patient("NL01-002", "NL01", 12, "growing", dt.date(2025, 9, 29), "van der Berg^Cornelis", "NH4420771", "19491102", "M"),
-    Patient("NL01-003", "NL01", 13, "new_lesion", dt.date(2025, 10, 13), "Özdemir^Hatice", "NH4423019", "19661224", "F"),
+    Patient(
+        "NL01-001",
+        "NL01",
+        11,
+        "shrinking",
+        dt.date(2025, 9, 15),
+        "Jansen^Wilhelmina^Maria",
+        "NH4418203",
+        "19580317",
+        "F",
+    ),
+    Patient(
+        "NL01-002", "NL01", 12, "growing", dt.date(2025, 9, 29), "van der Berg^Cornelis", "NH4420771", "19491102", "M"
+    ),
+    Patient(
+        "NL01-003", "NL01", 13, "new_lesion", dt.date(2025, 10, 13), "Özdemir^Hatice", "NH4423019", "19661224", "F"
+    ),
     Patient("DE02-001", "DE02", 21, "stable", dt.date(2025, 9, 22), "Müller^Jürgen", "EK-90331", "19530608", "M"),
     Patient("DE02-002", "DE02", 22, "shrinking", dt.date(2025, 10, 6), "Schäfer^Annegret", "EK-90478", "19610919", "F"),
     Patient("DE02-003", "DE02", 23, "growing", dt.date(2025, 10, 20), "Кузнецов^Дмитрий", "EK-90502", "19470501", "M"),

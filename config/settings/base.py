@@ -90,6 +90,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+CSRF_FAILURE_VIEW = "config.views.csrf_failure"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
@@ -200,7 +201,9 @@ CELERY_BEAT_SCHEDULE = {
     "sweep spool": {"task": "imaging.index_spool", "schedule": 5.0},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")
-#: Tests may do jobs in the calling process, and then see their failures.
+#: Tests of crashes may ask for one; see `compliance.faults`.
+FAULTS = env.flag("FAULTS")
+#: Tests do jobs in their own process, when they ask for it, and then see their failures; nothing is rung.
 JOBS_INLINE = False
 
 REST_FRAMEWORK = {

@@ -22,6 +22,7 @@ class QcReview(Record):
     decided_at = models.DateTimeField(null=True)
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     comment = models.TextField(blank=True)
+    data_sha256 = models.CharField("digest of the series and findings looked at", max_length=64)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["timepoint", "round"], name="qc_round_once")]

@@ -108,6 +108,7 @@ def test_a_broker_that_is_away_only_delays(settings, monkeypatch, django_capture
     def away(*args: object) -> None:
         raise ConnectionError
 
+    settings.JOBS_INLINE = False
     monkeypatch.setattr(jobs.run_job, "delay", away)
     with django_capture_on_commit_callbacks(execute=True):
         ask()

@@ -1,0 +1,115 @@
+"""What waits for a person: the rows of their home page, one function per kind of work."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.urls import reverse
+
+from compliance import access
+from compliance.models import User
+from imaging.selectors import held_groups_seen_by, reviews_open
+from reading.models import Adjudication
+from reading.selectors import adjudications_of, tasks_of
+from reading.services.locking import readiness
+from reading.states import AdjudicationState, ReadState
+from trials.models import Trial
+from trials.selectors import queries_seen_by, sites_coordinated_by, timepoints_seen_by
+from trials.states import ImageState, QcState, QueryState, TrialState
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One kind of work that waits: how much, where, and how urgent (`tone` as in docs/ui.md)."""
+
+    label: str
+    count: int
+    url: str
+    icon: str
+    tone: str
+    note: str = ""
+
+
+def own_work(user: User) -> Iterator[Waiting]:
+    """Work of a reader or adjudicator, under blinded codes."""
+    if access.may(user, "reading.read"):
+        tasks = tasks_of(user)
+        ready = tasks.filter(state__in=(ReadState.ASSIGNED, ReadState.READING)).count()
+        waiting = tasks.filter(state=ReadState.WAITING).count()
+        note = f"{waiting} more open as you go" if waiting else ""
+        yield Waiting("Reads to do", ready, reverse("reading:worklist"), "eye", "read" if ready else "ok", note)
+    if access.may(user, "reading.adjudicate"):
+        cases: list[Adjudication] = list(adjudications_of(user).filter(state=AdjudicationState.OPEN))
+        tone = "read" if cases else "ok"
+        yield Waiting("Adjudications to decide", len(cases), reverse("reading:adjudications"), "gavel", tone)
+
+
+def work_in(user: User, trial: Trial, today: dt.date) -> Iterator[Waiting]:
+    """Work in one trial, as the person's roles there give it."""
+    if trial.state != TrialState.LOCKED:
+        yield from _site_work(user, trial, today)
+        yield from _centre_work(user, trial)
+    if access.may(user, "trials.see_progress", trial) and not access.may(user, "trials.see_subjects", trial):
+        yield Waiting(
+            "Progress of the trial",
+            trial.subjects.count(),
+            _at("trials:progress", trial),
+            "chart-dots",
+            "info",
+            "subjects",
+        )
+    if access.may(user, "reading.see_package", trial) and trial.state == TrialState.LOCKED:
+        yield Waiting("Endpoint package", 1, _at("reading:package", trial), "package", "ok", "the database is locked")
+
+
+def _at(name: str, trial: Trial) -> str:
+    return reverse(name, kwargs={"pk": trial.pk})
+
+
+def _site_work(user: User, trial: Trial, today: dt.date) -> Iterator[Waiting]:
+    own = sites_coordinated_by(user).filter(trial=trial)
+    if not own.exists():
+        return
+    expected = timepoints_seen_by(user).filter(subject__site__in=own, image_state=ImageState.EXPECTED)
+    expected = expected.exclude(subject__state="withdrawn")
+    late = sum(timepoint.late_on < today for timepoint in expected)
+    yield Waiting("Scans late", late, _at("trials:home", trial), "clock-exclamation", "bad" if late else "ok")
+    yield Waiting("Scans expected", len(expected) - late, _at("trials:home", trial), "calendar", "info")
+    asked = queries_seen_by(user).filter(site__in=own, state=QueryState.OPEN).count()
+    yield Waiting(
+        "Queries to answer", asked, _at("trials:queries", trial), "message-question", "query" if asked else "ok"
+    )
+    held = [group for group in held_groups_seen_by(user) if group.transfer.site in own]
+    yield Waiting("Deliveries held", len(held), _at("imaging:quarantine", trial), "lock", "warn" if held else "ok")
+
+
+def _centre_work(user: User, trial: Trial) -> Iterator[Waiting]:
+    if access.may(user, "imaging.review", trial):
+        waiting = reviews_open(user).filter(timepoint__subject__trial=trial).count()
+        yield Waiting(
+            "Timepoints awaiting QC", waiting, _at("imaging:qc", trial), "clipboard-check", "info" if waiting else "ok"
+        )
+        answered = queries_seen_by(user).filter(trial=trial, state=QueryState.ANSWERED).count()
+        yield Waiting(
+            "Answers to look at", answered, _at("trials:queries", trial), "message-reply", "info" if answered else "ok"
+        )
+        held = [group for group in held_groups_seen_by(user) if group.transfer.site.trial_id == trial.pk]
+        yield Waiting("Deliveries held", len(held), _at("imaging:quarantine", trial), "lock", "warn" if held else "ok")
+    if access.may(user, "reading.manage", trial):
+        unread = (
+            trial.subjects.filter(timepoints__qc_state=QcState.CLEARED)
+            .exclude(timepoints__reading_state="read")
+            .distinct()
+        )
+        yield Waiting("Subjects in reading", unread.count(), _at("reading:progress", trial), "eye", "read")
+        yield Waiting("Reader agreement", 1, _at("reading:variability", trial), "scale", "info", "live")
+    if access.may(user, "trials.administer", trial):
+        open_items = len(readiness(trial))
+        yield Waiting(
+            "Between here and the lock", open_items, _at("reading:lock", trial), "lock", "warn" if open_items else "ok"
+        )
+        yield Waiting("Set-up", trial.sites.count(), _at("trials:setup", trial), "settings", "info", "sites")
+    if access.may(user, "trials.audit", trial):
+        yield Waiting("Audit trail", 1, _at("trials:audit", trial), "history", "info", "search and follow any record")

@@ -1,0 +1,224 @@
+"""Questions about the pictures: deliveries, what waits and why, series, and rounds of QC."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+
+from compliance.models import Job, User
+from imaging.models import Finding, QcReview, ReceivedInstance, Series, Transfer
+from imaging.states import HoldReason, ReceivedState, ReviewState
+from trials.models import Role, Timepoint, Trial
+from trials.selectors import sites_seen_by, timepoints_seen_by, trials_of
+from trials.states import SubjectState
+
+#: Kind of the job that works on what a delivery brought.
+PROCESS = "imaging.process_transfer"
+
+#: What a hold reason means, for the page that lists what waits.
+REASONS = {
+    HoldReason.NOT_DICOM: "Not DICOM",
+    HoldReason.EMPTY_FILE: "Empty file",
+    HoldReason.TRUNCATED: "Cut off",
+    HoldReason.MALFORMED: "Malformed",
+    HoldReason.UID_CONFLICT: "Same identifier, other content",
+    HoldReason.SUBJECT_UNKNOWN: "No subject of the trial",
+    HoldReason.SUBJECT_OTHER_SITE: "Subject of another site",
+    HoldReason.SUBJECT_MISMATCH: "Another subject than chosen",
+    HoldReason.SUBJECT_WITHDRAWN: "Subject has left",
+    HoldReason.TIMEPOINT_UNKNOWN: "No timepoint fits",
+    HoldReason.NO_RECIPE: "No de-identification recipe",
+    HoldReason.CANNOT_DEIDENTIFY: "Cannot be de-identified",
+    HoldReason.LEAK_FOUND: "Identifier still found",
+    HoldReason.TRIAL_LOCKED: "Trial is locked",
+}
+#: Reasons that go away when a person says where the images belong.
+ASSIGNABLE = frozenset(
+    {
+        HoldReason.SUBJECT_UNKNOWN,
+        HoldReason.SUBJECT_OTHER_SITE,
+        HoldReason.SUBJECT_MISMATCH,
+        HoldReason.TIMEPOINT_UNKNOWN,
+        HoldReason.NO_RECIPE,
+    }
+)
+
+
+def transfers_seen_by(user: User) -> QuerySet[Transfer]:
+    """Deliveries of the sites that the person may know of."""
+    return Transfer.objects.filter(site__in=sites_seen_by(user)).select_related("site__trial", "timepoint__subject")
+
+
+def transfers_of(timepoint: Timepoint) -> QuerySet[Transfer]:
+    """Deliveries that brought images to a timepoint, or were begun for it."""
+    brought = ReceivedInstance.objects.filter(timepoint=timepoint, transfer=OuterRef("pk"))
+    return Transfer.objects.filter(Q(timepoint=timepoint) | Exists(brought)).select_related("site")
+
+
+def with_counts(transfers: QuerySet[Transfer]) -> QuerySet[Transfer]:
+    """Add to each delivery how many instances it brought, how many are archived, and how many wait."""
+    return transfers.annotate(
+        total=Count("instances"),
+        archived=Count("instances", filter=Q(instances__state=ReceivedState.ARCHIVED)),
+        held=Count("instances", filter=Q(instances__state=ReceivedState.HELD)),
+    )
+
+
+@dataclass(slots=True)
+class RecognisedSeries:
+    """What one series of a delivery amounts to so far, in instances."""
+
+    modality: str
+    received: int = 0
+    archived: int = 0
+    duplicate: int = 0
+    held: int = 0
+    timepoint: Timepoint | None = None
+    sentences: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A delivery series by series; `settled` when nothing of it is still worked on."""
+
+    series: Sequence[RecognisedSeries]
+    timepoints: Sequence[Timepoint]
+    settled: bool
+
+
+def recognised(transfer: Transfer) -> Recognised:
+    """Tell what was recognised in a delivery."""
+    rows: dict[str, RecognisedSeries] = {}
+    instances = transfer.instances.select_related("timepoint__subject").order_by("pk")
+    timepoints: dict[int, Timepoint] = {}
+    for one in instances:
+        row = rows.setdefault(one.series_uid_key, RecognisedSeries(one.modality))
+        row.received += 1
+        row.archived += one.state == ReceivedState.ARCHIVED
+        row.duplicate += one.state == ReceivedState.DUPLICATE
+        row.held += one.state == ReceivedState.HELD
+        if one.timepoint is not None and one.state != ReceivedState.HELD:
+            row.timepoint = timepoints.setdefault(one.timepoint.pk, one.timepoint)
+        if one.state == ReceivedState.HELD and one.hold_sentence not in row.sentences:
+            row.sentences.append(one.hold_sentence)
+    waiting = Job.objects.filter(kind=PROCESS, key=str(transfer.pk), state__in=(Job.State.QUEUED, Job.State.RUNNING))
+    unread = any(one.state == ReceivedState.RECEIVED for one in instances)
+    return Recognised(
+        list(rows.values()), list(timepoints.values()), bool(rows) and not unread and not waiting.exists()
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HeldGroup:
+    """Instances of one delivery and one scan that wait for the same reason."""
+
+    transfer: Transfer
+    study: str
+    reason: HoldReason
+    sentence: str
+    modality: str
+    count: int
+    received_at: dt.datetime
+
+    @property
+    def reason_label(self) -> str:
+        """The reason in words."""
+        return REASONS[self.reason]
+
+    @property
+    def assignable(self) -> bool:
+        """Tell whether saying where the images belong would help."""
+        return self.reason in ASSIGNABLE
+
+
+def held_groups_seen_by(user: User) -> list[HeldGroup]:
+    """What waits in quarantine at the sites that the person may know of, oldest first."""
+    held = ReceivedInstance.objects.filter(transfer__in=transfers_seen_by(user), state=ReceivedState.HELD)
+    groups: dict[tuple[int, str, str], list[ReceivedInstance]] = {}
+    for one in held.select_related("transfer__site__trial").order_by("pk"):
+        groups.setdefault((one.transfer_id, one.study_uid_key, one.hold_reason), []).append(one)
+    return [
+        HeldGroup(
+            transfer=first.transfer,
+            study=study,
+            reason=HoldReason(reason),
+            sentence=first.hold_sentence,
+            modality=first.modality,
+            count=len(members),
+            received_at=first.received_at,
+        )
+        for (_, study, reason), members in groups.items()
+        for first in members[:1]
+    ]
+
+
+def held_in(transfer: Transfer, study: str, reason: str) -> QuerySet[ReceivedInstance]:
+    """The instances of one held group."""
+    return transfer.instances.filter(state=ReceivedState.HELD, study_uid_key=study, hold_reason=reason)
+
+
+def held_count(trial: Trial) -> int:
+    """How many instances of a trial wait in quarantine."""
+    return ReceivedInstance.objects.filter(transfer__site__trial=trial, state=ReceivedState.HELD).count()
+
+
+def timepoints_open_to_images(user: User, trial: Trial) -> QuerySet[Timepoint]:
+    """Timepoints of subjects still in the trial to which the person may assign images."""
+    seen = timepoints_seen_by(user).filter(subject__trial=trial)
+    return seen.exclude(subject__state=SubjectState.WITHDRAWN).order_by("subject__code", "order")
+
+
+def series_of(timepoint: Timepoint) -> QuerySet[Series]:
+    """Series of a timepoint in the archive, with the number of their images (frames counted)."""
+    series = Series.objects.filter(imaging_study__timepoint=timepoint)
+    return series.annotate(image_count=Sum("instances__frames")).order_by("number", "pk")
+
+
+def series_for_reading(timepoint: Timepoint) -> QuerySet[Series]:
+    """Series of a timepoint that readers are shown."""
+    return series_of(timepoint).filter(for_reading=True)
+
+
+def series_seen_by(user: User) -> QuerySet[Series]:
+    """Series of the sites that the person may know of."""
+    seen = Series.objects.filter(imaging_study__timepoint__in=timepoints_seen_by(user))
+    return seen.select_related("imaging_study__timepoint__subject__site", "imaging_study__timepoint__charter")
+
+
+def reviews_seen_by(user: User) -> QuerySet[QcReview]:
+    """Rounds of QC of the sites that the person may know of."""
+    seen = QcReview.objects.filter(timepoint__in=timepoints_seen_by(user))
+    return seen.select_related(
+        "timepoint__subject__site", "timepoint__subject__trial", "timepoint__charter", "decided_by"
+    )
+
+
+def reviews_of(timepoint: Timepoint) -> QuerySet[QcReview]:
+    """Rounds of QC of a timepoint, the latest first."""
+    return timepoint.qc_reviews.select_related("decided_by").order_by("-round")
+
+
+def reviews_open(user: User) -> QuerySet[QcReview]:
+    """Rounds that wait for an analyst, the oldest first, with how many findings block or need a look."""
+    trials = trials_of(user, Role.QC_ANALYST)
+    waiting = reviews_seen_by(user).filter(state=ReviewState.OPEN, timepoint__subject__trial__in=trials)
+    return waiting.annotate(
+        blocking=Count("findings", filter=Q(findings__severity="block")),
+        remarks=Count("findings", filter=Q(findings__severity="warn")),
+    ).order_by("opened_at", "pk")
+
+
+def reviews_decided(trial: Trial) -> QuerySet[QcReview]:
+    """Rounds of a trial that were decided, the latest first."""
+    decided = QcReview.objects.filter(
+        timepoint__subject__trial=trial, state__in=(ReviewState.CLEARED, ReviewState.FAILED)
+    )
+    return decided.select_related("timepoint__subject", "decided_by").order_by("-decided_at")
+
+
+def findings_seen_by(user: User) -> QuerySet[Finding]:
+    """Findings in the rounds that the person may see."""
+    return Finding.objects.filter(review__in=reviews_seen_by(user)).select_related("review__timepoint__subject")

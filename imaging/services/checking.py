@@ -1,0 +1,104 @@
+"""Checking a timepoint against its charter: facts per series, findings, and a round of QC when something is new."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import replace
+
+from django.db import transaction
+
+from compliance import audit, jobs, storage
+from compliance.faults import fault
+from compliance.signing import digest
+from compliance.transitions import advance
+from imaging import signals
+from imaging.dicom.headers import read_header
+from imaging.models import Finding, QcReview, Series
+from imaging.quality import Finding as Found
+from imaging.quality import SeriesFacts, SeriesRule, VisitWindow, check_timepoint, match_series, series_facts
+from imaging.states import ReviewState
+from trials.models import Timepoint
+from trials.states import QcState
+
+CHECK = "imaging.check_timepoint"
+
+
+@jobs.handler(CHECK)
+def check(*, timepoint_id: int, at: dt.datetime) -> None:
+    """Check what a timepoint holds now; the same content again changes nothing.
+
+    New content after a decision opens a further round: a cleared timepoint is reopened, and the rooms above
+    hear of it.
+    """
+    timepoint = Timepoint.objects.select_related("subject__trial", "subject__site", "charter").get(pk=timepoint_id)
+    if timepoint.frozen_by():
+        return
+    series = list(Series.objects.filter(imaging_study__timepoint=timepoint).select_related("imaging_study"))
+    facts = [_facts(one) for one in series]
+    rules = [SeriesRule.parse(row) for row in timepoint.charter.content["series"]]
+    found = check_timepoint(facts, rules, VisitWindow(*timepoint.window))
+    labels = {fact.key: label for label, fact in match_series(facts, rules).items()}
+    data_sha256 = digest({"facts": [fact.as_json() for fact in facts], "found": [_plain(f) for f in found]})
+    with transaction.atomic():
+        latest = QcReview.objects.select_for_update().filter(timepoint=timepoint).order_by("-round").first()
+        if latest is not None and latest.data_sha256 == data_sha256:
+            return
+        _store_facts(series, facts, labels, at)
+        _open_round(timepoint, latest, found, series, data_sha256, at)
+    fault("checked.rows")
+
+
+def _facts(series: Series) -> SeriesFacts:
+    read = [
+        read_header(storage.get(storage.ARCHIVE, key)) for key in series.instances.values_list("archive_key", flat=True)
+    ]
+    return replace(series_facts(read)[0], study_day=series.imaging_study.study_day)
+
+
+def _plain(found: Found) -> dict[str, object]:
+    return {"code": found.code, "severity": found.severity, "sentence": found.sentence, "series": found.series_key}
+
+
+def _store_facts(
+    series: Sequence[Series], facts: Sequence[SeriesFacts], labels: dict[str, str], at: dt.datetime
+) -> None:
+    for one, fact in zip(series, facts, strict=True):
+        one.facts = fact.as_json()
+        label = labels.get(fact.key, "")
+        if label != one.label:
+            one.label, one.for_reading = label, bool(label)
+        audit.save(one, action="series.measured", actor=None, at=at)
+
+
+def _open_round(
+    timepoint: Timepoint,
+    latest: QcReview | None,
+    found: Sequence[Found],
+    series: Sequence[Series],
+    data_sha256: str,
+    at: dt.datetime,
+) -> None:
+    if latest is not None and latest.state == ReviewState.OPEN:
+        advance(latest, "supersede", actor=None, at=at)
+    review = QcReview(
+        timepoint=timepoint, round=latest.round + 1 if latest else 1, opened_at=at, data_sha256=data_sha256
+    )
+    audit.save(review, action="qcreview.opened", actor=None, at=at)
+    by_uid = {one.series_instance_uid: one for one in series}
+    for item in found:
+        finding = Finding(
+            review=review,
+            series=by_uid.get(item.series_key or ""),
+            code=item.code,
+            severity=item.severity,
+            sentence=item.sentence,
+            evidence=dict(item.evidence),
+        )
+        audit.save(finding, action="finding.found", actor=None, at=at)
+    current = Timepoint.objects.get(pk=timepoint.pk)
+    if current.qc_state == QcState.CLEARED:
+        advance(current, "reopen", field="qc_state", actor=None, at=at)
+        transaction.on_commit(lambda: signals.timepoint_reopened.send(sender=Timepoint, timepoint=current, at=at))
+    elif current.qc_state != QcState.AWAITING:
+        advance(current, "request", field="qc_state", actor=None, at=at)

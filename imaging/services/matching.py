@@ -1,0 +1,97 @@
+"""Matching: to which subject and timepoint of the trial an instance belongs, or by which rule it has to wait."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from pydicom import Dataset
+
+from compliance.errors import HouseError
+from imaging.models import Transfer
+from imaging.states import HoldReason
+from trials.models import Subject, Timepoint, Trial
+from trials.schedule import Window, study_day, visits_on
+from trials.states import SubjectState
+
+
+class Unmatched(HouseError):
+    """The instance has no place yet; `reason` names why."""
+
+    status = 409
+
+    def __init__(self, reason: HoldReason, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+        self.code = str(reason)
+
+
+def scan_date(header: Dataset) -> dt.date | None:
+    """Date of the scan: of acquisition, else series, else study; None where the header gives no date."""
+    for keyword in ("AcquisitionDate", "SeriesDate", "StudyDate"):
+        text = str(header.get(keyword) or "")[:8]
+        try:
+            return dt.datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 - DICOM DA has no zone
+        except ValueError:
+            continue
+    return None
+
+
+def match(header: Dataset, transfer: Transfer, trial: Trial, chosen: Timepoint | None) -> Timepoint:
+    """Find the timepoint of an instance.
+
+    The coordinator's choice wins, unless the header names another subject of the trial. Otherwise the
+    subject is the one whose code stands in Clinical Trial Subject ID or Patient ID, and the timepoint the one
+    in Clinical Trial Time Point ID, or else the only visit whose window holds the scan's study day.
+
+    Raises
+    ------
+    Unmatched
+        With the rule that failed, as a hold reason.
+    """
+    named = {str(header.get(keyword) or "").strip().upper() for keyword in ("ClinicalTrialSubjectID", "PatientID")}
+    claimed = Subject.objects.filter(trial=trial, code__in=named - {""}).select_related("site").first()
+    if chosen is not None:
+        if claimed is not None and claimed.pk != chosen.subject_id:
+            raise Unmatched(
+                HoldReason.SUBJECT_MISMATCH,
+                f"The image names another subject of the trial than {chosen.subject.code}, for whom it was sent. "
+                "Check which subject was scanned, then assign it or set it aside.",
+            )
+        return _open(chosen)
+    if claimed is None:
+        raise Unmatched(
+            HoldReason.SUBJECT_UNKNOWN,
+            "No subject code of the trial is in the image. Assign it to its subject and timepoint, or set it aside.",
+        )
+    if claimed.site_id != transfer.site_id:
+        raise Unmatched(
+            HoldReason.SUBJECT_OTHER_SITE,
+            "The image names a subject of another site. Check who was scanned, then assign it or set it aside.",
+        )
+    return _open(_timepoint(header, claimed))
+
+
+def _timepoint(header: Dataset, subject: Subject) -> Timepoint:
+    timepoints = {t.code: t for t in subject.timepoints.select_related("subject__site", "charter")}
+    if named := timepoints.get(str(header.get("ClinicalTrialTimePointID") or "").strip().upper()):
+        return named
+    date = scan_date(header)
+    codes = []
+    if date is not None:
+        windows = [Window(t.code, *t.window) for t in timepoints.values()]
+        codes = list(visits_on(study_day(date, subject.reference_date), windows))
+    if len(codes) != 1:
+        raise Unmatched(
+            HoldReason.TIMEPOINT_UNKNOWN,
+            f"The image belongs to subject {subject.code}, but its date lies in no visit window. Assign its timepoint.",
+        )
+    return timepoints[codes[0]]
+
+
+def _open(timepoint: Timepoint) -> Timepoint:
+    if timepoint.subject.state == SubjectState.WITHDRAWN:
+        raise Unmatched(
+            HoldReason.SUBJECT_WITHDRAWN,
+            f"Subject {timepoint.subject.code} has left the trial. Set the image aside, or ask the administrator.",
+        )
+    return timepoint

@@ -1,0 +1,60 @@
+"""Resolving what waits in quarantine: give it a place and try again, or set it aside."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+
+from django.db import transaction
+
+from compliance import access, jobs
+from compliance.errors import HouseError
+from compliance.models import User
+from compliance.transitions import advance
+from imaging.models import ReceivedInstance, Transfer
+from imaging.selectors import PROCESS
+from trials.models import Timepoint
+
+
+class OtherSite(HouseError):
+    """The timepoint chosen is of another site than the one that sent the images."""
+
+    code = "other_site"
+    status = 409
+
+
+def resolve_held(
+    *,
+    transfer: Transfer,
+    instances: Iterable[ReceivedInstance],
+    timepoint: Timepoint,
+    actor: User,
+    at: dt.datetime,
+) -> int:
+    """Assign held instances to a timepoint of the sending site and work on them again; return how many."""
+    access.require(actor, "imaging.resolve", transfer)
+    if timepoint.subject.site_id != transfer.site_id:
+        raise OtherSite("The timepoint is of another site than the one that sent the images. Choose another timepoint.")
+    count = 0
+    with transaction.atomic():
+        for received in instances:
+            advance(
+                received,
+                "retry",
+                actor=actor,
+                at=at,
+                reason=f"assigned to {timepoint}",
+                timepoint=timepoint,
+                hold_reason="",
+                hold_sentence="",
+            )
+            count += 1
+        if count:
+            jobs.enqueue(PROCESS, str(transfer.pk), at=at, transfer_id=transfer.pk)
+    return count
+
+
+def discard_held(*, instances: Iterable[ReceivedInstance], reason: str, actor: User, at: dt.datetime) -> int:
+    """Set held instances aside for good, with a reason; their bytes stay by the retention rule."""
+    with transaction.atomic():
+        return sum(bool(advance(received, "discard", actor=actor, at=at, reason=reason)) for received in instances)

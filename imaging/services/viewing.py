@@ -1,0 +1,50 @@
+"""Looking at archived images, for those who may know whose they are; the look is recorded."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from compliance import access, audit, storage
+from compliance.errors import HouseError
+from compliance.models import AuditEvent, User
+from imaging.dicom.rendering import Window, render_frame
+from imaging.models import Series
+
+
+class NoSuchFrame(HouseError):
+    """The series has no such slice, or the charter no such display window."""
+
+    code = "no_such_frame"
+    status = 404
+
+
+def frame_png(*, series: Series, number: int, preset: str, actor: User, at: dt.datetime) -> bytes:
+    """Return one slice of a series as PNG in a display window of its charter.
+
+    Parameters
+    ----------
+    number
+        Place in the stack, from 1, along the slice normal.
+    preset
+        Name of one of the charter's window presets.
+    """
+    access.require(actor, "imaging.see_images", series)
+    terms = series.imaging_study.timepoint.charter.terms
+    window = next((p for p in terms.window_presets if p.name == preset), terms.window_presets[0])
+    instances = list(series.instances.values_list("archive_key", "frames"))
+    places = [(key, frame) for key, frames in instances for frame in range(frames)]
+    if not 1 <= number <= len(places):
+        raise NoSuchFrame("The series has no such slice. Reload the page.")
+    day = at.date().isoformat()
+    seen = AuditEvent.objects.filter(
+        action="series.viewed",
+        object_type=audit.label_of(series),
+        object_id=str(series.pk),
+        actor=actor,
+        after__day=day,
+    )
+    if not seen.exists():
+        audit.record("series.viewed", series, actor=actor, at=at, after={"day": day})
+    key, frame = places[number - 1]
+    shown = Window(window.centre, window.width) if series.modality == "CT" else None
+    return render_frame(storage.get(storage.ARCHIVE, key), frame=frame, window=shown)

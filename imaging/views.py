@@ -1,0 +1,284 @@
+"""Pages of the pictures: deliveries, quarantine, quality control."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from compliance import access, audit, signing
+from compliance.errors import HouseError
+from compliance.models import Signature
+from imaging import forms, selectors
+from imaging.models import Finding, QcReview, Series, Transfer
+from imaging.services import resolving, reviewing, viewing
+from imaging.states import ReviewState, Verdict
+from trials.models import Timepoint, Trial
+from trials.selectors import queries_seen_by, timepoints_seen_by, trials_of
+
+
+@access.guarded("imaging.see_transfers", timepoints_seen_by)
+def timepoint_show(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
+    """A timepoint: what is expected, what came, what the checks found, and what is asked."""
+    reviews = selectors.reviews_of(timepoint)
+    series = list(selectors.series_of(timepoint))
+    first, last = timepoint.window
+    return render(
+        request,
+        "imaging/timepoint_show.html",
+        {
+            "timepoint": timepoint,
+            "subject": timepoint.subject,
+            "trial": timepoint.trial,
+            "terms": timepoint.charter.terms,
+            "series": series,
+            "labels": {one.label for one in series},
+            "window_words": f"Study days {first} to {last}, expected {timepoint.expected_on:%-d %B %Y}",
+            "review": reviews.first(),
+            "reviews": reviews,
+            "transfers": selectors.transfers_of(timepoint),
+            "queries": queries_seen_by(access.actor(request)).filter(timepoint=timepoint),
+            "may_upload": access.may(request.user, "imaging.upload", timepoint),
+            "may_review": access.may(request.user, "imaging.review", timepoint),
+            "may_see_images": access.may(request.user, "imaging.see_images", timepoint),
+            "events": audit.history(timepoint)[:50],
+        },
+    )
+
+
+@access.guarded("imaging.upload", timepoints_seen_by)
+def upload(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
+    """Where a coordinator drops a folder, files or a ZIP for a timepoint."""
+    return render(
+        request,
+        "imaging/upload.html",
+        {
+            "timepoint": timepoint,
+            "subject": timepoint.subject,
+            "trial": timepoint.trial,
+            "terms": timepoint.charter.terms,
+        },
+    )
+
+
+@access.guarded("imaging.see_transfers", trials_of)
+def transfer_list(request: HttpRequest, trial: Trial) -> HttpResponse:
+    """Deliveries of the trial that the person may see, newest first."""
+    transfers = selectors.transfers_seen_by(access.actor(request)).filter(site__trial=trial)
+    return render(
+        request,
+        "imaging/transfer_list.html",
+        {"trial": trial, "transfers": selectors.with_counts(transfers)[:200]},
+    )
+
+
+@access.guarded("imaging.see_transfers", selectors.transfers_seen_by, by="public_id")
+def transfer_show(request: HttpRequest, transfer: Transfer) -> HttpResponse:
+    """One delivery, series by series: received, recognised, archived, or why not."""
+    return render(
+        request,
+        "imaging/transfer_show.html",
+        {
+            "transfer": transfer,
+            "trial": transfer.site.trial,
+            "recognised": selectors.recognised(transfer),
+            "events": audit.history(transfer)[:20],
+        },
+    )
+
+
+@access.guarded("imaging.see_transfers", selectors.transfers_seen_by, by="public_id")
+def transfer_status(request: HttpRequest, transfer: Transfer) -> HttpResponse:
+    """The same as a fragment that a page under way asks for again and again."""
+    return render(
+        request,
+        "imaging/_recognised.html",
+        {"transfer": transfer, "recognised": selectors.recognised(transfer)},
+    )
+
+
+@access.guarded("imaging.see_transfers", trials_of)
+def quarantine(request: HttpRequest, trial: Trial) -> HttpResponse:
+    """What waits, with its reason, and what can be done about it."""
+    person = access.actor(request)
+    groups = [group for group in selectors.held_groups_seen_by(person) if group.transfer.site.trial_id == trial.pk]
+    return render(
+        request,
+        "imaging/quarantine.html",
+        {
+            "trial": trial,
+            "groups": groups,
+            "timepoints": selectors.timepoints_open_to_images(person, trial),
+            "may_resolve": access.may(request.user, "imaging.resolve", trial),
+        },
+    )
+
+
+@require_POST
+@access.guarded("imaging.resolve", selectors.transfers_seen_by, by="public_id")
+def held_resolve(request: HttpRequest, transfer: Transfer) -> HttpResponse:
+    """Give held instances of one series set their subject and timepoint, and try again."""
+    person = access.actor(request)
+    open_to_images = selectors.timepoints_open_to_images(person, transfer.site.trial)
+    form = forms.ResolveForm(request.POST, timepoints=open_to_images.filter(subject__site=transfer.site))
+    if form.is_valid():
+        resolving.resolve_held(
+            transfer=transfer,
+            instances=selectors.held_in(transfer, request.POST.get("study", ""), request.POST.get("held_for", "")),
+            timepoint=form.cleaned_data["timepoint"],
+            actor=person,
+            at=timezone.now(),
+        )
+        messages.success(request, "The images are being tried again under the timepoint you chose.")
+    else:
+        messages.error(request, "Choose the subject and timepoint to which the images belong.")
+    return redirect("imaging:quarantine", pk=transfer.site.trial_id)
+
+
+@require_POST
+@access.guarded("imaging.resolve", selectors.transfers_seen_by, by="public_id")
+def held_discard(request: HttpRequest, transfer: Transfer) -> HttpResponse:
+    """Set held instances aside for good, with a reason; the bytes stay by the retention rule."""
+    resolving.discard_held(
+        instances=selectors.held_in(transfer, request.POST.get("study", ""), request.POST.get("held_for", "")),
+        reason=request.POST.get("reason", ""),
+        actor=access.actor(request),
+        at=timezone.now(),
+    )
+    messages.success(request, "The images are set aside. They are kept, and are not used.")
+    return redirect("imaging:quarantine", pk=transfer.site.trial_id)
+
+
+@access.guarded("imaging.review", trials_of)
+def qc_queue(request: HttpRequest, trial: Trial) -> HttpResponse:
+    """Timepoints that wait for QC, oldest first."""
+    waiting = selectors.reviews_open(access.actor(request)).filter(timepoint__subject__trial=trial)
+    return render(
+        request,
+        "imaging/qc_queue.html",
+        {"trial": trial, "reviews": waiting, "decided": selectors.reviews_decided(trial)[:20]},
+    )
+
+
+@access.guarded("imaging.see_qc", selectors.reviews_seen_by)
+def review_show(request: HttpRequest, review: QcReview) -> HttpResponse:
+    """The checklist beside the images: findings with their evidence, series, and the decision."""
+    timepoint = review.timepoint
+    content_sha256 = signing.digest(review.shown_content())
+    return render(
+        request,
+        "imaging/review_show.html",
+        {
+            "review": review,
+            "timepoint": timepoint,
+            "subject": timepoint.subject,
+            "trial": timepoint.trial,
+            "findings": review.findings.select_related("series", "verdict_by"),
+            "series": selectors.series_of(timepoint),
+            "presets": timepoint.charter.terms.window_presets,
+            "may_review": access.may(request.user, "imaging.review", review) and review.state == ReviewState.OPEN,
+            "may_see_images": access.may(request.user, "imaging.see_images", review),
+            "clear_form": forms.ClearForm(initial={"shown_sha256": content_sha256}, prefix="clear"),
+            "fail_form": forms.FailForm(initial={"shown_sha256": content_sha256}, prefix="fail"),
+            "signatures": signing.signatures_on(review),
+            "earlier": selectors.reviews_of(timepoint).exclude(pk=review.pk),
+            "queries": queries_seen_by(access.actor(request)).filter(timepoint=timepoint),
+        },
+    )
+
+
+@require_POST
+@access.guarded("imaging.review", selectors.findings_seen_by)
+def finding_decide(request: HttpRequest, finding: Finding) -> HttpResponse:
+    """Pass, fail or waive one finding."""
+    form = forms.VerdictForm(request.POST)
+    if form.is_valid():
+        reviewing.decide_finding(
+            finding=finding,
+            verdict=Verdict(form.cleaned_data["verdict"]),
+            reason=form.cleaned_data["reason"],
+            actor=access.actor(request),
+            at=timezone.now(),
+        )
+    else:
+        messages.error(request, str(next(iter(form.errors.values()))[0]))
+    return redirect("imaging:review", pk=finding.review_id)
+
+
+@require_POST
+@access.guarded("imaging.review", selectors.series_seen_by)
+def series_mark(request: HttpRequest, series: Series) -> HttpResponse:
+    """Mark a series for reading, or not."""
+    reviewing.mark_for_reading(
+        series=series,
+        for_reading=request.POST.get("for_reading") == "yes",
+        actor=access.actor(request),
+        at=timezone.now(),
+    )
+    review = selectors.reviews_of(series.imaging_study.timepoint).first()
+    if review is None:
+        return redirect("imaging:timepoint", pk=series.imaging_study.timepoint_id)
+    return redirect("imaging:review", pk=review.pk)
+
+
+@require_POST
+@access.guarded("imaging.review", selectors.reviews_seen_by)
+def review_clear(request: HttpRequest, review: QcReview) -> HttpResponse:
+    """Clear a timepoint for reading, signed."""
+    form = forms.ClearForm(request.POST, prefix="clear")
+    if not form.is_valid():
+        messages.error(request, "Enter your password to sign.")
+        return redirect("imaging:review", pk=review.pk)
+    try:
+        reviewing.clear_timepoint(
+            review=review,
+            signature=form.intent(Signature.Meaning.REVIEW),
+            comment=form.cleaned_data["comment"],
+            actor=access.actor(request),
+            at=timezone.now(),
+        )
+    except HouseError as problem:
+        messages.error(request, problem.message)
+        return redirect("imaging:review", pk=review.pk)
+    messages.success(request, f"{review.timepoint} is cleared for reading.")
+    return redirect("imaging:qc", pk=review.timepoint.trial.pk)
+
+
+@require_POST
+@access.guarded("imaging.review", selectors.reviews_seen_by)
+def review_fail(request: HttpRequest, review: QcReview) -> HttpResponse:
+    """Send a timepoint back to its site with a query, signed."""
+    form = forms.FailForm(request.POST, prefix="fail")
+    if not form.is_valid():
+        messages.error(request, "A failed review needs a reason, a query to the site, and your password.")
+        return redirect("imaging:review", pk=review.pk)
+    try:
+        reviewing.fail_timepoint(
+            review=review,
+            reason=form.cleaned_data["reason"],
+            query_title=form.cleaned_data["query_title"],
+            query_text=form.cleaned_data["query_text"],
+            signature=form.intent(Signature.Meaning.REVIEW),
+            actor=access.actor(request),
+            at=timezone.now(),
+        )
+    except HouseError as problem:
+        messages.error(request, problem.message)
+        return redirect("imaging:review", pk=review.pk)
+    messages.success(request, f"{review.timepoint} went back to its site with your query.")
+    return redirect("imaging:qc", pk=review.timepoint.trial.pk)
+
+
+@access.guarded("imaging.see_images", selectors.series_seen_by)
+def series_frame(request: HttpRequest, series: Series, number: int) -> HttpResponse:
+    """One frame of an archived series as PNG, in a display window of the charter; the look is recorded."""
+    preset = request.GET.get("preset", "")
+    try:
+        png = viewing.frame_png(
+            series=series, number=number, preset=preset, actor=access.actor(request), at=timezone.now()
+        )
+    except viewing.NoSuchFrame as missing:
+        raise Http404 from missing
+    return HttpResponse(png, content_type="image/png", headers={"Cache-Control": "private, max-age=3600"})
