@@ -2,12 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
+from django.db import connection
+from django.test import TransactionTestCase
 
 from tests.support.tools import absent, skip_or_fail
+
+pytest_plugins = ["tests.fixtures_world"]
+
+pytest_plugins = ["tests.fixtures_world"]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Honour `requires_tool` before fixtures run, so that none starts a peer that is not there."""
     for marker in item.iter_markers("requires_tool"):
         skip_or_fail(absent(marker.args))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _flush_may_empty_the_trail() -> Iterator[None]:
+    """Let the test runner empty the append-only tables between transactional tests, and nobody else."""
+    flush = TransactionTestCase._fixture_teardown
+
+    def teardown(self: Any) -> None:
+        with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.execute("SET session_replication_role = replica")
+                flush(self)
+                cursor.execute("SET session_replication_role = DEFAULT")
+                return
+            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+            triggers = cursor.fetchall()
+            for name, _ in triggers:
+                cursor.execute(f"DROP TRIGGER {name}")
+            flush(self)
+            for _, sql in triggers:
+                cursor.execute(sql)
+
+    TransactionTestCase._fixture_teardown = teardown
+    yield
+    TransactionTestCase._fixture_teardown = flush

@@ -1,0 +1,127 @@
+"""A running trial: a charter in force, two sites that may send, a person per role, and subjects."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from compliance.models import User
+from compliance.signing import Intent
+from trials.charter import RECIST_TEMPLATE
+from trials.models import Role, Site, Subject, Timepoint, Trial
+from trials.services import enrolling, setting_up
+
+AT = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
+PASSWORD = "a good long password"
+SECRET = bytes(range(32))
+#: The subjects' day 1.
+REFERENCE = dt.date(2026, 1, 5)
+
+
+@dataclass
+class World:
+    """The trial and everybody in it.
+
+    Attributes
+    ----------
+    north, south
+        Two sites; they call as NORTH_CT and SOUTH_CT.
+    people
+        One person per role; the coordinator among them is the northern one.
+    other_coordinator
+        The southern site's.
+    outsider
+        An account without any role.
+    """
+
+    trial: Trial
+    north: Site
+    south: Site
+    founder: User
+    people: dict[Role, User]
+    other_coordinator: User
+    outsider: User
+    subjects: dict[str, Subject] = field(default_factory=dict)
+
+    @property
+    def administrator(self) -> User:
+        """The trial administrator."""
+        return self.people[Role.TRIAL_ADMINISTRATOR]
+
+    @property
+    def coordinator(self) -> User:
+        """The northern site's coordinator."""
+        return self.people[Role.SITE_COORDINATOR]
+
+    @property
+    def analyst(self) -> User:
+        """The QC analyst."""
+        return self.people[Role.QC_ANALYST]
+
+    def enrol(self, site: Site, code: str, *, arm: str = "A") -> Subject:
+        """Enrol a subject with its planned timepoints."""
+        self.subjects[code] = enrolling.enrol_subject(
+            site=site, code=code, arm=arm, reference_date=REFERENCE, actor=self.administrator, at=AT
+        )
+        return self.subjects[code]
+
+    def timepoint(self, subject: str, code: str) -> Timepoint:
+        """A timepoint as the database has it now."""
+        return Timepoint.objects.select_related("subject__site", "subject__trial", "charter").get(
+            subject__trial=self.trial, subject__code=subject, code=code
+        )
+
+
+def make_user(username: str, *, full_name: str = "", password: str = PASSWORD, is_staff: bool = False) -> User:
+    """An account, outside any trial."""
+    user = User(username=username, full_name=full_name or username.replace("-", " ").title(), is_staff=is_staff)
+    user.set_password(password)
+    user.save()
+    return user
+
+
+def make_world(code: str = "PLX-1", *, charter: Mapping[str, Any] | None = None, prefix: str = "") -> World:
+    """Make a running trial with the subjects N-001 and N-002 at the northern site and S-001 at the southern.
+
+    Parameters
+    ----------
+    charter
+        Sections of the charter that differ from the RECIST template.
+    prefix
+        Before user names and AE titles, so that a second world fits beside the first.
+    """
+    founder = make_user(f"{prefix}founder", is_staff=True)
+    trial = setting_up.create_trial(
+        code=code, title="Tests", sponsor_name="Sponsor", actor=founder, at=AT, seed="seed", secret=SECRET
+    )
+    draft = trial.charters.get()
+    setting_up.edit_charter(
+        charter=draft, content=copy.deepcopy({**RECIST_TEMPLATE, **(charter or {})}), actor=founder, at=AT
+    )
+    setting_up.sign_charter(charter=draft, signature=Intent(PASSWORD), actor=founder, at=AT)
+    sites = []
+    for name in ("North", "South"):
+        site = setting_up.add_site(
+            trial=trial, code=name.upper(), name=f"{name} Hospital", country="Norway", actor=founder, at=AT
+        )
+        setting_up.add_application_entity(
+            site=site, title=f"{prefix}{name}_CT".upper(), description="CT", actor=founder, at=AT
+        )
+        sites.append(site)
+    people = {}
+    for role in Role:
+        people[role] = make_user(f"{prefix}{role.value.replace('_', '-')}")
+        at_site = sites[0] if role is Role.SITE_COORDINATOR else None
+        setting_up.grant_membership(trial=trial, user=people[role], role=role, site=at_site, actor=founder, at=AT)
+    other = make_user(f"{prefix}southern-coordinator")
+    setting_up.grant_membership(
+        trial=trial, user=other, role=Role.SITE_COORDINATOR, site=sites[1], actor=founder, at=AT
+    )
+    trial.refresh_from_db()
+    world = World(trial, *sites, founder, people, other, make_user(f"{prefix}outsider"))
+    for site, subject in ((sites[0], "N-001"), (sites[0], "N-002"), (sites[1], "S-001")):
+        world.enrol(site, subject)
+    return world
