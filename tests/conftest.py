@@ -13,8 +13,6 @@ from tests.support.tools import absent, skip_or_fail
 
 pytest_plugins = ["tests.fixtures_world"]
 
-pytest_plugins = ["tests.fixtures_world"]
-
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Honour `requires_tool` before fixtures run, so that none starts a peer that is not there."""
