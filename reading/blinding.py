@@ -22,6 +22,7 @@ from compliance.errors import HouseError
 from compliance.models import AuditEvent, User
 from imaging.dicom.rendering import Window, render_frame
 from imaging.models import Instance, Series
+from imaging.selectors import series_for_reading
 from reading import derivation, selectors
 from reading.assignment import blinded_code
 from reading.blinded import (
@@ -135,7 +136,7 @@ def _named(names: _Keys, timepoint: Timepoint, charter: ImagingCharter) -> list[
     """The series of a timepoint that readers are shown, in the charter's order: label, key, series."""
     order = [terms.label for terms in charter.terms.series]
     found = []
-    for series in Series.objects.filter(imaging_study__timepoint=timepoint, for_reading=True):
+    for series in series_for_reading(timepoint):
         # A label is the charter's own word; anything else, such as a site's description, is not repeated.
         label = series.label if series.label in order else f"{series.modality} series"
         rank = order.index(label) if label in order else len(order)

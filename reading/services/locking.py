@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from compliance import access
 from compliance.errors import HouseError
@@ -15,6 +15,7 @@ from compliance.models import User
 from compliance.signing import Intent
 from compliance.transitions import advance
 from imaging.models import ReceivedInstance
+from imaging.selectors import held_count
 from imaging.states import ReceivedState
 from reading import selectors
 from reading.models import Adjudication, ReadTask
@@ -57,22 +58,23 @@ def readiness(trial: Trial) -> tuple[Blocker, ...]:
 
 def _blockers(trial: Trial) -> Iterator[Blocker]:
     if trial.state == TrialState.SETUP:
-        yield Blocker("The trial has not started: sign its imaging charter.", _url("trials:setup", trial.pk))
+        yield Blocker("The trial has not started: sign its imaging charter.", reverse("trials:setup", args=[trial.pk]))
     if trial.state == TrialState.LOCKED:
         yield Blocker("The trial is locked already.")
     for subject in trial.subjects.order_by("code"):
         for timepoint in subject.timepoints.select_related("subject__trial").order_by("order"):
             if sentence := _open_point(timepoint):
-                yield Blocker(sentence, _url("trials:subject", subject.pk))
+                yield Blocker(sentence, reverse("imaging:timepoint", args=[timepoint.pk]))
         yield from _adjudication(subject)
     for query in open_queries_of(trial).order_by("pk"):
-        yield Blocker(f"Query {query.pk} to site {query.site.code} is not closed.", _url("trials:query", query.pk))
-    waiting = ReceivedInstance.objects.filter(transfer__site__trial=trial)
-    held = waiting.filter(state=ReceivedState.HELD).count()
-    if held:
+        yield Blocker(
+            f"Query {query.pk} to site {query.site.code} is not closed.", reverse("trials:query", args=[query.pk])
+        )
+    if held := held_count(trial):
         noun = "instance waits" if held == 1 else "instances wait"
-        yield Blocker(f"{held} {noun} in quarantine: assign or discard.", _url("imaging:held"))
-    if waiting.filter(state=ReceivedState.RECEIVED).exists():
+        url = reverse("imaging:quarantine", args=[trial.pk])
+        yield Blocker(f"{held} {noun} in quarantine: assign or discard.", url)
+    if ReceivedInstance.objects.filter(transfer__site__trial=trial, state=ReceivedState.RECEIVED).exists():
         yield Blocker("Received instances are still being processed. Try again in a minute.")
 
 
@@ -100,13 +102,6 @@ def _adjudication(subject: Subject) -> Iterator[Blocker]:
     for timepoint, _ in discordant_places(subject):
         if (timepoint.pk if timepoint else None) not in known:
             yield Blocker(f"The reads of subject {subject.code} differ, and no adjudicator is free: add one.")
-
-
-def _url(name: str, *args: object) -> str:
-    try:
-        return reverse(name, args=args)
-    except NoReverseMatch:
-        return ""
 
 
 def lock_trial(*, trial: Trial, signature: Intent, actor: User, at: dt.datetime) -> Trial:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import datetime as dt
 import io
 import uuid
 from dataclasses import dataclass, field
@@ -23,14 +22,11 @@ from reading import selectors
 from reading.models import ReadTask
 from reading.services.assessing import AssessmentEntry, LesionEntry, open_task, submit_read
 from reading.services.assigning import open_reads
+from tests.factories.world import AT, PASSWORD, REFERENCE, SECRET
 from trials.charter import RECIST_TEMPLATE
 from trials.models import Role, Site, Subject, Timepoint, Trial
 from trials.services import enrolling, setting_up
 from trials.states import ImageState, QcState
-
-AT = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
-PASSWORD = "a good long password"
-SECRET = bytes(range(32))
 
 #: Planted so that a leak can be searched for: none of these may reach a reader.
 SITE_CODE, SITE_NAME, SUBJECT_CODE, ARM = "SITE-77", "St Elsewhere", "SUBJ-4242", "Placebo"
@@ -102,7 +98,7 @@ class World:
 
     def enrol(self, code: str = SUBJECT_CODE) -> Subject:
         return enrolling.enrol_subject(
-            site=self.site, code=code, reference_date=dt.date(2026, 1, 5), arm=ARM, actor=self.coordinator, at=AT
+            site=self.site, code=code, reference_date=REFERENCE, arm=ARM, actor=self.coordinator, at=AT
         )
 
     def timepoint(self, code: str, subject: Subject | None = None) -> Timepoint:

@@ -1,0 +1,28 @@
+"""What the reading room does on hearing news of the rooms below."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.reading.conftest import World
+from trials.charter import CharterInvalid
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        ({"criteria": "RECIST 2.0"}, "criteria: There are no criteria RECIST 2.0"),
+        ({"criteria_parameters": {"min_sd_day": 42}}, "has no parameter min_sd_day"),
+        ({"criteria_parameters": {"min_sd_days": "soon"}}, "Parameter min_sd_days cannot take this value"),
+    ],
+)
+def test_a_charter_whose_criteria_are_unknown_is_not_signed(world: World, sections: dict[str, Any], said: str) -> None:
+    with pytest.raises(CharterInvalid) as refused:
+        world.amend(**sections)
+
+    assert said in str(refused.value)
+    assert world.trial.charter_in_force.version == 1
