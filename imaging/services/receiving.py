@@ -11,9 +11,10 @@ import datetime as dt
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from io import BytesIO
@@ -22,7 +23,7 @@ from typing import IO, Any
 
 from django.conf import settings
 from django.core.files import File
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from compliance import access, audit, jobs, storage
 from compliance.faults import fault
@@ -32,6 +33,8 @@ from imaging.models import ReceivedInstance, Transfer
 from imaging.selectors import PROCESS
 from imaging.states import TransferState
 from trials.models import Site, Timepoint
+
+log = logging.getLogger(__name__)
 
 #: Instances indexed in one transaction.
 BATCH = 50
@@ -92,7 +95,7 @@ def receive_instance(source: bytes | IO[bytes], *, origin: Origin, at: dt.dateti
         partial.rename(record)
         storage.sync_directory(folder)
     except OSError:
-        for leftover in (record.with_suffix(".part"), body):
+        for leftover in (record, record.with_suffix(".part"), body):
             leftover.unlink(missing_ok=True)
         raise
     fault("received.record")
@@ -139,18 +142,35 @@ def index_spool(*, at: dt.datetime) -> int:
     One indexer of a machine works at a time; what arrives meanwhile is taken before it stops.
     """
     done = 0
+    stuck: set[str] = set()
     with _alone() as mine:
         if not mine:
             return 0
-        while batch := sorted(_spool().glob("*.json"), key=lambda path: path.stat().st_mtime_ns)[:BATCH]:
+        while batch := _oldest(stuck):
             by_delivery: dict[str, list[tuple[Path, dict[str, Any]]]] = {}
             for path in batch:
-                known = json.loads(path.read_text(encoding="utf-8"))
-                by_delivery.setdefault(known["delivery"], []).append((path, known))
-            for entries in by_delivery.values():
-                done += _index(entries, at)
+                try:
+                    known = json.loads(path.read_text(encoding="utf-8"))
+                    by_delivery.setdefault(known["delivery"], []).append((path, known))
+                except (ValueError, KeyError, TypeError):
+                    stuck.add(path.name)
+                    log.error("the record %s in the spool cannot be read; it and its bytes stay there", path.name)
+            for delivery, entries in by_delivery.items():
+                try:
+                    done += _index(entries, at)
+                except DatabaseError:
+                    raise
+                except Exception as problem:
+                    stuck.update(path.name for path, _ in entries)
+                    log.error("delivery %s stays in the spool: %s", delivery, type(problem).__name__)
         _remove_orphans(at)
     return done
+
+
+def _oldest(stuck: Set[str]) -> list[Path]:
+    """The next records to index; one that could not be indexed waits for the next sweep, behind no other."""
+    waiting = [path for path in _spool().glob("*.json") if path.name not in stuck]
+    return sorted(waiting, key=lambda path: path.stat().st_mtime_ns)[:BATCH]
 
 
 @contextmanager
