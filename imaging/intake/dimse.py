@@ -12,15 +12,18 @@ import uuid
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.transport import ThreadedAssociationServer
 
+from compliance import audit, context
+from compliance.faults import fault
 from imaging.models import Transfer
 from imaging.services.receiving import Origin, receive_instance
 from imaging.tasks import ring_index
+from trials.models import Site
 from trials.selectors import site_calling_as
 
 log = logging.getLogger(__name__)
@@ -33,6 +36,12 @@ MAX_PDU = 128 * 1024
 #: Seconds of silence after which an association ends.
 TIMEOUT = 60
 
+# A-ASSOCIATE-RJ: result, source, reason (PS3.8 Table 9-21).
+_TITLE_NOT_RECOGNISED = (0x01, 0x01, 0x03)
+_TRY_AGAIN = (0x02, 0x03, 0x01)
+#: What the trail names in place of a site; a foreign title may be anything, so it is not kept.
+_STRANGER = Site(code="UNKNOWN", name="calling AE title of no site")
+
 #: Who is at the other end of each association that was accepted.
 deliveries: WeakKeyDictionary[Association, Origin] = WeakKeyDictionary()
 
@@ -42,18 +51,29 @@ _config.STORE_RECV_CHUNKED_DATASET = False
 _config.UNRESTRICTED_STORAGE_SERVICE = True
 
 
+def _reject(event: evt.Event, result: int, source: int, diagnostic: int) -> None:
+    event.assoc.acse.send_reject(result, source, diagnostic)
+    event.assoc.kill()
+
+
 def _requested(event: evt.Event) -> None:
     """Refuse an association whose calling AE title no site has; the title itself stays out of the log."""
     request = event.assoc.requestor.primitive
     title = str(request.calling_ae_title).strip() if request else ""
     try:
         site = site_calling_as(title)
+        if site is None:
+            with context.surroundings("", "imaging.dimse"):
+                audit.record("association.refused", _STRANGER, actor=None, at=timezone.now())
+    except DatabaseError:
+        log.error("an association was put off: the database cannot be asked who calls")
+        _reject(event, *_TRY_AGAIN)
+        return
     finally:
         close_old_connections()
     if site is None:
         log.warning("an association was refused: its calling AE title belongs to no site")
-        event.assoc.acse.send_reject(0x01, 0x01, 0x03)
-        event.assoc.kill()
+        _reject(event, *_TITLE_NOT_RECOGNISED)
         return
     deliveries[event.assoc] = Origin(door=Transfer.Door.DIMSE, site_id=site.pk, sender=title, delivery=uuid.uuid4())
 
@@ -75,6 +95,7 @@ def _stored(event: evt.Event) -> int:
 
 def _ended(event: evt.Event) -> None:
     if deliveries.pop(event.assoc, None):
+        fault("received.acknowledged")
         ring_index()
 
 
@@ -83,8 +104,8 @@ def _ae(title: str) -> AE:
     ae.maximum_pdu_size = MAX_PDU
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = TIMEOUT
     ae.maximum_associations = 50
-    for context in AllStoragePresentationContexts:
-        ae.add_supported_context(context.abstract_syntax or "", ALL_TRANSFER_SYNTAXES)
+    for offered in AllStoragePresentationContexts:
+        ae.add_supported_context(offered.abstract_syntax or "", ALL_TRANSFER_SYNTAXES)
     ae.add_supported_context(VERIFICATION)
     return ae
 
