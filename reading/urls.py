@@ -1,8 +1,31 @@
-"""Addresses of the reading room."""
+"""Addresses of the reading room. What a reader may reach hangs on the read task's code, and on nothing else."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from reading import views, views_manage
 
 app_name = "reading"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.worklist, name="worklist"),
+    path("tasks/<str:blinded_code>/", views.task_read, name="task"),
+    path("tasks/<str:blinded_code>/save/", views.task_save, name="task_save"),
+    path("tasks/<str:blinded_code>/sign/", views.task_sign, name="task_sign"),
+    path(
+        "tasks/<str:blinded_code>/series/<str:series>/frames/<int:frame>/rendered", views.task_frame, name="task_frame"
+    ),
+    path("adjudications/", views.adjudication_list, name="adjudications"),
+    path("adjudications/<str:blinded_code>/", views.adjudication_decide, name="adjudication"),
+    path(
+        "adjudications/<str:blinded_code>/series/<str:series>/frames/<int:frame>/rendered",
+        views.adjudication_frame,
+        name="adjudication_frame",
+    ),
+    path("trials/<int:pk>/progress/", views_manage.progress, name="progress"),
+    path("trials/<int:pk>/variability/", views_manage.variability, name="variability"),
+    path("trials/<int:pk>/variability.json", views_manage.variability_json, name="variability_json"),
+    path("trials/<int:pk>/lock/", views_manage.lock, name="lock"),
+    path("trials/<int:pk>/package/", views_manage.package, name="package"),
+    path("packages/<int:pk>/", views_manage.package_download, name="package_download"),
+]

@@ -1,0 +1,318 @@
+"""What the reading room's pages show: rows and counts put together from selectors and from `blinding`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from django.db.models import QuerySet
+
+from compliance.models import Export, User
+from reading import blinding, selectors
+from reading.blinded import BlindedAdjudication, BlindedLesion, BlindedMeasurement, BlindedSeries, BlindedTimepoint
+from reading.models import Adjudication, ReadTask
+from reading.services.packaging import ENDPOINT_PACKAGE
+from reading.states import AdjudicationState, ReadState
+from trials.models import Role, Subject, Timepoint, Trial
+from trials.selectors import PROGRESS_STEPS, progress, trials_of
+from trials.states import ImageState, QcState
+
+# --- readers and adjudicators: codes only ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRow:
+    """A read in its reader's list."""
+
+    code: str
+    case: str
+    title: str
+    state: str
+    is_open: bool
+    submitted_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Worklist:
+    """A reader's list: what to do now, what is on hold, what is signed. `next` is the first to do."""
+
+    open: tuple[ReadRow, ...]
+    on_hold: tuple[ReadRow, ...]
+    signed: tuple[ReadRow, ...]
+
+    @property
+    def next(self) -> ReadRow | None:
+        """The read to go on with."""
+        return self.open[0] if self.open else None
+
+
+def read_row(task: ReadTask) -> ReadRow:
+    """Return what a reader's list says of a read; its images must be cleared for it to be open."""
+    return ReadRow(
+        code=task.blinded_code,
+        case=task.case_code,
+        title=blinding.title_of(task.timepoint, task.charter),
+        state=task.state,
+        is_open=task.state in (ReadState.ASSIGNED, ReadState.READING) and task.timepoint.qc_state == QcState.CLEARED,
+        submitted_at=task.submitted_at,
+    )
+
+
+def worklist_of(reader: User) -> Worklist:
+    """A reader's reads: those begun first, then the oldest; the signed ones by time, the latest first."""
+    tasks = sorted(selectors.tasks_of(reader), key=lambda t: (t.state != ReadState.READING, t.created_at, t.pk))
+    rows = [read_row(task) for task in tasks]
+    signed = [row for row in rows if row.state in selectors.SIGNED]
+    return Worklist(
+        open=tuple(row for row in rows if row.is_open),
+        on_hold=tuple(row for row in rows if not row.is_open and row.state not in selectors.SIGNED),
+        signed=tuple(sorted(signed, key=lambda row: (row.submitted_at is None, row.submitted_at), reverse=True)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRow:
+    """An adjudication in its adjudicator's list."""
+
+    code: str
+    title: str
+    state: str
+    triggers: tuple[str, ...]
+    decided_at: dt.datetime | None
+
+
+def case_row(adjudication: Adjudication) -> CaseRow:
+    """Return what an adjudicator's list says of a case."""
+    charter = adjudication.timepoint.charter if adjudication.timepoint else None
+    return CaseRow(
+        code=adjudication.blinded_code,
+        title=blinding.title_of(adjudication.timepoint, charter) if adjudication.timepoint and charter else "",
+        state=adjudication.state,
+        triggers=_names(adjudication),
+        decided_at=adjudication.decided_at,
+    )
+
+
+def _names(adjudication: Adjudication) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(trigger["name"] for trigger in adjudication.triggers))
+
+
+def cases_of(adjudicator: User) -> tuple[tuple[CaseRow, ...], tuple[CaseRow, ...]]:
+    """An adjudicator's cases: those to decide, the oldest first; and the decided ones, the latest first."""
+    found = selectors.adjudications_of(adjudicator).select_related("timepoint__charter")
+    rows = [case_row(a) for a in found.order_by("opened_at", "pk")]
+    decided = [row for row in rows if row.state != AdjudicationState.OPEN]
+    decided.sort(key=lambda row: (row.decided_at is None, row.decided_at), reverse=True)
+    return tuple(row for row in rows if row.state == AdjudicationState.OPEN), tuple(decided)
+
+
+@dataclass(frozen=True, slots=True)
+class LesionCourse:
+    """A lesion of one side with its entries by timepoint; None: no entry there."""
+
+    lesion: BlindedLesion
+    entries: tuple[BlindedMeasurement | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRead:
+    """Both sides' responses at one timepoint; `differs` marks those that are not the same."""
+
+    title: str
+    left: Any
+    right: Any
+    differs: bool
+
+
+def compared(case: BlindedAdjudication) -> tuple[ComparedRead, ...]:
+    """Set both sides' reads side by side, by timepoint."""
+    pairs = zip(case.left.reads, case.right.reads, strict=True)
+    return tuple(
+        ComparedRead(a.title, a, b, (a.response and a.response.overall) != (b.response and b.response.overall))
+        for a, b in pairs
+    )
+
+
+def courses(case: BlindedAdjudication, side: str) -> tuple[LesionCourse, ...]:
+    """A side's lesions through time."""
+    reads = getattr(case, side).reads
+    if not reads:
+        return ()
+    by_title = [timepoint.title for timepoint in case.timepoints]
+    rows = []
+    for lesion in reads[-1].lesions:
+        entries = {entry.timepoint: entry for entry in (*lesion.prior, *lesion.present)}
+        rows.append(LesionCourse(lesion, tuple(entries.get(title) for title in by_title)))
+    return tuple(rows)
+
+
+# --- what the image stage is told --------------------------------------------------------------------------------
+
+
+def _stack(series: BlindedSeries) -> dict[str, Any]:
+    return {
+        "key": series.key,
+        "label": series.label,
+        "interval": series.slice_interval_mm,
+        "slices": [[picture.instance_key, picture.frame, picture.offset_mm] for picture in series.slices],
+    }
+
+
+def stage(
+    frame_url: str,
+    presets: Iterable[Any],
+    timepoints: Sequence[BlindedTimepoint],
+    views: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Return what the image stage (`stack.js`, or any viewer in its place) needs to know.
+
+    Parameters
+    ----------
+    frame_url
+        Address of a picture, with `SERIES` for the key of its series and `/0/` for its place.
+    views
+        Per viewport: `name`, the index of its `timepoint`, and `marks` (see `marks_of`).
+    """
+    return {
+        "frame_url": frame_url,
+        "presets": [{"name": p.name, "centre": p.centre, "width": p.width} for p in presets],
+        "timepoints": [{"title": t.title, "series": [_stack(s) for s in t.series]} for t in timepoints],
+        "views": list(views),
+    }
+
+
+def marks_of(lesions: Iterable[BlindedLesion]) -> list[dict[str, Any]]:
+    """Return where lesions were measured: series, place in the stack, and the words to show there."""
+    return [
+        {
+            "series": entry.series_key,
+            "slice": entry.slice,
+            "text": f"{lesion.label} {_size(entry)}",
+        }
+        for lesion in lesions
+        for entry in (*lesion.prior, *lesion.present)
+        if entry.series_key and entry.slice
+    ]
+
+
+def _size(entry: BlindedMeasurement) -> str:
+    return entry.state_label.lower() if entry.diameter_mm is None else f"{entry.diameter_mm.normalize():f} mm"
+
+
+# --- those who manage: no outcome but the triggers of adjudications ------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressCell:
+    """A timepoint's standing in reading: its tasks, or (without any) what it waits for."""
+
+    timepoint: Timepoint
+    tasks: tuple[ReadTask, ...]
+    tone: str
+    icon: str
+    label: str
+
+
+#: What a timepoint without read tasks waits for: tone, icon, words.
+_WAITS = {
+    QcState.NOT_READY: ("wait", "calendar", "Expected"),
+    QcState.AWAITING: ("info", "clipboard-list", "In QC"),
+    QcState.QUERIED: ("query", "message-question", "Queried"),
+    QcState.CLEARED: ("warn", "users", "Waits for readers"),
+}
+
+
+def progress_rows(trial: Trial) -> list[tuple[Subject, list[ProgressCell]]]:
+    """Subjects with their timepoints' reads."""
+    found = selectors.progress_of(trial).select_related("subject__site")
+    return [(subject, [_cell(t) for t in group]) for subject, group in groupby(found, key=lambda t: t.subject)]
+
+
+def _cell(timepoint: Timepoint) -> ProgressCell:
+    tasks = tuple(timepoint.read_tasks.all())
+    if timepoint.image_state == ImageState.MISSED:
+        return ProgressCell(timepoint, tasks, "wait", "calendar-off", "Missed")
+    return ProgressCell(timepoint, tasks, *_WAITS[QcState(timepoint.qc_state)])
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """How many reads of each state a reader has in a trial."""
+
+    reader: User
+    waiting: int
+    ready: int
+    reading: int
+    signed: int
+
+    @property
+    def total(self) -> int:
+        """All reads given to the reader."""
+        return self.waiting + self.ready + self.reading + self.signed
+
+
+def workload(trial: Trial) -> list[Workload]:
+    """Each reader's reads by state, by user name; the trial's readers without reads are listed too."""
+    people = {
+        m.user_id: m.user for m in trial.memberships.filter(role=Role.READER, ended_at=None).select_related("user")
+    }
+    counts: dict[int, Counter[str]] = {}
+    tasks = ReadTask.objects.filter(timepoint__subject__trial=trial).exclude(state=ReadState.WITHDRAWN)
+    for task in tasks.select_related("reader"):
+        people[task.reader_id] = task.reader
+        counts.setdefault(task.reader_id, Counter())[task.state] += 1
+    rows = []
+    for pk, reader in sorted(people.items(), key=lambda item: item[1].username):
+        count = counts.get(pk, Counter())
+        rows.append(
+            Workload(
+                reader,
+                count[ReadState.WAITING],
+                count[ReadState.ASSIGNED],
+                count[ReadState.READING],
+                count[ReadState.SUBMITTED] + count[ReadState.LOCKED],
+            )
+        )
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class AdjudicationRow:
+    """An adjudication as a manager follows it: what differed and where, not what was found."""
+
+    adjudication: Adjudication
+    triggers: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def adjudication_rows(trial: Trial) -> list[AdjudicationRow]:
+    """A trial's adjudications with the triggers that opened them, open ones first."""
+    found = Adjudication.objects.filter(subject__trial=trial).select_related("subject", "timepoint", "adjudicator")
+    rows = [
+        AdjudicationRow(a, tuple((trigger["name"], tuple(trigger["timepoint_ids"])) for trigger in a.triggers))
+        for a in found.order_by("subject__code", "timepoint__order")
+    ]
+    return sorted(rows, key=lambda row: row.adjudication.state != AdjudicationState.OPEN)
+
+
+# --- packages --------------------------------------------------------------------------------------------------------
+
+
+def packages_of(trial: Trial) -> QuerySet[Export]:
+    """A trial's endpoint packages, the latest first."""
+    return Export.objects.filter(kind=ENDPOINT_PACKAGE, trial_id=trial.pk).select_related("created_by").order_by("-pk")
+
+
+def packages_seen_by(user: User) -> QuerySet[Export]:
+    """Endpoint packages that the person may take."""
+    trials = trials_of(user, Role.SPONSOR, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR)
+    return Export.objects.filter(kind=ENDPOINT_PACKAGE, trial_id__in=trials.values("pk")).select_related("created_by")
+
+
+def steps_to_lock(trial: Trial) -> dict[str, int]:
+    """How far a trial is on its way to the lock, in counts that tell no outcome."""
+    rows = progress(trial)
+    return {name: sum(row[name] for row in rows) for name in PROGRESS_STEPS}

@@ -1,0 +1,244 @@
+// The read page's form: lesion rows, the slice on which each was seen, and drafts saved while the reader goes on.
+(() => {
+  const form = document.querySelector("#read");
+  const stage = document.querySelector("[data-stack]").stage;
+  const $ = (selector, within = form) => within.querySelector(selector);
+  const $$ = (selector, within = form) => [...within.querySelectorAll(selector)];
+  const field = (row, name) => $(`[name="${row.id}-${name}"]`, row);
+
+  // --- images: from a row to its slice ----------------------------------------------------------------------
+  function tellStamp(row) {
+    const at = stage.place(field(row, "instance").value, field(row, "frame").value || 1);
+    const button = $("[data-stamped]", row);
+    button.hidden = !at;
+    if (at) {
+      button.textContent = `Slice ${at.slice}`;
+      Object.assign(button.dataset, { go: at.series, slice: at.slice });
+    }
+  }
+
+  form.addEventListener("click", (event) => {
+    const go = event.target.closest("[data-go]");
+    if (go) stage.go(go.dataset.go, Number(go.dataset.slice));
+  });
+  $$("[data-lesion]").forEach(tellStamp);
+
+  if (!("read" in form.dataset)) return; // signed, or on hold: to look at only
+
+  const QUIET_MS = 3000;
+  const AGAIN_MS = 10000;
+  const version = $('[name="version"]');
+  const rows = $('[name="rows"]');
+  const status = document.querySelector("[data-saved]");
+  let changes = 0;
+  let timer;
+  let saving = null;
+  let stale = false;
+
+  // --- rows ----------------------------------------------------------------------------------------------------
+  function fit(row) {
+    const state = field(row, "state");
+    const diameter = field(row, "diameter_mm");
+    const why = $("[data-why]", row);
+    if (state && diameter) {
+      diameter.disabled = state.value !== "MEASURED";
+      if (diameter.disabled) diameter.value = "";
+    }
+    if (why) why.hidden = state.value !== "NOT_EVALUABLE";
+    const organ = field(row, "organ");
+    const label = diameter && $(`label[for="${diameter.id}"]`, row);
+    if (organ && label) label.firstChild.textContent = organ.value === "LYMPH NODE" ? "Short axis, mm" : "Longest diameter, mm";
+  }
+
+  function hint(kind) {
+    const list = $(`[data-rows="${kind}"]`);
+    $("[data-hint]", list.parentElement).hidden = $$("[data-lesion]", list).some((row) => !row.hidden);
+  }
+
+  function append(list, html, prefix) {
+    const holder = document.createElement("template");
+    holder.innerHTML = html.replaceAll(prefix, `lesion-${rows.value}`);
+    rows.value = Number(rows.value) + 1;
+    const row = holder.content.firstElementChild;
+    list.append(row);
+    fit(row);
+    changed();
+    return row;
+  }
+
+  function add(kind) {
+    const list = $(`[data-rows="${kind}"]`);
+    const row = append(list, $(`template[data-blank="${kind}"]`).innerHTML.trim(), "lesion-__row__");
+    hint(kind);
+    row.scrollIntoView({ block: "nearest" });
+    field(row, "organ").focus();
+  }
+
+  function split(row) {
+    const number = field(row, "number").value;
+    const parts = $$("[data-lesion]").filter((each) => field(each, "number").value === number && !each.hidden);
+    const copy = document.createElement("template");
+    copy.innerHTML = row.outerHTML;
+    const part = copy.content.firstElementChild;
+    for (const name of ["instance", "diameter_mm"]) $(`[name="${row.id}-${name}"]`, part).setAttribute("value", "");
+    for (const option of $$("option", part)) option.toggleAttribute("selected", option.value === "MEASURED");
+    const next = Math.max(...parts.map((each) => Number(field(each, "part").value || 0))) + 1;
+    $(`[name="${row.id}-part"]`, part).setAttribute("value", next);
+    const name = $(".rd-name", part);
+    $("[data-part]", name)?.remove();
+    name.append(` part ${next + 1}`);
+    const remove = Object.assign(document.createElement("button"), { type: "button", className: "px-x", textContent: "×" });
+    remove.dataset.remove = "";
+    remove.setAttribute("aria-label", "Remove this part");
+    $("[data-split]", part).replaceWith(remove);
+    $("[data-stamped]", part).hidden = true;
+    const made = append(row.parentElement, part.outerHTML, row.id);
+    parts.at(-1).after(made);
+    field(made, "diameter_mm").focus();
+  }
+
+  async function remove(row) {
+    const label = $("[data-label]", row).textContent;
+    if (field(row, "number").value && !await parallax.confirmed(`Remove ${label} from this read?`, "Remove", "bad")) return;
+    field(row, "removed").value = "1";
+    row.hidden = true;
+    hint(row.parentElement.dataset.rows);
+    changed();
+  }
+
+  form.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-add], [data-remove], [data-split], [data-stamp]");
+    if (!button) return;
+    const row = button.closest("[data-lesion]");
+    if (button.dataset.add) add(button.dataset.add);
+    else if ("remove" in button.dataset) remove(row);
+    else if ("split" in button.dataset) split(row);
+    else {
+      const here = stage.here();
+      if (!here) return;
+      field(row, "instance").value = here.instance;
+      field(row, "frame").value = here.frame;
+      tellStamp(row);
+      changed();
+    }
+  });
+
+  form.addEventListener("input", (event) => {
+    const row = event.target.closest("[data-lesion]");
+    if (row) fit(row);
+    clear(event.target);
+    if (event.target.name !== "password") changed();
+  });
+
+  // --- errors, beside their fields --------------------------------------------------------------------------------
+  function clear(input) {
+    const place = input.closest(".px-field");
+    place?.classList.remove("px-invalid");
+    place?.querySelector(".px-error")?.remove();
+    input.removeAttribute("aria-invalid");
+  }
+
+  function complain(errors) {
+    for (const [id, said] of Object.entries(errors)) {
+      const input = document.getElementById(id);
+      const place = input?.closest(".px-field");
+      if (!place) { parallax.toast(said.join(" "), "error"); continue; }
+      clear(input);
+      place.classList.add("px-invalid");
+      input.setAttribute("aria-invalid", "true");
+      const words = Object.assign(document.createElement("p"), { className: "px-error", id: `${id}_error`, textContent: said.join(" ") });
+      input.setAttribute("aria-describedby", words.id);
+      place.append(words);
+    }
+  }
+
+  // --- drafts -----------------------------------------------------------------------------------------------------
+  const say = (text) => { status.textContent = text; };
+
+  function changed() {
+    changes += 1;
+    if (stale) return;
+    say("Not saved yet");
+    clearTimeout(timer);
+    timer = setTimeout(save, QUIET_MS);
+  }
+
+  function save(extra = {}) {
+    clearTimeout(timer);
+    saving = (saving ?? Promise.resolve()).then(() => send(extra)).finally(() => { saving = null; });
+    return saving;
+  }
+
+  async function send(extra) {
+    const sent = changes;
+    const body = new FormData(form);
+    body.delete("password");
+    for (const [name, value] of Object.entries(extra)) body.set(name, value);
+    say("Saving…");
+    let answer;
+    try {
+      answer = await fetch(form.dataset.saveUrl, { method: "POST", body, headers: { Accept: "application/json", "X-CSRFToken": parallax.csrf() } });
+    } catch {
+      say("Not saved: no connection. Trying again…");
+      timer = setTimeout(save, AGAIN_MS);
+      return;
+    }
+    const told = await answer.json().catch(() => ({}));
+    if (answer.ok) taken(told, sent);
+    else if (told.code === "stale_draft") conflict();
+    else if (told.errors) { complain(told.errors); say("Not saved: mend what is marked"); }
+    else {
+      say("Not saved");
+      parallax.toast(told.detail ?? "The draft was not saved. Reload the page, and sign in again if you are asked to.", "error");
+    }
+  }
+
+  function taken(told, sent) {
+    stale = false;
+    $("[data-stale]").hidden = true;
+    version.value = told.version;
+    for (const [prefix, { number, label }] of Object.entries(told.lesions)) {
+      const row = document.getElementById(prefix);
+      field(row, "number").value = number;
+      $("[data-label]", row).textContent = label;
+      row.setAttribute("aria-label", `Lesion ${label}`);
+    }
+    const open = $("[data-result] details")?.open;
+    $("[data-result]").innerHTML = told.result;
+    const details = $("[data-result] details");
+    if (details) details.open = open;
+    stage.mark(told.marks);
+    const now = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    if (changes === sent) parallax.saved(`Saved ${now}`);
+    else changed();
+  }
+
+  function conflict() {
+    stale = true;
+    say("Not saved: choose a draft");
+    const notice = $("[data-stale]");
+    notice.hidden = false;
+    notice.scrollIntoView({ block: "nearest" });
+    notice.focus();
+  }
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-save]")) { event.preventDefault(); save(); }
+    if (event.target.closest("[data-overwrite]")) { event.preventDefault(); save({ overwrite: 1 }); }
+    if (event.target.closest("[data-discard]")) parallax.saved("");
+  });
+
+  // A signature takes the page's entries as they are; a draft on its way is waited for, so that its version is known.
+  form.addEventListener("submit", async (event) => {
+    clearTimeout(timer);
+    if (!saving) return;
+    event.preventDefault();
+    event.stopPropagation();
+    await saving;
+    clearTimeout(timer);
+    form.requestSubmit(event.submitter);
+  });
+
+  $$("[data-lesion]").forEach(fit);
+  if ("changed" in form.dataset && !stale && $("[data-stale]").hidden) changed();
+})();

@@ -1,0 +1,248 @@
+"""Pages of readers and adjudicators. What they show comes from `reading.blinding` alone."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST, require_safe
+
+from compliance import access, signing
+from compliance.errors import HouseError
+from compliance.models import Signature
+from compliance.signing import WrongPassword
+from reading import blinding, forms, pages, selectors
+from reading.blinded import BlindedTask, BlindedTimepoint
+from reading.models import Adjudication, ReadTask
+from reading.services import adjudicating, assessing
+from reading.services.assessing import IncompleteRead, StaleDraft
+from reading.states import AdjudicationState, ReadState
+from trials.forms import SignatureForm
+
+#: Stands in an address for the key of a series, until the page puts one in.
+_SERIES = "SERIES"
+
+
+@require_safe
+@access.guarded("reading.read")
+def worklist(request: HttpRequest) -> HttpResponse:
+    """My reads: what to read next, under blinded codes."""
+    return render(request, "reading/worklist.html", {"worklist": pages.worklist_of(access.actor(request))})
+
+
+@require_safe
+@access.guarded("reading.read", selectors.tasks_of, by="blinded_code")
+def task_read(request: HttpRequest, task: ReadTask) -> HttpResponse:
+    """The read page: images beside the form. Each opening is recorded."""
+    try:
+        assessing.open_task(task=task, actor=access.actor(request), at=timezone.now())
+    except blinding.NotOpen as problem:
+        messages.info(request, problem.message)
+        return redirect("reading:worklist")
+    return _read_page(request, task)
+
+
+def _read_page(
+    request: HttpRequest,
+    task: ReadTask,
+    form: forms.ReadForm | None = None,
+    sign_form: SignatureForm | None = None,
+    problem: HouseError | None = None,
+) -> HttpResponse:
+    shown = blinding.blinded_task(_fresh(task))
+    editable = task.state == ReadState.READING and shown.is_open
+    context: dict[str, Any] = {
+        "task": shown,
+        "form": form or forms.ReadForm(shown),
+        "editable": editable,
+        "sign_form": sign_form or SignatureForm(),
+        "problem": problem,
+        "stale": isinstance(problem, StaleDraft),
+        "points": problem.points if isinstance(problem, IncompleteRead) else (),
+        "stage": _stage_of(shown),
+        "signatures": signing.signatures_on(task) if task.state in selectors.SIGNED else (),
+        "meaning": Signature.Meaning.AUTHORSHIP.label,
+    }
+    status = problem.status if problem else HTTPStatus.UNPROCESSABLE_ENTITY if form else HTTPStatus.OK
+    return render(request, "reading/task_read.html", context, status=status)
+
+
+def _fresh(task: ReadTask) -> ReadTask:
+    """The task as it is stored now, without what was read of it before a service ran."""
+    return ReadTask.objects.select_related("timepoint__subject__trial", "charter", "reader").get(pk=task.pk)
+
+
+def _stage_of(task: BlindedTask) -> dict[str, Any]:
+    """The image stage of a read: its own timepoint, and beside it the one before."""
+    timepoints = [*task.earlier, BlindedTimepoint(task.title, task.series, None)]
+    marks = pages.marks_of(task.lesions)
+    views = [{"name": task.title, "timepoint": len(timepoints) - 1, "marks": marks}]
+    if task.earlier:
+        views.insert(0, {"name": "Earlier", "timepoint": len(timepoints) - 2, "marks": marks, "hidden": True})
+    url = reverse("reading:task_frame", args=(task.code, _SERIES, 0))
+    return pages.stage(url, task.presets, timepoints, views)
+
+
+def _form(request: HttpRequest, task: ReadTask, *, signing: bool = False) -> forms.ReadForm:
+    data = request.POST
+    shown = blinding.blinded_task(task)
+    if "overwrite" in data:
+        # The reader chose to keep this page's entries: the draft stored meanwhile is what they now start from.
+        data = data.copy()
+        data["version"] = str(shown.version)
+    return forms.ReadForm(shown, data, signing=signing)
+
+
+@require_POST
+@access.guarded("reading.read", selectors.tasks_of, by="blinded_code")
+def task_save(request: HttpRequest, task: ReadTask) -> HttpResponse:
+    """Save the draft. The page's script hears as JSON which numbers lesions got and what is derived so far."""
+    quietly = request.accepts("application/json") and not request.accepts("text/html")
+    form = _form(request, task)
+    if not form.is_valid():
+        if quietly:
+            return JsonResponse({"code": "invalid", "errors": form.errors}, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+        return _read_page(request, task, form)
+    before = {lesion.number for lesion in form.task.lesions}
+    try:
+        assessing.save_draft(task=task, entry=form.entry(), actor=access.actor(request), at=timezone.now())
+    except HouseError as problem:
+        if quietly:
+            raise
+        return _read_page(request, task, form, problem=problem)
+    if quietly:
+        return _saved(request, blinding.blinded_task(_fresh(task)), form, before)
+    messages.success(request, "Saved.")
+    return redirect("reading:task", blinded_code=task.blinded_code)
+
+
+def _saved(request: HttpRequest, task: BlindedTask, form: forms.ReadForm, before: set[int]) -> JsonResponse:
+    """Tell the page its new version, the numbers that new lesions got (given in the order of rows), the result."""
+    found = [lesion for lesion in task.lesions if lesion.number not in before]
+    numbers = {
+        prefix: {"number": lesion.number, "label": lesion.label}
+        for prefix, lesion in zip(form.unnumbered(), found, strict=True)
+    }
+    result = render_to_string("reading/_result.html", {"task": task, "editable": True}, request)
+    marks = pages.marks_of(task.lesions)
+    return JsonResponse({"version": task.version, "lesions": numbers, "result": result, "marks": marks})
+
+
+@require_POST
+@access.guarded("reading.read", selectors.tasks_of, by="blinded_code")
+def task_sign(request: HttpRequest, task: ReadTask) -> HttpResponse:
+    """Sign and lock the read; the next timepoint opens."""
+    form, signature = _form(request, task, signing=True), SignatureForm(request.POST)
+    if not (form.is_valid() & signature.is_valid()):
+        return _read_page(request, task, form, signature)
+    try:
+        assessing.submit_read(
+            task=task,
+            entry=form.entry(),
+            signature=signature.intent(Signature.Meaning.AUTHORSHIP),
+            actor=access.actor(request),
+            at=timezone.now(),
+        )
+    except WrongPassword as problem:
+        signature.add_error("password", problem.message)
+        return _read_page(request, task, form, signature)
+    except HouseError as problem:
+        return _read_page(request, task, form, problem=problem)
+    messages.success(request, f"Read {task.blinded_code} is signed and locked.")
+    return redirect("reading:worklist")
+
+
+@require_GET
+@access.guarded("reading.read", selectors.tasks_of, by="blinded_code")
+def task_frame(request: HttpRequest, task: ReadTask, series: str, frame: int) -> HttpResponse:
+    """One picture of this read, rendered in one of the charter's windows."""
+    actor, at = access.actor(request), timezone.now()
+    png = blinding.frame_png(task, series, frame, request.GET.get("preset", ""), actor=actor, at=at)
+    return HttpResponse(png, content_type="image/png")
+
+
+@require_safe
+@access.guarded("reading.adjudicate")
+def adjudication_list(request: HttpRequest) -> HttpResponse:
+    """My adjudications."""
+    waiting, decided = pages.cases_of(access.actor(request))
+    return render(request, "reading/adjudication_list.html", {"waiting": waiting, "decided": decided})
+
+
+@access.guarded("reading.adjudicate", selectors.adjudications_of, by="blinded_code")
+def adjudication_decide(request: HttpRequest, adjudication: Adjudication) -> HttpResponse:
+    """Two unnamed assessments side by side; the choice needs a rationale and a signature."""
+    actor, at = access.actor(request), timezone.now()
+    problem: HouseError | None = None
+    form = forms.AdjudicationForm(
+        request.POST or None, initial={"shown_sha256": signing.digest(adjudication.shown_content())}
+    )
+    if request.method == "POST" and form.is_valid():
+        try:
+            adjudicating.decide(
+                adjudication=adjudication,
+                choice=form.cleaned_data["choice"],
+                rationale=form.cleaned_data["rationale"],
+                signature=form.intent(Signature.Meaning.AUTHORSHIP),
+                actor=actor,
+                at=at,
+            )
+        except WrongPassword as refused:
+            form.add_error("password", refused.message)
+        except HouseError as refused:
+            problem = refused
+        else:
+            messages.success(request, f"Adjudication {adjudication.blinded_code} is decided and signed.")
+            return redirect("reading:adjudications")
+    elif request.method == "GET":
+        adjudicating.open_case(adjudication=adjudication, actor=actor, at=at)
+    return _case_page(request, adjudication, form, problem)
+
+
+def _case_page(
+    request: HttpRequest, adjudication: Adjudication, form: forms.AdjudicationForm, problem: HouseError | None
+) -> HttpResponse:
+    case = blinding.blinded_adjudication(adjudication)
+    last = len(case.timepoints) - 1
+    sides = [
+        {"side": side, "name": name, "courses": pages.courses(case, side.side)}
+        for side, name in ((case.left, "Assessment A"), (case.right, "Assessment B"))
+    ]
+    views = [
+        {
+            "name": entry["name"],
+            "timepoint": last,
+            "marks": pages.marks_of(course.lesion for course in entry["courses"]),
+        }
+        for entry in sides
+    ]
+    url = reverse("reading:adjudication_frame", args=(case.code, _SERIES, 0))
+    context = {
+        "case": case,
+        "sides": sides,
+        "compared": pages.compared(case),
+        "stage": pages.stage(url, case.presets, case.timepoints, views),
+        "form": form,
+        "problem": problem,
+        "open": adjudication.state == AdjudicationState.OPEN,
+        "signatures": signing.signatures_on(adjudication),
+        "meaning": Signature.Meaning.AUTHORSHIP.label,
+    }
+    status = problem.status if problem else HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
+    return render(request, "reading/adjudication_decide.html", context, status=status)
+
+
+@require_GET
+@access.guarded("reading.adjudicate", selectors.adjudications_of, by="blinded_code")
+def adjudication_frame(request: HttpRequest, adjudication: Adjudication, series: str, frame: int) -> HttpResponse:
+    """One picture of the case, rendered in one of the charter's windows."""
+    actor, at = access.actor(request), timezone.now()
+    preset = request.GET.get("preset", "")
+    png = blinding.adjudication_frame_png(adjudication, series, frame, preset, actor=actor, at=at)
+    return HttpResponse(png, content_type="image/png")

@@ -1,0 +1,152 @@
+"""Pages for those who manage reading, lock the trial, and take the package."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_safe
+
+from compliance import access, audit, signing
+from compliance.errors import HouseError
+from compliance.models import Signature
+from compliance.signing import WrongPassword
+from reading import agreement, pages, selectors
+from reading.services import locking, measuring, packaging
+from reading.services.locking import NotReady
+from reading.states import AdjudicationState
+from reading.variability import bland_altman, plots
+from trials.forms import SignatureForm
+from trials.models import Trial
+from trials.selectors import is_locked, trials_of
+
+
+@require_safe
+@access.guarded("reading.see_progress", trials_of)
+def progress(request: HttpRequest, trial: Trial) -> HttpResponse:
+    """Who reads what and how far it is; adjudications with their cause. No outcome is shown."""
+    rows = pages.progress_rows(trial)
+    readers = pages.workload(trial)
+    adjudications = pages.adjudication_rows(trial)
+    charter = trial.charter_in_force
+    return render(
+        request,
+        "reading/progress.html",
+        {
+            "trial": trial,
+            "rows": rows,
+            "visits": charter.terms.schedule if charter else (),
+            "readers": readers,
+            "signed": sum(row.signed for row in readers),
+            "planned": sum(row.total for row in readers),
+            "adjudications": adjudications,
+            "open_adjudications": sum(row.adjudication.state == AdjudicationState.OPEN for row in adjudications),
+            "held_up": selectors.held_up_for_readers(trial),
+            "may_see_results": access.may(request.user, "reading.see_results", trial),
+            "may_lock": access.may(request.user, "trials.lock", trial),
+        },
+    )
+
+
+@require_safe
+@access.guarded("reading.see_results", trials_of)
+def variability(request: HttpRequest, trial: Trial) -> HttpResponse:
+    """Agreement between the trial's readers, with the Bland-Altman plot."""
+    report = measuring.variability_report(trial)
+    sums = report["sums"]["pairs"]
+    limits = bland_altman([pair["first"] for pair in sums], [pair["second"] for pair in sums])
+    return render(
+        request,
+        "reading/variability.html",
+        {
+            "trial": trial,
+            "report": report,
+            "groups": agreement.groups_of(report),
+            "readers": agreement.readers_of(report),
+            "plot": plots.bland_altman_svg(
+                limits, title="Sums of diameters", first="First reader", second="Second reader"
+            ),
+        },
+    )
+
+
+@require_GET
+@access.guarded("reading.see_results", trials_of)
+def variability_json(request: HttpRequest, trial: Trial) -> JsonResponse:
+    """The same figures for programs."""
+    return JsonResponse(measuring.variability_report(trial))
+
+
+@access.guarded("trials.lock", trials_of)
+def lock(request: HttpRequest, trial: Trial) -> HttpResponse:
+    """What still stands between the trial and its lock; when nothing does, the sign box."""
+    problem: HouseError | None = None
+    form = SignatureForm(request.POST or None, initial={"shown_sha256": signing.digest(trial.shown_content())})
+    if request.method == "POST" and form.is_valid():
+        try:
+            locking.lock_trial(
+                trial=trial,
+                signature=form.intent(Signature.Meaning.RESPONSIBILITY),
+                actor=access.actor(request),
+                at=timezone.now(),
+            )
+        except WrongPassword as refused:
+            form.add_error("password", refused.message)
+        except HouseError as refused:
+            problem = refused
+        else:
+            messages.success(request, f"The database of trial {trial.code} is locked. The package is being built.")
+            return redirect("reading:package", pk=trial.pk)
+    locked = is_locked(trial)
+    context = {
+        "trial": trial,
+        "locked": locked,
+        "blockers": () if locked else locking.readiness(trial),
+        "form": form,
+        # What the refusal lists is on the page already.
+        "problem": None if isinstance(problem, NotReady) else problem,
+        "signatures": signing.signatures_on(trial),
+        "steps": pages.steps_to_lock(trial),
+        "meaning": Signature.Meaning.RESPONSIBILITY.label,
+    }
+    status = problem.status if problem else HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
+    return render(request, "reading/trial_lock.html", context, status=status)
+
+
+@access.guarded("reading.see_package", trials_of)
+def package(request: HttpRequest, trial: Trial) -> HttpResponse:
+    """The endpoint package after the lock; before it, what it is waiting for. Administrators may build it."""
+    if request.method == "POST":
+        access.require(request.user, "trials.lock", trial)
+        export = packaging.build_package(trial=trial, actor=access.actor(request), at=timezone.now())
+        messages.success(request, f"{export.file_name} is built.")
+        return redirect("reading:package", pk=trial.pk)
+    return render(
+        request,
+        "reading/package.html",
+        {
+            "trial": trial,
+            "locked": is_locked(trial),
+            "exports": pages.packages_of(trial),
+            "steps": pages.steps_to_lock(trial),
+            "signatures": signing.signatures_on(trial),
+            "may_build": access.may(request.user, "trials.lock", trial),
+        },
+    )
+
+
+@require_GET
+@access.guarded("reading.see_package")
+def package_download(request: HttpRequest, pk: int) -> HttpResponse:
+    """Hand the package out; who took it is recorded."""
+    actor = access.actor(request)
+    export = pages.packages_seen_by(actor).filter(pk=pk).first()
+    if export is None:
+        audit.denied(request, "reading.see_package", timezone.now())
+        raise Http404
+    content = packaging.open_package(export=export, actor=actor, at=timezone.now())
+    disposition = f'attachment; filename="{export.file_name}"'
+    return HttpResponse(content, content_type="application/zip", headers={"Content-Disposition": disposition})
