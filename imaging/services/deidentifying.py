@@ -6,11 +6,13 @@ Each instance is one transaction and may be tried again: what was done is found 
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import logging
 import re
 from dataclasses import dataclass
 from io import BytesIO
 
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from pydicom import Dataset, dcmread
 from pydicom import config as pydicom_config
 
@@ -34,6 +36,12 @@ from trials.models import Timepoint, Trial
 from trials.schedule import study_day
 from trials.states import ImageState
 
+log = logging.getLogger(__name__)
+
+_BROKEN = (
+    "Working on the image failed in a way that nobody foresaw, so it stays out. "
+    "Tell the trial administrator, or set it aside."
+)
 #: Faults of the bytes themselves that have a hold reason of their own; all others are `malformed`.
 _NAMED = {reason.value: reason for reason in (HoldReason.NOT_DICOM, HoldReason.EMPTY_FILE, HoldReason.TRUNCATED)}
 
@@ -63,14 +71,25 @@ class _Means:
 def process_transfer(*, transfer_id: int, at: dt.datetime) -> None:
     """Work through what a delivery brought; timepoints that got images are checked afterwards."""
     transfer = Transfer.objects.select_related("site__trial").get(pk=transfer_id)
-    waiting = transfer.instances.filter(state=ReceivedState.RECEIVED).order_by("pk")
-    while batch := list(waiting.select_related("timepoint__subject__site", "timepoint__charter")[:50]):
-        for received in batch:
+    failure: OSError | HouseError | None = None
+    for pk in list(transfer.instances.filter(state=ReceivedState.RECEIVED).order_by("pk").values_list("pk", flat=True)):
+        received = ReceivedInstance.objects.select_related("timepoint__subject__site", "timepoint__charter").get(pk=pk)
+        try:
             _process(received, transfer, at)
+        except DatabaseError:
+            raise
+        except (OSError, HouseError) as problem:
+            # Only this instance waits for the next try; the others go on.
+            failure = problem
+        except Exception as problem:
+            log.error("received instance %s could not be processed: %s", pk, type(problem).__name__)
+            _hold(received, HoldReason.CANNOT_DEIDENTIFY, _BROKEN, at)
     touched = Timepoint.objects.filter(imaging_studies__series__instances__received__transfer=transfer).distinct()
     for timepoint in touched:
         jobs.enqueue(CHECK, str(timepoint.pk), at=at, timepoint_id=timepoint.pk)
     fault("processed.batch")
+    if failure is not None:
+        raise failure
 
 
 def _process(received: ReceivedInstance, transfer: Transfer, at: dt.datetime) -> None:
@@ -81,7 +100,11 @@ def _process(received: ReceivedInstance, transfer: Transfer, at: dt.datetime) ->
             # Another worker filed the same instance, study or series between our look and our write.
             _archive(received, transfer, at)
     except Held as held:
-        advance(received, "hold", actor=None, at=at, hold_reason=held.reason, hold_sentence=held.message)
+        _hold(received, held.reason, held.message, at)
+
+
+def _hold(received: ReceivedInstance, reason: HoldReason, sentence: str, at: dt.datetime) -> None:
+    advance(received, "hold", actor=None, at=at, hold_reason=reason, hold_sentence=sentence)
 
 
 def _means(trial: Trial) -> _Means:
@@ -198,9 +221,14 @@ def _write(
     header: Header,
     at: dt.datetime,
 ) -> None:
-    """Write the archive first and the rows second: a row without bytes is impossible."""
+    """Write the archive first and the rows second: a row without bytes is impossible.
+
+    The key names the content, so that bytes which a crash left without a row, made under another recipe, are
+    in nobody's way.
+    """
     subject = timepoint.subject
-    key = f"{means.trial.code}/{subject.code}/{timepoint.code}/{received.sop_uid_key}.dcm"
+    content = hashlib.sha256(output).hexdigest()[:12]
+    key = f"{means.trial.code}/{subject.code}/{timepoint.code}/{received.sop_uid_key}-{content}.dcm"
     fault("archive.before")
     sha256 = storage.put(storage.ARCHIVE, key, output)
     fault("archive.bytes")
@@ -226,7 +254,7 @@ def _write(
         )
         audit.save(instance, action="instance.archived", actor=None, at=at)
         advance(received, "archive", actor=None, at=at, timepoint=timepoint)
-        current = Timepoint.objects.get(pk=timepoint.pk)
+        current = Timepoint.objects.select_for_update().get(pk=timepoint.pk)
         if current.image_state != ImageState.RECEIVED:
             advance(current, "receive", field="image_state", actor=None, at=at)
     fault("archive.rows")
