@@ -7,9 +7,12 @@ from celery import Celery
 from celery.platforms import SecurityWarning
 from celery.signals import worker_ready
 
+from compliance import doorbell
+
 # Celery warns a root user of pickled messages; ours are JSON, and hold a job's number only.
 warnings.simplefilter("ignore", SecurityWarning)
 
+doorbell.use()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
 
 app = Celery("parallax")

@@ -1,9 +1,170 @@
-"""REST doors of the imaging room: parse, call one service, answer."""
+"""REST doors of the imaging room, to look only: deliveries, what waits in quarantine, and rounds of QC.
+
+No DICOM identifier and no value of a header is among the fields; images leave by the pages and read tasks.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import mixins, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.routers import BaseRouter
+
+from compliance import access
+from compliance.api import Resource
+from imaging import selectors
+from imaging.models import Finding, QcReview, Transfer
+from imaging.states import HoldReason
+
+TRANSFER_STATES = Transfer._meta.get_field("state").choices
+REVIEW_STATES = QcReview._meta.get_field("state").choices
+
+
+class TransferSerializer(serializers.ModelSerializer):
+    site_code = serializers.CharField(source="site.code", read_only=True)
+    total = serializers.IntegerField(read_only=True)
+    archived = serializers.IntegerField(read_only=True)
+    held = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = Transfer
+        fields = [
+            "public_id",
+            "site",
+            "site_code",
+            "timepoint",
+            "door",
+            "sender",
+            "state",
+            "opened_at",
+            "closed_at",
+            "total",
+            "archived",
+            "held",
+        ]
+
+
+class RecognisedSeriesSerializer(serializers.Serializer):
+    """What one series of a delivery amounts to so far, in instances; sentences say why some are held."""
+
+    modality = serializers.CharField()
+    timepoint = serializers.IntegerField(source="timepoint.pk", allow_null=True, default=None)
+    received = serializers.IntegerField()
+    archived = serializers.IntegerField()
+    duplicate = serializers.IntegerField()
+    held = serializers.IntegerField()
+    sentences = serializers.ListField(child=serializers.CharField())
+
+
+class TransferDetailSerializer(TransferSerializer):
+    series = serializers.SerializerMethodField()
+    settled = serializers.SerializerMethodField(help_text="Nothing of the delivery is still worked on.")
+
+    class Meta(TransferSerializer.Meta):
+        fields = [*TransferSerializer.Meta.fields, "series", "settled"]
+
+    @extend_schema_field(RecognisedSeriesSerializer(many=True))
+    def get_series(self, transfer: Transfer) -> Any:
+        return RecognisedSeriesSerializer(selectors.recognised(transfer).series, many=True).data
+
+    def get_settled(self, transfer: Transfer) -> bool:
+        return selectors.recognised(transfer).settled
+
+
+class HeldGroupSerializer(serializers.Serializer):
+    """Instances of one delivery and one scan that wait in quarantine for the same reason."""
+
+    transfer = serializers.UUIDField(source="transfer.public_id")
+    site = serializers.IntegerField(source="transfer.site_id")
+    reason = serializers.ChoiceField(choices=[reason.value for reason in HoldReason])
+    sentence = serializers.CharField()
+    modality = serializers.CharField()
+    count = serializers.IntegerField()
+    received_at = serializers.DateTimeField()
+    assignable = serializers.BooleanField(help_text="Saying where the images belong would help.")
+
+
+class FindingSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Finding
+        fields = ["id", "series", "code", "severity", "sentence", "evidence", "verdict", "verdict_reason"]
+
+
+class ReviewSerializer(serializers.ModelSerializer):
+    subject_code = serializers.CharField(source="timepoint.subject.code", read_only=True)
+    timepoint_code = serializers.CharField(source="timepoint.code", read_only=True)
+
+    class Meta:
+        model = QcReview
+        fields = [
+            "id",
+            "timepoint",
+            "subject_code",
+            "timepoint_code",
+            "round",
+            "state",
+            "opened_at",
+            "decided_at",
+            "comment",
+        ]
+
+
+class ReviewDetailSerializer(ReviewSerializer):
+    findings = FindingSerializer(many=True, read_only=True)
+
+    class Meta(ReviewSerializer.Meta):
+        fields = [*ReviewSerializer.Meta.fields, "findings"]
+
+
+class TransferViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
+    """Deliveries of the sites that the person may know of; one of them with what was recognised in it."""
+
+    serializer_class = TransferSerializer
+    permission = "imaging.see_transfers"
+    lookup_field = "public_id"
+    lookup_value_regex = "[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
+
+    def visible(self) -> QuerySet[Any]:
+        return selectors.with_counts(selectors.transfers_seen_by(access.actor(self.request)))
+
+    def get_serializer_class(self) -> type[serializers.ModelSerializer]:
+        """Add the recognised series to one delivery asked for by itself."""
+        return TransferDetailSerializer if self.action == "retrieve" else TransferSerializer
+
+
+class HeldViewSet(Resource):
+    """What waits in quarantine at the sites that the person may know of, oldest first."""
+
+    serializer_class = HeldGroupSerializer
+    permission = "imaging.see_transfers"
+
+    @extend_schema(responses=HeldGroupSerializer(many=True))
+    def list(self, request: Request) -> Response:
+        """List the groups of held instances, each with its reason."""
+        page = self.paginate_queryset(selectors.held_groups_seen_by(access.actor(request)))
+        return self.get_paginated_response(HeldGroupSerializer(page, many=True).data)
+
+
+class ReviewViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
+    """Rounds of quality control of the sites that the person may know of; one of them with its findings."""
+
+    serializer_class = ReviewSerializer
+    permission = "imaging.see_qc"
+
+    def visible(self) -> QuerySet[Any]:
+        return selectors.reviews_seen_by(access.actor(self.request))
+
+    def get_serializer_class(self) -> type[serializers.ModelSerializer]:
+        """Add the findings to one round asked for by itself."""
+        return ReviewDetailSerializer if self.action == "retrieve" else ReviewSerializer
 
 
 def register(router: BaseRouter) -> None:
     """Add this room's resources to the API's router."""
+    router.register("transfers", TransferViewSet, basename="transfer")
+    router.register("held-groups", HeldViewSet, basename="held-group")
+    router.register("qc-reviews", ReviewViewSet, basename="qc-review")

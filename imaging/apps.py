@@ -1,4 +1,18 @@
+from __future__ import annotations
+
+import logging
+import warnings
+
 from django.apps import AppConfig
+
+
+def _keep_headers_out_of_logs() -> None:
+    """Silence pydicom, whose warnings quote header values; our own readers say what is wrong without them."""
+    import pydicom.config
+
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module=r"pydicom\.")
 
 
 class ImagingConfig(AppConfig):
@@ -10,6 +24,7 @@ class ImagingConfig(AppConfig):
         from compliance.audit import regulate
         from imaging import models, receivers, rules, tasks  # noqa: F401
 
+        _keep_headers_out_of_logs()
         rules.register()
         regulate(
             models.Transfer,

@@ -66,6 +66,11 @@ class Browser:
         self._post(f"/imaging/transfers/{transfer}/finish/")
         return total
 
+    def download(self, path: str) -> bytes:
+        """Return what lies behind an address."""
+        with self.opener.open(self.address + path) as answer:
+            return bytes(answer.read())
+
     def _post(self, path: str, file: tuple[str, bytes] | None = None) -> dict[str, Any]:
         boundary = uuid.uuid4().hex
         body = b""

@@ -198,6 +198,7 @@ elif CELERY_BROKER_URL.startswith("redis"):
     }
 CELERY_BEAT_SCHEDULE = {
     "sweep jobs": {"task": "compliance.sweep_jobs", "schedule": 5.0},
+    "sweep reads": {"task": "reading.sweep_reads", "schedule": 60.0},
     "sweep spool": {"task": "imaging.index_spool", "schedule": 5.0},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")
@@ -226,6 +227,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    # A choice that several resources show under the same field name takes its name in the schema from here.
+    "ENUM_NAME_OVERRIDES": {
+        "TransferStateEnum": "imaging.api.TRANSFER_STATES",
+        "ReviewStateEnum": "imaging.api.REVIEW_STATES",
+    },
 }
 
 #: django-auditlog hears every save of the regulated models; values of secrets stay out.

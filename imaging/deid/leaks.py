@@ -43,7 +43,9 @@ _PIXEL_DATA = 0x7FE00010
 _UID = re.compile(r"[0-2](\.\d+){3,}")
 _DATE = re.compile(r"(19|20)\d{6}")
 _CODECS = sorted({"utf-8", "utf-16-le", "utf-16-be", "latin-1", *python_encoding.values()})
-_LEAST_RAW_BYTES, _LEAST_PIXEL_BYTES = 4, 6
+# Bytes other than zero that a value needs to be searched for. Sixteen-bit pixels look like UTF-16 text: in a day of
+# CT slices four letters in a row turn up by chance, seven do not.
+_LEAST_RAW_BYTES, _LEAST_PIXEL_BYTES = 4, 7
 _MAX_DEPTH = 64
 
 
@@ -168,7 +170,7 @@ class _Needles:
     def in_bytes(self, content: bytes, least: int, ascii_too: bool = True) -> Iterator[int]:
         lowered = content.lower()
         for needle, numeric, is_ascii in self._raw:
-            if len(needle) < least or (is_ascii and not ascii_too):
+            if len(needle) - needle.count(0) < least or (is_ascii and not ascii_too):
                 continue
             at = lowered.find(needle)
             while at >= 0:

@@ -1,0 +1,155 @@
+"""Simulated readers: the phantom's true diameters with seeded noise, entered through the same services as any read."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+
+from compliance.models import Signature, User
+from compliance.signing import Intent
+from config.demo.story import PASSWORD, PATIENTS, SEED, VISITS, Patient
+from imaging.models import Instance
+from imaging.phantom.subjects import Lesion as TrueLesion
+from imaging.phantom.subjects import PhantomSubject
+from reading import blinding, selectors
+from reading.models import Adjudication, Lesion, ReadTask
+from reading.services import adjudicating, assessing
+from reading.services.assessing import AssessmentEntry, LesionEntry
+from reading.states import AdjudicationState, ReadState
+
+#: Relative bias and precision of the two readers, as a fraction of the diameter.
+BIAS = {"reader1": 0.0, "reader2": 0.03}
+PRECISION = {"reader1": 0.03, "reader2": 0.06}
+#: New lesions that this reader is not sure of when they first appear.
+CAUTIOUS = "reader2"
+
+Clock = Callable[[], dt.datetime]
+
+
+def phantom_of(patient: Patient) -> PhantomSubject:
+    """Return the synthetic subject behind a patient of the story."""
+    return PhantomSubject.with_scenario(patient.seed, patient.scenario, timepoints=len(VISITS))
+
+
+_BY_CODE = {patient.code: patient for patient in PATIENTS}
+
+
+def read_everything(reader: User, clock: Clock) -> int:
+    """Read every task that is open to a reader now; return how many were signed."""
+    done = 0
+    while task := selectors.tasks_of(reader).filter(state=ReadState.ASSIGNED).order_by("case_code", "order").first():
+        assessing.open_task(task=task, actor=reader, at=clock())
+        assessing.submit_read(
+            task=task,
+            entry=_entry(task),
+            signature=Intent(PASSWORD, Signature.Meaning.AUTHORSHIP),
+            actor=reader,
+            at=clock(),
+            simulated=True,
+        )
+        done += 1
+    return done
+
+
+def _entry(task: ReadTask) -> AssessmentEntry:
+    phantom = phantom_of(_BY_CODE[task.timepoint.subject.code])
+    order, reader = task.timepoint.order, task.reader.username
+    shown = blinding.blinded_task(task)
+    known = {lesion.description: lesion for lesion in shown.lesions}
+    lesions = []
+    for truth in phantom.lesions:
+        size = _measured(truth, order, reader, task)
+        lesion = known.get(truth.label)
+        if lesion is None and truth.measured_diameter_mm(order) == 0:
+            continue
+        where = _picture(task, phantom, truth, order) if truth.measured_diameter_mm(order) else None
+        if lesion is None:
+            lesions.append(_found(truth, size, order, reader, where))
+        else:
+            lesions.append(_followed(lesion.number, lesion.category, truth, size, order, where))
+    comment = "Simulated read: true diameters of the phantom with seeded reader noise."
+    return AssessmentEntry(version=shown.version, comment=comment, lesions=tuple(lesions))
+
+
+def _measured(truth: TrueLesion, order: int, reader: str, task: ReadTask) -> Decimal:
+    noise = random.Random(f"{SEED} {reader} {task.timepoint.subject.code} {order} {truth.label}")
+    size = truth.measured_diameter_mm(order) * (1 + BIAS[reader] + noise.gauss(0, PRECISION[reader]))
+    if order == 0 and _measurable(truth):
+        size = max(size, 15.0 if truth.nodal else 10.0)
+    return Decimal(f"{size:.1f}")
+
+
+def _measurable(truth: TrueLesion) -> bool:
+    return truth.measured_diameter_mm(0) >= (15.0 if truth.nodal else 10.0)
+
+
+def _found(truth: TrueLesion, size: Decimal, order: int, reader: str, where: str | None) -> LesionEntry:
+    about = LesionEntry(
+        None, Lesion.Category.TARGET, truth.organ.upper(), truth.nodal, truth.label, "MEASURED", size, where
+    )
+    if order > 0:
+        first_sight = truth.measured_diameter_mm(order - 1) == 0
+        state = "EQUIVOCAL" if reader == CAUTIOUS and first_sight else "UNEQUIVOCAL"
+        return replace(about, category=Lesion.Category.NEW, state=state, diameter_mm=None)
+    if _measurable(truth):
+        return about
+    return replace(about, category=Lesion.Category.NON_TARGET, state="PRESENT", diameter_mm=None)
+
+
+def _followed(
+    number: int, category: str, truth: TrueLesion, size: Decimal, order: int, where: str | None
+) -> LesionEntry:
+    gone = truth.measured_diameter_mm(order) == 0
+    if category == Lesion.Category.NEW:
+        return LesionEntry(number, category, state="UNEQUIVOCAL", instance=where)
+    if gone:
+        return LesionEntry(number, category, state="ABSENT")
+    if category == Lesion.Category.NON_TARGET:
+        return LesionEntry(number, category, state="PRESENT", instance=where)
+    if size < 3:
+        return LesionEntry(number, category, state="TOO_SMALL", instance=where)
+    return LesionEntry(number, category, state="MEASURED", diameter_mm=size, instance=where)
+
+
+def _picture(task: ReadTask, phantom: PhantomSubject, truth: TrueLesion, order: int) -> str | None:
+    """Key of the slice through the lesion's centre."""
+    series = blinding.blinded_task(task).series
+    if not series:
+        return None
+    head = Instance.objects.filter(series__imaging_study__timepoint=task.timepoint, series__for_reading=True).order_by(
+        "position_mm"
+    )[0]
+    depth = phantom.lesion_centre_mm(truth, order)[2] - (head.position_mm or 0.0)
+    return min(series[0].slices, key=lambda picture: abs((picture.offset_mm or 0.0) - depth)).instance_key
+
+
+def adjudicate_everything(adjudicator: User, clock: Clock) -> int:
+    """Decide every open adjudication for the read that is nearer to the truth; return how many."""
+    cases = list(selectors.adjudications_of(adjudicator).filter(state=AdjudicationState.OPEN))
+    for case in cases:
+        slot = _nearer(case)
+        adjudicating.decide(
+            adjudication=case,
+            choice="left" if case.left_slot == slot else "right",
+            rationale="Simulated decision: this read is nearer to the known truth of the phantom.",
+            signature=Intent(PASSWORD, Signature.Meaning.AUTHORSHIP),
+            actor=adjudicator,
+            at=clock(),
+            simulated=True,
+        )
+    return len(cases)
+
+
+def _nearer(case: Adjudication) -> int:
+    patient = _BY_CODE[case.subject.code]
+    phantom = phantom_of(patient)
+
+    def distance(result: selectors.SlotResult) -> float:
+        sums = [(float(r.sum_mm), phantom.sum_of_diameters_mm(r.timepoint.order)) for r in result.reads if r.sum_mm]
+        unsure = patient.scenario == "new_lesion" and result.reads[0].task.reader.username == CAUTIOUS
+        return sum(abs(read - true) for read, true in sums) + (1000 if unsure else 0)
+
+    return min(selectors.slot_results(case.subject), key=distance).slot
