@@ -73,10 +73,10 @@ def expose(record_type: type[models.Model], verb: str, visible: Visible) -> None
 
 def exposed(user: User, label: str, pk: str) -> models.Model | None:
     """Return a record by its type's label and key if the person may see its history; else None."""
-    if label not in _exposed or not pk.isdigit():
+    if label not in _exposed or not pk.isdecimal():
         return None
     verb, visible = _exposed[label]
-    about = visible(user).filter(pk=int(pk)).first()
+    about = visible(user).filter(pk=pk).first()
     return about if about is not None and may(user, verb, about) else None
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from django.db.models import QuerySet
+from django.http import Http404
 from django.utils import timezone
-from rest_framework import viewsets
+from rest_framework import routers, serializers, viewsets
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,6 +15,7 @@ from rest_framework.views import APIView, exception_handler
 
 from compliance import access, audit
 from compliance.errors import HouseError
+from compliance.models import User
 
 
 def answer_problem(problem: Exception, context: dict[str, Any]) -> Response | None:
@@ -26,13 +28,14 @@ def answer_problem(problem: Exception, context: dict[str, Any]) -> Response | No
     return exception_handler(problem, context)
 
 
+def _verb(request: Request, view: APIView) -> str:
+    by_method: dict[str, str] = getattr(view, "permissions_by_method", {})
+    otherwise: str = view.permission  # type: ignore[attr-defined]
+    return by_method.get(request.method or "", otherwise)
+
+
 class Verb(BasePermission):
     """Permission of a view: the verb in `view.permission`, or per method in `view.permissions_by_method`."""
-
-    def _verb(self, request: Request, view: APIView) -> str:
-        by_method: dict[str, str] = getattr(view, "permissions_by_method", {})
-        otherwise: str = view.permission  # type: ignore[attr-defined]
-        return by_method.get(request.method or "", otherwise)
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return self._answer(request, view, None)
@@ -41,8 +44,8 @@ class Verb(BasePermission):
         return self._answer(request, view, obj)
 
     def _answer(self, request: Request, view: APIView, about: Any) -> bool:
-        verb = self._verb(request, view)
-        if verb == access.SIGNED_IN or access.may(request.user, verb, about):
+        verb = _verb(request, view)
+        if access.may(request.user, verb, about) if verb != access.SIGNED_IN else isinstance(request.user, User):
             return True
         audit.denied(request._request, verb, timezone.now(), about)
         return False
@@ -64,3 +67,44 @@ class Resource(viewsets.GenericViewSet[Any]):
         """Return what the person can see; nothing while the schema is being written."""
         model = self.serializer_class.Meta.model  # type: ignore[union-attr]
         return model.objects.none() if getattr(self, "swagger_fake_view", False) else self.visible().order_by("pk")
+
+    def get_object(self) -> Any:
+        """Return the record asked for; one that the person cannot see is 404, and recorded."""
+        try:
+            return super().get_object()
+        except Http404:
+            audit.denied(self.request._request, _verb(self.request, self), timezone.now())
+            raise
+
+
+class Seen(serializers.PrimaryKeyRelatedField[Any]):
+    """A record named by its key, out of those that the person can see; any other is refused as if it did not exist."""
+
+    def __init__(self, visible: access.Visible | None = None, **kwargs: Any) -> None:
+        self.visible = visible
+        super().__init__(**kwargs)
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """Return what the person can see."""
+        assert self.visible is not None
+        return self.visible(access.actor(self.context["request"]))
+
+    def fail(self, key: str, **values: Any) -> NoReturn:
+        """Refuse a key outside of what the person can see, so that it is recorded."""
+        if key == "does_not_exist":
+            raise access.AccessDenied(f"There is no such {self.field_name}, or it is not yours.", verb="see")
+        super().fail(key, **values)
+
+
+class Root(routers.APIRootView):
+    """The resources there are."""
+
+    permission_classes = [Verb]
+    permission = access.SIGNED_IN
+
+
+class Router(routers.DefaultRouter):
+    """Addresses of the resources, one each."""
+
+    APIRootView = Root
+    include_format_suffixes = False

@@ -82,7 +82,7 @@ def _switch(user: User, trial: Trial | None) -> dict[str, Any] | None:
         "items": [
             {
                 "label": other.code,
-                "url": f"{reverse('home')}?trial={other.pk}",
+                "url": f"{reverse('home')}?trial={other.code}",
                 "note": other.title,
                 "active": other == trial,
             }

@@ -5,15 +5,15 @@ from __future__ import annotations
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
-from rest_framework.routers import DefaultRouter
 
 import imaging.api
 import reading.api
 import trials.api
 from compliance import access
+from compliance.api import Router
 from config import views
 
-router = DefaultRouter()
+router = Router()
 for room in (trials, imaging, reading):
     room.api.register(router)
 

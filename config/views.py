@@ -7,6 +7,7 @@ from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.views.decorators.http import require_safe
 
 from compliance import access, audit, signing
 from compliance.models import User
@@ -14,11 +15,12 @@ from config.home import own_work, work_in
 from trials.selectors import roles_in, trials_of
 
 
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """What waits for the person, trial by trial."""
     user, today = access.actor(request), timezone.now().date()
-    if request.GET.get("trial", "").isdigit():
-        request.session["trial"] = int(request.GET["trial"])
+    if chosen := trials_of(user).filter(code=request.GET.get("trial", "")).first():
+        request.session["trial"] = chosen.pk
     trials = [(trial, roles_in(user, trial), list(work_in(user, trial, today))) for trial in trials_of(user)]
     return render(
         request,
@@ -31,6 +33,7 @@ def home(request: HttpRequest) -> HttpResponse:
     )
 
 
+@require_safe
 def health(request: HttpRequest) -> JsonResponse:
     """Tell a monitor that the web server runs and reaches its database."""
     with connection.cursor() as cursor:
@@ -38,6 +41,7 @@ def health(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
+@require_safe
 def history(request: HttpRequest, object_type: str, object_id: str) -> HttpResponse:
     """Show one record's audit trail to those who may see the record."""
     about = access.exposed(request.user, object_type, object_id) if isinstance(request.user, User) else None

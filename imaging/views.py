@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from compliance import access, audit, signing
 from compliance.errors import HouseError
@@ -19,6 +19,7 @@ from trials.models import Timepoint, Trial
 from trials.selectors import queries_seen_by, timepoints_seen_by, trials_of
 
 
+@require_safe
 @access.guarded("imaging.see_transfers", timepoints_seen_by)
 def timepoint_show(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
     """A timepoint: what is expected, what came, what the checks found, and what is asked."""
@@ -48,6 +49,7 @@ def timepoint_show(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
     )
 
 
+@require_safe
 @access.guarded("imaging.upload", timepoints_seen_by)
 def upload(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
     """Where a coordinator drops a folder, files or a ZIP for a timepoint."""
@@ -63,6 +65,7 @@ def upload(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
     )
 
 
+@require_safe
 @access.guarded("imaging.see_transfers", trials_of)
 def transfer_list(request: HttpRequest, trial: Trial) -> HttpResponse:
     """Deliveries of the trial that the person may see, newest first."""
@@ -74,6 +77,7 @@ def transfer_list(request: HttpRequest, trial: Trial) -> HttpResponse:
     )
 
 
+@require_safe
 @access.guarded("imaging.see_transfers", selectors.transfers_seen_by, by="public_id")
 def transfer_show(request: HttpRequest, transfer: Transfer) -> HttpResponse:
     """One delivery, series by series: received, recognised, archived, or why not."""
@@ -89,6 +93,7 @@ def transfer_show(request: HttpRequest, transfer: Transfer) -> HttpResponse:
     )
 
 
+@require_safe
 @access.guarded("imaging.see_transfers", selectors.transfers_seen_by, by="public_id")
 def transfer_status(request: HttpRequest, transfer: Transfer) -> HttpResponse:
     """The same as a fragment that a page under way asks for again and again."""
@@ -99,6 +104,7 @@ def transfer_status(request: HttpRequest, transfer: Transfer) -> HttpResponse:
     )
 
 
+@require_safe
 @access.guarded("imaging.see_transfers", trials_of)
 def quarantine(request: HttpRequest, trial: Trial) -> HttpResponse:
     """What waits, with its reason, and what can be done about it."""
@@ -151,6 +157,7 @@ def held_discard(request: HttpRequest, transfer: Transfer) -> HttpResponse:
     return redirect("imaging:quarantine", pk=transfer.site.trial_id)
 
 
+@require_safe
 @access.guarded("imaging.review", trials_of)
 def qc_queue(request: HttpRequest, trial: Trial) -> HttpResponse:
     """Timepoints that wait for QC, oldest first."""
@@ -162,6 +169,7 @@ def qc_queue(request: HttpRequest, trial: Trial) -> HttpResponse:
     )
 
 
+@require_safe
 @access.guarded("imaging.see_qc", selectors.reviews_seen_by)
 def review_show(request: HttpRequest, review: QcReview) -> HttpResponse:
     """The checklist beside the images: findings with their evidence, series, and the decision."""
@@ -271,6 +279,7 @@ def review_fail(request: HttpRequest, review: QcReview) -> HttpResponse:
     return redirect("imaging:qc", pk=review.timepoint.trial.pk)
 
 
+@require_safe
 @access.guarded("imaging.see_images", selectors.series_seen_by)
 def series_frame(request: HttpRequest, series: Series, number: int) -> HttpResponse:
     """One frame of an archived series as PNG, in a display window of the charter; the look is recorded."""

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.routers import BaseRouter
 
 from compliance import access
-from compliance.api import Resource
+from compliance.api import Resource, Seen
 from compliance.models import Signature, User
 from compliance.signing import Intent
 from trials import models, selectors
@@ -36,12 +36,16 @@ class CharterSerializer(serializers.ModelSerializer):
 
 
 class SiteSerializer(serializers.ModelSerializer):
+    trial = Seen(selectors.trials_of)
+
     class Meta:
         model = models.Site
         fields = ["id", "trial", "code", "name", "country"]
 
 
 class ApplicationEntitySerializer(serializers.ModelSerializer):
+    site = Seen(selectors.sites_seen_by)
+
     class Meta:
         model = models.ApplicationEntity
         fields = ["id", "site", "title", "description", "active"]
@@ -49,7 +53,12 @@ class ApplicationEntitySerializer(serializers.ModelSerializer):
 
 
 class MembershipSerializer(serializers.ModelSerializer):
-    user = serializers.SlugRelatedField(slug_field="username", queryset=User.objects.all())
+    # Typed in, as on the page: a list would tell who else has an account on this installation.
+    user = serializers.SlugRelatedField(
+        slug_field="username", queryset=User.objects.all(), style={"base_template": "input.html"}
+    )
+    trial = Seen(selectors.trials_of)
+    site = Seen(selectors.sites_seen_by, required=False, allow_null=True)
 
     class Meta:
         model = models.Membership
@@ -58,6 +67,8 @@ class MembershipSerializer(serializers.ModelSerializer):
 
 
 class SubjectSerializer(serializers.ModelSerializer):
+    site = Seen(selectors.sites_seen_by)
+
     class Meta:
         model = models.Subject
         fields = ["id", "site", "code", "reference_date", "state"]

@@ -7,7 +7,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from compliance import access, audit, signing
 from compliance.errors import HouseError
@@ -32,6 +32,7 @@ def trial_create(request: HttpRequest) -> HttpResponse:
     return render(request, "trials/trial_create.html", {"form": form})
 
 
+@require_safe
 @access.guarded("trials.see_subjects", selectors.trials_of)
 def trial_home(request: HttpRequest, trial: Trial) -> HttpResponse:
     """The trial's home: subjects × timepoints, for the sites that the person may know of."""
@@ -52,6 +53,7 @@ def trial_home(request: HttpRequest, trial: Trial) -> HttpResponse:
     )
 
 
+@require_safe
 @access.guarded("trials.see_progress", selectors.trials_of)
 def trial_progress(request: HttpRequest, trial: Trial) -> HttpResponse:
     """How far the trial is, by site and by step; no outcome is on this page."""
@@ -60,6 +62,7 @@ def trial_progress(request: HttpRequest, trial: Trial) -> HttpResponse:
     return render(request, "trials/trial_progress.html", {"trial": trial, "progress": rows, "total": total})
 
 
+@require_safe
 @access.guarded("trials.administer", selectors.trials_of)
 def trial_setup(request: HttpRequest, trial: Trial) -> HttpResponse:
     """What a trial needs before its first scan, and what is still missing."""
@@ -151,6 +154,7 @@ def member_end(request: HttpRequest, membership: Membership) -> HttpResponse:
     return redirect("trials:setup", pk=membership.trial_id)
 
 
+@require_safe
 @access.guarded("trials.see_charter", selectors.charters_seen_by)
 def charter_show(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
     """One charter version in words, with its signatures; those who may sign it find the sign box."""
@@ -248,6 +252,7 @@ def subject_enrol(request: HttpRequest, site: Site) -> HttpResponse:
     return render(request, "trials/subject_enrol.html", {"form": form, "site": site, "trial": site.trial})
 
 
+@require_safe
 @access.guarded("trials.see_subjects", selectors.subjects_seen_by)
 def subject_show(request: HttpRequest, subject: Subject) -> HttpResponse:
     """One subject: visits with their states, queries, and what happened."""
@@ -300,6 +305,7 @@ def timepoint_miss(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
     return redirect("trials:subject", pk=timepoint.subject_id)
 
 
+@require_safe
 @access.guarded("trials.see_queries", selectors.trials_of)
 def query_list(request: HttpRequest, trial: Trial) -> HttpResponse:
     """Queries of the trial that the person may see, open ones first."""
@@ -311,6 +317,7 @@ def query_list(request: HttpRequest, trial: Trial) -> HttpResponse:
     )
 
 
+@require_safe
 @access.guarded("trials.see_queries", selectors.queries_seen_by)
 def query_show(request: HttpRequest, query: Query) -> HttpResponse:
     """A query's thread, with what the person may do next."""
@@ -361,6 +368,7 @@ def query_reopen(request: HttpRequest, query: Query) -> HttpResponse:
     return redirect("trials:query", pk=query.pk)
 
 
+@require_safe
 @access.guarded("trials.audit", selectors.trials_of)
 def trial_audit(request: HttpRequest, trial: Trial) -> HttpResponse:
     """The trial's audit trail, searched by words."""
