@@ -36,9 +36,8 @@ class ReaderFigures:
 
 
 def _number(value: float, unit: str) -> str:
-    if unit == "%":
-        return f"{100 * value:.1f} %"
-    return f"{value:.1f} {unit}" if unit else f"{value:.3f}"
+    shown = {"": f"{value:.3f}", "%": f"{100 * value:.1f} %"}.get(unit, f"{value:.1f} {unit}")
+    return shown.replace("-", "−")
 
 
 def _interval(value: Any, unit: str) -> str:

@@ -81,6 +81,8 @@ class LesionForm(forms.Form):
         self.only_state = labelled[0][0] if len(labelled) == 1 else ""
         if State.MEASURED not in offered:
             del self.fields["diameter_mm"]
+        else:
+            self.fields["diameter_mm"].widget.attrs["placeholder"] = "short axis" if self.nodal else "longest"
         if State.NOT_EVALUABLE not in offered:
             del self.fields["reason"]
 

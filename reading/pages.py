@@ -6,10 +6,11 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from compliance.models import Export, User
 from reading import blinding, selectors
@@ -18,8 +19,8 @@ from reading.models import Adjudication, ReadTask
 from reading.services.packaging import ENDPOINT_PACKAGE
 from reading.states import AdjudicationState, ReadState
 from trials.models import Role, Subject, Timepoint, Trial
-from trials.selectors import PROGRESS_STEPS, progress, trials_of
-from trials.states import ImageState, QcState
+from trials.selectors import open_queries_of, trials_of
+from trials.states import ImageState, QcState, ReadingState
 
 # --- readers and adjudicators: codes only ---------------------------------------------------------------------
 
@@ -191,7 +192,7 @@ def marks_of(lesions: Iterable[BlindedLesion]) -> list[dict[str, Any]]:
         {
             "series": entry.series_key,
             "slice": entry.slice,
-            "text": f"{lesion.label} {_size(entry)}",
+            "text": f"{lesion.label} {measured(entry)}",
         }
         for lesion in lesions
         for entry in (*lesion.prior, *lesion.present)
@@ -199,8 +200,15 @@ def marks_of(lesions: Iterable[BlindedLesion]) -> list[dict[str, Any]]:
     ]
 
 
-def _size(entry: BlindedMeasurement) -> str:
-    return entry.state_label.lower() if entry.diameter_mm is None else f"{entry.diameter_mm.normalize():f} mm"
+def measured(entry: BlindedMeasurement) -> str:
+    """Write what was entered of a lesion: its diameter, or its state."""
+    return entry.state_label.lower() if entry.diameter_mm is None else length(entry.diameter_mm)
+
+
+def length(value: Decimal) -> str:
+    """Write a length in mm with at least one decimal, as it was measured."""
+    text = f"{value.normalize():f}"
+    return f"{text if '.' in text else text + '.0'} mm"
 
 
 # --- those who manage: no outcome but the triggers of adjudications ------------------------------------------------
@@ -314,5 +322,12 @@ def packages_seen_by(user: User) -> QuerySet[Export]:
 
 def steps_to_lock(trial: Trial) -> dict[str, int]:
     """How far a trial is on its way to the lock, in counts that tell no outcome."""
-    rows = progress(trial)
-    return {name: sum(row[name] for row in rows) for name in PROGRESS_STEPS}
+    timepoints = Timepoint.objects.filter(subject__trial=trial)
+    counts = {
+        "planned": Count("pk"),
+        "received": Count("pk", filter=Q(image_state=ImageState.RECEIVED)),
+        "missed": Count("pk", filter=Q(image_state=ImageState.MISSED)),
+        "cleared": Count("pk", filter=Q(qc_state=QcState.CLEARED)),
+        "read": Count("pk", filter=Q(reading_state=ReadingState.READ)),
+    }
+    return {**timepoints.aggregate(**counts), "open_queries": open_queries_of(trial).count()}

@@ -8,9 +8,10 @@ from celery import shared_task
 from django.utils import timezone
 
 from compliance import jobs
+from compliance.models import User
 from reading import selectors
 from reading.assignment import NotEnoughReaders
-from reading.services import adjudicating, assigning
+from reading.services import adjudicating, assigning, packaging
 from trials.models import Subject, Timepoint, Trial
 from trials.states import TrialState
 
@@ -43,6 +44,12 @@ def settle_subject(*, subject_id: int, at: dt.datetime) -> None:
     for timepoint in subject.timepoints.order_by("order")[:1]:
         open_reads(timepoint_id=timepoint.pk, at=at)
     open_adjudications(subject_id=subject_id, at=at)
+
+
+@jobs.handler("reading.build_package")
+def build_package(*, trial_id: int, actor_id: int, at: dt.datetime) -> None:
+    """Build the endpoint package of a trial that was locked, in the name of who locked it; twice gives one."""
+    packaging.build_package(trial=Trial.objects.get(pk=trial_id), actor=User.objects.get(pk=actor_id), at=at)
 
 
 @shared_task(name="reading.sweep_reads", ignore_result=True)

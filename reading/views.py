@@ -209,7 +209,9 @@ def _case_page(
     request: HttpRequest, adjudication: Adjudication, form: forms.AdjudicationForm, problem: HouseError | None
 ) -> HttpResponse:
     case = blinding.blinded_adjudication(adjudication)
-    last = len(case.timepoints) - 1
+    titles = [timepoint.title for timepoint in case.timepoints]
+    # The images open where the sides differ first.
+    shown = next((titles.index(t.title) for t in case.triggers if t.title in titles), len(titles) - 1)
     sides = [
         {"side": side, "name": name, "courses": pages.courses(case, side.side)}
         for side, name in ((case.left, "Assessment A"), (case.right, "Assessment B"))
@@ -217,7 +219,7 @@ def _case_page(
     views = [
         {
             "name": entry["name"],
-            "timepoint": last,
+            "timepoint": shown,
             "marks": pages.marks_of(course.lesion for course in entry["courses"]),
         }
         for entry in sides
@@ -228,6 +230,7 @@ def _case_page(
         "sides": sides,
         "compared": pages.compared(case),
         "stage": pages.stage(url, case.presets, case.timepoints, views),
+        "shown": shown,
         "form": form,
         "problem": problem,
         "open": adjudication.state == AdjudicationState.OPEN,

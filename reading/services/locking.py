@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.urls import reverse
 
-from compliance import access
+from compliance import access, jobs
 from compliance.errors import HouseError
 from compliance.models import User
 from compliance.signing import Intent
@@ -107,6 +107,8 @@ def _adjudication(subject: Subject) -> Iterator[Blocker]:
 def lock_trial(*, trial: Trial, signature: Intent, actor: User, at: dt.datetime) -> Trial:
     """Lock every read and adjudication, and with a signature the trial's database; after it nothing changes.
 
+    A job written in the same transaction builds the endpoint package.
+
     Raises
     ------
     NotReady
@@ -126,4 +128,5 @@ def lock_trial(*, trial: Trial, signature: Intent, actor: User, at: dt.datetime)
         for adjudication in decided.order_by("blinded_code"):
             advance(adjudication, "lock", actor=actor, at=at)
         advance(trial, "lock", actor=actor, at=at, signature=signature, locked_at=at)
+        jobs.enqueue("reading.build_package", str(trial.pk), at=at, trial_id=trial.pk, actor_id=actor.pk)
     return trial

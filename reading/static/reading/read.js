@@ -8,6 +8,7 @@
 
   // --- images: from a row to its slice ----------------------------------------------------------------------
   function tellStamp(row) {
+    if (!field(row, "instance") || !$("[data-stamped]", row)) return;
     const at = stage.place(field(row, "instance").value, field(row, "frame").value || 1);
     const button = $("[data-stamped]", row);
     button.hidden = !at;
@@ -47,7 +48,11 @@
     if (why) why.hidden = state.value !== "NOT_EVALUABLE";
     const organ = field(row, "organ");
     const label = diameter && $(`label[for="${diameter.id}"]`, row);
-    if (organ && label) label.firstChild.textContent = organ.value === "LYMPH NODE" ? "Short axis, mm" : "Longest diameter, mm";
+    if (organ && label) {
+      const nodal = organ.value === "LYMPH NODE";
+      label.firstChild.textContent = nodal ? "Short axis, mm" : "Longest diameter, mm";
+      diameter.placeholder = nodal ? "short axis" : "longest";
+    }
   }
 
   function hint(kind) {
@@ -86,7 +91,7 @@
     $(`[name="${row.id}-part"]`, part).setAttribute("value", next);
     const name = $(".rd-name", part);
     $("[data-part]", name)?.remove();
-    name.append(` part ${next + 1}`);
+    name.append(Object.assign(document.createElement("span"), { className: "px-muted", textContent: ` part ${next + 1}` }));
     const remove = Object.assign(document.createElement("button"), { type: "button", className: "px-x", textContent: "×" });
     remove.dataset.remove = "";
     remove.setAttribute("aria-label", "Remove this part");

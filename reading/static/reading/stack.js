@@ -108,9 +108,14 @@
       this.compares = Boolean(root.querySelector("[data-compare]"));
       this.linked = true;
       this.listen();
-      for (const view of this.views) view.set(Math.ceil(view.count / 2) || 1);
+      for (const view of this.views) view.set(this.first(view));
       this.listSeries();
       this.draw();
+    }
+
+    // Images open on the first lesion measured there, else in the middle.
+    first(view) {
+      return view.marks.find((mark) => mark.series === view.stack?.key)?.slice ?? (Math.ceil(view.count / 2) || 1);
     }
 
     address(series, n) {
@@ -159,6 +164,7 @@
       target.set(n);
       if (this.linked) for (const other of this.views) if (other !== target && other.shown && other.count) other.set(other.nearest(target.at));
       this.active = target;
+      target.cell.scrollIntoView({ block: "nearest" });
       this.listSeries();
       this.draw();
     }
