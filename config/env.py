@@ -87,3 +87,13 @@ def database() -> dict[str, object]:
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     }
+
+
+def in_demo() -> bool:
+    """Tell whether this process runs inside the demonstration's own folder."""
+    return text("IN_DEMO") == "1"
+
+
+def enter_demo(home: Path) -> None:
+    """Let the processes started from here on run inside the demonstration's own folder."""
+    os.environ |= {"PARALLAX_IN_DEMO": "1", "PARALLAX_DATA_DIR": str(home)}

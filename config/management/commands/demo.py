@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from config import env
 from config.demo import story
 from config.demo.show import Show
 from config.management.commands.serve import refuse_taken_port
@@ -37,7 +38,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Prepare, serve, show."""
         home = Path(settings.DATA_DIR) / "demo"
-        if os.environ.get("PARALLAX_IN_DEMO") != "1":
+        if not env.in_demo():
             self._again_in(home, options["exit"])
         refuse_taken_port(settings.WEB_HOST, settings.WEB_PORT, "web server")
         refuse_taken_port(settings.DICOM_HOST, settings.DICOM_PORT, "DICOM receiver")
@@ -66,7 +67,7 @@ class Command(BaseCommand):
         refuse_taken_port(settings.WEB_HOST, settings.WEB_PORT, "web server")
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir(parents=True)
-        os.environ |= {"PARALLAX_IN_DEMO": "1", "PARALLAX_DATA_DIR": str(home)}
+        env.enter_demo(home)
         os.execv(sys.executable, [sys.executable, sys.argv[0], "demo", *(["--exit"] if leave else [])])  # noqa: S606
 
     def _say(self, line: str) -> None:
