@@ -19,12 +19,12 @@ from kombu.utils.json import dumps
 class Channel(filesystem.Channel):
     """A channel whose messages are renamed into place."""
 
-    def _put(self, queue: str, payload: Any, **_: Any) -> None:
+    def _put(self, queue: str, message: Any, **_: Any) -> None:
         name = f"{time.monotonic_ns() // 1_000_000}_{uuid.uuid4()}.{queue}.msg"
         hidden = os.path.join(self.data_folder_out, f".{name}")
         try:
             with open(hidden, "xb") as file:
-                file.write(dumps(payload).encode())
+                file.write(dumps(message).encode())
             os.rename(hidden, os.path.join(self.data_folder_out, name))
         except OSError as problem:
             raise ChannelError(f"Cannot add a message to the folder {self.data_folder_out}") from problem

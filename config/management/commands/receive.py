@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from imaging.intake import dimse
+from imaging.intake.dimse import serve
 
 
 class Command(BaseCommand):
@@ -17,4 +17,4 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve until SIGINT or SIGTERM."""
-        dimse.serve(settings.DICOM_HOST, settings.DICOM_PORT, settings.DICOM_AE_TITLE)
+        serve(settings.DICOM_HOST, settings.DICOM_PORT, settings.DICOM_AE_TITLE)
