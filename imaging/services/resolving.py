@@ -23,6 +23,13 @@ class OtherSite(HouseError):
     status = 409
 
 
+class OtherDelivery(HouseError):
+    """An instance is not part of the delivery that is being resolved."""
+
+    code = "other_delivery"
+    status = 409
+
+
 def resolve_held(
     *,
     transfer: Transfer,
@@ -38,6 +45,8 @@ def resolve_held(
     count = 0
     with transaction.atomic():
         for received in instances:
+            if received.transfer_id != transfer.pk:
+                raise OtherDelivery("An image is not of this delivery, so nothing was assigned. Reload the page.")
             advance(
                 received,
                 "retry",

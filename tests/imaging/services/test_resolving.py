@@ -1,0 +1,136 @@
+"""What waits in quarantine gets a place, or is set aside; by whom, and why, is in the trail."""
+
+from __future__ import annotations
+
+import pytest
+
+from compliance import access, audit, jobs, storage
+from compliance.transitions import IllegalMove, ReasonRequired
+from imaging import selectors
+from imaging.models import Instance, ReceivedInstance
+from imaging.services.resolving import OtherDelivery, OtherSite, discard_held, resolve_held
+from imaging.states import ReceivedState
+from tests.factories import AT, World, scan
+from tests.imaging.services.delivery import by_coordinator, by_scanner
+
+
+def test_strays_of_one_scan_are_one_group_with_its_reason(world: World) -> None:
+    transfer = by_scanner(world, [*scan(None, slices=3), *scan("S-001", slices=2, scan_number=2)])
+
+    groups = selectors.held_groups_seen_by(world.coordinator)
+
+    assert [(g.transfer, g.reason, g.count, g.modality) for g in groups] == [
+        (transfer, "subject_unknown", 3, "CT"),
+        (transfer, "subject_other_site", 2, "CT"),
+    ]
+
+
+def test_another_sites_coordinator_and_an_outsider_see_no_strays(world: World) -> None:
+    by_scanner(world, scan(None, slices=1))
+
+    assert selectors.held_groups_seen_by(world.other_coordinator) == []
+    assert selectors.held_groups_seen_by(world.outsider) == []
+
+
+def test_an_assigned_scan_goes_into_the_archive(world: World) -> None:
+    transfer = by_scanner(world, scan(None, slices=3))
+    timepoint = world.timepoint("N-001", "W8")
+
+    count = resolve_held(
+        transfer=transfer,
+        instances=ReceivedInstance.objects.filter(state=ReceivedState.HELD),
+        timepoint=timepoint,
+        actor=world.analyst,
+        at=AT,
+    )
+    jobs.drain()
+
+    assert (count, Instance.objects.count()) == (3, 3)
+    row = ReceivedInstance.objects.first()
+    assert row is not None
+    assert (row.state, row.timepoint, row.hold_reason, row.hold_sentence) == ("archived", timepoint, "", "")
+    retry = audit.history(row).get(action="receivedinstance.retry")
+    assert (retry.actor, retry.reason) == (world.analyst, "assigned to N-001 W8")
+
+
+def test_a_mismatch_assigned_to_the_subject_in_the_header_goes_in(world: World) -> None:
+    transfer = by_coordinator(world, scan("N-001", slices=1), world.timepoint("N-002", "BL"))
+
+    resolve_held(
+        transfer=transfer,
+        instances=transfer.instances.all(),
+        timepoint=world.timepoint("N-001", "BL"),
+        actor=world.coordinator,
+        at=AT,
+    )
+    jobs.drain()
+
+    assert ReceivedInstance.objects.get().state == ReceivedState.ARCHIVED
+
+
+def test_a_timepoint_of_another_site_is_refused(world: World) -> None:
+    transfer = by_scanner(world, scan(None, slices=1))
+
+    with pytest.raises(OtherSite):
+        resolve_held(
+            transfer=transfer,
+            instances=transfer.instances.all(),
+            timepoint=world.timepoint("S-001", "BL"),
+            actor=world.analyst,
+            at=AT,
+        )
+
+    assert ReceivedInstance.objects.get().state == ReceivedState.HELD
+
+
+def test_instances_of_another_delivery_are_not_moved_along(world: World) -> None:
+    mine = by_scanner(world, scan(None, slices=1))
+    other = by_scanner(world, scan(None, slices=1, scan_number=2), site=world.south)
+
+    with pytest.raises(OtherDelivery):
+        resolve_held(
+            transfer=mine,
+            instances=other.instances.all(),
+            timepoint=world.timepoint("N-001", "BL"),
+            actor=world.analyst,
+            at=AT,
+        )
+
+    assert set(ReceivedInstance.objects.values_list("state", flat=True)) == {"held"}
+
+
+def test_who_may_not_resolve_is_refused(world: World) -> None:
+    transfer = by_scanner(world, scan(None, slices=1))
+
+    for actor in (world.other_coordinator, world.outsider, world.administrator):
+        with pytest.raises(access.AccessDenied):
+            resolve_held(
+                transfer=transfer,
+                instances=transfer.instances.all(),
+                timepoint=world.timepoint("N-001", "BL"),
+                actor=actor,
+                at=AT,
+            )
+        with pytest.raises(access.AccessDenied):
+            discard_held(instances=transfer.instances.all(), reason="stray", actor=actor, at=AT)
+
+
+def test_setting_aside_needs_a_reason_and_keeps_the_bytes(world: World) -> None:
+    (file,) = scan(None, slices=1)
+    transfer = by_scanner(world, [file])
+    with pytest.raises(ReasonRequired):
+        discard_held(instances=transfer.instances.all(), reason=" ", actor=world.analyst, at=AT)
+
+    assert discard_held(instances=transfer.instances.all(), reason="stray", actor=world.analyst, at=AT) == 1
+
+    row = ReceivedInstance.objects.get()
+    assert row.state == ReceivedState.DISCARDED
+    assert storage.get(storage.QUARANTINE, row.quarantine_key) == file
+    assert audit.history(row).first().reason == "stray"
+
+
+def test_what_is_archived_cannot_be_set_aside(world: World) -> None:
+    transfer = by_scanner(world, scan("N-001", slices=1))
+
+    with pytest.raises(IllegalMove):
+        discard_held(instances=transfer.instances.all(), reason="stray", actor=world.analyst, at=AT)

@@ -1,0 +1,48 @@
+"""A charter that this room could not carry out is not signed."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from compliance.signing import Intent
+from tests.factories import AT, PASSWORD, World
+from trials.charter import RECIST_TEMPLATE, CharterInvalid
+from trials.models import ImagingCharter
+from trials.services import setting_up
+
+
+def amend(world: World, **sections: Any) -> ImagingCharter:
+    draft = setting_up.amend_charter(trial=world.trial, change_summary="a change", actor=world.administrator, at=AT)
+    content = copy.deepcopy({**RECIST_TEMPLATE, **sections})
+    return setting_up.edit_charter(charter=draft, content=content, actor=world.administrator, at=AT)
+
+
+@pytest.mark.parametrize(
+    ("sections", "place"),
+    [
+        ({"deidentification": {"identifier": "x", "version": "1", "options": ["no such option"]}}, "deidentification"),
+        ({"series": [{"label": "A", "modality": "CT", "max_gap_mm": -1}]}, "series"),
+        ({"series": [{"label": "A", "modality": "CT", "min_instances": 0}]}, "series"),
+    ],
+)
+def test_what_cannot_be_carried_out_is_refused_with_its_place(
+    world: World, sections: dict[str, Any], place: str
+) -> None:
+    draft = amend(world, **sections)
+
+    with pytest.raises(CharterInvalid) as refusal:
+        setting_up.sign_charter(charter=draft, signature=Intent(PASSWORD), actor=world.administrator, at=AT)
+
+    assert [problem.partition(":")[0] for problem in refusal.value.problems] == [place]
+    assert world.trial.charter_in_force.version == 1
+
+
+def test_a_charter_that_holds_together_is_signed(world: World) -> None:
+    draft = amend(world, purpose="amended")
+
+    setting_up.sign_charter(charter=draft, signature=Intent(PASSWORD), actor=world.administrator, at=AT)
+
+    assert world.trial.charter_in_force.version == 2
