@@ -1,0 +1,44 @@
+"""A named point really ends the process, once, and what it had acknowledged is there afterwards."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from django.conf import LazySettings
+
+from imaging.services.receiving import Origin, receive_instance
+from tests.factories import AT
+from tests.imaging.services.test_receiving import from_scanner
+
+
+def receive_in_a_child(origin: Origin) -> int:
+    """Receive one instance in a process of its own; return how the process ended."""
+    child = os.fork()
+    if child == 0:
+        receive_instance(b"bytes", origin=origin, at=AT)
+        os._exit(0)
+    return os.waitpid(child, 0)[1]
+
+
+@pytest.mark.parametrize(("point", "left"), [("received.body", [".dcm"]), ("received.record", [".dcm", ".json"])])
+def test_a_killed_receiver_leaves_no_half_record_and_goes_on_after_its_restart(
+    own_disk: Path, settings: LazySettings, point: str, left: list[str]
+) -> None:
+    settings.FAULTS = True
+    (own_disk / "fault").write_text(point)
+
+    status = receive_in_a_child(from_scanner(1))
+
+    assert os.WIFSIGNALED(status)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    assert sorted(p.suffix for p in (own_disk / "spool").iterdir()) == left
+    assert receive_in_a_child(from_scanner(1)) == 0
+
+
+def test_without_the_setting_a_fault_file_does_nothing(own_disk: Path) -> None:
+    (own_disk / "fault").write_text("received.body")
+
+    assert receive_in_a_child(from_scanner(1)) == 0
