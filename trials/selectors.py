@@ -140,13 +140,13 @@ def event_mentions(word: str) -> Q:
 
 
 #: The counts that `progress` gives for each site.
-PROGRESS_STEPS = ("subjects", "expected", "received", "missed", "cleared", "read", "open_queries")
+PROGRESS_STEPS = ("enrolled", "expected", "received", "missed", "cleared", "read", "open_queries")
 
 
 def progress(trial: Trial) -> Sequence[dict[str, Any]]:
     """Per site, how many subjects and timepoints stand at each step; outcomes are no part of it."""
     counts = {
-        "subjects": Count("subjects", distinct=True),
+        "enrolled": Count("subjects", distinct=True),
         "expected": Count("subjects__timepoints", distinct=True),
         "received": Count(
             "subjects__timepoints",

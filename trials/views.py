@@ -47,7 +47,7 @@ def trial_home(request: HttpRequest, trial: Trial) -> HttpResponse:
             "rows": selectors.matrix(sites, trial),
             "sites": sites,
             "own_sites": selectors.sites_coordinated_by(access.actor(request)).filter(trial=trial),
-            "may_enrol": access.may(request.user, "trials.enrol", trial),
+            "may_enrol": access.may(request.user, "trials.enrol", trial) and not selectors.is_locked(trial),
             "today": timezone.now().date(),
         },
     )

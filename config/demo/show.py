@@ -228,7 +228,8 @@ class Show:
                 )
             else:
                 self._clear(review)
-        found = Finding.objects.filter(review__timepoint__subject__trial=trial, severity="block").count()
+        failed = Finding.objects.filter(review__timepoint__subject__trial=trial, review__state=ReviewState.FAILED)
+        found = failed.filter(severity="block").count()
         cleared = Timepoint.objects.filter(subject__trial=trial, qc_state="cleared").count()
         self.say("QC", f"{cleared} timepoints cleared, {found} blocking findings, 1 query to the site")
         self._send_again(trial)
