@@ -12,7 +12,7 @@ import uuid
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, connections
 from django.utils import timezone
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, _config, evt
 from pynetdicom.association import Association
@@ -70,7 +70,8 @@ def _requested(event: evt.Event) -> None:
         _reject(event, *_TRY_AGAIN)
         return
     finally:
-        close_old_connections()
+        # The thread ends with its association, and nobody would use its connection again.
+        connections.close_all()
     if site is None:
         log.warning("an association was refused: its calling AE title belongs to no site")
         _reject(event, *_TITLE_NOT_RECOGNISED)
