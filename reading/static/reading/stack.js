@@ -108,7 +108,7 @@
       this.compares = Boolean(root.querySelector("[data-compare]"));
       this.linked = true;
       this.listen();
-      for (const view of this.views) view.set(this.first(view));
+      for (const view of this.views) view.set(this.first(this.compares ? view : this.views[0]));
       this.listSeries();
       this.draw();
     }
