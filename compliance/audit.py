@@ -7,7 +7,7 @@ django-auditlog hears the same saves and is the net under this door (`regulate()
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from auditlog.registry import auditlog
@@ -20,7 +20,10 @@ from compliance.models import AuditEvent, Record, User
 
 R = TypeVar("R", bound=Record)
 
+RoleNames = Callable[[User, int | None], str]
+
 _regulated: list[type[Record]] = []
+_role_names: list[RoleNames] = []
 
 
 class RecordFrozen(HouseError):
@@ -28,6 +31,11 @@ class RecordFrozen(HouseError):
 
     code = "record_frozen"
     status = 409
+
+
+def name_roles_by(role_names: RoleNames) -> None:
+    """Let the room that knows memberships say in which role a person acts in a trial."""
+    _role_names[:] = [role_names]
 
 
 def regulate(*record_types: type[Record]) -> None:
@@ -74,7 +82,6 @@ def record(
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
     reason: str = "",
-    role: str = "",
 ) -> AuditEvent:
     """Write one event about one record; `actor` None is the system itself.
 
@@ -87,7 +94,7 @@ def record(
         at=at,
         actor=actor,
         actor_name=(actor.full_name or actor.username) if actor else "system",
-        role=role,
+        role=_role_names[0](actor, scope[0])[:40] if actor and _role_names else "",
         action=action,
         object_type=label_of(about),
         object_id=str(about.pk),

@@ -18,7 +18,7 @@ from typing import Any
 
 from celery import shared_task
 from django.conf import settings
-from django.db import IntegrityError, close_old_connections, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -30,7 +30,9 @@ log = logging.getLogger(__name__)
 Handler = Callable[..., None]
 
 LEASE = dt.timedelta(seconds=15)
-MAX_TRIES = 5
+#: A job is given up after this many tries; with the longest pause between them that is most of a working day.
+MAX_TRIES = 100
+LONGEST_PAUSE = dt.timedelta(minutes=5)
 
 _handlers: dict[str, Handler] = {}
 
@@ -57,11 +59,16 @@ def enqueue(kind: str, key: str, *, at: dt.datetime, delay: dt.timedelta = dt.ti
     args
         Plain identifiers for the handler.
     """
+    due = at + delay
     try:
         with transaction.atomic():
-            job = Job.objects.create(kind=kind, key=key, args=args, created_at=at, not_before=at + delay)
+            job = Job.objects.create(kind=kind, key=key, args=args, created_at=at, not_before=due)
     except IntegrityError:
-        return
+        # It waits already, perhaps for its next try after a failure: not longer than this asking wants.
+        waiting = Job.objects.filter(kind=kind, key=key, state=Job.State.QUEUED)
+        if not waiting.filter(not_before__gt=due).update(not_before=due):
+            return
+        job = waiting.get()
     if not delay:
         transaction.on_commit(lambda: ring(job.pk))
 
@@ -118,7 +125,7 @@ class _Lease(threading.Thread):
         while not self.over.wait(LEASE.total_seconds() / 3):
             held = Job.objects.filter(pk=self.job.pk, state=Job.State.RUNNING, worker=self.job.worker)
             held.update(lease_until=timezone.now() + LEASE)
-        close_old_connections()
+        connection.close()
 
 
 def run(job_id: int) -> bool:
@@ -151,7 +158,7 @@ def _finish(job: Job, state: str, error: str) -> None:
     mine = Job.objects.filter(pk=job.pk, state=Job.State.RUNNING, worker=job.worker)
     values: dict[str, Any] = {"state": state, "error": error, "lease_until": None}
     if state == Job.State.QUEUED:
-        values["not_before"] = now + dt.timedelta(seconds=2**job.tries)
+        values["not_before"] = now + min(dt.timedelta(seconds=2 ** min(job.tries, 10)), LONGEST_PAUSE)
     else:
         values["finished_at"] = now
     try:

@@ -32,7 +32,7 @@ class WriteOnceStorage(FileSystemStorage):
 
     def _save(self, name: str, content: File) -> str:
         path = Path(self.path(name))
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
             with open(partial, "xb") as file:
@@ -48,6 +48,14 @@ class WriteOnceStorage(FileSystemStorage):
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         return name
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each entry durable."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):
+        one.mkdir(exist_ok=True)
+        sync_directory(one.parent)
 
 
 def sync_directory(folder: Path) -> None:

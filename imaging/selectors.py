@@ -39,7 +39,6 @@ REASONS = {
 ASSIGNABLE = frozenset(
     {
         HoldReason.SUBJECT_UNKNOWN,
-        HoldReason.SUBJECT_OTHER_SITE,
         HoldReason.SUBJECT_MISMATCH,
         HoldReason.TIMEPOINT_UNKNOWN,
         HoldReason.NO_RECIPE,

@@ -1,9 +1,9 @@
-"""The news this room announces."""
+"""The news this room announces, inside the transaction that makes it true; receivers enqueue."""
 
 from django.dispatch import Signal
 
-#: A timepoint passed QC, on commit. Arguments: `timepoint`, `at`.
+#: A timepoint passed QC. Arguments: `timepoint`, `at`.
 timepoint_cleared = Signal()
 
-#: Images arrived for a timepoint after its QC was cleared, on commit. Arguments: `timepoint`, `at`.
+#: Images arrived for a timepoint after its QC was cleared. Arguments: `timepoint`, `at`.
 timepoint_reopened = Signal()

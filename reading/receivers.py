@@ -5,9 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from django.db.models.signals import post_save
 from django.dispatch import receiver
-from django.utils import timezone
 
 from compliance import jobs
 from compliance.errors import HouseError
@@ -15,8 +13,7 @@ from imaging.signals import timepoint_cleared
 from reading import criteria
 from trials.charter import Charter, CharterInvalid
 from trials.models import Subject, Timepoint
-from trials.signals import charter_to_be_signed, subject_withdrawn
-from trials.states import ImageState
+from trials.signals import charter_to_be_signed, subject_withdrawn, timepoint_missed
 
 
 @receiver(timepoint_cleared)
@@ -31,13 +28,10 @@ def settle_what_was_read(*, subject: Subject, at: dt.datetime, **_: Any) -> None
     jobs.enqueue("reading.settle_subject", str(subject.pk), at=at, subject_id=subject.pk)
 
 
-@receiver(post_save, sender=Timepoint)
-def go_on_without_it(*, instance: Timepoint, created: bool, **_: Any) -> None:
-    """A visit was missed: the next timepoint may open. Trials announces no news of this, so the save is heard."""
-    if not created and instance.image_state == ImageState.MISSED:
-        jobs.enqueue(
-            "reading.settle_subject", str(instance.subject_id), at=timezone.now(), subject_id=instance.subject_id
-        )
+@receiver(timepoint_missed)
+def go_on_without_it(*, timepoint: Timepoint, at: dt.datetime, **_: Any) -> None:
+    """A visit was missed: the next timepoint may open."""
+    jobs.enqueue("reading.settle_subject", str(timepoint.subject_id), at=at, subject_id=timepoint.subject_id)
 
 
 @receiver(charter_to_be_signed)

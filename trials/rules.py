@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from compliance import access
+from compliance import access, audit
 from compliance.access import Predicate
 from compliance.models import Record, User
 from trials import models, selectors
@@ -44,7 +44,8 @@ EVERYONE = tuple(Role)
 
 
 def register() -> None:
-    """Register this room's verbs."""
+    """Register this room's verbs, and how the trail names the roles of a person."""
+    audit.name_roles_by(selectors.role_names)
     access.register("trials.create", creates_trials)
     access.register("trials.see", role(*EVERYONE))
     access.register("trials.administer", role(Role.TRIAL_ADMINISTRATOR))

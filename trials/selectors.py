@@ -76,6 +76,12 @@ def roles_in(user: User, trial: Trial) -> list[Role]:
     return [role for role in Role if role in held]
 
 
+def role_names(user: User, trial_id: int | None) -> str:
+    """The roles that the person holds in a trial now, in words, for the audit trail."""
+    held = Membership.objects.filter(user=user, trial=trial_id, ended_at=None).values_list("role", flat=True)
+    return ", ".join(Role(role).label for role in sorted(set(held))) if trial_id else ""
+
+
 def members_with(trial: Trial, role: Role) -> QuerySet[User]:
     """People who hold a role in a trial now, by user name."""
     return (

@@ -1,4 +1,7 @@
-"""The news this room announces."""
+"""The news this room announces, inside the transaction that makes it true.
+
+Receivers enqueue: their jobs are rows of the same transaction, so no news is lost in a crash.
+"""
 
 from django.dispatch import Signal
 
@@ -6,5 +9,8 @@ from django.dispatch import Signal
 #: Arguments: `terms` (`trials.charter.Charter`).
 charter_to_be_signed = Signal()
 
-#: A subject left the trial, on commit. Arguments: `subject`, `at`.
+#: A visit's scan will not come. Arguments: `timepoint`, `at`.
+timepoint_missed = Signal()
+
+#: A subject left the trial. Arguments: `subject`, `at`.
 subject_withdrawn = Signal()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from django.db import transaction
 
@@ -36,7 +36,7 @@ def check(*, timepoint_id: int, at: dt.datetime) -> None:
         return
     series = list(Series.objects.filter(imaging_study__timepoint=timepoint).select_related("imaging_study"))
     facts = [_facts(one) for one in series]
-    rules = [SeriesRule.parse(row) for row in timepoint.charter.content["series"]]
+    rules = [SeriesRule.parse(asdict(terms)) for terms in timepoint.charter.terms.series]
     found = check_timepoint(facts, rules, VisitWindow(*timepoint.window))
     labels = {fact.key: label for label, fact in match_series(facts, rules).items()}
     data_sha256 = digest({"facts": [fact.as_json() for fact in facts], "found": [_plain(f) for f in found]})
@@ -99,6 +99,6 @@ def _open_round(
     current = Timepoint.objects.get(pk=timepoint.pk)
     if current.qc_state == QcState.CLEARED:
         advance(current, "reopen", field="qc_state", actor=None, at=at)
-        transaction.on_commit(lambda: signals.timepoint_reopened.send(sender=Timepoint, timepoint=current, at=at))
+        signals.timepoint_reopened.send(sender=Timepoint, timepoint=current, at=at)
     elif current.qc_state != QcState.AWAITING:
         advance(current, "request", field="qc_state", actor=None, at=at)

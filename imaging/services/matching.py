@@ -66,7 +66,7 @@ def match(header: Dataset, transfer: Transfer, trial: Trial, chosen: Timepoint |
     if claimed.site_id != transfer.site_id:
         raise Unmatched(
             HoldReason.SUBJECT_OTHER_SITE,
-            "The image names a subject of another site. Check who was scanned, then assign it or set it aside.",
+            "The image names a subject of another site. Check who was scanned, then send it again or set it aside.",
         )
     return _open(_timepoint(header, claimed))
 

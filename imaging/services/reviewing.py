@@ -110,7 +110,7 @@ def clear_timepoint(
             at=at,
             signature=Intent(signature.password, signature.meaning),
         )
-        transaction.on_commit(lambda: signals.timepoint_cleared.send(sender=Timepoint, timepoint=timepoint, at=at))
+        signals.timepoint_cleared.send(sender=Timepoint, timepoint=timepoint, at=at)
     return review
 
 

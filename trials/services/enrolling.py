@@ -80,10 +80,13 @@ def withdraw_subject(*, subject: Subject, reason: str, actor: User, at: dt.datet
     """Record that a subject left the trial; open timepoints stay as they are, further ones are not expected."""
     with transaction.atomic():
         advance(subject, "withdraw", actor=actor, at=at, reason=reason)
-        transaction.on_commit(lambda: signals.subject_withdrawn.send(sender=Subject, subject=subject, at=at))
+        signals.subject_withdrawn.send(sender=Subject, subject=subject, at=at)
     return subject
 
 
 def mark_missed(*, timepoint: Timepoint, reason: str, actor: User, at: dt.datetime) -> Timepoint:
     """Record that a visit's scan will not come; reading goes on without it."""
-    return advance(timepoint, "miss", field="image_state", actor=actor, at=at, reason=reason)
+    with transaction.atomic():
+        advance(timepoint, "miss", field="image_state", actor=actor, at=at, reason=reason)
+        signals.timepoint_missed.send(sender=Timepoint, timepoint=timepoint, at=at)
+    return timepoint
