@@ -42,7 +42,7 @@ class SliceSerializer(serializers.Serializer):
 
 class BlindedSeriesSerializer(serializers.Serializer):
     key = serializers.CharField()
-    label = serializers.CharField()
+    label: Any = serializers.CharField()
     modality = serializers.CharField()
     rows = serializers.IntegerField()
     columns = serializers.IntegerField()
@@ -85,7 +85,7 @@ class MeasurementSerializer(serializers.Serializer):
 
 class LesionSerializer(serializers.Serializer):
     number = serializers.IntegerField()
-    label = serializers.CharField()  # type: ignore[assignment]
+    label: Any = serializers.CharField()
     category = serializers.CharField()
     organ = serializers.CharField()
     nodal = serializers.BooleanField()

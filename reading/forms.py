@@ -30,7 +30,7 @@ class Millimetres(forms.DecimalField):
 
     widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
 
-    def to_python(self, value: Any) -> Decimal | None:
+    def to_python(self, value: Any) -> Any:
         """Read a number with either decimal sign."""
         return super().to_python(value.replace(",", ".") if isinstance(value, str) else value)
 
@@ -53,14 +53,13 @@ class LesionForm(forms.Form):
         required=False, min_value=Decimal("0.01"), max_value=LARGEST_MM, decimal_places=2, label="Diameter, mm"
     )
     instance = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
-    frame = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
+    frame = forms.IntegerField(required=False, min_value=1, max_value=100_000, widget=forms.HiddenInput)
     reason = forms.CharField(max_length=200, required=False, label="Why not")
 
     def __init__(self, *args: Any, known: dict[int, BlindedLesion], signing: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.signing = signing
-        number = self["number"].value()
-        self.lesion = known.get(int(number)) if str(number or "").isdigit() else None
+        self.lesion = known.get(_whole(self["number"].value()))
         self.carried = self.lesion is not None and not self.lesion.found_here
         if self.carried and self.lesion is not None:
             self.kind: str = self.lesion.category
@@ -99,8 +98,8 @@ class LesionForm(forms.Form):
     @property
     def stamp(self) -> BlindedMeasurement | None:
         """Where the entry stored so far was measured."""
-        part = self["part"].value() or 0
-        return next((m for m in self.lesion.present if m.part == int(part)), None) if self.lesion else None
+        part = _whole(self["part"].value())
+        return next((m for m in self.lesion.present if m.part == part), None) if self.lesion else None
 
     def clean(self) -> dict[str, Any]:
         """A measured lesion has a diameter and no other has one; signing asks why a lesion is not evaluable."""
@@ -206,10 +205,11 @@ class ReadForm:
     @property
     def errors(self) -> dict[str, list[str]]:
         """What is wrong, by the field's id on the page."""
-        found = {self.assessment[name].auto_id: list(said) for name, said in self.assessment.errors.items()}
+        found = {self.assessment[name].auto_id: [str(s) for s in said] for name, said in self.assessment.errors.items()}
         for form in self.kept:
             for name, said in form.errors.items():
-                found[form[name].auto_id if name in form.fields else str(form.prefix)] = list(said)
+                place = form[name].auto_id if name in form.fields else str(form.prefix)
+                found[place] = [str(sentence) for sentence in said]
         return found
 
     def is_valid(self) -> bool:
@@ -231,6 +231,12 @@ class ReadForm:
     def unnumbered(self) -> list[str]:
         """Return the prefixes of rows of lesions that have no number yet, in order."""
         return [str(form.prefix) for form in self.kept if form.lesion is None]
+
+
+def _whole(value: Any) -> int:
+    """Read a small number that was typed or stored; anything else is 0, which no lesion has."""
+    text = str(value)
+    return int(text) if text.isdecimal() and len(text) < 6 else 0
 
 
 def _is_removed(form: LesionForm) -> bool:

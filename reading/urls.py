@@ -9,16 +9,18 @@ from reading import views, views_manage
 app_name = "reading"
 urlpatterns = [
     path("", views.worklist, name="worklist"),
-    path("tasks/<str:blinded_code>/", views.task_read, name="task"),
-    path("tasks/<str:blinded_code>/save/", views.task_save, name="task_save"),
-    path("tasks/<str:blinded_code>/sign/", views.task_sign, name="task_sign"),
+    path("tasks/<slug:blinded_code>/", views.task_read, name="task"),
+    path("tasks/<slug:blinded_code>/save/", views.task_save, name="task_save"),
+    path("tasks/<slug:blinded_code>/sign/", views.task_sign, name="task_sign"),
     path(
-        "tasks/<str:blinded_code>/series/<str:series>/frames/<int:frame>/rendered", views.task_frame, name="task_frame"
+        "tasks/<slug:blinded_code>/series/<slug:series>/frames/<int:frame>/rendered",
+        views.task_frame,
+        name="task_frame",
     ),
     path("adjudications/", views.adjudication_list, name="adjudications"),
-    path("adjudications/<str:blinded_code>/", views.adjudication_decide, name="adjudication"),
+    path("adjudications/<slug:blinded_code>/", views.adjudication_decide, name="adjudication"),
     path(
-        "adjudications/<str:blinded_code>/series/<str:series>/frames/<int:frame>/rendered",
+        "adjudications/<slug:blinded_code>/series/<slug:series>/frames/<int:frame>/rendered",
         views.adjudication_frame,
         name="adjudication_frame",
     ),

@@ -90,11 +90,10 @@ def _stage_of(task: BlindedTask) -> dict[str, Any]:
 
 
 def _form(request: HttpRequest, task: ReadTask, *, signing: bool = False) -> forms.ReadForm:
-    data = request.POST
+    data = request.POST.copy()
     shown = blinding.blinded_task(task)
     if "overwrite" in data:
         # The reader chose to keep this page's entries: the draft stored meanwhile is what they now start from.
-        data = data.copy()
         data["version"] = str(shown.version)
     return forms.ReadForm(shown, data, signing=signing)
 
@@ -212,7 +211,7 @@ def _case_page(
     titles = [timepoint.title for timepoint in case.timepoints]
     # The images open where the sides differ first.
     shown = next((titles.index(t.title) for t in case.triggers if t.title in titles), len(titles) - 1)
-    sides = [
+    sides: list[dict[str, Any]] = [
         {"side": side, "name": name, "courses": pages.courses(case, side.side)}
         for side, name in ((case.left, "Assessment A"), (case.right, "Assessment B"))
     ]

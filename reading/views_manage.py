@@ -124,13 +124,17 @@ def package(request: HttpRequest, trial: Trial) -> HttpResponse:
         export = packaging.build_package(trial=trial, actor=access.actor(request), at=timezone.now())
         messages.success(request, f"{export.file_name} is built.")
         return redirect("reading:package", pk=trial.pk)
+    exports = pages.packages_of(trial)
+    if request.headers.get("HX-Request") and exports:
+        # The page asks while it waits; now it shall show all that there is.
+        return HttpResponse(headers={"HX-Refresh": "true"})
     return render(
         request,
         "reading/package.html",
         {
             "trial": trial,
             "locked": is_locked(trial),
-            "exports": pages.packages_of(trial),
+            "exports": exports,
             "steps": pages.steps_to_lock(trial),
             "signatures": signing.signatures_on(trial),
             "may_build": access.may(request.user, "trials.lock", trial),
