@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 import imaging.api
 import reading.api
@@ -28,7 +28,7 @@ urlpatterns = [
     path("reading/", include("reading.urls")),
     path("api/v1/", include(router.urls)),
     path("api/schema/", access.signed_in(SpectacularAPIView.as_view()), name="schema"),
-    path("api/", access.signed_in(SpectacularSwaggerView.as_view(url_name="schema")), name="api"),
+    path("api/", access.signed_in(SpectacularSwaggerSplitView.as_view(url_name="schema")), name="api"),
 ]
 
 handler400 = "config.views.bad_request"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -48,6 +49,7 @@ class Command(BaseCommand):
         log = Path(settings.DATA_DIR) / "serve.log"
         address = f"http://{settings.WEB_HOST}:{settings.WEB_PORT}"
         self.stdout.write(f"Parallax demonstration (fresh instance in {settings.DATA_DIR})\n")
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         with open(log, "wb") as printed:
             serving = subprocess.Popen([sys.executable, sys.argv[0], "serve"], stdout=printed, stderr=printed)
             try:
