@@ -274,7 +274,8 @@ class VariabilityViewSet(Resource):
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def retrieve(self, request: Request, pk: str) -> Response:
         """Statistics of agreement between the trial's readers, from the reads signed so far."""
-        return Response(measuring.variability_report(self.get_object()))
+        trial = self.get_object()
+        return Response(measuring.show_variability(trial=trial, actor=access.actor(request), at=timezone.now()))
 
 
 class PackageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):

@@ -55,7 +55,7 @@ def progress(request: HttpRequest, trial: Trial) -> HttpResponse:
 @access.guarded("reading.see_results", trials_of)
 def variability(request: HttpRequest, trial: Trial) -> HttpResponse:
     """Agreement between the trial's readers, with the Bland-Altman plot."""
-    report = measuring.variability_report(trial)
+    report = measuring.show_variability(trial=trial, actor=access.actor(request), at=timezone.now())
     sums = report["sums"]["pairs"]
     limits = bland_altman([pair["first"] for pair in sums], [pair["second"] for pair in sums])
     return render(
@@ -77,7 +77,7 @@ def variability(request: HttpRequest, trial: Trial) -> HttpResponse:
 @access.guarded("reading.see_results", trials_of)
 def variability_json(request: HttpRequest, trial: Trial) -> JsonResponse:
     """The same figures for programs."""
-    return JsonResponse(measuring.variability_report(trial))
+    return JsonResponse(measuring.show_variability(trial=trial, actor=access.actor(request), at=timezone.now()))
 
 
 @access.guarded("trials.lock", trials_of)

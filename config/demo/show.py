@@ -64,6 +64,47 @@ class Show:
         self.download(export)
         return export
 
+    def leave_something_open(self) -> None:
+        """Begin a second trial, so that a visitor finds work in each role: a scan in QC, and a read to do."""
+        admin, centre = self.people["admin"], story.CENTRES[1]
+        at = dt.datetime.now(dt.UTC)
+        trial = setting_up.create_trial(
+            code=story.OPEN_TRIAL_CODE,
+            title=story.OPEN_TRIAL_TITLE,
+            sponsor_name=story.SPONSOR,
+            seed=story.SEED,
+            actor=admin,
+            at=at,
+        )
+        setting_up.sign_charter(
+            charter=trial.charters.get(), signature=self.intent(Signature.Meaning.APPROVAL), actor=admin, at=at
+        )
+        site = setting_up.add_site(
+            trial=trial, code=centre.code, name=centre.name, country=centre.country, actor=admin, at=at
+        )
+        setting_up.add_application_entity(site=site, title="TRY_CT", description="CT scanner", actor=admin, at=at)
+        for person in story.PEOPLE[1:]:
+            if person.site in ("", centre.code):
+                setting_up.grant_membership(
+                    trial=trial,
+                    user=self.people[person.username],
+                    role=person.role,
+                    site=site if person.site else None,
+                    actor=admin,
+                    at=at,
+                )
+        patient = story.OPEN_PATIENT
+        subject = enrolling.enrol_subject(
+            site=site, code=patient.code, reference_date=patient.reference_date, actor=admin, at=at
+        )
+        coordinator = doors.Browser(self.address, "coordinator-de", story.PASSWORD)
+        for visit, timepoint in enumerate(subject.timepoints.order_by("order")[:2]):
+            coordinator.upload(timepoint.pk, self._scan(patient, visit), as_zip=True)
+            self.wait()
+            if visit == 0:
+                self._clear(QcReview.objects.get(timepoint=timepoint, state=ReviewState.OPEN))
+        self.say("Left open", f"trial {trial.code}: baseline to read, week 8 in QC, week 16 to upload")
+
     def say(self, step: str, what: str) -> None:
         """Print one step's line with the time it took."""
         now = time.monotonic()

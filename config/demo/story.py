@@ -107,3 +107,10 @@ PATIENTS = (
 VISITS = ("BL", "W8", "W16")
 #: Subject and visit whose first upload lacks slices, so that QC sends it back.
 INCOMPLETE = ("DE02-002", "W8")
+
+#: A second trial, left open for whoever wants to try each role's work.
+OPEN_TRIAL_CODE = "PLX-TRY"
+OPEN_TRIAL_TITLE = "A trial left open, to try things in"
+OPEN_PATIENT = Patient(
+    "TRY-001", "DE02", 31, "new_lesion", dt.date(2026, 5, 11), "Wójcik^Zofia", "EK-91007", "19590227", "F"
+)

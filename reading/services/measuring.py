@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
+from compliance import access, audit
+from compliance.models import User
 from reading.criteria.best_response import Response
 from reading.selectors import Pair, variability_inputs
 from reading.variability import (
@@ -22,6 +25,13 @@ from trials.models import Trial
 #: From best to worst, for weights: NON-CR/NON-PD stands where SD does. NE and NED are no degrees of response.
 ORDERED = (Response.CR, Response.PR, Response.SD, Response.PD)
 _DEGREE = {**{str(r): str(r) for r in ORDERED}, str(Response.NON_CR_NON_PD): str(Response.SD)}
+
+
+def show_variability(*, trial: Trial, actor: User, at: dt.datetime) -> dict[str, Any]:
+    """Return a trial's variability report to somebody, and record that results were looked at."""
+    access.require(actor, "reading.see_results", trial)
+    audit.record("results.viewed", trial, actor=actor, at=at, after={"report": "variability"})
+    return variability_report(trial)
 
 
 def variability_report(trial: Trial) -> dict[str, Any]:

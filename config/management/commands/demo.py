@@ -54,8 +54,10 @@ class Command(BaseCommand):
             serving = subprocess.Popen([sys.executable, sys.argv[0], "serve"], stdout=printed, stderr=printed)
             try:
                 self._wait_for(address, serving, log)
-                Show(address, self._say).run()
+                show = Show(address, self._say)
+                show.run()
                 if not options["exit"]:
+                    show.leave_something_open()
                     self._introduce(address)
                     serving.wait()
             except KeyboardInterrupt:
