@@ -6,6 +6,7 @@ Every file is answered by name with what became of it. Nothing is acknowledged b
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import shutil
 import tempfile
 from pathlib import Path
@@ -28,6 +29,8 @@ from imaging.tasks import ring_index
 from trials.models import Timepoint
 from trials.selectors import timepoints_seen_by
 
+log = logging.getLogger(__name__)
+
 
 class TransferClosed(HouseError):
     """Files were sent to a delivery that is finished."""
@@ -36,17 +39,45 @@ class TransferClosed(HouseError):
     status = 409
 
 
+class NotAnUpload(HouseError):
+    """Files were sent to a delivery that came through another door."""
+
+    code = "not_an_upload"
+    status = 409
+
+
 class NoFile(HouseError):
-    """A request to the door without a file, or with one that is too large."""
+    """A request to the door that does not hold exactly one file."""
 
     code = "no_file"
     status = 422
 
 
+class FileTooLarge(HouseError):
+    """The file is larger than this door takes (`UPLOAD_MAX_BYTES`)."""
+
+    code = "too_large"
+    status = 413
+
+
+class EmptyArchive(HouseError):
+    """A ZIP without any file in it: taking it in silence would look like a delivery."""
+
+    code = "archive_empty"
+    status = 422
+
+
+class NotStored(HouseError):
+    """The disk did not take a file; nothing of it was acknowledged."""
+
+    code = "not_stored"
+    status = 507
+
+
 @require_POST
 @access.guarded("imaging.upload", timepoints_seen_by)
 def begin(request: HttpRequest, timepoint: Timepoint) -> JsonResponse:
-    """Open a delivery for a timepoint and answer its addresses."""
+    """Open a delivery for a timepoint and answer its address."""
     transfer = receiving.open_transfer(timepoint=timepoint, actor=access.actor(request), at=timezone.now())
     return JsonResponse({"transfer": str(transfer.public_id)}, status=201)
 
@@ -55,11 +86,10 @@ def begin(request: HttpRequest, timepoint: Timepoint) -> JsonResponse:
 @access.guarded("imaging.upload", selectors.transfers_seen_by, by="public_id")
 def files(request: HttpRequest, transfer: Transfer) -> JsonResponse:
     """Take one file, DICOM or ZIP, and answer for each instance in it: kept, or why not."""
+    _require_own(request, transfer)
     if transfer.state != TransferState.OPEN:
         raise TransferClosed("This upload is finished. Reload the page to begin another one.")
-    upload = request.FILES.get("file")
-    if upload is None or upload.size is None or upload.size > settings.UPLOAD_MAX_BYTES:
-        raise NoFile("No file arrived, or it is larger than this door takes. Choose a smaller file and try again.")
+    upload = _one_file(request)
     at = timezone.now()
     origin = receiving.Origin(
         door=Transfer.Door.WEB,
@@ -71,10 +101,40 @@ def files(request: HttpRequest, transfer: Transfer) -> JsonResponse:
     )
     head = upload.read(4)
     upload.seek(0)
-    answers = _take_archive(upload, origin, at) if archives.is_archive(head) else [_take(upload, origin, at)]
-    ring_index()
+    try:
+        answers = _take_archive(upload, origin, at) if archives.is_archive(head) else [_take(upload, origin, at)]
+    except OSError as problem:
+        log.error("an upload was not stored: %s", problem.strerror)
+        raise NotStored(
+            "The file could not be stored, as this server's disk is full or failing. "
+            "Tell the trial administrator, and send the file again later."
+        ) from problem
+    finally:
+        ring_index()
     refused = [answer for answer in answers if answer]
     return JsonResponse({"kept": len(answers) - len(refused), "refused": refused})
+
+
+def _require_own(request: HttpRequest, transfer: Transfer) -> None:
+    """Refuse to add to another's delivery: what comes in carries the name of the person who began it."""
+    if transfer.door != Transfer.Door.WEB:
+        raise NotAnUpload("This delivery came from a scanner or an archive. Begin an upload at the timepoint's page.")
+    if transfer.uploaded_by_id != request.user.pk:
+        raise access.AccessDenied(
+            "This upload was begun by somebody else. Begin one of your own at the timepoint's page.",
+            verb="imaging.upload",
+            about=transfer,
+        )
+
+
+def _one_file(request: HttpRequest) -> UploadedFile:
+    uploads = request.FILES.getlist("file")
+    if len(uploads) != 1:
+        raise NoFile("The request does not hold one file. Choose files again; each is sent in a request of its own.")
+    (upload,) = uploads
+    if (upload.size or 0) > settings.UPLOAD_MAX_BYTES:
+        raise FileTooLarge("The file is larger than this door takes. Send the images singly or in smaller archives.")
+    return upload
 
 
 def _take(source: IO[bytes], origin: receiving.Origin, at: dt.datetime, entry: int = 0) -> dict[str, Any]:
@@ -84,11 +144,15 @@ def _take(source: IO[bytes], origin: receiving.Origin, at: dt.datetime, entry: i
     """
     try:
         headers.read_header(_readable(source))
-        source.seek(0)
-        receiving.receive_instance(source, origin=origin, at=at)
     except HouseError as problem:
-        return {"code": problem.code, "sentence": problem.message, "entry": entry}
+        return _refusal(problem, entry)
+    source.seek(0)
+    receiving.receive_instance(source, origin=origin, at=at)
     return {}
+
+
+def _refusal(problem: HouseError, entry: int) -> dict[str, Any]:
+    return {"code": problem.code, "sentence": problem.message, "entry": entry}
 
 
 def _readable(source: IO[bytes]) -> bytes | Path:
@@ -102,6 +166,7 @@ def _readable(source: IO[bytes]) -> bytes | Path:
 
 
 def _take_archive(upload: IO[bytes], origin: receiving.Origin, at: dt.datetime) -> list[dict[str, Any]]:
+    """Receive the files of a ZIP one by one; what is wrong with the ZIP itself ends it and has entry 0."""
     answers: list[dict[str, Any]] = []
     try:
         for entry, member in enumerate(archives.walk_archive(upload), start=1):
@@ -110,8 +175,10 @@ def _take_archive(upload: IO[bytes], origin: receiving.Origin, at: dt.datetime) 
                 unpacked.flush()
                 unpacked.seek(0)
                 answers.append(_take(unpacked, origin, at, entry))
+        if not answers:
+            raise EmptyArchive("The ZIP archive holds no files. Put the images into it and send it again.")
     except HouseError as problem:
-        answers.append({"code": problem.code, "sentence": problem.message, "entry": len(answers) + 1})
+        answers.append(_refusal(problem, 0))
     return answers
 
 
@@ -119,6 +186,7 @@ def _take_archive(upload: IO[bytes], origin: receiving.Origin, at: dt.datetime) 
 @access.guarded("imaging.upload", selectors.transfers_seen_by, by="public_id")
 def finish(request: HttpRequest, transfer: Transfer) -> JsonResponse:
     """Close a delivery; what was acknowledged is worked on meanwhile."""
+    _require_own(request, transfer)
     receiving.close_transfer(transfer=transfer, at=timezone.now())
     ring_index()
     return JsonResponse({"transfer": str(transfer.public_id), "state": "closed"})

@@ -1,0 +1,99 @@
+"""The shared door test: the same series through every door gives the same quarantine."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pynetdicom import AE
+
+from compliance import jobs, storage
+from imaging.dicom.digests import dataset_digest
+from imaging.intake import dimse
+from imaging.models import ReceivedInstance
+from imaging.services.receiving import index_spool
+from tests.factories import AT, World, encoded, make_world, slice_of
+from tests.imaging.intake.web import Browser, zipped
+from tests.support.installation import free_port
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SERIES = [slice_of(number, ClinicalTrialSubjectID="N-001") for number in range(1, 6)]
+
+
+def by_c_store(world: World) -> None:
+    """Each instance in a C-STORE of one association."""
+    port = free_port()
+    server = dimse.start("127.0.0.1", port, "PARALLAX")
+    try:
+        ae = AE(ae_title="NORTH_CT")
+        ae.add_requested_context(SERIES[0].SOPClassUID, "1.2.840.10008.1.2.1")
+        sender = ae.associate("127.0.0.1", port, ae_title="PARALLAX")
+        for dataset in SERIES:
+            encoded(dataset)
+            assert sender.send_c_store(dataset).Status == 0x0000
+        sender.release()
+    finally:
+        server.shutdown()
+
+
+def upload(world: World, *files: bytes) -> None:
+    browser = Browser(world.coordinator)
+    transfer: uuid.UUID = browser.begun(world.timepoint("N-001", "BL"))
+    for file in files:
+        assert browser.send(transfer, file).json()["refused"] == []
+    browser.finish(transfer)
+
+
+def by_files(world: World) -> None:
+    """Each instance in a request of its own."""
+    upload(world, *(encoded(dataset) for dataset in SERIES))
+
+
+def by_zip(world: World) -> None:
+    """All in one ZIP, in a folder."""
+    upload(world, zipped({f"scan/IM{n:04}": encoded(dataset) for n, dataset in enumerate(SERIES)}))
+
+
+DOORS: dict[str, Callable[[World], None]] = {"C-STORE": by_c_store, "files": by_files, "a ZIP": by_zip}
+
+
+@pytest.fixture
+def world(transactional_db: None, own_disk: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """The trial, committed, as the receiver's threads have connections of their own."""
+    monkeypatch.setattr(dimse, "ring_index", lambda: None)
+    return make_world()
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_series_lies_in_quarantine_as_it_left_its_sender(world: World, door: str) -> None:
+    DOORS[door](world)
+    index_spool(at=AT)
+    jobs.drain()
+
+    rows = ReceivedInstance.objects.all()
+    sent = sorted(dataset_digest(encoded(dataset)) for dataset in SERIES)
+    assert sorted(row.dataset_sha256 for row in rows) == sent
+    assert sorted(dataset_digest(storage.get(storage.QUARANTINE, row.quarantine_key)) for row in rows) == sent
+    assert {row.state for row in rows} == {"archived"}
+    assert {row.timepoint for row in rows} == {world.timepoint("N-001", "BL")}
+
+
+def test_what_came_through_one_door_is_known_at_the_others(world: World) -> None:
+    for door in DOORS.values():
+        door(world)
+        index_spool(at=AT)
+        jobs.drain()
+
+    by_delivery: dict[int, set[tuple[str, str, str, str]]] = {}
+    for row in ReceivedInstance.objects.order_by("pk"):
+        facts = (row.dataset_sha256, row.sop_uid_key, row.series_uid_key, row.study_uid_key)
+        by_delivery.setdefault(row.transfer_id, set()).add(facts)
+    first, second, third = by_delivery.values()
+    assert first == second == third
+    assert list(ReceivedInstance.objects.order_by("pk").values_list("state", flat=True)) == [
+        *["archived"] * 5,
+        *["duplicate"] * 10,
+    ]
