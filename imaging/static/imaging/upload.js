@@ -3,16 +3,20 @@
 
 const PARALLEL = 3;
 const TRIES = 4;
+const UNCLEAR = "The server did not take this. Reload the page and try again.";
 
 const zone = document.querySelector("[data-upload]");
 if (zone) start(zone);
 
 function start(zone) {
   const part = (name) => zone.querySelector(`[data-upload-${name}]`);
-  const state = { queue: [], sent: 0, bytes: 0, total: 0, files: 0, kept: 0, refused: [], busy: false, began: 0 };
+  const state = { queue: [], sent: 0, bytes: 0, underway: new Map(), total: 0, files: 0, kept: 0, refused: 0, busy: false, began: 0 };
 
   for (const input of zone.querySelectorAll("input[type=file]")) {
-    input.addEventListener("change", () => take([...input.files]));
+    input.addEventListener("change", () => {
+      take([...input.files]);
+      input.value = ""; // The same files may be chosen again.
+    });
   }
   const drop = part("drop");
   drop.addEventListener("dragover", (event) => {
@@ -30,22 +34,32 @@ function start(zone) {
   });
 
   async function take(files) {
-    files = files.filter((file) => file.size > 0 || files.length === 1).filter((file) => !file.name.startsWith("."));
-    if (!files.length || state.busy) return;
+    files = files.filter((file) => !file.name.startsWith("."));
+    if (!files.length) return;
+    if (state.busy) {
+      list(`${files.length} more`, "were not taken, because an upload is under way. Choose them again when it is done.");
+      return;
+    }
     Object.assign(state, {
-      queue: files, sent: 0, bytes: 0, files: files.length, kept: 0, refused: [], busy: true, began: Date.now(),
+      queue: files, sent: 0, bytes: 0, files: files.length, kept: 0, refused: 0, busy: true, began: Date.now(),
       total: files.reduce((sum, file) => sum + file.size, 0),
     });
+    state.underway.clear();
     part("progress").hidden = false;
     part("refused").replaceChildren();
+    part("refused").hidden = true;
+    part("recognised").replaceChildren();
     show();
     try {
       const begun = await ask(zone.dataset.begin);
       const base = zone.dataset.transfer.replace("00000000-0000-0000-0000-000000000000", begun.transfer);
-      await Promise.all(Array.from({ length: PARALLEL }, () => worker(base)));
+      const ends = await Promise.allSettled(Array.from({ length: PARALLEL }, () => worker(base)));
       await ask(`${base}finish/`);
-      say(state.refused.length ? "Sent. Some files were not taken; see below." : "Sent and safe. You may close this page.");
-      follow(base);
+      if (state.kept) follow(base, state.began);
+      for (const end of ends) if (end.status === "rejected") throw end.reason;
+      if (!state.refused) say("Sent and safe. You may close this page.");
+      else if (state.kept) say("Sent. Some files were not taken; see below.");
+      else say("Nothing was taken; see below.", true);
     } catch (problem) {
       say(problem.message, true);
     } finally {
@@ -55,27 +69,37 @@ function start(zone) {
 
   async function worker(base) {
     for (let file = state.queue.shift(); file; file = state.queue.shift()) {
-      const before = state.bytes;
-      const answer = await patiently(() => send(`${base}files/`, file, (bytes) => show(bytes)));
-      state.bytes = Math.max(state.bytes, before) + file.size;
+      try {
+        const answer = await patiently(() => send(`${base}files/`, file, (bytes) => show(file, bytes)));
+        state.kept += answer.kept;
+        for (const refusal of answer.refused) refuse(file, refusal);
+      } catch (problem) {
+        state.queue = []; // The other workers end what they have in hand.
+        throw problem;
+      }
+      state.bytes += file.size;
       state.sent += 1;
-      state.kept += answer.kept;
-      for (const refusal of answer.refused) refuse(file, refusal);
-      show();
+      show(file, 0);
     }
   }
 
   function refuse(file, refusal) {
-    state.refused.push(refusal);
+    state.refused += 1;
+    list(refusal.entry ? `${file.name}, file ${refusal.entry}` : file.name, refusal.sentence);
+  }
+
+  function list(what, sentence) {
     const row = document.createElement("li");
     const name = document.createElement("strong");
-    name.textContent = refusal.entry ? `${file.name}, file ${refusal.entry}` : file.name;
-    row.append(name, ` ${refusal.sentence}`);
+    name.textContent = what;
+    row.append(name, ` ${sentence}`);
     part("refused").append(row);
     part("refused").hidden = false;
   }
 
-  function show(underway = 0) {
+  function show(file, bytes = 0) {
+    if (file) state.underway.set(file, Math.min(bytes, file.size));
+    const underway = [...state.underway.values()].reduce((sum, one) => sum + one, 0);
     const share = state.total ? Math.min((state.bytes + underway) / state.total, 1) : 0;
     const bar = part("bar");
     bar.value = share;
@@ -91,11 +115,11 @@ function start(zone) {
     line.classList.toggle("text-danger", failed);
   }
 
-  async function follow(base) {
+  async function follow(base, began) {
     const place = part("recognised");
     for (;;) {
       const answer = await fetch(`${base}status/`, { headers: { "HX-Request": "true" } });
-      if (!answer.ok) return;
+      if (!answer.ok || state.began !== began) return; // Another upload took this place.
       place.innerHTML = await answer.text();
       if (place.querySelector("[data-settled=yes]")) return;
       await pause(1000);
@@ -114,9 +138,11 @@ function send(url, file, progress) {
     request.upload.addEventListener("progress", (event) => progress(event.loaded));
     request.addEventListener("error", () => reject(new Lost()));
     request.addEventListener("load", () => {
-      if (request.status < 300) resolve(JSON.parse(request.responseText));
-      else if (request.status >= 500) reject(new Lost());
-      else resolve({ kept: 0, refused: [{ sentence: sentence(request.responseText), entry: 0 }] });
+      const answer = parsed(request.responseText);
+      if (request.status < 300 && answer) resolve(answer);
+      else if (request.status < 300) reject(new SignedOut());
+      else if (request.status >= 500) reject(new Lost(answer?.detail));
+      else resolve({ kept: 0, refused: [{ sentence: answer?.detail ?? UNCLEAR, entry: 0 }] });
     });
     request.send(body);
   });
@@ -130,15 +156,25 @@ async function ask(url) {
     } catch {
       throw new Lost();
     }
-    if (answer.status >= 500) throw new Lost();
-    if (!answer.ok) throw new Error(sentence(await answer.text()));
-    return answer.json();
+    const said = parsed(await answer.text());
+    if (answer.status >= 500) throw new Lost(said?.detail);
+    if (!answer.ok) throw new Error(said?.detail ?? UNCLEAR);
+    if (!said) throw new SignedOut();
+    return said;
   });
 }
 
+// A failure that may pass; the server's own sentence about it, if it sent one.
 class Lost extends Error {
+  constructor(sentence = "The connection was lost. What was sent is safe; choose the files again to send the rest.") {
+    super(sentence);
+  }
+}
+
+// The door answered with a page, the one for signing in.
+class SignedOut extends Error {
   constructor() {
-    super("The connection was lost. What was sent is safe; choose the files again to send the rest.");
+    super("You are signed out. What was sent is safe; reload the page, sign in and choose the files again.");
   }
 }
 
@@ -153,11 +189,11 @@ async function patiently(attempt) {
   }
 }
 
-function sentence(text) {
+function parsed(text) {
   try {
-    return JSON.parse(text).detail;
+    return JSON.parse(text);
   } catch {
-    return "The server did not take this file. Reload the page and try again.";
+    return null;
   }
 }
 
