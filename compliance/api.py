@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
 from rest_framework import routers, serializers, viewsets
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,10 +20,17 @@ from compliance.models import User
 
 
 def answer_problem(problem: Exception, context: dict[str, Any]) -> Response | None:
-    """Answer a `HouseError` with its code and sentence; leave the rest to the framework."""
+    """Answer a `HouseError` with its code and sentence; leave the rest to the framework. Refusals are recorded.
+
+    They are recorded here, and not where they are found, because the page of a resource asks about methods that
+    nobody used.
+    """
+    request, view = context["request"], context["view"]
     if isinstance(problem, access.AccessDenied):
         verb, about = str(problem.details.get("verb", "")), problem.details.get("about")
-        audit.denied(context["request"]._request, verb, timezone.now(), about)
+        audit.denied(request._request, verb, timezone.now(), about)
+    elif isinstance(problem, PermissionDenied | Http404):
+        audit.denied(request._request, _verb(request, view), timezone.now(), getattr(view, "refused", None))
     if isinstance(problem, HouseError):
         return Response({"code": problem.code, "detail": problem.message}, status=problem.status)
     return exception_handler(problem, context)
@@ -41,14 +49,14 @@ class Verb(BasePermission):
         return self._answer(request, view, None)
 
     def has_object_permission(self, request: Request, view: APIView, obj: Any) -> bool:
+        view.refused = obj  # type: ignore[attr-defined]  # what the record of a refusal is about
         return self._answer(request, view, obj)
 
     def _answer(self, request: Request, view: APIView, about: Any) -> bool:
         verb = _verb(request, view)
-        if access.may(request.user, verb, about) if verb != access.SIGNED_IN else isinstance(request.user, User):
-            return True
-        audit.denied(request._request, verb, timezone.now(), about)
-        return False
+        if verb == access.SIGNED_IN:
+            return isinstance(request.user, User)
+        return access.may(request.user, verb, about)
 
 
 class Resource(viewsets.GenericViewSet[Any]):
@@ -67,14 +75,6 @@ class Resource(viewsets.GenericViewSet[Any]):
         """Return what the person can see; nothing while the schema is being written."""
         model = self.serializer_class.Meta.model  # type: ignore[union-attr]
         return model.objects.none() if getattr(self, "swagger_fake_view", False) else self.visible().order_by("pk")
-
-    def get_object(self) -> Any:
-        """Return the record asked for; one that the person cannot see is 404, and recorded."""
-        try:
-            return super().get_object()
-        except Http404:
-            audit.denied(self.request._request, _verb(self.request, self), timezone.now())
-            raise
 
 
 class Seen(serializers.PrimaryKeyRelatedField[Any]):

@@ -46,6 +46,7 @@ class TransferSerializer(serializers.ModelSerializer):
             "archived",
             "held",
         ]
+        read_only_fields = fields
 
 
 class RecognisedSeriesSerializer(serializers.Serializer):
@@ -92,6 +93,7 @@ class FindingSerializer(serializers.ModelSerializer):
     class Meta:
         model = Finding
         fields = ["id", "series", "code", "severity", "sentence", "evidence", "verdict", "verdict_reason"]
+        read_only_fields = fields
 
 
 class ReviewSerializer(serializers.ModelSerializer):
@@ -111,6 +113,7 @@ class ReviewSerializer(serializers.ModelSerializer):
             "decided_at",
             "comment",
         ]
+        read_only_fields = fields
 
 
 class ReviewDetailSerializer(ReviewSerializer):
@@ -142,10 +145,14 @@ class HeldViewSet(Resource):
     serializer_class = HeldGroupSerializer
     permission = "imaging.see_transfers"
 
+    def get_queryset(self) -> Any:
+        """Return the groups; they are counted from instances, and no table holds them."""
+        return selectors.held_groups_seen_by(access.actor(self.request))
+
     @extend_schema(responses=HeldGroupSerializer(many=True))
     def list(self, request: Request) -> Response:
         """List the groups of held instances, each with its reason."""
-        page = self.paginate_queryset(selectors.held_groups_seen_by(access.actor(request)))
+        page = self.paginate_queryset(self.get_queryset())
         return self.get_paginated_response(HeldGroupSerializer(page, many=True).data)
 
 

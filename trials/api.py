@@ -81,12 +81,15 @@ class TimepointSerializer(serializers.ModelSerializer):
     class Meta:
         model = models.Timepoint
         fields = ["id", "subject", "subject_code", "code", "name", "day", "window", "image_state", "qc_state"]
+        read_only_fields = fields
 
 
 class QuerySerializer(serializers.ModelSerializer):
     class Meta:
         model = models.Query
         fields = ["id", "trial", "site", "timepoint", "title", "state", "raised_at", "due_on"]
+        # Also so that the page of a resource offers no list of records to choose from.
+        read_only_fields = fields
 
 
 class SignatureInput(serializers.Serializer):
@@ -152,10 +155,11 @@ class CharterViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Up
     @action(detail=True, methods=["post"], permission="trials.administer", permissions_by_method={})
     def sign(self, request: Request, pk: str) -> Response:
         """Sign a draft: it comes into force."""
+        charter = self.get_object()
         given = SignatureInput(data=request.data)
         given.is_valid(raise_exception=True)
         charter = setting_up.sign_charter(
-            charter=self.get_object(),
+            charter=charter,
             signature=Intent(given.validated_data["password"], Signature.Meaning.APPROVAL),
             actor=access.actor(request),
             at=timezone.now(),
@@ -269,10 +273,11 @@ class QueryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
         return self._speak(querying.close_query, request)
 
     def _speak(self, service: Any, request: Request) -> Response:
+        query = self.get_object()
         given = MessageInput(data=request.data)
         given.is_valid(raise_exception=True)
         query = service(
-            query=self.get_object(),
+            query=query,
             text=given.validated_data["text"],
             actor=access.actor(request),
             at=timezone.now(),

@@ -25,10 +25,10 @@ def role(*roles: Role) -> Predicate:
                 bool(at_site) and access.held_objects(user, at_site, Site).exists()
             )
         scope = about.scope() if isinstance(about, Record) else (None, None)
-        if scope[0] is not None and any(access.holds(user, p, Trial(pk=scope[0])) for p in at_trial):
+        if scope[0] is not None and access.holds(user, at_trial, Trial(pk=scope[0])):
             return True
         if scope[1] is not None:
-            return any(access.holds(user, p, Site(pk=scope[1])) for p in at_site)
+            return access.holds(user, at_site, Site(pk=scope[1]))
         # A record of the whole trial: a coordinator of any of its sites counts.
         return bool(at_site) and access.held_objects(user, at_site, Site).filter(trial=scope[0]).exists()
 

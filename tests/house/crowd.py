@@ -1,0 +1,281 @@
+"""Two trials with everything in them that an address can name, and everybody who might ask for it.
+
+Made by the services, as at work. What nobody may find where it does not belong is planted: an arm, dates, codes,
+results of one reader that another must not see.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from uuid import uuid4
+
+from django.test import TestCase
+
+from compliance import jobs
+from compliance.models import Export, User
+from compliance.signing import Intent
+from imaging.models import QcReview, Transfer
+from imaging.services import receiving, reviewing
+from imaging.states import Verdict
+from reading import blinding
+from reading.models import Adjudication, ReadTask
+from reading.services import assessing, locking, packaging
+from reading.services.assessing import AssessmentEntry, LesionEntry
+from tests.factories import AT, PASSWORD, World, make_user, make_world, scan
+from trials.models import Membership, Query, Role, Site, Timepoint, Trial
+from trials.services import querying, setting_up
+
+#: When the central work is done: apart from every date of a scan.
+LATER = dt.datetime(2026, 9, 15, 9, tzinfo=dt.UTC)
+ARM = "ARM-QUARTZ-7"
+#: Study days of the scans, inside their windows.
+DAYS = {"BL": -5, "W8": 61}
+#: What the two readers of each trial find, in mm, and their comments: baseline, Week 8, another's baseline.
+RESULTS = {
+    "here": (["61.57", "20.13", "QUILL-ONE"], ["87.65", "93.41", "48.29", "QUARRY-TWO"]),
+    "elsewhere": (["63.71", "21.49", "QUEEN-THREE"], ["84.37", "95.83", "47.61", "QUAKE-FOUR"]),
+}
+CHARTER = {
+    "schedule": [
+        {"code": "BL", "name": "Baseline", "day": -7, "window_before": 21, "window_after": 7},
+        {"code": "W8", "name": "Week 8", "day": 57, "window_before": 7, "window_after": 7},
+    ],
+    # One slice more than comes, so that each round has a finding.
+    "series": [{"label": "Chest", "modality": "CT", "required": True, "orientation": "axial", "min_instances": 4}],
+    "adjudication": {"by": "timepoint", "triggers": ["overall_response"], "date_window_days": 0},
+}
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A record that an address can name, and where it belongs."""
+
+    named: dict[str, object]
+    trial: str
+    site: str = ""
+    owner: str = ""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who asks: roles by letter, the trial they are held in, a coordinator's site."""
+
+    username: str
+    letters: str
+    trial: str = "here"
+    site: str = ""
+
+    def may(self, letters: str, thing: Thing | None) -> bool:
+        """Tell whether an address open to these letters is open to the person, for this record."""
+        if "+" in letters:
+            return True
+        if "*" in letters:
+            return bool(self.username)
+        if not set(letters) & set(self.letters):
+            return False
+        return thing is None or (
+            thing.trial == self.trial
+            and (not self.site or thing.site in ("", self.site))
+            and thing.owner in ("", self.username)
+        )
+
+
+PEOPLE = (
+    Person("", ""),
+    Person("outsider", ""),
+    Person("founder", "TI"),
+    Person("trial-administrator", "T"),
+    Person("site-coordinator", "C", site="north"),
+    Person("southern-coordinator", "C", site="south"),
+    Person("qc-analyst", "Q"),
+    Person("reading-manager", "M"),
+    Person("reader", "R"),
+    Person("second-reader", "R"),
+    Person("adjudicator", "J"),
+    Person("sponsor", "S"),
+    Person("auditor", "A"),
+    # Everything in another trial, and nothing in this one.
+    Person("polymath", "QMRJSAT", trial="elsewhere"),
+)
+
+
+@dataclass
+class Crowd:
+    """Records by kind, and what was planted."""
+
+    things: dict[str, list[Thing]] = field(default_factory=dict)
+    uids: set[str] = field(default_factory=set)
+    subjects: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    #: What one reader of a trial alone wrote: comments and diameters.
+    results: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+    def add(self, kind: str, thing: Thing) -> None:
+        self.things.setdefault(kind, []).append(thing)
+
+
+def committed(act: Callable[[], object]) -> None:
+    """Do something as if its transaction had ended: what hangs on the commit runs, and the jobs after it."""
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        act()
+    while _drained():
+        pass
+
+
+def _drained() -> int:
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        return jobs.drain()
+
+
+def make_crowd() -> Crowd:
+    """Build both trials."""
+    crowd = Crowd()
+    for name, code, prefix in (("here", "PLX-1", ""), ("elsewhere", "ELSE-2", "else-")):
+        world = make_world(code, charter=CHARTER, prefix=prefix)
+        second = make_user("second-reader" if name == "here" else "polymath")
+        roles = [Role.READER] if name == "here" else [role for role in Role if role is not Role.SITE_COORDINATOR]
+        for role in roles:
+            setting_up.grant_membership(trial=world.trial, user=second, role=role, actor=world.founder, at=AT)
+        _Furnisher(crowd, world, name).furnish()
+    return crowd
+
+
+class _Furnisher:
+    """Fills one trial."""
+
+    def __init__(self, crowd: Crowd, world: World, trial: str) -> None:
+        self.crowd, self.world, self.trial = crowd, world, trial
+        self.mark = "X" if trial == "here" else "E"
+        self.scans = 100 if trial == "here" else 200
+
+    def furnish(self) -> None:
+        world = self.world
+        read, half_read, waiting = f"N{self.mark}-4711", f"N{self.mark}-4822", f"S{self.mark}-5933"
+        for site, code in ((world.north, read), (world.north, half_read), (world.south, waiting)):
+            world.enrol(site, code, arm=ARM)
+            self.crowd.subjects.setdefault((self.trial, self._place(site)), []).append(code)
+        for subject, visits in ((read, ("BL", "W8")), (half_read, ("BL",)), (waiting, ("BL",))):
+            for visit in visits:
+                self._deliver(subject, visit)
+        for subject, visit in ((read, "BL"), (read, "W8"), (half_read, "BL")):
+            self._clear(world.timepoint(subject, visit))
+        for code in (half_read, waiting):
+            timepoint = world.timepoint(code, "W8")
+            querying.raise_query(timepoint=timepoint, title="Where is it?", text="Please.", actor=world.analyst, at=AT)
+        self._read_all(read, half_read)
+        self._name_everything()
+
+    def _place(self, site: Site) -> str:
+        return "north" if site == self.world.north else "south"
+
+    def _deliver(self, subject: str, visit: str) -> None:
+        """Send a visit's scan, and a stray that stays in quarantine."""
+        site = self.world.subjects[subject].site
+        for named in (subject, "STRAY-0"):
+            self.scans += 1
+            origin = receiving.Origin(
+                door=Transfer.Door.DIMSE, site_id=site.pk, sender=f"{site.code}_CT", delivery=uuid4()
+            )
+            for one in scan(named, scan_number=self.scans, day=DAYS[visit]):
+                receiving.receive_instance(one, origin=origin, at=AT)
+        committed(lambda: receiving.index_spool(at=AT))
+
+    def _clear(self, timepoint: Timepoint) -> None:
+        review = timepoint.qc_reviews.get()
+        signed = {"actor": self.world.analyst, "at": LATER}
+        for finding in review.findings.filter(verdict=Verdict.PENDING):
+            reviewing.decide_finding(finding=finding, verdict=Verdict.WAIVE, reason="Agreed.", **signed)
+        fresh = QcReview.objects.get(pk=review.pk)
+        committed(lambda: reviewing.clear_timepoint(review=fresh, signature=Intent(PASSWORD), **signed))
+
+    def _read_all(self, read: str, half_read: str) -> None:
+        """Both read the first subject and disagree; of the second, one has signed and the other not begun."""
+        first, second = self._readers()
+        wrote = RESULTS[self.trial]
+        for place, (subject, visit) in enumerate(((read, "BL"), (read, "W8"), (half_read, "BL"))):
+            for reader, said in ((first, wrote[0]), (second, wrote[1])):
+                if place < len(said) - 1:
+                    self._read(reader, subject, visit, said[place], said[-1])
+        for reader, said in ((first, wrote[0]), (second, wrote[1])):
+            self.crowd.results[self.trial, reader.username] = said
+
+    def _readers(self) -> tuple[User, User]:
+        members = Membership.objects.filter(trial=self.world.trial, role=Role.READER).order_by("pk")
+        first, second = (member.user for member in members)
+        return first, second
+
+    def _read(self, reader: User, subject: str, visit: str, diameter: str, comment: str) -> None:
+        task = ReadTask.objects.get(timepoint=self.world.timepoint(subject, visit), reader=reader)
+        number = None if visit == "BL" else 1
+        lesion = LesionEntry(number, "target", "LIVER", state="MEASURED", diameter_mm=Decimal(diameter))
+        entry = AssessmentEntry(version=0, comment=f"{comment} {visit}", lesions=(lesion,))
+        assessing.open_task(task=task, actor=reader, at=LATER)
+        committed(
+            lambda: assessing.submit_read(task=task, entry=entry, signature=Intent(PASSWORD), actor=reader, at=LATER)
+        )
+
+    def _name_everything(self) -> None:
+        trial = self.world.trial
+        self._add("trial", trial.pk)
+        self._add("charter", trial.charters.get().pk)
+        self._add("membership", trial.memberships.get(role=Role.SPONSOR, user__username__endswith="sponsor").pk)
+        self._add("package", self._locked_package().pk)
+        # One site of the other trial says what there is to say of it.
+        for site in (self.world.north, self.world.south) if self.trial == "here" else (self.world.south,):
+            place = self._place(site)
+            timepoint = Timepoint.objects.filter(subject__site=site, qc_reviews__isnull=False).order_by("-pk")[0]
+            review = timepoint.qc_reviews.get()
+            study = timepoint.imaging_studies.get()
+            series = study.series.get()
+            held = Transfer.objects.filter(site=site, instances__state="held").distinct()[0]
+            self._add("site", site.pk, place)
+            self._add("subject", timepoint.subject_id, place)
+            self._add("timepoint", timepoint.pk, place)
+            self._add("query", Query.objects.get(site=site).pk, place)
+            self._add("review", review.pk, place)
+            self._add("finding", review.findings.order_by("pk")[0].pk, place)
+            self._add("series", series.pk, place)
+            self.crowd.add("series frame", Thing({"pk": series.pk, "number": 1}, self.trial, place))
+            self.crowd.add("transfer", Thing({"public_id": str(held.public_id)}, self.trial, place))
+            self.crowd.add(
+                "history",
+                Thing({"object_type": "trials.subject", "object_id": timepoint.subject_id}, self.trial, place),
+            )
+            self.crowd.uids |= {study.study_instance_uid, series.series_instance_uid}
+            self.crowd.uids |= set(series.instances.values_list("sop_instance_uid", flat=True))
+        for task in ReadTask.objects.filter(timepoint__subject__trial=trial, state__in=("assigned", "submitted")):
+            stack = blinding.blinded_task(task).series[0]
+            named = {"blinded_code": task.blinded_code}
+            self.crowd.add("task", Thing(named, self.trial, owner=task.reader.username))
+            self.crowd.add(
+                "task frame", Thing({**named, "series": stack.key, "frame": 1}, self.trial, owner=task.reader.username)
+            )
+        for case in Adjudication.objects.filter(subject__trial=trial):
+            stack = blinding.blinded_adjudication(case).timepoints[0].series[0]
+            named = {"blinded_code": case.blinded_code}
+            self.crowd.add("adjudication", Thing(named, self.trial, owner=case.adjudicator.username))
+            self.crowd.add(
+                "adjudication frame",
+                Thing({**named, "series": stack.key, "frame": 1}, self.trial, owner=case.adjudicator.username),
+            )
+
+    def _add(self, kind: str, pk: int, place: str = "") -> None:
+        self.crowd.add(kind, Thing({"pk": pk}, self.trial, place))
+
+    def _locked_package(self) -> Export:
+        """The package of another trial of the same people, which had no subjects and is locked."""
+        world, actor = self.world, self.world.founder
+        done = setting_up.create_trial(
+            code=f"DONE-{self.mark}", title="Done", sponsor_name="Sponsor", actor=actor, at=AT
+        )
+        setting_up.sign_charter(charter=done.charters.get(), signature=Intent(PASSWORD), actor=actor, at=AT)
+        members = Membership.objects.filter(trial=world.trial, site=None).exclude(user=actor)
+        for member in members:
+            setting_up.grant_membership(trial=done, user=member.user, role=Role(member.role), actor=actor, at=AT)
+        done = Trial.objects.get(pk=done.pk)
+        committed(lambda: locking.lock_trial(trial=done, signature=Intent(PASSWORD), actor=actor, at=LATER))
+        return Export.objects.filter(trial_id=done.pk).first() or packaging.build_package(
+            trial=done, actor=actor, at=LATER
+        )

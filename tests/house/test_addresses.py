@@ -1,0 +1,241 @@
+"""Every address states its permission, and every person gets what the table gives them, and nothing of what is planted.
+
+The crawl asks for each address of `address_matrix` as each person of `crowd`, for each record it can name: own,
+another site's, another trial's, another reader's. What an answer changed is rolled back before the next.
+"""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.http import HttpResponse
+from django.test import Client, override_settings
+from django.urls import URLPattern, get_resolver
+from rest_framework.views import APIView
+
+from compliance import access
+from compliance.api import Verb
+from compliance.models import AuditEvent, User
+from tests.factories import PLANTED
+from tests.factories.scans import ROOT
+from tests.factories.world import REFERENCE
+from tests.house.address_matrix import MATRIX, Row
+from tests.house.crowd import ARM, DAYS, PEOPLE, Crowd, Person, Thing, make_crowd
+from trials.schedule import date_of
+
+pytestmark = pytest.mark.django_db
+
+#: What is tried at an address; a page knows no more than the first two.
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+def addresses(patterns: list[Any] | None = None, before: str = "") -> Iterator[tuple[str, URLPattern]]:
+    """Every pattern of the resolver, written as in the table."""
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        route = before + str(pattern.pattern)
+        if isinstance(pattern, URLPattern):
+            route = re.sub(r"\(\?P(<\w+>)(?:[^()]|\([^()]*\))*\)", r"\1", route)
+            route = re.sub(r"<\w+:(\w+)>", r"<\1>", route)
+            yield re.sub(r"[\^$]", "", route), pattern
+        else:
+            yield from addresses(pattern.url_patterns, route)
+
+
+def stated(pattern: URLPattern) -> set[str]:
+    """The permissions that an address states: on the function, or on the class behind it, by method."""
+    view: Any = pattern.callback
+    if hasattr(view, "permission"):
+        return {view.permission}
+    door: type[APIView] | None = getattr(view, "cls", None)
+    if door is None or door.permission_classes != [Verb]:
+        return set()
+    said = {**vars(door), **view.initkwargs}
+    by_method = said.get("permissions_by_method", getattr(door, "permissions_by_method", {}))
+    return {said.get("permission", getattr(door, "permission", "")), *by_method.values()}
+
+
+# --- what each address says of itself ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("route", "pattern"), list(addresses()), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_every_address_states_its_permission(route: str, pattern: URLPattern) -> None:
+    said = stated(pattern)
+    assert said
+    assert said <= access.verbs() | {access.PUBLIC, access.SIGNED_IN}
+
+
+def test_the_table_lists_every_address_and_no_other() -> None:
+    assert {row.address for row in MATRIX} == {route for route, _ in addresses()}
+
+
+def test_no_address_has_two_rows_for_one_method() -> None:
+    asked = Counter((row.address, method) for row in MATRIX for method in row.methods.split())
+    assert [key for key, count in asked.items() if count > 1] == []
+
+
+def test_the_table_and_the_addresses_agree_on_what_is_open_to_all() -> None:
+    said = {route: stated(pattern) for route, pattern in addresses()}
+    assert {row.address for row in MATRIX if "+" in row.who} == {r for r, p in said.items() if access.PUBLIC in p}
+    assert {row.address for row in MATRIX if "*" in row.who} == {
+        r for r, p in said.items() if access.SIGNED_IN in p
+    } - {
+        # Its view asks each record's own verb.
+        "history/<object_type>/<object_id>/"
+    }
+
+
+# --- the crawl ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def crowd(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
+    """Both trials, made once; the whole module runs in one transaction that is rolled back."""
+    from django.conf import settings
+
+    disk = tmp_path_factory.mktemp("disk")
+    stores = copy.deepcopy(settings.STORAGES)
+    for alias in ("quarantine", "archive", "exports"):
+        stores[alias]["OPTIONS"]["location"] = str(disk / alias)
+    places = {"DATA_DIR": disk, "SPOOL_DIR": disk / "spool", "KEYS_DIR": disk / "keys", "STORAGES": stores}
+    with django_db_blocker.unblock(), override_settings(**places), transaction.atomic():
+        yield make_crowd()
+        transaction.set_rollback(True)
+
+
+def planted_for(person: Person, crowd: Crowd) -> set[str]:
+    """What must not reach a person in any answer, lower case."""
+    never = {*PLANTED.values(), ROOT, "MRN55667788", "STRAY-0"}
+    for (trial, place), codes in crowd.subjects.items():
+        if trial != person.trial or (person.site and place != person.site):
+            never |= set(codes)
+    if person.letters in ("R", "J"):
+        never |= {ARM, "North Hospital", "South Hospital", "NORTH", "SOUTH", *crowd.uids}
+        never |= {code for codes in crowd.subjects.values() for code in codes} | {"N-001", "N-002", "S-001"}
+        never |= {said for day in (1, *DAYS.values()) for said in written(date_of(day, REFERENCE))}
+    if person.letters == "S":
+        never |= {code for codes in crowd.subjects.values() for code in codes} | {ARM}
+    for (trial, reader), results in crowd.results.items():
+        sees_results = trial == person.trial and set(person.letters) & set("MAJ")
+        if reader != person.username and not sees_results:
+            never |= set(results)
+    return {word.lower() for word in never}
+
+
+def written(date: dt.date) -> set[str]:
+    """A date in the forms in which it might slip out."""
+    forms = (
+        "%Y%m%d",
+        "%Y-%m-%d",
+        "%d/%m/%Y",
+        "%m/%d/%Y",
+        "%d.%m.%Y",
+        "%-d %b %Y",
+        "%-d %B %Y",
+        "%b %-d, %Y",
+        "%B %-d, %Y",
+    )
+    return {date.strftime(form) for form in forms}
+
+
+def url_of(row: Row, thing: Thing | None) -> str:
+    named = thing.named if thing else {}
+    query = "?preset=Lung" if row.address.endswith("/rendered") else ""
+    return "/" + re.sub(r"<(\w+)>", lambda found: str(named[found[1]]), row.address) + query
+
+
+def outcome(response: HttpResponse) -> str:
+    """The class of an answer."""
+    if response.status_code == 302 and response.headers["Location"].startswith("/sign-in/?next="):
+        return "sign in"
+    if response.status_code in (401, 403, 404):
+        return "refused"
+    if response.status_code == 405:
+        return "no such method"
+    return "allowed" if response.status_code in (200, 201, 302, 400, 409, 422) else f"{response.status_code}"
+
+
+class Crawler:
+    """One person at every address."""
+
+    def __init__(self, person: Person, crowd: Crowd) -> None:
+        self.person, self.crowd = person, crowd
+        self.client = Client()
+        self.user: User | None = None
+        if person.username:
+            self.user = User.objects.get(username=person.username)
+            self.client.force_login(self.user)
+        self.cookies = copy.deepcopy(self.client.cookies)
+        self.never = planted_for(person, crowd)
+        self.wrong: list[str] = []
+        self.asked = 0
+
+    def crawl(self) -> None:
+        taken = {(row.address, method) for row in MATRIX for method in row.methods.split()}
+        for row in MATRIX:
+            things = self.crowd.things[row.record] if row.record else [None]
+            for method in row.methods.split():
+                for thing in things:
+                    self.ask(row, thing, method)
+            for method in self.others(row):
+                if (row.address, method) not in taken:
+                    self.ask(row, things[0], method, taken=False)
+
+    def others(self, row: Row) -> tuple[str, ...]:
+        """Methods to try where they are not taken; no role plays a part in that, so few people try."""
+        if self.person.username not in ("", "founder", "reader"):
+            return ()
+        return METHODS if row.address.startswith("api/") else METHODS[:2]
+
+    def ask(self, row: Row, thing: Thing | None, method: str, *, taken: bool = True) -> None:
+        url = url_of(row, thing)
+        expected = self.expected(row, thing) if taken else self.expected_of_unknown(row)
+        # A resource has a page of its own too, with forms for the other methods.
+        with_page = row.address.startswith("api/v1") and method == "GET" and expected == {"allowed"}
+        for accept in ("*/*", "text/html") if with_page else ("*/*",):
+            with transaction.atomic():
+                last = AuditEvent.objects.order_by("-id").values_list("id", flat=True)[0]
+                self.client.cookies = copy.deepcopy(self.cookies)
+                response = self.client.generic(method, url, headers={"accept": accept})
+                denials = AuditEvent.objects.filter(id__gt=last, action="access.denied", actor=self.user).count()
+                transaction.set_rollback(True)
+            self.asked += 1
+            found = outcome(response)
+            if found not in expected:
+                self.wrong.append(f"{method} {url} ({accept}): {response.status_code} {found}, not {sorted(expected)}")
+            if found == "refused" and self.user and denials != 1:
+                self.wrong.append(f"{method} {url} ({accept}): {response.status_code} left {denials} rows in the trail")
+            self.search(response, f"{method} {url} ({accept})")
+
+    def expected(self, row: Row, thing: Thing | None) -> set[str]:
+        if self.person.may(row.who, thing):
+            return {"allowed"}
+        if self.person.username or row.address.startswith(("api/v1", "api/schema", "api/")):
+            return {"refused"}
+        return {"sign in"}
+
+    def expected_of_unknown(self, row: Row) -> set[str]:
+        """A method that an address does not take: no answer but that, or the refusal that comes before it."""
+        return {"no such method", "refused"} if self.person.username else {"no such method", "refused", "sign in"}
+
+    def search(self, response: HttpResponse, where: str) -> None:
+        body = b"".join(response.streaming_content) if response.streaming else response.content  # type: ignore[attr-defined]
+        headers = "\n".join(f"{name}: {value}" for name, value in response.headers.items())
+        answer = (headers + "\n" + body.decode("latin-1")).lower()
+        self.wrong += [f"{where}: holds {word!r}" for word in sorted(self.never) if word in answer]
+
+
+@pytest.mark.parametrize("person", PEOPLE, ids=lambda person: person.username or "nobody")
+def test_each_person_reaches_what_the_table_gives_them_and_nothing_planted(person: Person, crowd: Crowd) -> None:
+    crawler = Crawler(person, crowd)
+    crawler.crawl()
+    assert not crawler.wrong, "\n".join(crawler.wrong)
+    assert crawler.asked > len(MATRIX)
