@@ -23,6 +23,13 @@ class AlreadyStored(HouseError):
     status = 409
 
 
+class StoreUnavailable(HouseError):
+    """The bucket did not answer, or refused; nothing was stored or changed, and a later try may succeed."""
+
+    code = "store_unavailable"
+    status = 503
+
+
 class WriteOnceStorage(FileSystemStorage):
     """Files on this machine, durable when `save` returns, and never overwritten.
 
