@@ -197,7 +197,7 @@ elif CELERY_BROKER_URL.startswith("redis"):
         "unacked_restore_throttle": 1,
     }
 CELERY_BEAT_SCHEDULE = {
-    "sweep jobs": {"task": "compliance.sweep_jobs", "schedule": 5.0},
+    "sweep jobs": {"task": "compliance.sweep_jobs", "schedule": 2.0},
     "sweep reads": {"task": "reading.sweep_reads", "schedule": 60.0},
     "sweep spool": {"task": "imaging.index_spool", "schedule": 5.0},
 }

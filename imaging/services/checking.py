@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 from django.db import transaction
+from django.db.models import Max
 
 from compliance import audit, jobs, storage
 from compliance.faults import fault
@@ -14,14 +15,20 @@ from compliance.signing import digest
 from compliance.transitions import advance
 from imaging import signals
 from imaging.dicom.headers import read_header
-from imaging.models import Finding, QcReview, Series
+from imaging.models import Finding, QcReview, ReceivedInstance, Series
 from imaging.quality import Finding as Found
 from imaging.quality import SeriesFacts, SeriesRule, VisitWindow, check_timepoint, match_series, series_facts
-from imaging.states import ReviewState
+from imaging.selectors import transfers_of
+from imaging.states import ReceivedState, ReviewState
 from trials.models import Timepoint
 from trials.states import QcState
 
 CHECK = "imaging.check_timepoint"
+#: A delivery counts as paused when nothing came for so long.
+PAUSE = dt.timedelta(seconds=3)
+#: What could not be worked on for so long does not hold up the check of the rest.
+PATIENCE = dt.timedelta(minutes=2)
+NO_TIME = dt.timedelta(0)
 
 
 @jobs.handler(CHECK)
@@ -33,6 +40,9 @@ def check(*, timepoint_id: int, at: dt.datetime) -> None:
     """
     timepoint = Timepoint.objects.select_related("subject__trial", "subject__site", "charter").get(pk=timepoint_id)
     if timepoint.frozen_by():
+        return
+    if (wait := _until_quiet(timepoint, at)) > NO_TIME:
+        jobs.enqueue(CHECK, str(timepoint.pk), at=at, delay=wait, timepoint_id=timepoint.pk)
         return
     series = list(Series.objects.filter(imaging_study__timepoint=timepoint).select_related("imaging_study"))
     facts = [_facts(one) for one in series]
@@ -47,6 +57,15 @@ def check(*, timepoint_id: int, at: dt.datetime) -> None:
         _store_facts(series, facts, labels, at)
         _open_round(timepoint, latest, found, series, data_sha256, at)
     fault("checked.rows")
+
+
+def _until_quiet(timepoint: Timepoint, at: dt.datetime) -> dt.timedelta:
+    """How long to wait until deliveries to a timepoint have paused: half a series would alarm everybody."""
+    brought = ReceivedInstance.objects.filter(transfer__in=transfers_of(timepoint), received_at__gt=at - PATIENCE)
+    if brought.filter(state=ReceivedState.RECEIVED).exists():
+        return PAUSE
+    last = brought.aggregate(last=Max("received_at"))["last"]
+    return max(last + PAUSE - at, NO_TIME) if last else NO_TIME
 
 
 def _facts(series: Series) -> SeriesFacts:

@@ -61,6 +61,8 @@ def _blockers(trial: Trial) -> Iterator[Blocker]:
         yield Blocker("The trial has not started: sign its imaging charter.", reverse("trials:setup", args=[trial.pk]))
     if trial.state == TrialState.LOCKED:
         yield Blocker("The trial is locked already.")
+    if not trial.subjects.exists():
+        yield Blocker("No subject is enrolled: there is nothing to lock.")
     for subject in trial.subjects.order_by("code"):
         for timepoint in subject.timepoints.select_related("subject__trial").order_by("order"):
             if sentence := _open_point(timepoint):
