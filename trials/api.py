@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.password_validation import validate_password
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -64,6 +67,29 @@ class MembershipSerializer(serializers.ModelSerializer):
         model = models.Membership
         fields = ["id", "trial", "user", "role", "site", "granted_at"]
         read_only_fields = ["granted_at"]
+
+
+class PersonSerializer(serializers.ModelSerializer):
+    trial = Seen(selectors.trials_of, write_only=True)
+
+    class Meta:
+        model = User
+        fields = ["id", "username", "full_name", "email", "trial", "password"]
+        extra_kwargs = {
+            # Whether the name is taken is for the service to say, whatever its capitals.
+            "username": {"validators": [UnicodeUsernameValidator()]},
+            "email": {"required": False},
+            "password": {"write_only": True, "style": {"input_type": "password"}},
+        }
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Hold the password against the installation's rules, and against the person's own user name and address."""
+        person = User(username=attrs["username"], full_name=attrs["full_name"], email=attrs.get("email", ""))
+        try:
+            validate_password(attrs["password"], person)
+        except ValidationError as problem:
+            raise serializers.ValidationError({"password": problem.messages}) from problem
+        return attrs
 
 
 class SubjectSerializer(serializers.ModelSerializer):
@@ -202,6 +228,23 @@ class ApplicationEntityViewSet(mixins.ListModelMixin, mixins.CreateModelMixin, R
         )
 
 
+class PersonViewSet(mixins.ListModelMixin, mixins.CreateModelMixin, Resource):
+    """People with a role now in the trials that the person administers; a new account gets its role by a membership."""
+
+    serializer_class = PersonSerializer
+    permission = "trials.administer"
+
+    def visible(self) -> QuerySet[Any]:
+        memberships = selectors.memberships_administered_by(access.actor(self.request))
+        return User.objects.filter(pk__in=memberships.values("user"))
+
+    def perform_create(self, serializer: Any) -> None:
+        """Make an account for somebody who is to join the trial."""
+        serializer.instance = setting_up.create_user(
+            **{"email": "", **serializer.validated_data}, actor=access.actor(self.request), at=timezone.now()
+        )
+
+
 class MembershipViewSet(mixins.ListModelMixin, mixins.CreateModelMixin, Resource):
     """Current memberships in the trials that the person administers."""
 
@@ -291,6 +334,7 @@ def register(router: BaseRouter) -> None:
     router.register("charters", CharterViewSet, basename="charter")
     router.register("sites", SiteViewSet, basename="site")
     router.register("application-entities", ApplicationEntityViewSet, basename="application-entity")
+    router.register("people", PersonViewSet, basename="person")
     router.register("memberships", MembershipViewSet, basename="membership")
     router.register("subjects", SubjectViewSet, basename="subject")
     router.register("timepoints", TimepointViewSet, basename="timepoint")
