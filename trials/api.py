@@ -9,7 +9,8 @@ from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -69,8 +70,13 @@ class MembershipSerializer(serializers.ModelSerializer):
         read_only_fields = ["granted_at"]
 
 
+@extend_schema_field(OpenApiTypes.INT)
+class TrialToJoin(Seen):
+    """The trial for whose sake an account is made; accounts themselves belong to none."""
+
+
 class PersonSerializer(serializers.ModelSerializer):
-    trial = Seen(selectors.trials_of, write_only=True)
+    trial = TrialToJoin(selectors.trials_of, write_only=True)
 
     class Meta:
         model = User
