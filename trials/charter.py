@@ -21,6 +21,8 @@ TRIGGERS = (
     "first_response_date",
 )
 HIDEABLE = ("site", "subject", "dates", "arm")
+#: Visits lie within so many days of day 1, about twenty years.
+FURTHEST_DAY = 7300
 ORIENTATIONS = ("", "axial", "coronal", "sagittal")
 
 
@@ -104,6 +106,8 @@ class Charter:
         CharterInvalid
             With every problem found, not only the first.
         """
+        if not isinstance(content, Mapping):
+            raise CharterInvalid(["a charter is made of sections with names"])
         reader = _Reader(content)
         charter = cls(
             modalities=tuple(reader.texts("modalities")),
@@ -112,7 +116,7 @@ class Charter:
             criteria=reader.text("criteria"),
             criteria_parameters=reader.mapping("criteria_parameters"),
             readers_per_timepoint=reader.number("readers_per_timepoint", 2),
-            adjudication=_adjudication(reader.mapping("adjudication")),
+            adjudication=reader.section("adjudication", _adjudication, AdjudicationTerms()),
             window_presets=tuple(reader.rows("window_presets", _preset)),
             blinded_to=tuple(reader.texts("blinded_to")),
             deidentification=reader.mapping("deidentification"),
@@ -160,6 +164,13 @@ class _Reader:
             return {}
         return value
 
+    def section(self, name: str, parse: Any, default: Any) -> Any:
+        try:
+            return parse(self.mapping(name))
+        except (TypeError, ValueError, OverflowError) as problem:
+            self.problems.append(f"{name}: {_said(problem)}")
+            return default
+
     def rows(self, name: str, parse: Any) -> list[Any]:
         value = self.content.get(name, [])
         if not isinstance(value, list):
@@ -169,7 +180,7 @@ class _Reader:
         for position, row in enumerate(value, start=1):
             try:
                 parsed.append(parse(row))
-            except (KeyError, TypeError, ValueError) as problem:
+            except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as problem:
                 self.problems.append(f"{name}, row {position}: {_said(problem)}")
         return parsed
 
@@ -214,7 +225,7 @@ def _adjudication(row: Mapping[str, Any]) -> AdjudicationTerms:
     default = AdjudicationTerms()
     return AdjudicationTerms(
         by=str(row.get("by", default.by)),
-        triggers=tuple(row.get("triggers", default.triggers)),
+        triggers=tuple(str(trigger) for trigger in row.get("triggers", default.triggers)),
         date_window_days=int(row.get("date_window_days", default.date_window_days)),
     )
 
@@ -225,6 +236,13 @@ def _contradictions(charter: Charter) -> list[str]:
     labels = [series.label for series in charter.series]
     if not codes:
         problems.append("schedule: at least one visit is needed")
+    for visit in charter.schedule:
+        if not 1 <= len(visit.code) <= 12 or not 1 <= len(visit.name) <= 60:
+            problems.append("schedule: a visit's code has 1 to 12 characters and its name 1 to 60")
+        if abs(visit.day) > FURTHEST_DAY:
+            problems.append(f"schedule: {visit.code} is more than {FURTHEST_DAY} days from day 1")
+        if not (0 <= visit.window_before <= FURTHEST_DAY and 0 <= visit.window_after <= FURTHEST_DAY):
+            problems.append(f"schedule: the window of {visit.code} has days before and after, 0 or more")
     if len(set(codes)) != len(codes):
         problems.append("schedule: two visits have the same code")
     if [visit.day for visit in charter.schedule] != sorted(visit.day for visit in charter.schedule):
@@ -237,6 +255,8 @@ def _contradictions(charter: Charter) -> list[str]:
     if len(set(labels)) != len(labels):
         problems.append("series: two series have the same label")
     for series in charter.series:
+        if not 1 <= len(series.label) <= 80:
+            problems.append("series: a label has 1 to 80 characters")
         if series.modality not in charter.modalities:
             problems.append(f"series {series.label}: modality {series.modality} is not among the modalities")
         if series.orientation not in ORIENTATIONS:
