@@ -109,6 +109,7 @@ MATRIX = tuple(
         ("GET", "api/v1/application-entities/", "", "CQAT"),
         ("POST", "api/v1/application-entities/", "", "T"),
         ("GET POST", "api/v1/memberships/", "", "T"),
+        ("GET POST", "api/v1/people/", "", "T"),
         ("GET", "api/v1/subjects/", "", "CQAT"),
         ("POST", "api/v1/subjects/", "", "CT"),
         ("GET", "api/v1/subjects/<pk>/", "subject", "CQAT"),
