@@ -25,3 +25,9 @@ def own_bucket(s3_address: str, settings: LazySettings, monkeypatch: pytest.Monk
     bucket.client(s3_address).create_bucket(Bucket=name)
     settings.STORAGES = bucket.stores_in(name, s3_address, monkeypatch)
     return name
+
+
+@pytest.fixture
+def doors(settings: LazySettings) -> None:
+    """The addresses of `tests.compliance.doors` beside the installation's own."""
+    settings.ROOT_URLCONF = "tests.compliance.doors"
