@@ -230,7 +230,7 @@ class ApplicationEntityViewSet(mixins.ListModelMixin, mixins.CreateModelMixin, R
     def perform_create(self, serializer: Any) -> None:
         """Let a scanner or archive send for its site."""
         serializer.instance = setting_up.add_application_entity(
-            description="", **serializer.validated_data, actor=access.actor(self.request), at=timezone.now()
+            **serializer.validated_data, actor=access.actor(self.request), at=timezone.now()
         )
 
 

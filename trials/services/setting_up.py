@@ -135,7 +135,7 @@ def sign_charter(*, charter: ImagingCharter, signature: Intent, actor: User, at:
     return charter
 
 
-def add_site(*, trial: Trial, code: str, name: str, country: str, actor: User, at: dt.datetime) -> Site:
+def add_site(*, trial: Trial, code: str, name: str, actor: User, at: dt.datetime, country: str = "") -> Site:
     """Add a site to a trial."""
     access.require(actor, "trials.administer", trial)
     if trial.sites.filter(code=code).exists():
@@ -145,7 +145,7 @@ def add_site(*, trial: Trial, code: str, name: str, country: str, actor: User, a
 
 
 def add_application_entity(
-    *, site: Site, title: str, description: str, actor: User, at: dt.datetime
+    *, site: Site, title: str, actor: User, at: dt.datetime, description: str = ""
 ) -> ApplicationEntity:
     """Let a scanner or archive of a site send under its calling AE title."""
     access.require(actor, "trials.administer", site)
