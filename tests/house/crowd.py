@@ -25,8 +25,9 @@ from reading.models import Adjudication, ReadTask
 from reading.services import assessing, locking, packaging
 from reading.services.assessing import AssessmentEntry, LesionEntry
 from tests.factories import AT, PASSWORD, World, make_user, make_world, scan
+from tests.factories.world import REFERENCE
 from trials.models import Membership, Query, Role, Site, Timepoint, Trial
-from trials.services import querying, setting_up
+from trials.services import enrolling, querying, setting_up
 
 #: When the central work is done: apart from every date of a scan.
 LATER = dt.datetime(2026, 9, 15, 9, tzinfo=dt.UTC)
@@ -265,12 +266,16 @@ class _Furnisher:
         self.crowd.add(kind, Thing({"pk": pk}, self.trial, place))
 
     def _locked_package(self) -> Export:
-        """The package of another trial of the same people, which had no subjects and is locked."""
+        """The package of another trial of the same people: its one subject missed every visit, and it is locked."""
         world, actor = self.world, self.world.founder
         done = setting_up.create_trial(
             code=f"DONE-{self.mark}", title="Done", sponsor_name="Sponsor", actor=actor, at=AT
         )
         setting_up.sign_charter(charter=done.charters.get(), signature=Intent(PASSWORD), actor=actor, at=AT)
+        site = setting_up.add_site(trial=done, code="WEST", name="West", actor=actor, at=AT)
+        subject = enrolling.enrol_subject(site=site, code="W-001", reference_date=REFERENCE, actor=actor, at=AT)
+        for timepoint in subject.timepoints.all():
+            enrolling.mark_missed(timepoint=timepoint, reason="Closed early", actor=actor, at=AT)
         members = Membership.objects.filter(trial=world.trial, site=None).exclude(user=actor)
         for member in members:
             setting_up.grant_membership(trial=done, user=member.user, role=Role(member.role), actor=actor, at=AT)

@@ -114,11 +114,14 @@ def crowd(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytes
 def planted_for(person: Person, crowd: Crowd) -> set[str]:
     """What must not reach a person in any answer, lower case."""
     never = {*PLANTED.values(), ROOT, "MRN55667788", "STRAY-0"}
+    if "A" not in person.letters:
+        # An auditor finds the pseudonyms of UIDs where the trail says that they were stored.
+        never |= crowd.uids
     for (trial, place), codes in crowd.subjects.items():
         if trial != person.trial or (person.site and place != person.site):
             never |= set(codes)
     if person.letters in ("R", "J"):
-        never |= {ARM, "North Hospital", "South Hospital", "NORTH", "SOUTH", *crowd.uids}
+        never |= {ARM, "North Hospital", "South Hospital", "NORTH", "SOUTH"}
         never |= {code for codes in crowd.subjects.values() for code in codes} | {"N-001", "N-002", "S-001"}
         never |= {said for day in (1, *DAYS.values()) for said in written(date_of(day, REFERENCE))}
     if person.letters == "S":
