@@ -23,6 +23,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from compliance import context
+from compliance.faults import fault
 from compliance.models import Job
 
 log = logging.getLogger(__name__)
@@ -133,6 +134,7 @@ def run(job_id: int) -> bool:
     job = claim(job_id, timezone.now())
     if job is None:
         return False
+    fault("job.claimed")
     lease = _Lease(job)
     if not settings.JOBS_INLINE:
         lease.start()
@@ -149,6 +151,7 @@ def run(job_id: int) -> bool:
             raise
     finally:
         lease.over.set()
+        fault("job.worked")
         _finish(job, state, error)
     return state == Job.State.DONE
 

@@ -49,9 +49,9 @@ class Family:
     stopping: bool = field(default=False, init=False)
 
     def run(self) -> None:
-        """Run until SIGINT or SIGTERM; return when every child is gone."""
+        """Run until SIGINT, SIGTERM or SIGHUP; return when every child is gone."""
         self.run_dir.mkdir(parents=True, exist_ok=True)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._stop)
         try:
             while not self.stopping:
@@ -79,7 +79,9 @@ class Family:
         if now >= child.start_after:
             child.process = subprocess.Popen(child.command, start_new_session=True, preexec_fn=_die_with_parent)
             child.started_at = now
-            (self.run_dir / f"{child.name}.pid").write_text(str(child.process.pid))
+            number = self.run_dir / f"{child.name}.pid"
+            number.with_suffix(".part").write_text(str(child.process.pid))
+            number.with_suffix(".part").rename(number)
 
     def _end(self) -> None:
         """Ask the children to stop, in order, and end those that do not."""

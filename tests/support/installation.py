@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 60
+MEMBERS = ("web", "receiver", "worker")
 
 
 def free_port() -> int:
@@ -79,6 +81,17 @@ class Installation:
         printed = self.manage("shell", "--no-imports", "-c", script)
         return json.loads(printed.rpartition("\x00")[2])
 
+    def make_world(self, code: str = "") -> Any:
+        """Make the trial of `tests.factories` in the fresh database as `world`, then run more Python on it."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        return self.ask(
+            "from django.core.management import call_command\n"
+            "from tests.factories import make_world\n"
+            "call_command('migrate', verbosity=0)\n"
+            "world = make_world()\n"
+            f"answer = None\n{code}"
+        )
+
     def start(self, **more: str) -> None:
         """Start the process family and wait until web and DICOM doors are open."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
@@ -118,36 +131,77 @@ class Installation:
         """Return the process number of `web`, `receiver` or `worker`."""
         return int((self.data_dir / "run" / f"{member}.pid").read_text())
 
-    def kill(self, member: str) -> None:
-        """End a member of the family, helpers included, as a power cut would."""
+    def kill(self, member: str) -> int:
+        """End a member of the family, helpers included, as a power cut would; return its process number."""
+        leader = self.pid_of(member)
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid_of(member), signal.SIGKILL)
+            os.killpg(leader, signal.SIGKILL)
+        return leader
 
-    def stop(self) -> int:
-        """Stop as Ctrl-C does and return the exit status."""
+    def cut_power(self) -> None:
+        """End the whole family at once, without a word to anybody."""
+        assert self.process is not None
+        self.process.kill()
+        for member in MEMBERS:
+            self.kill(member)
+        self.process.wait(timeout=60)
+        self.process = None
+
+    def processes(self) -> set[int]:
+        """Return the numbers of the family's processes that live now, helpers included."""
+        return {pid for member in MEMBERS for pid in _group(self.pid_of(member))}
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Stop as Ctrl-C does, or as another signal asks, and return the exit status."""
         if self.process is None:
             return 0
-        self.process.send_signal(signal.SIGINT)
+        self.process.send_signal(number)
         status = self.process.wait(timeout=60)
         self.process = None
         return status
 
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """Ask the database, past the application."""
+        if url := self.environment.get("PARALLAX_DATABASE_URL"):
+            import psycopg
+            from psycopg.rows import dict_row
+
+            with psycopg.connect(url, row_factory=dict_row) as server:
+                return server.execute(sql.encode()).fetchall()
+        with contextlib.closing(sqlite3.connect(self.data_dir / "parallax.sqlite3", timeout=30)) as file:
+            file.row_factory = sqlite3.Row
+            return [dict(row) for row in file.execute(sql)]
+
+    def tables(self) -> list[str]:
+        """Return the names of all tables."""
+        catalogue = "SELECT name FROM sqlite_master WHERE type = 'table'"
+        if "PARALLAX_DATABASE_URL" in self.environment:
+            catalogue = "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'"
+        return sorted(row["name"] for row in self.rows(catalogue))
+
     def wait_until_quiet(self, timeout: float = 120) -> None:
         """Wait until nothing lies in the spool and no job waits or runs."""
         patience = time.monotonic() + timeout
-        spool = self.data_dir / "spool"
-        waiting: Any = None
+        waiting: list[Any] = []
         while time.monotonic() < patience:
-            if not (spool.exists() and any(spool.rglob("*.json"))):
-                waiting = self.ask(
-                    "from compliance.models import Job\n"
-                    "answer = list(Job.objects.filter(state__in=['queued', 'running'])"
-                    ".values('kind', 'key', 'state', 'tries', 'error'))"
-                )
-                if not waiting:
-                    return
-            time.sleep(0.3)
+            waiting = [path.name for path in (self.data_dir / "spool").glob("*.json")] or self.rows(
+                "SELECT kind, key, state, tries, error FROM compliance_job WHERE state IN ('queued', 'running')"
+            )
+            if not waiting:
+                return
+            time.sleep(0.1)
         raise AssertionError(f"work is still waiting: {waiting}\n{self.log}")
+
+
+def _group(leader: int) -> set[int]:
+    """Return the live processes of a process group, as Linux lists them; a zombie lives no more."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, group = entry.read_text(errors="replace").rpartition(")")[2].split()[:3]
+            if int(group) == leader and state != "Z":
+                found.add(int(entry.parent.name))
+    return found
 
 
 @contextlib.contextmanager

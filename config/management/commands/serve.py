@@ -67,12 +67,12 @@ class Command(BaseCommand):
         members = commands()
         if options["only"]:
             members = {options["only"]: members[options["only"]]}
-        else:
-            call_command("migrate", interactive=False, verbosity=0)
         if "web" in members:
             refuse_taken_port(settings.WEB_HOST, settings.WEB_PORT, "web server")
         if "receiver" in members:
             refuse_taken_port(settings.DICOM_HOST, settings.DICOM_PORT, "DICOM receiver")
+        if not options["only"]:
+            call_command("migrate", interactive=False, verbosity=0)
         self.stdout.write(
             f"Parallax: http://{settings.WEB_HOST}:{settings.WEB_PORT}/   "
             f"DICOM {settings.DICOM_AE_TITLE}@{settings.DICOM_HOST}:{settings.DICOM_PORT}   (Ctrl-C stops)"
