@@ -73,7 +73,7 @@ def transfer_list(request: HttpRequest, trial: Trial) -> HttpResponse:
     return render(
         request,
         "imaging/transfer_list.html",
-        {"trial": trial, "transfers": selectors.with_counts(transfers)[:200]},
+        {"trial": trial, "transfers": selectors.with_counts(transfers).order_by("-opened_at", "-pk")[:200]},
     )
 
 

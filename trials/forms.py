@@ -148,18 +148,24 @@ class CharterTermsForm(forms.Form):
         choices=[("subject", "Subject, when all timepoints are read"), ("timepoint", "Each timepoint")]
     )
     triggers = forms.MultipleChoiceField(
-        choices=[(t, TRIGGER_LABELS[t]) for t in TRIGGERS], widget=forms.CheckboxSelectMultiple, required=False
+        label="Adjudicate when readers differ in",
+        choices=[(t, TRIGGER_LABELS[t]) for t in TRIGGERS],
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
     )
     date_window_days = forms.IntegerField(
-        min_value=0, initial=0, help_text="Dates this many days apart, or fewer, agree."
+        label="Dates agree within, days", min_value=0, initial=0, help_text="Dates this many days apart still agree."
     )
     blinded_to = forms.MultipleChoiceField(
-        choices=[(item, item.title()) for item in HIDEABLE], widget=forms.CheckboxSelectMultiple, required=False
+        label="Readers are blinded to",
+        choices=[(item, item.title()) for item in HIDEABLE],
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
     )
     retain_modified_dates = forms.BooleanField(
         label="Keep dates, shifted by a secret number of days per subject", required=False
     )
-    query_due_days = forms.IntegerField(min_value=1, max_value=90)
+    query_due_days = forms.IntegerField(label="Queries are due after, days", min_value=1, max_value=90)
 
     @staticmethod
     def initial_from(charter: ImagingCharter) -> dict[str, Any]:
@@ -191,9 +197,9 @@ class SeriesForm(forms.Form):
     modality = forms.CharField(max_length=4)
     required = forms.BooleanField(required=False, initial=True)
     orientation = forms.ChoiceField(choices=[(o, o or "any") for o in ORIENTATIONS], required=False)
-    max_slice_thickness_mm = forms.FloatField(min_value=0.1, required=False, label="Slice thickness at most, mm")
-    max_gap_mm = forms.FloatField(min_value=0, required=False, label="Gap at most, mm")
-    min_instances = forms.IntegerField(min_value=1, required=False, label="Images at least")
+    max_slice_thickness_mm = forms.FloatField(min_value=0.1, required=False, label="Slice ≤ mm")
+    max_gap_mm = forms.FloatField(min_value=0, required=False, label="Gap ≤ mm")
+    min_instances = forms.IntegerField(min_value=1, required=False, label="Images ≥")
 
 
 class PresetForm(forms.Form):
