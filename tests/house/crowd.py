@@ -87,8 +87,8 @@ class Person:
 PEOPLE = (
     Person("", ""),
     Person("outsider", ""),
+    # The trial's administrator, who may create trials besides.
     Person("founder", "TI"),
-    Person("trial-administrator", "T"),
     Person("site-coordinator", "C", site="north"),
     Person("southern-coordinator", "C", site="south"),
     Person("qc-analyst", "Q"),
@@ -246,7 +246,11 @@ class _Furnisher:
             )
             self.crowd.uids |= {study.study_instance_uid, series.series_instance_uid}
             self.crowd.uids |= set(series.instances.values_list("sop_instance_uid", flat=True))
-        for task in ReadTask.objects.filter(timepoint__subject__trial=trial, state__in=("assigned", "submitted")):
+        tasks = {
+            (task.reader_id, task.state): task
+            for task in ReadTask.objects.filter(timepoint__subject__trial=trial, state__in=("assigned", "submitted"))
+        }
+        for task in tasks.values():
             stack = blinding.blinded_task(task).series[0]
             named = {"blinded_code": task.blinded_code}
             self.crowd.add("task", Thing(named, self.trial, owner=task.reader.username))
