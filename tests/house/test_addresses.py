@@ -193,7 +193,8 @@ class Crawler:
         for row in MATRIX:
             things = self.crowd.things[row.record] if row.record else [None]
             for method in row.methods.split():
-                for thing in things:
+                # Who lacks the role is refused their own trial's record; whose it is matters to the others alone.
+                for thing in things if self.person.may(row.who, None) else things[:1]:
                     self.ask(row, thing, method)
             for method in self.others(row):
                 if (row.address, method) not in taken:
