@@ -11,6 +11,9 @@ from django.conf import settings
 
 from compliance.errors import HouseError
 
+#: Bytes below which a key is no key.
+SHORTEST = 16
+
 
 class KeyMissing(HouseError):
     """A trial's secret key cannot be read; nothing of the trial may be de-identified without it."""
@@ -50,9 +53,12 @@ def of_trial(trial_code: str) -> bytes:
         The key's file is not there or not readable.
     """
     try:
-        return bytes.fromhex(_path(trial_code).read_text().strip())
+        secret = bytes.fromhex(_path(trial_code).read_text().strip())
+        if len(secret) < SHORTEST:
+            raise ValueError("the key is cut off")
     except (OSError, ValueError) as problem:
         raise KeyMissing(
             f"The secret key of trial {trial_code} cannot be read, so nothing can be de-identified for it. "
             "Restore the key file from its back-up."
         ) from problem
+    return secret

@@ -22,10 +22,10 @@ from trials.states import ImageState, QcState, QueryState, TrialState
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One kind of work that waits: how much, where, and how urgent (`tone` as in docs/ui.md)."""
+    """One kind of work that waits: how much (if it can be counted), where, and how urgent (`tone` as in docs/ui.md)."""
 
     label: str
-    count: int
+    count: int | None
     url: str
     icon: str
     tone: str
@@ -61,7 +61,9 @@ def work_in(user: User, trial: Trial, today: dt.date) -> Iterator[Waiting]:
             "subjects",
         )
     if access.may(user, "reading.see_package", trial) and trial.state == TrialState.LOCKED:
-        yield Waiting("Endpoint package", 1, _at("reading:package", trial), "package", "ok", "the database is locked")
+        yield Waiting(
+            "Endpoint package", None, _at("reading:package", trial), "package", "ok", "the database is locked"
+        )
 
 
 def _at(name: str, trial: Trial) -> str:
@@ -104,7 +106,14 @@ def _centre_work(user: User, trial: Trial) -> Iterator[Waiting]:
             .distinct()
         )
         yield Waiting("Subjects in reading", unread.count(), _at("reading:progress", trial), "eye", "read")
-        yield Waiting("Reader agreement", 1, _at("reading:variability", trial), "scale", "info", "live")
+        yield Waiting(
+            "Reader agreement",
+            None,
+            _at("reading:variability", trial),
+            "scale",
+            "info",
+            "ICC, kappa, Bland-Altman so far",
+        )
     if access.may(user, "trials.administer", trial):
         open_items = len(readiness(trial))
         yield Waiting(
@@ -112,4 +121,6 @@ def _centre_work(user: User, trial: Trial) -> Iterator[Waiting]:
         )
         yield Waiting("Set-up", trial.sites.count(), _at("trials:setup", trial), "settings", "info", "sites")
     if access.may(user, "trials.audit", trial):
-        yield Waiting("Audit trail", 1, _at("trials:audit", trial), "history", "info", "search and follow any record")
+        yield Waiting(
+            "Audit trail", None, _at("trials:audit", trial), "history", "info", "search it, follow any record"
+        )

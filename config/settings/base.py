@@ -139,14 +139,13 @@ STORAGES = {
 if bucket := env.text("S3_BUCKET"):
     for _alias in ("quarantine", "archive", "exports"):
         STORAGES[_alias] = {
-            "BACKEND": "storages.backends.s3.S3Storage",
+            "BACKEND": "compliance.buckets.BucketStorage",
             "OPTIONS": {
                 "bucket_name": bucket,
                 "location": _alias,
                 "endpoint_url": env.text("S3_ENDPOINT") or None,
                 "access_key": env.text("S3_ACCESS_KEY") or None,
                 "secret_key": env.text("S3_SECRET_KEY") or None,
-                "file_overwrite": True,
                 "querystring_auth": True,
             },
         }

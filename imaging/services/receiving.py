@@ -118,6 +118,8 @@ def _spool() -> Path:
 def open_transfer(*, timepoint: Timepoint, actor: User, at: dt.datetime) -> Transfer:
     """Begin a coordinator's upload for a timepoint."""
     access.require(actor, "imaging.upload", timepoint)
+    if why := timepoint.frozen_by():
+        raise audit.RecordFrozen(f"No upload was begun, because {why}. Ask the trial administrator.")
     transfer = Transfer(
         site=timepoint.site,
         timepoint=timepoint,
