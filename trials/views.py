@@ -371,13 +371,18 @@ def query_reopen(request: HttpRequest, query: Query) -> HttpResponse:
 @require_safe
 @access.guarded("trials.audit", selectors.trials_of)
 def trial_audit(request: HttpRequest, trial: Trial) -> HttpResponse:
-    """The trial's audit trail, searched by words."""
+    """The trial's audit trail, searched by words, or of one record."""
     words = request.GET.get("q", "").strip()
     events = AuditEvent.objects.filter(trial_id=trial.pk).order_by("-id")
     for word in words.split():
         events = events.filter(selectors.event_mentions(word))
+    object_type, _, object_id = request.GET.get("record", "").partition(":")
+    if object_id:
+        events = events.filter(object_type=object_type, object_id=object_id)
     page = Paginator(events, 100).get_page(request.GET.get("page"))
-    return render(request, "trials/trial_audit.html", {"trial": trial, "page": page, "words": words})
+    about = page[0].object_label if object_id and len(page) else ""
+    context = {"trial": trial, "page": page, "words": words, "about": about}
+    return render(request, "trials/trial_audit.html", context)
 
 
 def _first_error(form: object) -> str:

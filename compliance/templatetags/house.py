@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+import datetime as dt
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from django import template
+from django.apps import apps
+
+from compliance.models import AuditEvent
 
 register = template.Library()
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*(Z|[+-]\d\d:\d\d)")
 
 
 @register.filter
@@ -24,9 +30,41 @@ def words(name: str) -> str:
 
 
 @register.filter
-def action(name: str) -> str:
-    """Show an audited action such as `timepoint.mark_missed` as words."""
-    return words(name).replace(".", ": ", 1).capitalize()
+def deed(event: AuditEvent) -> str:
+    """Say in words what an audited event did to which kind of record."""
+    verb = event.action.rpartition(".")[2]
+    try:
+        kind = apps.get_model(event.object_type)._meta.verbose_name
+    except (LookupError, ValueError):
+        kind = event.action.partition(".")[0]
+    return f"{kind}: {words(verb)}".capitalize() if str(kind).islower() else f"{kind}: {words(verb)}"
+
+
+@register.filter
+def changes(event: AuditEvent) -> list[tuple[str, str, str]]:
+    """List what an event changed, down to the single value: where, before, after; empty where there was none."""
+    before, after = dict(_leaves(event.before)), dict(_leaves(event.after))
+    names = [*after, *(name for name in before if name not in after)]
+    rows = [(words(name), before.get(name, ""), after.get(name, "")) for name in names]
+    return [row for row in rows if row[1] != row[2]] or rows
+
+
+def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """Walk through nested values; members of a list are numbered from 1."""
+    if isinstance(value, dict | list) and value:
+        members = value.items() if isinstance(value, dict) else enumerate(value, start=1)
+        for name, member in members:
+            yield from _leaves(member, f"{place}, {name}" if place else str(name))
+    elif place:
+        yield place, "" if value in (None, {}, []) else _said(value)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str) and _MOMENT.fullmatch(value):
+        return f"{dt.datetime.fromisoformat(value).astimezone(dt.UTC):%-d %b %Y %H:%M:%S} UTC"
+    return str(value)
 
 
 @register.filter

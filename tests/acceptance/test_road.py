@@ -196,7 +196,7 @@ def lock(ada: Person) -> None:
     ada.look("package")
     ada.follow("Set-up")
     ada.look("setup-locked")
-    ada.follow("Readiness and lock")
+    ada.follow("See the lock")
     ada.sees("Nothing in the trial changes any more")
     ada.look("locked")
 
@@ -470,6 +470,9 @@ def follow_the_trail(aurelio: Person) -> None:
     aurelio.fill(q="alasdair adjudication")
     aurelio.press("Search")
     assert "Dr Alasdair Reid" in aurelio.look("trail-search")
+    aurelio.follow("adjudication A-")
+    aurelio.sees("Only what happened to adjudication A-")
+    aurelio.look("trail-record")
     aurelio.go("/")
     aurelio.follow("Subjects")
     aurelio.look("subjects")

@@ -93,7 +93,7 @@ class Person:
 
     def look(self, name: str, *, phone: bool = False) -> str:
         """Hold the page to what it owes, take its picture, and return its text."""
-        self.page.wait_for_load_state("networkidle")
+        self.page.wait_for_load_state("load")
         self.page.wait_for_function(DRAWN)
         where = f"{self.role}, {name}"
         self.complaints += [f"{where}: {said}" for said in self.page.evaluate(OWED)]
