@@ -40,9 +40,7 @@ class ServiceError(Exception):
 
 def postgres_programs() -> Path | None:
     """Directory of the newest installed PostgreSQL's programs; Debian keeps them off PATH."""
-    versioned = sorted(
-        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: float(p.parts[-3]), reverse=True
-    )
+    versioned = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: float(p.parts[-3]), reverse=True)
     on_path = shutil.which("initdb")
     found = versioned or ([Path(on_path)] if on_path else [])
     return found[0].parent if found else None
@@ -216,9 +214,7 @@ def main() -> int:
 
     programs, redis_program = postgres_programs(), shutil.which("redis-server")
     if programs is None or redis_program is None:
-        absent = " and ".join(
-            name for name, found in (("PostgreSQL", programs), ("Redis", redis_program)) if not found
-        )
+        absent = " and ".join(name for name, found in (("PostgreSQL", programs), ("Redis", redis_program)) if not found)
         print(f"parallax: {absent} not installed, so this part did not run: {' '.join(arguments.command)}")
         return 1 if arguments.require else 0
 
