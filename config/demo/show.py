@@ -272,7 +272,8 @@ class Show:
         failed = Finding.objects.filter(review__timepoint__subject__trial=trial, review__state=ReviewState.FAILED)
         found = failed.filter(severity="block").count()
         cleared = Timepoint.objects.filter(subject__trial=trial, qc_state="cleared").count()
-        self.say("QC", f"{cleared} timepoints cleared, {found} blocking finding{"s" * (found != 1)}, 1 query to the site")
+        blocking = f"{found} blocking finding{'s' * (found != 1)}"
+        self.say("QC", f"{cleared} timepoints cleared, {blocking}, 1 query to the site")
         self._send_again(trial)
 
     def _in_order(self, reviews: object) -> list[QcReview]:
