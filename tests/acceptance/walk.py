@@ -45,15 +45,25 @@ DRAWN = """() => [...document.images].every((image) => image.complete)
 LISTEN = """document.addEventListener("securitypolicyviolation",
   (event) => window.reportViolation(`${event.violatedDirective}: ${event.blockedURI}`));"""
 
+#: Other tests share the processor, and the first request compiles a page's templates.
+expect.set_options(timeout=15_000)
+
 
 @dataclass
 class Person:
-    """Somebody signed in at a desk of their own, and everything their browser complained about."""
+    """Somebody signed in at a desk of their own, and everything their browser complained about.
+
+    Attributes
+    ----------
+    never
+        Words that no page may hold, such as what the patient is called.
+    """
 
     page: Page
     role: str
     password: str
     shots: Path
+    never: frozenset[str] = frozenset()
     complaints: list[str] = field(default_factory=list)
 
     def go(self, path: str) -> None:
@@ -85,6 +95,7 @@ class Person:
         """Reload the page until something is there: work in the background needs its time."""
         patience = time.monotonic() + seconds
         while time.monotonic() < patience:
+            self.page.wait_for_load_state("load")
             if there().count():
                 return there().first
             self.page.wait_for_timeout(300)
@@ -97,6 +108,8 @@ class Person:
         self.page.wait_for_function(DRAWN)
         where = f"{self.role}, {name}"
         self.complaints += [f"{where}: {said}" for said in self.page.evaluate(OWED)]
+        content = self.page.content()
+        self.complaints += [f"{where}: holds {word}" for word in self.never if word in content]
         for (width, height), suffix in ((DESKTOP, ""), *(((PHONE, "-phone"),) if phone else ())):
             self.page.set_viewport_size({"width": width, "height": height})
             if (wider := self.page.evaluate(WIDER)) > 0:
@@ -113,8 +126,10 @@ class Person:
 class Doors:
     """The installation's front door, for as many people as a test needs."""
 
-    def __init__(self, browser: Browser, address: str, password: str, shots: Path) -> None:
-        self.browser, self.address, self.password, self.shots = browser, address, password, shots
+    def __init__(
+        self, browser: Browser, address: str, password: str, shots: Path, never: frozenset[str] = frozenset()
+    ) -> None:
+        self.browser, self.address, self.password, self.shots, self.never = browser, address, password, shots, never
         self.people: list[Person] = []
         shots.mkdir(parents=True, exist_ok=True)
 
@@ -122,7 +137,7 @@ class Doors:
     def enter(self, username: str, role: str) -> Iterator[Person]:
         """Sign somebody in; their browser's complaints are kept until the end."""
         with browsing(self.browser, base_url=self.address) as context:
-            person = Person(context.new_page(), role, self.password, self.shots)
+            person = Person(context.new_page(), role, self.password, self.shots, self.never)
             self.people.append(person)
             self._listen(context, person)
             person.go("/sign-in/")
