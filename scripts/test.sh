@@ -1,6 +1,7 @@
 #!/bin/sh
 # The whole suite, on the embedded default (SQLite, file broker), and again on PostgreSQL with Redis, private to
-# this run. Arguments go to pytest. PARALLAX_TEST_ON=sqlite or =postgres runs one of the two.
+# this run. Arguments go to pytest. PARALLAX_TEST_ON=sqlite or =postgres runs one of the two. A file's tests run in
+# one process, so that they share what they set up; the long ones come first in the alphabet.
 set -u
 cd "$(dirname "$0")/.."
 on=${PARALLAX_TEST_ON:-sqlite postgres}
@@ -15,11 +16,11 @@ for backend in $on; do
     case $backend in
         sqlite)
             echo "== tests on SQLite"
-            .venv/bin/python -m pytest -n 2 "$@" || status=1
+            .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@" || status=1
             ;;
         postgres)
             echo "== tests on PostgreSQL and Redis"
-            .venv/bin/python scripts/test_services.py $require -- .venv/bin/python -m pytest -n 2 "$@" || status=1
+            .venv/bin/python scripts/test_services.py $require -- .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@" || status=1
             ;;
         *) echo "PARALLAX_TEST_ON is sqlite, postgres or both, not: $backend" >&2; exit 2 ;;
     esac

@@ -16,8 +16,6 @@ from tests.factories import scan
 from tests.support.installation import MEMBERS, ROOT, Installation, free_port
 from tests.support.tools import requires_tool, tool
 
-pytestmark = pytest.mark.xdist_group("serve")
-
 linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="process groups are listed as Linux does")
 
 

@@ -1,0 +1,240 @@
+"""The demonstration: it ends well, the same way each time, and nothing of the patients' headers gets out.
+
+Every value that the demonstration's scanners wrote into headers is looked for in everything that an installation
+keeps or shows, outside the quarantine.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import re
+import subprocess
+import urllib.error
+import urllib.request
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from pydicom import dcmread
+
+from compliance.exporting import verify
+from config.demo import story
+from config.demo.doors import Browser
+from tests.support.installation import Installation, installed
+from tests.support.leaks import Planted, planted_in, texts_of
+from tests.support.tools import requires_tool, tool
+
+#: Days that the sites enter as a subject's day 1; another patient of the story was scanned on two of them.
+REFERENCE_DATES = frozenset(patient.reference_date for patient in story.PATIENTS)
+#: Days on which visits are planned, reckoned from day 1; a subject's page shows them, and some scans kept to them.
+PLANNED_DATES = {(day + dt.timedelta(days=visit)).isoformat() for day in REFERENCE_DATES for visit in (-7, 56, 112)}
+#: What a kind of page may show of what was in headers, because a site or the charter said it too.
+KNOWN_OTHERWISE = {"/trials/subjects/#/": PLANNED_DATES}
+#: Pages of one kind that each person opens.
+PAGES_OF_A_KIND = 2
+PIXEL_DATA = b"\xe0\x7f\x10\x00"
+STEPS = """Set-up Enrolment C-STORE Web upload Archive Quarantine QC Query Reads Adjudication Variability Quarantine
+Lock Package Sponsor SHA-256"""
+
+
+@dataclass
+class Demo:
+    """A demonstration that was played to its end, and what it printed."""
+
+    installation: Installation
+    printed: str
+
+    @property
+    def home(self) -> Path:
+        """Its data folder."""
+        return self.installation.data_dir
+
+    @property
+    def package(self) -> Path:
+        """What the sponsor downloaded."""
+        (path,) = self.home.glob("*.zip")
+        return path
+
+    @cached_property
+    def planted(self) -> Planted:
+        """What was in the headers of everything that was sent."""
+        return planted_in(sorted((self.home / "scanners").rglob("*.dcm")), ignored=REFERENCE_DATES)
+
+
+def played(data_dir: Path, **more: str) -> Iterator[Demo]:
+    """Play the demonstration as `make demo ARGS=--exit` does."""
+    with installed(data_dir) as outer:
+        printed = outer.manage("demo", "--exit", timeout=900, **more)
+        inner = Installation(data_dir / "demo", dict(outer.environment), outer.web_port, outer.dicom_port)
+        yield Demo(inner, printed)
+        inner.stop()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """One demonstration for all tests of this module."""
+    yield from played(tmp_path_factory.mktemp("demo"))
+
+
+def test_each_step_is_printed_with_its_counts_and_time(demo: Demo) -> None:
+    lines = [line for line in demo.printed.splitlines() if line.startswith("  ")]
+    shown = [" ".join(line[2:18].split()) for line in lines]
+
+    assert " ".join(shown) == " ".join(STEPS.split())
+    assert [line for line in lines[:-1] if not re.search(r"\d\.\d s$", line)] == []
+    # 3 subjects of 3 visits of 48 slices; one of the nine scans of the other site lacks 6; two strays.
+    figures = {name: re.findall(r"\d+", line[18:104]) for name, line in zip(shown, lines, strict=True)}
+    assert figures["C-STORE"][1] == "432"
+    assert figures["Web upload"] == ["02", "426"]
+    assert figures["Archive"] == ["858", "860"]
+    assert figures["Query"][0] == "42"
+    assert figures["Reads"] == ["36"]
+
+
+def test_the_package_proves_itself(demo: Demo) -> None:
+    assert verify(demo.package.read_bytes()) == []
+
+
+@pytest.mark.skipif("PARALLAX_DATABASE_URL" in os.environ, reason="once is enough, and it takes a minute and a half")
+def test_a_second_run_gives_the_same_package(demo: Demo, tmp_path: Path) -> None:
+    for again in played(tmp_path / "again", TZ="Pacific/Auckland", PYTHONHASHSEED="7"):
+        assert again.package.name == demo.package.name
+        assert again.package.read_bytes() == demo.package.read_bytes()
+
+
+def test_the_search_finds_what_is_there_to_find(demo: Demo) -> None:
+    planted = demo.planted
+    everything = planted.texts | planted.uids | {day.isoformat() for day in planted.dates - REFERENCE_DATES}
+
+    quarantine = [dcmread(path) for path in (demo.home / "quarantine").rglob("*.dcm")]
+
+    assert planted.found_in("\n".join({text for dataset in quarantine for text in texts_of(dataset)})) == everything
+    names = {"Jansen^Wilhelmina^Maria", "Müller", "Кузнецов", "NH4418203", "CompressedSamples^CT1", "1CT1", "4MR1"}
+    assert names < everything
+    assert {"1958-03-17", "2025-09-07", "2004-01-19"} < everything
+    assert planted.found_in(
+        '<td>M&uuml;ller</td> {"born": "17 Mar 1958", "by": "\\u041a\\u0443\\u0437\\u043d\\u0435\\u0446\\u043e\\u0432"}'
+    ) == {
+        "Müller",
+        "1958-03-17",
+        "Кузнецов",
+    }
+
+
+def test_the_archive_holds_none_of_it(demo: Demo) -> None:
+    texts, headers = set(), []
+    for path in (demo.home / "archive").rglob("*.dcm"):
+        raw = path.read_bytes()
+        headers.append(raw[: raw.rindex(PIXEL_DATA)])
+        dataset = dcmread(path)
+        texts.update(texts_of(dataset), [path.name])
+        assert raw.endswith(dataset.PixelData)
+        assert dataset.PatientID in {patient.code for patient in story.PATIENTS}
+
+    # 18 scans of 48 slices.
+    assert len(headers) == 864
+    assert demo.planted.found_in("\n".join(texts)) == set()
+    assert demo.planted.found_in(b"\n".join(headers)) == set()
+
+
+def test_the_database_holds_none_of_it(demo: Demo) -> None:
+    found = {}
+    for table in demo.installation.tables():
+        rows = demo.installation.rows(f'SELECT * FROM "{table}"')  # noqa: S608 - the catalogue's own name
+        text = "\n".join({_plain(value) for row in rows for value in row.values()})
+        found[table] = demo.planted.found_in(text)
+
+    assert len(found) > 30
+    assert {table: what for table, what in found.items() if what} == {}
+
+
+def _plain(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else str(value)
+
+
+def test_no_other_file_of_the_installation_holds_any_of_it(demo: Demo) -> None:
+    """Logs, spool, broker, keys, exports, and on SQLite what lies in the database's freed pages."""
+    apart = {"quarantine", "scanners", "static", "archive"}
+    files = [
+        path for path in demo.home.rglob("*") if path.is_file() and path.relative_to(demo.home).parts[0] not in apart
+    ]
+
+    found = {path.name: demo.planted.found_in(path.read_bytes().decode("utf-8", "replace")) for path in files}
+
+    assert "serve.log" in found
+    assert {name: what for name, what in found.items() if what} == {}
+    assert demo.planted.found_in(demo.printed) == set()
+
+
+@requires_tool("pdftotext")
+def test_the_package_holds_none_of_it(demo: Demo, tmp_path: Path) -> None:
+    with zipfile.ZipFile(demo.package) as package:
+        package.extractall(tmp_path)
+        names = package.namelist()
+    report = subprocess.run([tool("pdftotext"), tmp_path / "report.pdf", "-"], capture_output=True, check=True).stdout
+
+    assert len(report) > 1000
+    assert demo.planted.found_in(report) == set()
+    assert {name: what for name in names if (what := demo.planted.found_in((tmp_path / name).read_bytes()))} == {}
+
+
+def test_no_page_shows_any_of_it_to_anybody(demo: Demo) -> None:
+    demo.installation.start()
+
+    opened = {person.username: dict(crawled(demo.installation.address, person.username)) for person in story.PEOPLE}
+
+    assert demo.planted.found_in(demo.installation.log) == set()
+    found = {
+        (who, path): demo.planted.found_in(page) - KNOWN_OTHERWISE.get(_kind(path), set())
+        for who, pages in opened.items()
+        for path, page in pages.items()
+    }
+    assert {where: what for where, what in found.items() if what} == {}
+    assert min(len(pages) for pages in opened.values()) > 5
+    kinds = {_kind(path) for pages in opened.values() for path in pages}
+    assert {
+        "/trials/#/audit/",
+        "/imaging/timepoints/#/",
+        "/reading/tasks/#/",
+        "/history/trials.imagingcharter/#/",
+    } <= kinds
+
+
+def crawled(address: str, username: str) -> Iterator[tuple[str, str]]:
+    """Every kind of page and API answer that a person reaches from home by links, a few of each kind."""
+    browser = Browser(address, username, story.PASSWORD)
+    waiting, known, kinds = ["/", "/api/v1/"], {"/", "/api/v1/"}, Counter[str]()
+    while waiting:
+        path = waiting.pop(0)
+        try:
+            with browser.opener.open(
+                urllib.request.Request(address + path, headers={"Accept": "text/html, */*"})
+            ) as answer:
+                kind, body = answer.headers.get_content_type(), answer.read()
+        except urllib.error.HTTPError as refusal:
+            kind, body = refusal.headers.get_content_type(), refusal.read()
+        page = body.decode("latin-1" if kind.startswith(("image/", "application/zip")) else "utf-8")
+        yield path, page
+        for link in re.findall(r"""(?:href|src|hx-get|action)=["']([^"']+)|"(http://[^"]+)""", page):
+            target = urlsplit(urljoin(address + path, "".join(link).replace("&amp;", "&")))
+            local = target.path + (f"?{target.query}" if target.query else "")
+            foreign = f"{target.scheme}://{target.netloc}" != address or local.startswith(("/static/", "/sign-out/"))
+            if foreign or local in known or kinds[_kind(local)] >= PAGES_OF_A_KIND:
+                continue
+            known.add(local)
+            kinds[_kind(local)] += 1
+            waiting.append(local)
+
+
+def _kind(path: str) -> str:
+    """An address without what names one record."""
+    bare = path.partition("?")[0]
+    return "/".join("#" if re.search(r"\d", part) and part != "v1" else part for part in bare.split("/"))
