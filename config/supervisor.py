@@ -77,7 +77,7 @@ class Family:
             self.say(f"{child.name} ended (status {child.process.returncode}); starting it again")
             child.process, child.start_after = None, now + pause
         if now >= child.start_after:
-            child.process = subprocess.Popen(child.command, start_new_session=True, preexec_fn=_die_with_parent)
+            child.process = subprocess.Popen(child.command, start_new_session=True, preexec_fn=die_with_parent)
             child.started_at = now
             number = self.run_dir / f"{child.name}.pid"
             number.with_suffix(".part").write_text(str(child.process.pid))
@@ -105,8 +105,8 @@ def _end_group(leader: int) -> None:
         return
 
 
-def _die_with_parent() -> None:
-    """In the child: be asked to stop if the supervisor itself is killed (Linux; elsewhere nothing)."""
+def die_with_parent() -> None:
+    """In the child: be asked to stop if the parent itself is killed (Linux; elsewhere nothing)."""
     if sys.platform == "linux":
         set_parent_death_signal = 1
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)

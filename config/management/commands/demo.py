@@ -22,6 +22,7 @@ from config import env
 from config.demo import story
 from config.demo.show import Show
 from config.management.commands.serve import refuse_taken_port
+from config.supervisor import die_with_parent
 from trials.models import Trial
 
 START_SECONDS = 60
@@ -51,7 +52,9 @@ class Command(BaseCommand):
         self.stdout.write(f"Parallax demonstration (fresh instance in {settings.DATA_DIR})\n")
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with open(log, "wb") as printed:
-            serving = subprocess.Popen([sys.executable, sys.argv[0], "serve"], stdout=printed, stderr=printed)
+            serving = subprocess.Popen(
+                [sys.executable, sys.argv[0], "serve"], stdout=printed, stderr=printed, preexec_fn=die_with_parent
+            )
             try:
                 self._wait_for(address, serving, log)
                 show = Show(address, self._say)
