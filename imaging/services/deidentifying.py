@@ -19,7 +19,7 @@ from pydicom import config as pydicom_config
 from compliance import audit, jobs, keys, storage
 from compliance.errors import HouseError
 from compliance.faults import fault
-from compliance.transitions import advance
+from compliance.transitions import IllegalMove, advance
 from imaging.deid import engine, leaks
 from imaging.deid.keys import SubjectKeys
 from imaging.deid.marks import TrialIdentity
@@ -53,6 +53,10 @@ class Held(HouseError):
         super().__init__(sentence)
         self.reason = reason
         self.code = str(reason)
+
+
+class Overtaken(Exception):
+    """Another worker has brought the instance to its end meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +99,16 @@ def process_transfer(*, transfer_id: int, at: dt.datetime) -> None:
 def _process(received: ReceivedInstance, transfer: Transfer, at: dt.datetime) -> None:
     try:
         try:
-            _archive(received, transfer, at)
-        except IntegrityError:
-            # Another worker filed the same instance, study or series between our look and our write.
-            _archive(received, transfer, at)
-    except Held as held:
-        _hold(received, held.reason, held.message, at)
+            try:
+                _archive(received, transfer, at)
+            except IntegrityError:
+                # Another worker filed the same instance, study or series between our look and our write.
+                _archive(received, transfer, at)
+        except Held as held:
+            _hold(received, held.reason, held.message, at)
+    except (Overtaken, IllegalMove):
+        # A worker slow beyond its lease was overtaken by a second one, which brought the instance to its end.
+        return
 
 
 def _hold(received: ReceivedInstance, reason: HoldReason, sentence: str, at: dt.datetime) -> None:
@@ -135,9 +143,7 @@ def _archive(received: ReceivedInstance, transfer: Transfer, at: dt.datetime) ->
         "study_uid_key": pseudonym(header.study_instance_uid),
         "modality": header.modality if re.fullmatch(r"[A-Z0-9]{1,16}", header.modality) else "",
     }
-    for name, value in known.items():
-        setattr(received, name, value)
-    audit.save(received, action="receivedinstance.identified", actor=None, at=at)
+    _identify(received, known, at)
     if _is_known(received, data, trial):
         advance(received, "recognise", actor=None, at=at)
         return
@@ -148,6 +154,18 @@ def _archive(received: ReceivedInstance, transfer: Transfer, at: dt.datetime) ->
     _refuse_scattered(known["study_uid_key"], timepoint)
     output, counters = _deidentified(data, means, timepoint)
     _write(received, timepoint, output, counters, means, header, at)
+
+
+def _identify(received: ReceivedInstance, known: dict[str, str], at: dt.datetime) -> None:
+    """Note what the header says of an instance, on the row as it is now and not as it was when the batch was read."""
+    with transaction.atomic():
+        row = ReceivedInstance.objects.select_for_update().get(pk=received.pk)
+        if row.state != ReceivedState.RECEIVED:
+            raise Overtaken
+        for name, value in known.items():
+            setattr(row, name, value)
+            setattr(received, name, value)
+        audit.save(row, action="receivedinstance.identified", actor=None, at=at)
 
 
 def _read(data: bytes) -> Header:
@@ -164,6 +182,8 @@ def _is_known(received: ReceivedInstance, data: bytes, trial: Trial) -> bool:
     )
     if earlier is None:
         return False
+    if earlier.received_id == received.pk:
+        raise Overtaken
     same = earlier.received.dataset_sha256 == received.dataset_sha256
     if not same:
         original = storage.get(storage.QUARANTINE, earlier.received.quarantine_key)

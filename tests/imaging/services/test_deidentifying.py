@@ -384,3 +384,16 @@ def test_the_key_of_another_trial_gives_other_pseudonyms(world: World) -> None:
     uid = Instance.objects.get().sop_instance_uid
     assert uid.startswith("2.25.")
     assert uid == deidentifying.SubjectKeys(keys.of_trial(world.trial.code), "-").uid(f"{ROOT}.1.1.1")
+
+
+def test_a_worker_overtaken_by_another_changes_nothing(world: World) -> None:
+    """A worker slow beyond its lease still holds the batch it read; meanwhile a second one archived it."""
+    transfer = by_scanner(world, scan("N-001", slices=1), work=False)
+    stale = ReceivedInstance.objects.get()
+    jobs.drain()
+    assert ReceivedInstance.objects.get().state == ReceivedState.ARCHIVED
+
+    deidentifying._process(stale, transfer, AT)
+
+    assert ReceivedInstance.objects.get().state == ReceivedState.ARCHIVED
+    assert Instance.objects.count() == 1
