@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
@@ -53,6 +55,23 @@ class WriteOnceStorage(FileSystemStorage):
         sync_directory(path.parent)
         return name
 
+    def take(self, name: str, source: Path) -> bool:
+        """Give a synced file of the same disk a second name here; false if it lies on another disk.
+
+        The caller syncs the folder.
+        """
+        target = Path(self.path(name))
+        make_folder(target.parent)
+        try:
+            os.link(source, target)
+        except FileExistsError:
+            return True
+        except OSError as problem:
+            if problem.errno in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
+                return False
+            raise
+        return True
+
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         return name
 
@@ -98,6 +117,23 @@ def put(alias: str, key: str, data: bytes) -> str:
     if hashlib.sha256(get(alias, key)).hexdigest() != sha256:
         raise AlreadyStored("Other bytes are stored under this key already; nothing was overwritten.")
     return sha256
+
+
+def adopt(alias: str, files: Mapping[str, Path]) -> None:
+    """Store whole files that lie on this machine, each under its key, durably; a key that is taken is left alone.
+
+    A store on the same disk takes them by name alone; any other gets a copy. The files themselves stay.
+    """
+    store = of(alias)
+    folders = set()
+    for key, path in files.items():
+        if isinstance(store, WriteOnceStorage) and store.take(key, path):
+            folders.add(Path(store.path(key)).parent)
+        elif not store.exists(key):
+            with open(path, "rb") as file:
+                store.save(key, File(file))
+    for folder in folders:
+        sync_directory(folder)
 
 
 def get(alias: str, key: str) -> bytes:

@@ -103,7 +103,9 @@ def recognised(transfer: Transfer) -> Recognised:
             row.timepoint = timepoints.setdefault(one.timepoint.pk, one.timepoint)
         if one.state == ReceivedState.HELD and one.hold_sentence not in row.sentences:
             row.sentences.append(one.hold_sentence)
-    waiting = Job.objects.filter(kind=PROCESS, key=str(transfer.pk), state__in=(Job.State.QUEUED, Job.State.RUNNING))
+    waiting = Job.objects.filter(
+        kind=PROCESS, key__startswith=f"{transfer.pk}:", state__in=(Job.State.QUEUED, Job.State.RUNNING)
+    )
     unread = any(one.state == ReceivedState.RECEIVED for one in instances)
     return Recognised(
         list(rows.values()), list(timepoints.values()), bool(rows) and not unread and not waiting.exists()

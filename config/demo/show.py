@@ -247,7 +247,7 @@ class Show:
         while time.monotonic() < patience:
             busy = Job.objects.filter(state__in=(Job.State.QUEUED, Job.State.RUNNING)).exists()
             unread = ReceivedInstance.objects.filter(state=ReceivedState.RECEIVED).exists()
-            if not busy and not unread and not any(spool.glob("*.json")):
+            if not busy and not unread and not any(spool.glob("*/*.dcm")):
                 return
             time.sleep(0.1)
         raise TimeoutError("The workers did not finish in time. See the log in the demonstration's data folder.")

@@ -12,6 +12,8 @@ ROOT = env.ROOT
 DATA_DIR = env.data_dir()
 #: Received instances lie here until they are indexed; on a local disk of the receiving machine.
 SPOOL_DIR = DATA_DIR / "spool"
+#: The doors refuse (A700, 507) before less than this is free on the spool's disk, in bytes.
+SPOOL_RESERVE_BYTES = env.number("SPOOL_RESERVE_BYTES", 512 * 1024**2)
 #: Secret keys of the trials; back this folder up apart from the database.
 KEYS_DIR = Path(env.text("KEYS_DIR", str(DATA_DIR / "keys")))
 

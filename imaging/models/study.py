@@ -70,7 +70,8 @@ class Instance(Record):
 
     series = models.ForeignKey(Series, on_delete=models.PROTECT, related_name="instances")
     received = models.OneToOneField(ReceivedInstance, on_delete=models.PROTECT, related_name="archived_as")
-    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="+")
+    #: Found through the unique constraint, which begins with it.
+    trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="+", db_index=False)
     sop_instance_uid = models.CharField(max_length=64)
     sop_class_uid = models.CharField(max_length=64)
     number = models.IntegerField(null=True)

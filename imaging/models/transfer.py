@@ -21,6 +21,8 @@ class Transfer(Record):
     class Door(models.TextChoices):
         DIMSE = "dimse", "DICOM (C-STORE)"
         WEB = "web", "Web upload"
+        STOW = "stow", "DICOMweb (STOW-RS)"
+        COMMAND = "command", "Command line"
 
     machines = {"state": TRANSFER}
 
@@ -75,6 +77,7 @@ class ReceivedInstance(Record):
         indexes = [
             models.Index(fields=["transfer", "state"], name="received_by_transfer"),
             models.Index(fields=["sop_uid_key"], name="received_by_sop"),
+            models.Index(fields=["file_sha256"], name="received_by_file_sha256"),
         ]
 
     def __str__(self) -> str:

@@ -72,11 +72,17 @@ class _Means:
 
 
 @jobs.handler(PROCESS)
-def process_transfer(*, transfer_id: int, at: dt.datetime) -> None:
-    """Work through what a delivery brought; timepoints that got images are checked afterwards."""
+def process_transfer(*, transfer_id: int, at: dt.datetime, first: int = 0, last: int | None = None) -> None:
+    """Work through what a delivery brought; timepoints that got images are checked afterwards.
+
+    `first` and `last` name a batch of received instances; without them it is the whole delivery.
+    """
     transfer = Transfer.objects.select_related("site__trial").get(pk=transfer_id)
     failure: OSError | HouseError | None = None
-    for pk in list(transfer.instances.filter(state=ReceivedState.RECEIVED).order_by("pk").values_list("pk", flat=True)):
+    waiting = transfer.instances.filter(state=ReceivedState.RECEIVED, pk__gte=first)
+    if last is not None:
+        waiting = waiting.filter(pk__lte=last)
+    for pk in list(waiting.order_by("pk").values_list("pk", flat=True)):
         received = ReceivedInstance.objects.select_related("timepoint__subject__site", "timepoint__charter").get(pk=pk)
         try:
             _process(received, transfer, at)

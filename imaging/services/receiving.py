@@ -1,28 +1,20 @@
-"""Receiving: bytes and the record of their sender are durable before anybody hears success.
+"""Receiving: bytes and the record of their sender are durable in the spool before anybody hears success.
 
-The spool is a folder of this machine. An instance is two files under our own identifier: `<id>.dcm`, the bytes,
-and `<id>.json`, the record from which everything else can be rebuilt; the record appears last. Indexing moves
-them to the quarantine store and the database, and may be killed and repeated anywhere.
+Indexing follows: it links what lies in the spool into the quarantine store and writes the rows of a batch, with
+the job that will work on them, in one transaction. It may be killed and repeated anywhere: a file without a row
+is found by the next sweep, and a row is written only when its file lies in the store.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import fcntl
-import hashlib
-import json
 import logging
-import os
-import uuid
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from io import BytesIO
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any
 
-from django.conf import settings
-from django.core.files import File
 from django.db import DatabaseError, transaction
 
 from compliance import access, audit, jobs, storage
@@ -31,88 +23,19 @@ from compliance.models import User
 from compliance.transitions import advance
 from imaging.models import ReceivedInstance, Transfer
 from imaging.selectors import PROCESS
+from imaging.services import spool
+from imaging.services.spool import Entry, Origin, OutOfSpace, Receipt, receive_instance
 from imaging.states import TransferState
 from trials.models import Site, Timepoint
 
+__all__ = ["Origin", "OutOfSpace", "Receipt", "close_transfer", "index_spool", "open_transfer", "receive_instance"]
+
 log = logging.getLogger(__name__)
 
-#: Instances indexed in one transaction.
-BATCH = 50
-#: Bytes without a record were never acknowledged; after this long they are removed.
+#: Instances indexed in one transaction, and worked on as one job: the workers share a large delivery.
+BATCH = 64
+#: Bytes that never got their name were never acknowledged; after this long they are removed.
 ORPHAN_AGE = dt.timedelta(hours=24)
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Who sent an instance: the door, the site, the sender's name there, and the delivery it is part of."""
-
-    door: str
-    site_id: int
-    sender: str
-    delivery: uuid.UUID
-    user_id: int | None = None
-    timepoint_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What was made durable."""
-
-    spool_id: uuid.UUID
-    size: int
-    file_sha256: str
-
-
-def receive_instance(source: bytes | IO[bytes], *, origin: Origin, at: dt.datetime) -> Receipt:
-    """Make one instance durable, as it came, with the record of its sender; the database is not needed.
-
-    Returns when bytes, record and their directory are on the disk: only then may a door say success.
-
-    Raises
-    ------
-    OSError
-        The disk did not take it; nothing is acknowledged.
-    """
-    spool_id = uuid.uuid4()
-    folder = _spool()
-    body, record = folder / f"{spool_id}.dcm", folder / f"{spool_id}.json"
-    digest, size = hashlib.sha256(), 0
-    stream = BytesIO(source) if isinstance(source, bytes) else source
-    try:
-        with open(body, "xb") as file:
-            while chunk := stream.read(1 << 20):
-                digest.update(chunk)
-                size += len(chunk)
-                file.write(chunk)
-            _sync(file)
-        fault("received.body")
-        receipt = Receipt(spool_id, size, digest.hexdigest())
-        known = {**asdict(origin), "received_at": at.isoformat(), "size": size, "file_sha256": receipt.file_sha256}
-        partial = record.with_suffix(".part")
-        with open(partial, "x", encoding="utf-8") as file:
-            json.dump(known, file, default=str)
-            _sync(file)
-        partial.rename(record)
-        storage.sync_directory(folder)
-    except OSError:
-        for leftover in (record, record.with_suffix(".part"), body):
-            leftover.unlink(missing_ok=True)
-        raise
-    fault("received.record")
-    return receipt
-
-
-def _sync(file: IO[Any]) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _spool() -> Path:
-    folder = Path(settings.SPOOL_DIR)
-    if not folder.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        storage.sync_directory(folder.parent)
-    return folder
 
 
 def open_transfer(*, timepoint: Timepoint, actor: User, at: dt.datetime) -> Transfer:
@@ -144,40 +67,20 @@ def index_spool(*, at: dt.datetime) -> int:
     One indexer of a machine works at a time; what arrives meanwhile is taken before it stops.
     """
     done = 0
-    stuck: set[str] = set()
+    stuck: set[Path] = set()
     with _alone() as mine:
         if not mine:
             return 0
-        while batch := _oldest(stuck):
-            by_delivery: dict[str, list[tuple[Path, dict[str, Any]]]] = {}
-            for path in batch:
-                try:
-                    known = json.loads(path.read_text(encoding="utf-8"))
-                    by_delivery.setdefault(known["delivery"], []).append((path, known))
-                except (ValueError, KeyError, TypeError):
-                    stuck.add(path.name)
-                    log.error("the record %s in the spool cannot be read; it and its bytes stay there", path.name)
-            for delivery, entries in by_delivery.items():
-                try:
-                    done += _index(entries, at)
-                except DatabaseError:
-                    raise
-                except Exception as problem:
-                    stuck.update(path.name for path, _ in entries)
-                    log.error("delivery %s stays in the spool: %s", delivery, type(problem).__name__)
-        _remove_orphans(at)
+        while indexed := sum(_index_delivery(folder, stuck, at) for folder in spool.deliveries()):
+            done += indexed
+        for folder in spool.deliveries():
+            spool.tidy(folder, before=at - ORPHAN_AGE)
     return done
-
-
-def _oldest(stuck: Set[str]) -> list[Path]:
-    """The next records to index; one that could not be indexed waits for the next sweep, behind no other."""
-    waiting = [path for path in _spool().glob("*.json") if path.name not in stuck]
-    return sorted(waiting, key=lambda path: path.stat().st_mtime_ns)[:BATCH]
 
 
 @contextmanager
 def _alone() -> Iterator[bool]:
-    with open(_spool() / ".lock", "a") as lock:
+    with open(spool.root() / ".lock", "a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -186,63 +89,77 @@ def _alone() -> Iterator[bool]:
         yield True
 
 
-def _index(entries: list[tuple[Path, dict[str, Any]]], at: dt.datetime) -> int:
+def _index_delivery(folder: Path, stuck: set[Path], at: dt.datetime) -> int:
+    """Index what waits of one delivery; what cannot be indexed stays for the next sweep, and holds up no other."""
+    waiting = iter([entry for entry in spool.entries(folder) if entry.path not in stuck])
+    done = 0
+    while batch := list(islice(waiting, BATCH)):
+        try:
+            done += _index(batch, spool.origin_of(folder), stuck, at)
+        except DatabaseError:
+            raise
+        except Exception as problem:
+            stuck.update(entry.path for entry in batch)
+            log.error("delivery %s stays in the spool: %s", folder.name, type(problem).__name__)
+    return done
+
+
+def _index(batch: Sequence[Entry], origin: Origin, stuck: set[Path], at: dt.datetime) -> int:
     """Index instances of one delivery in one transaction, then free their place in the spool."""
-    known_ids = set(
-        ReceivedInstance.objects.filter(spool_id__in=[path.stem for path, _ in entries]).values_list(
-            "spool_id", flat=True
-        )
-    )
-    fresh = [(path, known) for path, known in entries if uuid.UUID(path.stem) not in known_ids]
-    keys = {path: _to_quarantine(path, known) for path, known in fresh}
+    ids = [entry.spool_id for entry in batch]
+    known = set(ReceivedInstance.objects.filter(spool_id__in=ids).values_list("spool_id", flat=True))
+    fresh = [entry for entry in batch if entry.spool_id not in known]
+    if damaged := [entry for entry in fresh if not entry.is_whole()]:
+        log.error("%s instances in the spool are not what was received; they stay there", len(damaged))
+        stuck.update(entry.path for entry in damaged)
+        fresh = [entry for entry in fresh if entry not in damaged]
+    keys = {entry: f"{origin.delivery}/{entry.spool_id.hex}.dcm" for entry in fresh}
+    storage.adopt(storage.QUARANTINE, {keys[entry]: entry.path for entry in fresh})
     fault("indexed.bytes")
-    with transaction.atomic():
-        for path, known in fresh:
-            transfer = _transfer_of(known, at)
-            received = ReceivedInstance(
-                spool_id=uuid.UUID(path.stem),
-                transfer=transfer,
-                received_at=dt.datetime.fromisoformat(known["received_at"]),
-                size=known["size"],
-                file_sha256=known["file_sha256"],
-                quarantine_key=keys[path],
-                timepoint_id=known["timepoint_id"],
-            )
-            audit.save(received, action="receivedinstance.received", actor=transfer.uploaded_by, at=at)
-            jobs.enqueue(PROCESS, str(transfer.pk), at=at, transfer_id=transfer.pk)
+    if fresh:
+        with transaction.atomic():
+            _write_rows(fresh, keys, _transfer_of(origin, fresh[0].received_at, at), origin, at)
     fault("indexed.rows")
-    for path, _ in entries:
-        path.unlink(missing_ok=True)
-        path.with_suffix(".dcm").unlink(missing_ok=True)
+    for entry in batch:
+        if entry.path not in stuck:
+            entry.path.unlink(missing_ok=True)
     return len(fresh)
 
 
-def _to_quarantine(record: Path, known: dict[str, Any]) -> str:
-    key = f"{known['delivery']}/{record.stem}.dcm"
-    store = storage.of(storage.QUARANTINE)
-    if not store.exists(key):
-        with open(record.with_suffix(".dcm"), "rb") as body:
-            store.save(key, File(body))
-    return key
+def _write_rows(
+    fresh: Sequence[Entry], keys: dict[Entry, str], transfer: Transfer, origin: Origin, at: dt.datetime
+) -> None:
+    rows = [
+        ReceivedInstance(
+            spool_id=entry.spool_id,
+            transfer=transfer,
+            received_at=entry.received_at,
+            size=entry.size,
+            file_sha256=entry.file_sha256,
+            quarantine_key=keys[entry],
+            timepoint_id=origin.timepoint_id,
+        )
+        for entry in fresh
+    ]
+    audit.save_batch(
+        rows, action="receivedinstance.received", about=transfer, actor=transfer.uploaded_by, at=at, of="spool_id"
+    )
+    numbers = [row.pk for row in rows]
+    first, last = min(numbers), max(numbers)
+    jobs.enqueue(PROCESS, f"{transfer.pk}:{first}", at=at, transfer_id=transfer.pk, first=first, last=last)
 
 
-def _transfer_of(known: dict[str, Any], at: dt.datetime) -> Transfer:
-    transfer = Transfer.objects.filter(public_id=known["delivery"]).select_related("uploaded_by").first()
+def _transfer_of(origin: Origin, opened_at: dt.datetime, at: dt.datetime) -> Transfer:
+    transfer = Transfer.objects.filter(public_id=origin.delivery).select_related("uploaded_by", "site").first()
     if transfer is None:
         transfer = Transfer(
-            public_id=uuid.UUID(known["delivery"]),
-            site=Site.objects.get(pk=known["site_id"]),
-            door=known["door"],
-            sender=known["sender"],
-            opened_at=dt.datetime.fromisoformat(known["received_at"]),
+            public_id=origin.delivery,
+            site=Site.objects.get(pk=origin.site_id),
+            timepoint_id=origin.timepoint_id,
+            door=origin.door,
+            sender=origin.sender,
+            uploaded_by_id=origin.user_id,
+            opened_at=opened_at,
         )
-        audit.save(transfer, action="transfer.opened", actor=None, at=at)
+        audit.save(transfer, action="transfer.opened", actor=transfer.uploaded_by, at=at)
     return transfer
-
-
-def _remove_orphans(at: dt.datetime) -> None:
-    """Remove bytes that never got a record, and records that never got bytes: neither was acknowledged."""
-    oldest = (at - ORPHAN_AGE).timestamp()
-    for path in _spool().iterdir():
-        if path.name != ".lock" and path.stat().st_mtime < oldest and not path.with_suffix(".json").exists():
-            path.unlink(missing_ok=True)

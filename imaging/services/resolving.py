@@ -59,7 +59,7 @@ def resolve_held(
             )
             count += 1
         if count:
-            jobs.enqueue(PROCESS, str(transfer.pk), at=at, transfer_id=transfer.pk)
+            jobs.enqueue(PROCESS, f"{transfer.pk}:", at=at, transfer_id=transfer.pk)
     return count
 
 

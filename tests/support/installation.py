@@ -184,7 +184,7 @@ class Installation:
         patience = time.monotonic() + timeout
         waiting: list[Any] = []
         while time.monotonic() < patience:
-            waiting = [path.name for path in (self.data_dir / "spool").glob("*.json")] or self.rows(
+            waiting = [path.name for path in (self.data_dir / "spool").glob("*/*.dcm")] or self.rows(
                 "SELECT kind, key, state, tries, error FROM compliance_job WHERE state IN ('queued', 'running')"
             )
             if not waiting:

@@ -62,8 +62,9 @@ def call(port: int, title: str = "NORTH_CT", *contexts: tuple[str, Any]) -> Any:
 
 
 def records(disk: Path) -> list[dict[str, Any]]:
-    folder = disk / "spool"
-    return [json.loads(p.read_text()) for p in sorted(folder.glob("*.json"))] if folder.exists() else []
+    """Who sent it, for each instance that lies in the spool."""
+    bodies = sorted((disk / "spool").glob("*/*.dcm"))
+    return [json.loads((body.parent / "delivery.json").read_text()) for body in bodies]
 
 
 def test_a_known_sender_gets_success_when_bytes_and_record_lie_in_the_spool(
@@ -77,7 +78,7 @@ def test_a_known_sender_gets_success_when_bytes_and_record_lie_in_the_spool(
     assert status.Status == 0x0000
     (record,) = records(own_disk)
     assert (record["site_id"], record["sender"], record["door"]) == (world.north.pk, "NORTH_CT", "dimse")
-    (body,) = (own_disk / "spool").glob("*.dcm")
+    (body,) = (own_disk / "spool").glob("*/*.dcm")
     stored = dcmread(body)
     assert stored == original
     sender.release()

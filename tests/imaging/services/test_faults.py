@@ -11,7 +11,7 @@ from django.conf import LazySettings
 
 from imaging.services.receiving import Origin, receive_instance
 from tests.factories import AT
-from tests.imaging.services.test_receiving import from_scanner
+from tests.imaging.services.test_receiving import from_scanner, spooled
 
 
 def receive_in_a_child(origin: Origin) -> int:
@@ -23,7 +23,15 @@ def receive_in_a_child(origin: Origin) -> int:
     return os.waitpid(child, 0)[1]
 
 
-@pytest.mark.parametrize(("point", "left"), [("received.body", [".dcm"]), ("received.record", [".dcm", ".json"])])
+@pytest.mark.parametrize(
+    ("point", "left"),
+    [
+        ("received.opened", [".part"]),
+        ("received.body", [".part"]),
+        ("received.named", [".dcm"]),
+        ("received.record", [".dcm"]),
+    ],
+)
 def test_a_killed_receiver_leaves_no_half_record_and_goes_on_after_its_restart(
     own_disk: Path, settings: LazySettings, point: str, left: list[str]
 ) -> None:
@@ -34,7 +42,7 @@ def test_a_killed_receiver_leaves_no_half_record_and_goes_on_after_its_restart(
 
     assert os.WIFSIGNALED(status)
     assert os.WTERMSIG(status) == signal.SIGKILL
-    assert sorted(p.suffix for p in (own_disk / "spool").iterdir()) == left
+    assert spooled(own_disk) == left
     assert receive_in_a_child(from_scanner(1)) == 0
 
 
