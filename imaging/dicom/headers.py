@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -51,6 +52,7 @@ __all__ = [
     "UnsupportedTransferSyntax",
     "is_valid_uid",
     "read_header",
+    "scan_date",
 ]
 
 _MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
@@ -240,6 +242,17 @@ def read_header(source: Source, *, transfer_syntax_uid: str | None = None, limit
             encoding=layout.encoding,
             head=bytes(view[layout.start : head_end]),
         )
+
+
+def scan_date(dataset: Dataset) -> dt.date | None:
+    """Date of the scan: of acquisition, else series, else study; None where the header gives no date."""
+    for keyword in ("AcquisitionDate", "SeriesDate", "StudyDate"):
+        text = str(dataset.get(keyword) or "")[:8]
+        try:
+            return dt.datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 - DICOM DA has no zone
+        except ValueError:
+            continue
+    return None
 
 
 def _refuse_nul(view: memoryview, start: int, stop: int) -> None:

@@ -1,0 +1,190 @@
+"""The two steps of processing that touch foreign bytes, made to run in a child process that may be killed.
+
+Arguments and results are plain values that JSON can carry, and bytes. What cannot go on comes back as
+`{"held": reason, "sentence": ...}` with a reason of `imaging.states.HoldReason`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from pydicom import config, dcmread
+from pydicom.dataset import Dataset
+
+from compliance.errors import HouseError
+from imaging.deid import engine, leaks
+from imaging.deid.keys import SubjectKeys
+from imaging.deid.marks import TrialIdentity
+from imaging.deid.recipe import InvalidRecipe, Recipe
+from imaging.dicom import digests, headers
+from imaging.dicom.excerpts import excerpt
+from imaging.dicom.geometry import plane_of
+from imaging.states import HoldReason
+
+Facts = dict[str, Any]
+
+_BROKEN = (
+    "Working on the image failed in a way that nobody foresaw, so it stays out. "
+    "Tell the trial administrator, or set it aside."
+)
+_LEAK = (
+    "Something that identifies the person was still found after de-identification, so the image stays out. "
+    "Tell the trial administrator which scanner sent it; its recipe needs a rule."
+)
+#: Faults of the bytes themselves that have a hold reason of their own; all others are `malformed`.
+_NAMED = {reason.value: reason for reason in (HoldReason.NOT_DICOM, HoldReason.EMPTY_FILE, HoldReason.TRUNCATED)}
+
+
+def look(path: str, secret: bytes) -> Facts:
+    """What processing needs to know of one received file before it knows the subject.
+
+    Parameters
+    ----------
+    path
+        The received file.
+    secret
+        The trial's secret.
+
+    Returns
+    -------
+    dict
+        `sop_uid_key`, `series_uid_key`, `study_uid_key` (pseudonyms), `modality`, `sop_class_uid`,
+        `dataset_sha256`; `subject_codes` (sorted) and `timepoint_code` in capitals as the header claims them, for
+        matching and nothing else; `scan_date` (ISO 8601); `instance_number`, `series_number`, `position_mm` along
+        the normal; `rows`, `columns`, `frames`. The date, the numbers and the position may be None.
+        Or `held` and `sentence`; `fault` then names the class of an error that nobody foresaw.
+    """
+    return _guarded(lambda: _look(Path(path).read_bytes(), secret))
+
+
+def look_all(paths: Sequence[str], secret: bytes) -> list[Facts]:
+    """`look` for several files; one that fails does not stop the others."""
+    return [look(path, secret) for path in paths]
+
+
+def deidentify(path: str, recipe: Mapping[str, Any], secret: bytes, identity: Sequence[str]) -> tuple[Facts, bytes]:
+    """De-identify one received file and search the result for what the original said of the person.
+
+    Parameters
+    ----------
+    recipe
+        The charter's `deidentification`; see `Recipe.parse`.
+    identity
+        Codes of trial, site, subject and timepoint.
+
+    Returns
+    -------
+    dict
+        `counters`, `recipe_sha256`, `sha256` and `size` of the output, `facts` for quality checks
+        (`imaging.dicom.excerpts`). Or `held`, `sentence` and perhaps `fault`, as in `look`.
+    bytes
+        The output; empty when held.
+    """
+    output = b""
+
+    def work() -> Facts:
+        nonlocal output
+        facts, output = _deidentified(Path(path).read_bytes(), recipe, secret, identity)
+        return facts
+
+    return _guarded(work), output
+
+
+def deidentify_all(
+    paths: Sequence[str], recipe: Mapping[str, Any], secret: bytes, identity: Sequence[str]
+) -> list[tuple[Facts, bytes]]:
+    """`deidentify` for several files of one subject and timepoint; one that fails does not stop the others."""
+    return [deidentify(path, recipe, secret, identity) for path in paths]
+
+
+def content_digest(path: str) -> str:
+    """Digest of what a file says, however it was written: `imaging.dicom.digests.canonical_digest`."""
+    return digests.canonical_digest(Path(path))
+
+
+def _guarded(work: Callable[[], Facts]) -> Facts:
+    """Carry out a step; whatever goes wrong with the content holds this instance, and this one only."""
+    try:
+        return work()
+    except _Held as held:
+        return {"held": held.reason.value, "sentence": held.message}
+    except (OSError, MemoryError):
+        raise
+    except Exception as problem:
+        return {"held": HoldReason.CANNOT_DEIDENTIFY.value, "sentence": _BROKEN, "fault": type(problem).__name__}
+
+
+class _Held(HouseError):
+    def __init__(self, reason: HoldReason, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+
+
+def _look(data: bytes, secret: bytes) -> Facts:
+    try:
+        header = headers.read_header(data)
+    except HouseError as problem:
+        raise _Held(_NAMED.get(problem.code, HoldReason.MALFORMED), problem.message) from problem
+    pseudonym = SubjectKeys(secret, "-").uid
+    dataset = header.dataset
+    date, plane = headers.scan_date(dataset), plane_of(dataset)
+    return {
+        "sop_uid_key": pseudonym(header.sop_instance_uid),
+        "series_uid_key": pseudonym(header.series_instance_uid),
+        "study_uid_key": pseudonym(header.study_instance_uid),
+        "modality": header.modality if re.fullmatch(r"[A-Z0-9]{1,16}", header.modality) else "",
+        "sop_class_uid": header.sop_class_uid,
+        "dataset_sha256": digests.dataset_digest(data),
+        "subject_codes": sorted({_code(dataset, name) for name in ("ClinicalTrialSubjectID", "PatientID")} - {""}),
+        "timepoint_code": _code(dataset, "ClinicalTrialTimePointID"),
+        "scan_date": date.isoformat() if date else None,
+        "instance_number": _number(dataset, "InstanceNumber"),
+        "series_number": _number(dataset, "SeriesNumber"),
+        "position_mm": round(plane.offset_mm, 3) if plane else None,
+        "rows": header.rows or 0,
+        "columns": header.columns or 0,
+        "frames": max(header.number_of_frames, 1),
+    }
+
+
+def _code(dataset: Dataset, keyword: str) -> str:
+    return str(dataset.get(keyword) or "").strip().upper()
+
+
+def _number(dataset: Dataset, keyword: str) -> int | None:
+    try:
+        number = int(str(dataset.get(keyword)))
+    except ValueError:
+        return None
+    return number if abs(number) < 2**31 else None
+
+
+def _deidentified(data: bytes, mapping: Mapping[str, Any], secret: bytes, codes: Sequence[str]) -> tuple[Facts, bytes]:
+    try:
+        recipe = Recipe.parse(mapping)
+    except InvalidRecipe as problem:
+        raise _Held(HoldReason.NO_RECIPE, problem.message) from problem
+    identity = TrialIdentity(*codes)
+    keys = SubjectKeys(secret, identity.subject_code)
+    with config.disable_value_validation():
+        original = dcmread(BytesIO(data), force=True)
+    try:
+        result = engine.deidentify(original, recipe=recipe, keys=keys, identity=identity)
+        output = engine.serialise(result)
+    except HouseError as problem:
+        raise _Held(HoldReason.CANNOT_DEIDENTIFY, problem.message) from problem
+    identifiers = leaks.known_identifiers(original, recipe=recipe, keys=keys, own=identity.values())
+    if leaks.find_leaks(output, identifiers, own=identity.values()):
+        raise _Held(HoldReason.LEAK_FOUND, _LEAK)
+    return {
+        "counters": dict(result.counters),
+        "recipe_sha256": recipe.digest(),
+        "sha256": hashlib.sha256(output).hexdigest(),
+        "size": len(output),
+        "facts": excerpt(result.dataset),
+    }, output

@@ -1,0 +1,152 @@
+"""What a child process answers for one file: what processing has to know of it, or why it is held."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+
+from imaging.deid import workshop
+from imaging.deid.engine import serialise
+from imaging.dicom.digests import canonical_digest, dataset_digest
+from imaging.dicom.excerpts import from_excerpt
+from imaging.quality import series_facts
+from tests.imaging.deid.conftest import KEYS, SECRET, SHIFTED, as_file, clean
+
+Make = Callable[..., Dataset]
+RECIPE = {"identifier": "trial-basic", "version": "1", "options": ["retain_longitudinal_modified_dates"]}
+CODES = ["LUNG-1", "S01", "S01-004", "WEEK8"]
+PLACE = {
+    "ImagePositionPatient": [-100, -90.5, 42.125],
+    "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
+    "PixelSpacing": [0.7, 0.7],
+}
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Callable[[Dataset], str]:
+    def save(dataset: Dataset) -> str:
+        path = tmp_path / "received.dcm"
+        dataset.save_as(path, enforce_file_format=True)
+        return str(path)
+
+    return save
+
+
+Saved = Callable[[Dataset], str]
+
+
+class TestLook:
+    def test_says_what_the_instance_is_and_whom_it_claims(self, make_ct: Make, saved: Saved) -> None:
+        dataset = make_ct(
+            **PLACE, ClinicalTrialSubjectID="s01-004 ", ClinicalTrialTimePointID="week8", InstanceNumber=7,
+            SeriesNumber=2, AcquisitionDate="20240301",
+        )  # fmt: skip
+        path = saved(dataset)
+        assert workshop.look(path, SECRET) == {
+            "sop_uid_key": KEYS.uid("1.2.3.9.1"),
+            "series_uid_key": KEYS.uid("1.2.3.9.2"),
+            "study_uid_key": KEYS.uid("1.2.3.9"),
+            "modality": "CT",
+            "sop_class_uid": "1.2.840.10008.5.1.4.1.1.2",
+            "dataset_sha256": dataset_digest(Path(path)),
+            "subject_codes": ["HOSP-77123", "S01-004"],
+            "timepoint_code": "WEEK8",
+            "scan_date": "2024-03-01",
+            "instance_number": 7,
+            "series_number": 2,
+            "position_mm": 42.125,
+            "rows": 4,
+            "columns": 6,
+            "frames": 1,
+        }
+
+    def test_what_the_header_leaves_out_is_none_or_empty(self, make_ct: Make, saved: Saved) -> None:
+        seen = workshop.look(saved(make_ct(PatientID="", StudyDate="", Modality="ct scan")), SECRET)
+        assert (seen["subject_codes"], seen["timepoint_code"], seen["modality"]) == ([], "", "")
+        assert [seen[name] for name in ("scan_date", "instance_number", "series_number", "position_mm")] == [None] * 4
+
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [
+            (lambda good: b"", "empty_file"),
+            (lambda good: b"%PDF-1.7 and more", "not_dicom"),
+            (lambda good: good[:-20], "truncated"),
+            (lambda good: good.replace(b"1.2.3.9.2\0", b"1.2.3..9.2"), "malformed"),
+        ],
+    )
+    def test_bytes_that_are_no_instance_are_held_by_name(
+        self, content: Callable[[bytes], bytes], reason: str, make_ct: Make, saved: Saved
+    ) -> None:
+        path = Path(saved(make_ct()))
+        path.write_bytes(content(path.read_bytes()))
+        seen = workshop.look(str(path), SECRET)
+        assert (seen.keys(), seen["held"]) == ({"held", "sentence"}, reason)
+
+    def test_several_files_at_once(self, make_ct: Make, saved: Saved, tmp_path: Path) -> None:
+        (tmp_path / "other").write_bytes(b"not an image")
+        first, second = workshop.look_all([str(tmp_path / "other"), saved(make_ct())], SECRET)
+        assert first["held"] == "not_dicom"
+        assert second == workshop.look(str(tmp_path / "received.dcm"), SECRET)
+
+    def test_a_file_that_cannot_be_opened_is_tried_again_and_not_held(self, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError):
+            workshop.look(str(tmp_path / "gone.dcm"), SECRET)
+
+
+class TestDeidentify:
+    def test_gives_the_engines_bytes_and_what_checks_need(self, make_ct: Make, saved: Saved) -> None:
+        path = saved(make_ct(**PLACE, SliceThickness=2.5, PatientPosition="HFS"))
+        result, output = workshop.deidentify(path, RECIPE, SECRET, CODES)
+        expected = clean(dcmread(path), SHIFTED)
+        assert output == serialise(expected)
+        assert result["sha256"] == hashlib.sha256(output).hexdigest()
+        assert result["size"] == len(output)
+        assert result["counters"] == expected.counters
+        assert result["recipe_sha256"] == SHIFTED.digest()
+        assert json.loads(json.dumps(result)) == result
+        assert series_facts([from_excerpt(result["facts"])]) == series_facts([dcmread(BytesIO(output))])
+
+    def test_what_cannot_be_made_safe_is_held(self, make_ct: Make, saved: Saved) -> None:
+        result, output = workshop.deidentify(saved(make_ct(BurnedInAnnotation="YES")), RECIPE, SECRET, CODES)
+        assert (result["held"], output) == ("cannot_deidentify", b"")
+
+    def test_a_leak_is_held(self, make_ct: Make, saved: Saved) -> None:
+        planted = make_ct(PixelData=b"\0\1Plantagenet".ljust(48, b"\0"))
+        result, output = workshop.deidentify(saved(planted), RECIPE, SECRET, CODES)
+        assert (result["held"], output) == ("leak_found", b"")
+        assert "lantagenet" not in str(result)
+
+    def test_a_recipe_that_cannot_be_carried_out_is_held(self, make_ct: Make, saved: Saved) -> None:
+        result, output = workshop.deidentify(saved(make_ct()), {"identifier": "x"}, SECRET, CODES)
+        assert (result["held"], output) == ("no_recipe", b"")
+
+    def test_an_unforeseen_error_holds_the_instance_and_names_no_value(
+        self, make_ct: Make, saved: Saved, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(*_: object, **__: object) -> None:
+            raise ZeroDivisionError("Plantagenet")
+
+        monkeypatch.setattr("imaging.deid.engine.serialise", broken)
+        result, output = workshop.deidentify(saved(make_ct()), RECIPE, SECRET, CODES)
+        assert (result["held"], result["fault"], output) == ("cannot_deidentify", "ZeroDivisionError", b"")
+        assert "Plantagenet" not in str(result)
+
+    def test_several_files_at_once(self, make_ct: Make, saved: Saved) -> None:
+        path = saved(make_ct())
+        assert (
+            workshop.deidentify_all([path, path], RECIPE, SECRET, CODES)
+            == [workshop.deidentify(path, RECIPE, SECRET, CODES)] * 2
+        )
+
+
+def test_content_digest_sees_through_encoding(make_ct: Make, saved: Saved) -> None:
+    path = saved(as_file(make_ct(), "1.2.840.10008.1.2"))
+    found = workshop.content_digest(path)
+    assert found == canonical_digest(Path(path)) == workshop.content_digest(saved(make_ct()))

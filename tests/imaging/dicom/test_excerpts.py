@@ -1,0 +1,61 @@
+"""An excerpt measures as the whole header does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
+
+from imaging.dicom.excerpts import excerpt, from_excerpt
+from imaging.dicom.headers import read_header
+from imaging.quality import series_facts
+
+DAY_ONE = date(2000, 1, 1)
+
+
+def through_json(dataset: Dataset) -> Dataset:
+    return from_excerpt(json.loads(json.dumps(excerpt(dataset))))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["CT_small.dcm", "MR_small.dcm", "MR_small_bigendian.dcm", "MR_small_implicit.dcm", "rtdose.dcm",
+     "liver_1frame.dcm", "examples_palette.dcm"],
+)  # fmt: skip
+def test_genuine_headers(name: str, genuine: Path) -> None:
+    header = read_header(genuine / name)
+    assert series_facts([through_json(header.dataset)], reference_date=DAY_ONE) == series_facts(
+        [header], reference_date=DAY_ONE
+    )
+
+
+def test_a_series(make_ct: Callable[..., Dataset]) -> None:
+    slices = [make_ct(z=z, number=n, AcquisitionDate="20240229") for n, z in enumerate((0, 5, 10.0004, 20, 20))]
+    found = series_facts(map(through_json, slices), reference_date=DAY_ONE)
+    assert found == series_facts(slices, reference_date=DAY_ONE)
+    assert found[0].spacing_mm == (5.0, 5.0, 10.0)
+
+
+def test_a_frame_without_its_place_stays_a_frame(make_ct: Callable[..., Dataset]) -> None:
+    placed, place = Dataset(), Dataset()
+    place.ImagePositionPatient = [0, 0, 5]
+    placed.PlanePositionSequence = [place]
+    frames = make_ct(PerFrameFunctionalGroupsSequence=[placed, Dataset()], NumberOfFrames=2)
+    assert series_facts([through_json(frames)]) == series_facts([frames])
+
+
+def test_a_malformed_number_is_left_out(make_ct: Callable[..., Dataset]) -> None:
+    dataset = make_ct()
+    dataset[0x00180050] = RawDataElement(Tag(0x00180050), "DS", 8, b"thick   ", 0, False, True)  # Slice Thickness
+    assert "SliceThickness" not in excerpt(dataset)
+    assert series_facts([through_json(dataset)]) == series_facts([dataset])
+
+
+def test_it_holds_nothing_of_the_patient(make_ct: Callable[..., Dataset]) -> None:
+    assert "Planted" not in json.dumps(excerpt(make_ct()))
