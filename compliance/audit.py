@@ -14,7 +14,7 @@ from auditlog.registry import auditlog
 from django.db import models, transaction
 from django.http import HttpRequest
 
-from compliance import context
+from compliance import context, rows
 from compliance.errors import HouseError
 from compliance.models import AuditEvent, Record, User
 
@@ -164,8 +164,7 @@ def save_batch(
         return records
     with transaction.atomic():
         _refuse_frozen(about)
-        kind = type(records[0])
-        kind._base_manager.bulk_create(records)
+        rows.insert(records)
         listed = [[one.pk, _plain(getattr(one, of))] for one in records]
         record(
             action, about, actor=actor, at=at, after={"count": len(records), "kind": label_of(records[0]), of: listed}
@@ -174,19 +173,29 @@ def save_batch(
 
 
 def change_batch(
-    records: models.QuerySet[R], *, action: str, about: Record, actor: User | None, at: dt.datetime, **values: Any
-) -> int:
-    """Set the same values on many records at once, with one event about what holds them; return how many changed.
+    records: Sequence[Record],
+    fields: Sequence[str],
+    *,
+    action: str,
+    about: Record,
+    of: str,
+    at: dt.datetime,
+    actor: User | None = None,
+) -> None:
+    """Store the named fields of many changed records at once, with one event about what holds them.
 
-    The caller has locked the rows and knows that none is frozen.
+    The event lists each record by its number and by the field `of`. The caller has locked the rows, and knows
+    that none is frozen.
     """
+    if not records:
+        return
     with transaction.atomic():
-        numbers = list(records.order_by("pk").values_list("pk", flat=True))
-        changed = records.model._base_manager.filter(pk__in=numbers).update(**values)
-        after = {name: _plain(value.pk if isinstance(value, models.Model) else value) for name, value in values.items()}
-        label = records.model._meta.label_lower
-        record(action, about, actor=actor, at=at, after={**after, "count": changed, "kind": label, "ids": numbers})
-    return changed
+        kind = type(records[0])
+        kind._base_manager.bulk_update(records, fields)
+        listed = [[one.pk, _plain(getattr(one, of))] for one in records]
+        record(
+            action, about, actor=actor, at=at, after={"count": len(records), "kind": label_of(records[0]), of: listed}
+        )
 
 
 def delete(about: Record, *, action: str, actor: User | None, at: dt.datetime, reason: str = "") -> None:

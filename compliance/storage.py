@@ -6,7 +6,10 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -140,6 +143,19 @@ def get(alias: str, key: str) -> bytes:
     """Return the bytes under a key."""
     with of(alias).open(key) as file:
         return file.read()
+
+
+@contextmanager
+def on_disk(alias: str, key: str) -> Iterator[Path]:
+    """Give the bytes under a key as a file of this machine, for a reader that works in another process."""
+    store = of(alias)
+    if isinstance(store, WriteOnceStorage):
+        yield Path(store.path(key))
+        return
+    with tempfile.NamedTemporaryFile() as copy, store.open(key) as file:
+        shutil.copyfileobj(file, copy)
+        copy.flush()
+        yield Path(copy.name)
 
 
 def open_file(alias: str, key: str) -> IO[bytes]:

@@ -33,6 +33,7 @@ REASONS = {
     HoldReason.NO_RECIPE: "No de-identification recipe",
     HoldReason.CANNOT_DEIDENTIFY: "Cannot be de-identified",
     HoldReason.LEAK_FOUND: "Identifier still found",
+    HoldReason.OVER_BUDGET: "Too costly to read",
     HoldReason.TRIAL_LOCKED: "Trial is locked",
 }
 #: Reasons that go away when a person says where the images belong.

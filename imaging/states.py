@@ -56,6 +56,7 @@ class HoldReason(StrEnum):
     NO_RECIPE = "no_recipe"
     CANNOT_DEIDENTIFY = "cannot_deidentify"
     LEAK_FOUND = "leak_found"
+    OVER_BUDGET = "over_budget"
     TRIAL_LOCKED = "trial_locked"
 
 

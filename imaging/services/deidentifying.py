@@ -1,49 +1,52 @@
 """From quarantine to the archive: recognise, match, de-identify, search for leaks, write once. Fails closed.
 
-Each instance is one transaction and may be tried again: what was done is found done.
+A batch of a delivery is worked on at a time. Foreign bytes are read in a child process that may be killed; every
+step finds on its second run what the first one did.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import logging
-import re
-from dataclasses import dataclass
-from io import BytesIO
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import DatabaseError, IntegrityError, transaction
-from pydicom import Dataset, dcmread
-from pydicom import config as pydicom_config
 
-from compliance import audit, jobs, keys, storage
+from compliance import audit, confined, jobs, keys, storage
 from compliance.errors import HouseError
 from compliance.faults import fault
-from compliance.transitions import IllegalMove, advance
-from imaging.deid import engine, leaks
-from imaging.deid.keys import SubjectKeys
-from imaging.deid.marks import TrialIdentity
+from compliance.transitions import advance_batch
 from imaging.deid.recipe import InvalidRecipe, Recipe
-from imaging.dicom import digests, headers
-from imaging.dicom.geometry import plane_of
-from imaging.dicom.headers import Header
-from imaging.models import ImagingStudy, Instance, ReceivedInstance, Series, Transfer
+from imaging.models import ImagingStudy, Instance, ReceivedInstance, Transfer
 from imaging.selectors import PROCESS
+from imaging.services.archiving import Cleaned, Means, file_instances
 from imaging.services.checking import CHECK
-from imaging.services.matching import Unmatched, match, scan_date
+from imaging.services.matching import Claim, Unmatched, match
 from imaging.states import HoldReason, ReceivedState
 from trials.models import Timepoint, Trial
-from trials.schedule import study_day
-from trials.states import ImageState
 
 log = logging.getLogger(__name__)
+
+#: Received instances worked on between two looks at the database.
+BATCH = 64
+#: Seconds that one instance may take in the child; a very large one takes longer.
+PATIENCE, BYTES_PER_SECOND = 20, 5_000_000
+#: Copies of an instance that its de-identification holds at once, at most.
+COPIES = 5
+#: Tries at filing a batch while other workers file the same.
+TRIES = 5
 
 _BROKEN = (
     "Working on the image failed in a way that nobody foresaw, so it stays out. "
     "Tell the trial administrator, or set it aside."
 )
-#: Faults of the bytes themselves that have a hold reason of their own; all others are `malformed`.
-_NAMED = {reason.value: reason for reason in (HoldReason.NOT_DICOM, HoldReason.EMPTY_FILE, HoldReason.TRUNCATED)}
+_CONFLICT = (
+    "Another image with the same identifier but other content is in the archive. Both are kept; "
+    "find out which is right, then send the right one under a new identifier or set this one aside."
+)
+_SCATTERED = "Other images of the same scan lie at another timepoint. Check which timepoint is right and assign it."
 
 
 class Held(HouseError):
@@ -55,20 +58,22 @@ class Held(HouseError):
         self.code = str(reason)
 
 
-class Overtaken(Exception):
-    """Another worker has brought the instance to its end meanwhile."""
+@dataclass(slots=True)
+class _Item:
+    """One instance of a batch on its way; `seen` is what its header says."""
 
+    received: ReceivedInstance
+    seen: dict[str, Any] = field(default_factory=dict)
 
-@dataclass(frozen=True, slots=True)
-class _Means:
-    """What de-identification of one trial needs; made once per batch."""
-
-    trial: Trial
-    recipe: Recipe
-    secret: bytes
-
-    def keys(self, subject_code: str) -> SubjectKeys:
-        return SubjectKeys(self.secret, subject_code)
+    @property
+    def claim(self) -> Claim:
+        """Where its header says that it belongs."""
+        date = self.seen["scan_date"]
+        return Claim(
+            frozenset(self.seen["subject_codes"]),
+            self.seen["timepoint_code"],
+            dt.date.fromisoformat(date) if date else None,
+        )
 
 
 @jobs.handler(PROCESS)
@@ -78,23 +83,16 @@ def process_transfer(*, transfer_id: int, at: dt.datetime, first: int = 0, last:
     `first` and `last` name a batch of received instances; without them it is the whole delivery.
     """
     transfer = Transfer.objects.select_related("site__trial").get(pk=transfer_id)
-    failure: OSError | HouseError | None = None
-    waiting = transfer.instances.filter(state=ReceivedState.RECEIVED, pk__gte=first)
+    span = transfer.instances.filter(pk__gte=first)
     if last is not None:
-        waiting = waiting.filter(pk__lte=last)
-    for pk in list(waiting.order_by("pk").values_list("pk", flat=True)):
-        received = ReceivedInstance.objects.select_related("timepoint__subject__site", "timepoint__charter").get(pk=pk)
-        try:
-            _process(received, transfer, at)
-        except DatabaseError:
-            raise
-        except (OSError, HouseError) as problem:
-            # Only this instance waits for the next try; the others go on.
-            failure = problem
-        except Exception as problem:
-            log.error("received instance %s could not be processed: %s", pk, type(problem).__name__)
-            _hold(received, HoldReason.CANNOT_DEIDENTIFY, _BROKEN, at)
-    touched = Timepoint.objects.filter(imaging_studies__series__instances__received__transfer=transfer).distinct()
+        span = span.filter(pk__lte=last)
+    waiting = list(span.filter(state=ReceivedState.RECEIVED).order_by("pk").values_list("pk", flat=True))
+    failure: Exception | None = None
+    for start in range(0, len(waiting), BATCH):
+        batch = _Batch(transfer, at)
+        batch.work(waiting[start : start + BATCH])
+        failure = batch.failure or failure
+    touched = Timepoint.objects.filter(received_instances__in=span.filter(state=ReceivedState.ARCHIVED)).distinct()
     for timepoint in touched:
         jobs.enqueue(CHECK, str(timepoint.pk), at=at, timepoint_id=timepoint.pk)
     fault("processed.batch")
@@ -102,26 +100,166 @@ def process_transfer(*, transfer_id: int, at: dt.datetime, first: int = 0, last:
         raise failure
 
 
-def _process(received: ReceivedInstance, transfer: Transfer, at: dt.datetime) -> None:
-    try:
+class _Batch:
+    """One batch of a delivery, step by step."""
+
+    def __init__(self, transfer: Transfer, at: dt.datetime) -> None:
+        self.transfer, self.at = transfer, at
+        self.trial = Trial.objects.get(pk=transfer.site.trial_id)
+        #: Why some of it has to be tried again later.
+        self.failure: Exception | None = None
+        self._matched: dict[tuple[Claim, int | None], Timepoint | Unmatched] = {}
+
+    def work(self, numbers: Sequence[int]) -> None:
+        """Bring each received instance to its end: archived, recognised as known, or held."""
+        rows = ReceivedInstance.objects.filter(pk__in=numbers).order_by("pk")
+        items = [_Item(row) for row in rows.select_related("timepoint__subject__site", "timepoint__charter")]
         try:
-            try:
-                _archive(received, transfer, at)
-            except IntegrityError:
-                # Another worker filed the same instance, study or series between our look and our write.
-                _archive(received, transfer, at)
+            self.means = _means(self.trial)
         except Held as held:
-            _hold(received, held.reason, held.message, at)
-    except (Overtaken, IllegalMove):
-        # A worker slow beyond its lease was overtaken by a second one, which brought the instance to its end.
-        return
+            self._hold([(item, held) for item in items])
+            return
+        items = self._identify(self._step(self._look, items))
+        while items:
+            # The second of two copies waits until the first is in the archive, and is then known.
+            first = {item.received.sop_uid_key: item for item in reversed(items)}
+            now = [item for item in items if first[item.received.sop_uid_key] is item]
+            self._archive(now)
+            items = [item for item in items if first[item.received.sop_uid_key] is not item]
+
+    def _step(self, work: Any, items: Iterable[_Item]) -> list[_Item]:
+        """Do one step for each instance; return those that go on, and hold or postpone the others."""
+        on, held = [], []
+        for item in items:
+            try:
+                work(item)
+                on.append(item)
+            except Held as why:
+                held.append((item, why))
+            except confined.OverBudget as why:
+                held.append((item, Held(HoldReason.OVER_BUDGET, why.message)))
+            except DatabaseError:
+                raise
+            except (OSError, HouseError) as problem:
+                # Only this instance waits for the next try; the others go on.
+                self.failure = problem
+            except Exception as problem:
+                log.error("received instance %s could not be processed: %s", item.received.pk, type(problem).__name__)
+                held.append((item, Held(HoldReason.CANNOT_DEIDENTIFY, _BROKEN)))
+        self._hold(held)
+        return on
+
+    def _hold(self, held: Iterable[tuple[_Item, Held]]) -> None:
+        groups: dict[tuple[HoldReason, str], list[int]] = {}
+        for item, why in held:
+            groups.setdefault((why.reason, why.message), []).append(item.received.pk)
+        for (reason, sentence), numbers in groups.items():
+            self._advance("hold", numbers, hold_reason=reason, hold_sentence=sentence)
+
+    def _advance(self, verb: str, numbers: Sequence[int], **changes: Any) -> None:
+        rows = ReceivedInstance.objects.filter(pk__in=numbers)
+        advance_batch(rows, verb, about=self.transfer, at=self.at, **changes)
+
+    def _look(self, item: _Item) -> None:
+        item.seen = look(item.received, self.means)
+        received, seen = item.received, item.seen
+        for name in _IDENTITY:
+            setattr(received, name, seen[name])
+
+    def _identify(self, items: Sequence[_Item]) -> list[_Item]:
+        """Note what the headers say, unless another worker has brought an instance to its end meanwhile."""
+        with transaction.atomic():
+            rows = ReceivedInstance.objects.filter(pk__in=[item.received.pk for item in items])
+            waiting = rows.filter(state=ReceivedState.RECEIVED).select_for_update().values_list("pk", flat=True)
+            mine = set(waiting)
+            on = [item for item in items if item.received.pk in mine]
+            audit.change_batch(
+                [item.received for item in on],
+                _IDENTITY,
+                action="receivedinstance.identified",
+                about=self.transfer,
+                of="sop_uid_key",
+                at=self.at,
+            )
+        return on
+
+    def _archive(self, items: Sequence[_Item]) -> None:
+        cleaned: dict[int, Cleaned] = {}
+
+        def clean(item: _Item) -> None:
+            if item.received.pk not in cleaned:
+                cleaned[item.received.pk] = self._clean(item)
+
+        for _ in range(TRIES):
+            fresh = self._step(clean, self._unknown(items))
+            try:
+                done = [cleaned[item.received.pk] for item in fresh]
+                file_instances(done, transfer=self.transfer, means=self.means, at=self.at)
+            except IntegrityError as problem:
+                # Another worker filed the same instance, study or series between our look and our write.
+                self.failure = problem
+                continue
+            if isinstance(self.failure, IntegrityError):
+                self.failure = None
+            fault("archive.rows")
+            return
+
+    def _unknown(self, items: Sequence[_Item]) -> list[_Item]:
+        """Return the instances that the archive does not hold; other bytes under a known UID are held."""
+        keyed = {item.received.sop_uid_key: item for item in items}
+        filed = Instance.objects.filter(trial=self.trial, sop_instance_uid__in=keyed).select_related("received")
+        earlier = {instance.sop_instance_uid: instance.received for instance in filed}
+        known = []
+
+        def compare(item: _Item) -> None:
+            before = earlier[item.received.sop_uid_key]
+            if before.pk == item.received.pk:
+                return
+            if before.dataset_sha256 != item.received.dataset_sha256 and not same_content(before, item.received):
+                raise Held(HoldReason.UID_CONFLICT, _CONFLICT)
+            known.append(item.received.pk)
+
+        self._step(compare, [item for item in items if item.received.sop_uid_key in earlier])
+        if known:
+            self._advance("recognise", known)
+        return [item for item in items if item.received.sop_uid_key not in earlier]
+
+    def _clean(self, item: _Item) -> Cleaned:
+        """De-identify one instance and write it to the archive; its rows follow, as a row without bytes is impossible.
+
+        The key names the content, so that bytes which a crash left without a row, made under another recipe, are
+        in nobody's way.
+        """
+        timepoint = self._match(item)
+        _refuse_scattered(item.received.study_uid_key, timepoint)
+        result, output = deidentify(item.received, self.means, timepoint)
+        subject = timepoint.subject
+        name = f"{item.received.sop_uid_key}-{result['sha256'][:12]}.dcm"
+        key = f"{self.trial.code}/{subject.code}/{timepoint.code}/{name}"
+        fault("archive.before")
+        sha256 = storage.put(storage.ARCHIVE, key, output)
+        fault("archive.bytes")
+        return Cleaned(item.received, timepoint, item.seen, key, sha256, len(output), result["counters"])
+
+    def _match(self, item: _Item) -> Timepoint:
+        chosen = item.received.timepoint
+        asked = (item.claim, chosen.pk if chosen else None)
+        if asked not in self._matched:
+            try:
+                self._matched[asked] = match(item.claim, self.transfer, self.trial, chosen)
+            except Unmatched as unmatched:
+                self._matched[asked] = unmatched
+        answer = self._matched[asked]
+        if isinstance(answer, Unmatched):
+            raise Held(answer.reason, answer.message)
+        return answer
 
 
-def _hold(received: ReceivedInstance, reason: HoldReason, sentence: str, at: dt.datetime) -> None:
-    advance(received, "hold", actor=None, at=at, hold_reason=reason, hold_sentence=sentence)
+#: Fields of a received instance that its header gives.
+_IDENTITY = ("dataset_sha256", "sop_uid_key", "series_uid_key", "study_uid_key", "modality")
 
 
-def _means(trial: Trial) -> _Means:
+def _means(trial: Trial) -> Means:
     charter = trial.charter_in_force
     if trial.frozen_by():
         raise Held(HoldReason.TRIAL_LOCKED, f"Trial {trial.code} is locked; nothing is added to it any more.")
@@ -130,193 +268,79 @@ def _means(trial: Trial) -> _Means:
             HoldReason.NO_RECIPE, f"Trial {trial.code} has no charter in force, so nothing may enter its archive."
         )
     try:
-        return _Means(trial, Recipe.parse(charter.terms.deidentification), keys.of_trial(trial.code))
+        terms = charter.terms.deidentification
+        return Means(trial, terms, Recipe.parse(terms), keys.of_trial(trial.code))
     except (InvalidRecipe, keys.KeyMissing) as problem:
         raise Held(HoldReason.NO_RECIPE, problem.message) from problem
-
-
-def _archive(received: ReceivedInstance, transfer: Transfer, at: dt.datetime) -> None:
-    """Bring one received instance to its end: archived, recognised as known, or `Held`."""
-    trial = Trial.objects.get(pk=transfer.site.trial_id)
-    data = storage.get(storage.QUARANTINE, received.quarantine_key)
-    header = _read(data)
-    means = _means(trial)
-    pseudonym = means.keys("-").uid
-    known = {
-        "dataset_sha256": digests.dataset_digest(data),
-        "sop_uid_key": pseudonym(header.sop_instance_uid),
-        "series_uid_key": pseudonym(header.series_instance_uid),
-        "study_uid_key": pseudonym(header.study_instance_uid),
-        "modality": header.modality if re.fullmatch(r"[A-Z0-9]{1,16}", header.modality) else "",
-    }
-    _identify(received, known, at)
-    if _is_known(received, data, trial):
-        advance(received, "recognise", actor=None, at=at)
-        return
-    try:
-        timepoint = match(header.dataset, transfer, trial, received.timepoint)
-    except Unmatched as unmatched:
-        raise Held(unmatched.reason, unmatched.message) from unmatched
-    _refuse_scattered(known["study_uid_key"], timepoint)
-    output, counters = _deidentified(data, means, timepoint)
-    _write(received, timepoint, output, counters, means, header, at)
-
-
-def _identify(received: ReceivedInstance, known: dict[str, str], at: dt.datetime) -> None:
-    """Note what the header says of an instance, on the row as it is now and not as it was when the batch was read."""
-    with transaction.atomic():
-        row = ReceivedInstance.objects.select_for_update().get(pk=received.pk)
-        if row.state != ReceivedState.RECEIVED:
-            raise Overtaken
-        for name, value in known.items():
-            setattr(row, name, value)
-            setattr(received, name, value)
-        audit.save(row, action="receivedinstance.identified", actor=None, at=at)
-
-
-def _read(data: bytes) -> Header:
-    try:
-        return headers.read_header(data)
-    except HouseError as problem:
-        raise Held(_NAMED.get(problem.code, HoldReason.MALFORMED), problem.message) from problem
-
-
-def _is_known(received: ReceivedInstance, data: bytes, trial: Trial) -> bool:
-    """Tell whether the archive holds this instance already; other bytes under its UID are held."""
-    earlier = (
-        Instance.objects.filter(trial=trial, sop_instance_uid=received.sop_uid_key).select_related("received").first()
-    )
-    if earlier is None:
-        return False
-    if earlier.received_id == received.pk:
-        raise Overtaken
-    same = earlier.received.dataset_sha256 == received.dataset_sha256
-    if not same:
-        original = storage.get(storage.QUARANTINE, earlier.received.quarantine_key)
-        same = digests.canonical_digest(data) == digests.canonical_digest(original)
-    if not same:
-        raise Held(
-            HoldReason.UID_CONFLICT,
-            "Another image with the same identifier but other content is in the archive. Both are kept; "
-            "find out which is right, then send the right one under a new identifier or set this one aside.",
-        )
-    return True
 
 
 def _refuse_scattered(study_uid: str, timepoint: Timepoint) -> None:
     """A DICOM Study belongs to one timepoint."""
     study = ImagingStudy.objects.filter(trial=timepoint.trial, study_instance_uid=study_uid).first()
     if study is not None and study.timepoint_id != timepoint.pk:
-        raise Held(
-            HoldReason.TIMEPOINT_UNKNOWN,
-            "Other images of the same scan lie at another timepoint. Check which timepoint is right and assign it.",
-        )
+        raise Held(HoldReason.TIMEPOINT_UNKNOWN, _SCATTERED)
 
 
-def _deidentified(data: bytes, means: _Means, timepoint: Timepoint) -> tuple[bytes, dict[str, int]]:
-    subject = timepoint.subject
-    subject_keys = means.keys(subject.code)
-    identity = TrialIdentity(means.trial.code, subject.site.code, subject.code, timepoint.code)
-    original = _whole(data)
-    try:
-        result = engine.deidentify(original, recipe=means.recipe, keys=subject_keys, identity=identity)
-        output = engine.serialise(result)
-    except HouseError as problem:
-        raise Held(HoldReason.CANNOT_DEIDENTIFY, problem.message) from problem
-    identifiers = leaks.known_identifiers(original, recipe=means.recipe, keys=subject_keys, own=identity.values())
-    if leaks.find_leaks(output, identifiers, own=identity.values()):
-        raise Held(
-            HoldReason.LEAK_FOUND,
-            "Something that identifies the person was still found after de-identification, so the image stays out. "
-            "Tell the trial administrator which scanner sent it; its recipe needs a rule.",
-        )
-    return output, dict(result.counters)
+def _budget(received: ReceivedInstance) -> dict[str, Any]:
+    """Time and memory that reading an instance may take: the file is read whole, and written anew beside it."""
+    return {
+        "seconds": PATIENCE + received.size / BYTES_PER_SECOND,
+        "memory": confined.MEMORY + COPIES * received.size,
+    }
 
 
-def _whole(data: bytes) -> Dataset:
-    with pydicom_config.disable_value_validation():
-        return dcmread(BytesIO(data), force=True)
+def look(received: ReceivedInstance, means: Means) -> dict[str, Any]:
+    """Read the header of an instance in quarantine, in a child process.
+
+    Raises
+    ------
+    Held
+        It is no instance that can be worked on.
+    """
+    with storage.on_disk(storage.QUARANTINE, received.quarantine_key) as path:
+        seen: dict[str, Any] = confined.call("imaging.deid.workshop:look", str(path), means.secret, **_budget(received))
+    return _unless_held(received, seen)
 
 
-def _write(
-    received: ReceivedInstance,
-    timepoint: Timepoint,
-    output: bytes,
-    counters: dict[str, int],
-    means: _Means,
-    header: Header,
-    at: dt.datetime,
-) -> None:
-    """Write the archive first and the rows second: a row without bytes is impossible.
+def deidentify(received: ReceivedInstance, means: Means, timepoint: Timepoint) -> tuple[dict[str, Any], bytes]:
+    """De-identify an instance in quarantine and search the result for leaks, in a child process.
 
-    The key names the content, so that bytes which a crash left without a row, made under another recipe, are
-    in nobody's way.
+    Returns its digest with the counters, and the output.
+
+    Raises
+    ------
+    Held
+        It cannot be cleaned, or something of the person was still found.
     """
     subject = timepoint.subject
-    content = hashlib.sha256(output).hexdigest()[:12]
-    key = f"{means.trial.code}/{subject.code}/{timepoint.code}/{received.sop_uid_key}-{content}.dcm"
-    fault("archive.before")
-    sha256 = storage.put(storage.ARCHIVE, key, output)
-    fault("archive.bytes")
-    plane = plane_of(header.dataset)
-    with transaction.atomic():
-        series = _series_of(received, timepoint, header, means, at)
-        instance = Instance(
-            series=series,
-            received=received,
-            trial=means.trial,
-            sop_instance_uid=received.sop_uid_key,
-            sop_class_uid=header.sop_class_uid,
-            number=_number(header.dataset, "InstanceNumber"),
-            position_mm=round(plane.offset_mm, 3) if plane else None,
-            rows=header.rows or 0,
-            columns=header.columns or 0,
-            frames=max(header.number_of_frames, 1),
-            archive_key=key,
-            sha256=sha256,
-            size=len(output),
-            recipe_sha256=means.recipe.digest(),
-            deid_counters=counters,
+    identity = [means.trial.code, subject.site.code, subject.code, timepoint.code]
+    with storage.on_disk(storage.QUARANTINE, received.quarantine_key) as path:
+        result, output = confined.call(
+            "imaging.deid.workshop:deidentify",
+            str(path),
+            means.terms,
+            means.secret,
+            identity,
+            **_budget(received),
         )
-        audit.save(instance, action="instance.archived", actor=None, at=at)
-        advance(received, "archive", actor=None, at=at, timepoint=timepoint)
-        current = Timepoint.objects.select_for_update().get(pk=timepoint.pk)
-        if current.image_state != ImageState.RECEIVED:
-            advance(current, "receive", field="image_state", actor=None, at=at)
-    fault("archive.rows")
+    return _unless_held(received, result), output
 
 
-def _series_of(
-    received: ReceivedInstance, timepoint: Timepoint, header: Header, means: _Means, at: dt.datetime
-) -> Series:
-    study = ImagingStudy.objects.filter(trial=means.trial, study_instance_uid=received.study_uid_key).first()
-    if study is None:
-        date = scan_date(header.dataset)
-        subject_keys = means.keys(timepoint.subject.code)
-        shifted = subject_keys.shift_date(date.strftime("%Y%m%d")) if date and means.recipe.dates == "shifted" else None
-        study = ImagingStudy(
-            trial=means.trial,
-            timepoint=timepoint,
-            study_instance_uid=received.study_uid_key,
-            study_day=study_day(date, timepoint.subject.reference_date) if date else None,
-            shifted_date=dt.datetime.strptime(shifted, "%Y%m%d").date() if shifted else None,  # noqa: DTZ007
-        )
-        audit.save(study, action="imagingstudy.archived", actor=None, at=at)
-    series = study.series.filter(series_instance_uid=received.series_uid_key).first()
-    if series is None:
-        series = Series(
-            imaging_study=study,
-            series_instance_uid=received.series_uid_key,
-            number=_number(header.dataset, "SeriesNumber"),
-            modality=received.modality,
-        )
-        audit.save(series, action="series.archived", actor=None, at=at)
-    return series
+def _unless_held(received: ReceivedInstance, result: dict[str, Any]) -> dict[str, Any]:
+    if "held" in result:
+        if "fault" in result:
+            log.error("received instance %s could not be processed: %s", received.pk, result["fault"])
+        raise Held(HoldReason(result["held"]), result["sentence"])
+    return result
 
 
-def _number(dataset: Dataset, keyword: str) -> int | None:
-    try:
-        number = int(str(dataset.get(keyword)))
-    except ValueError:
-        return None
-    return number if abs(number) < 2**31 else None
+def same_content(one: ReceivedInstance, other: ReceivedInstance) -> bool:
+    """Tell whether two instances differ only in how their data sets are encoded."""
+    digests = set()
+    for received in (one, other):
+        with storage.on_disk(storage.QUARANTINE, received.quarantine_key) as path:
+            try:
+                digests.add(confined.call("imaging.deid.workshop:content_digest", str(path), **_budget(received)))
+            except confined.Refused:
+                return False
+    return len(digests) == 1

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-
-from pydicom import Dataset
+from dataclasses import dataclass
 
 from compliance.errors import HouseError
 from imaging.models import Transfer
@@ -25,18 +24,16 @@ class Unmatched(HouseError):
         self.code = str(reason)
 
 
-def scan_date(header: Dataset) -> dt.date | None:
-    """Date of the scan: of acquisition, else series, else study; None where the header gives no date."""
-    for keyword in ("AcquisitionDate", "SeriesDate", "StudyDate"):
-        text = str(header.get(keyword) or "")[:8]
-        try:
-            return dt.datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 - DICOM DA has no zone
-        except ValueError:
-            continue
-    return None
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a header says of where its instance belongs: codes of a subject, code of a timepoint, date of the scan."""
+
+    subject_codes: frozenset[str]
+    timepoint_code: str
+    date: dt.date | None
 
 
-def match(header: Dataset, transfer: Transfer, trial: Trial, chosen: Timepoint | None) -> Timepoint:
+def match(claim: Claim, transfer: Transfer, trial: Trial, chosen: Timepoint | None) -> Timepoint:
     """Find the timepoint of an instance.
 
     The coordinator's choice wins, unless the header names another subject of the trial. Otherwise the
@@ -48,8 +45,7 @@ def match(header: Dataset, transfer: Transfer, trial: Trial, chosen: Timepoint |
     Unmatched
         With the rule that failed, as a hold reason.
     """
-    named = {str(header.get(keyword) or "").strip().upper() for keyword in ("ClinicalTrialSubjectID", "PatientID")}
-    claimed = Subject.objects.filter(trial=trial, code__in=named - {""}).select_related("site").first()
+    claimed = Subject.objects.filter(trial=trial, code__in=claim.subject_codes).select_related("site").first()
     if chosen is not None:
         if claimed is not None and claimed.pk != chosen.subject_id:
             raise Unmatched(
@@ -68,18 +64,17 @@ def match(header: Dataset, transfer: Transfer, trial: Trial, chosen: Timepoint |
             HoldReason.SUBJECT_OTHER_SITE,
             "The image names a subject of another site. Check who was scanned, then send it again or set it aside.",
         )
-    return _open(_timepoint(header, claimed))
+    return _open(_timepoint(claim, claimed))
 
 
-def _timepoint(header: Dataset, subject: Subject) -> Timepoint:
+def _timepoint(claim: Claim, subject: Subject) -> Timepoint:
     timepoints = {t.code: t for t in subject.timepoints.select_related("subject__site", "charter")}
-    if named := timepoints.get(str(header.get("ClinicalTrialTimePointID") or "").strip().upper()):
+    if named := timepoints.get(claim.timepoint_code):
         return named
-    date = scan_date(header)
     codes = []
-    if date is not None:
+    if claim.date is not None:
         windows = [Window(t.code, *t.window) for t in timepoints.values()]
-        codes = list(visits_on(study_day(date, subject.reference_date), windows))
+        codes = list(visits_on(study_day(claim.date, subject.reference_date), windows))
     if len(codes) != 1:
         raise Unmatched(
             HoldReason.TIMEPOINT_UNKNOWN,

@@ -19,6 +19,7 @@ import json
 import os
 import re
 import secrets
+import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -42,6 +43,9 @@ _CHUNK = 1 << 20
 #: Deliveries whose record this process has written; a long-lived door forgets the oldest.
 _known: OrderedDict[Path, None] = OrderedDict()
 _KNOWN_AT_MOST = 4096
+#: Millisecond and random part of the last identifier.
+_last = [0, 0]
+_order = threading.Lock()
 
 
 class OutOfSpace(OSError):
@@ -215,9 +219,17 @@ def adopt(path: Path, *, origin: Origin, at: dt.datetime, spool_id: uuid.UUID | 
 
 
 def new_id(at: dt.datetime) -> uuid.UUID:
-    """Return a UUID of version 7 (RFC 9562 §5.7): time first, so that rows and names sort by receipt."""
+    """Return a UUID of version 7 (RFC 9562 §5.7): time first, so that rows and names sort by receipt.
+
+    Within a millisecond the random part counts up (§6.2, method 2), so that the order of one sender is kept.
+    """
     moment = int(at.timestamp() * 1000) & (1 << 48) - 1
-    random = secrets.randbits(74)
+    with _order:
+        if moment == _last[0]:
+            _last[1] += 1 + secrets.randbits(32)
+        else:
+            _last[:] = moment, secrets.randbits(73)
+        random = _last[1] & (1 << 74) - 1
     return uuid.UUID(int=moment << 80 | 7 << 76 | (random >> 62) << 64 | 2 << 62 | random & (1 << 62) - 1)
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import pytest
@@ -15,10 +16,12 @@ from django.apps import apps
 from django.core import serializers
 from pydicom import dcmread
 
-from compliance import audit, jobs, keys, storage
+from compliance import audit, confined, jobs, keys, storage
 from compliance.models import AuditEvent, Job
 from compliance.signing import Intent
 from compliance.transitions import advance
+from imaging.deid import engine
+from imaging.deid.keys import SubjectKeys
 from imaging.models import ImagingStudy, Instance, ReceivedInstance, Series, Transfer
 from imaging.services import deidentifying
 from imaging.states import HoldReason, ReceivedState
@@ -40,6 +43,11 @@ def archive(disk: Path) -> dict[str, str]:
     """Every archived file with its digest."""
     files = (disk / "archive").rglob("*.dcm")
     return {str(p.relative_to(disk)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the workshop work here instead of in its child, so that a test can change what it does."""
+    monkeypatch.setattr(confined, "call", lambda name, *args, **budget: resolve_name(name)(*args))
 
 
 # --- the way in ---------------------------------------------------------------------------------------------
@@ -94,12 +102,16 @@ def test_the_coordinators_choice_needs_no_code_in_the_header(world: World) -> No
 def test_each_step_of_an_instance_is_in_the_trail(world: World) -> None:
     by_scanner(world, scan("N-001", slices=1))
 
-    actions = audit.history(ReceivedInstance.objects.get()).values_list("action", flat=True)
+    received, series = ReceivedInstance.objects.get(), Series.objects.get()
+    actions = audit.history(received.transfer).values_list("action", flat=True)
     assert list(actions)[::-1] == [
+        "transfer.opened",
+        "receivedinstance.received",
         "receivedinstance.identified",
         "receivedinstance.archive",
     ]
-    assert AuditEvent.objects.filter(action="instance.archived").count() == 1
+    archived = audit.history(series).get(action="instance.archived")
+    assert archived.after["sop_instance_uid"] == [[Instance.objects.get().pk, received.sop_uid_key]]
 
 
 def test_a_longer_delivery_of_the_same_scan_adds_what_is_new(world: World, own_disk: Path) -> None:
@@ -252,14 +264,15 @@ def test_without_the_trials_key_nothing_goes_in(world: World, own_disk: Path) ->
 
 
 def test_what_the_leak_check_finds_stays_out(world: World, own_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = deidentifying.engine.deidentify
+    real = engine.deidentify
 
     def forgetful(*args: Any, **kwargs: Any) -> Any:
         result = real(*args, **kwargs)
         result.dataset.StudyDescription = f"scan of {PLANTED['PatientName'].split('^')[0]}"
         return result
 
-    monkeypatch.setattr(deidentifying.engine, "deidentify", forgetful)
+    in_this_process(monkeypatch)
+    monkeypatch.setattr(engine, "deidentify", forgetful)
 
     transfer = by_scanner(world, scan("N-001", slices=1))
 
@@ -295,7 +308,8 @@ def test_a_worker_that_dies_is_followed_by_one_that_ends_its_work(
     assert outcome(transfer) == {"archived": 3}
     assert (Instance.objects.count(), Series.objects.count(), ImagingStudy.objects.count()) == (3, 1, 1)
     assert set(archive(own_disk)) == {f"archive/{i.archive_key}" for i in Instance.objects.all()}
-    assert AuditEvent.objects.filter(action="instance.archived").count() == 3
+    events = AuditEvent.objects.filter(action="instance.archived")
+    assert sum(event.after["count"] for event in events) == 3
     assert Job.objects.filter(kind="imaging.check_timepoint").count() == 1
 
 
@@ -339,14 +353,15 @@ def test_bytes_left_by_a_crash_under_an_older_recipe_do_not_stand_in_the_way(
 def test_an_instance_on_which_the_engine_breaks_is_held_and_the_others_go_in(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = deidentifying.engine.deidentify
+    real = engine.deidentify
 
     def fragile(original: Any, **kwargs: Any) -> Any:
         if original.InstanceNumber == 1:
             raise ZeroDivisionError("not foreseen, with " + str(original.PatientName))
         return real(original, **kwargs)
 
-    monkeypatch.setattr(deidentifying.engine, "deidentify", fragile)
+    in_this_process(monkeypatch)
+    monkeypatch.setattr(engine, "deidentify", fragile)
 
     transfer = by_scanner(world, scan("N-001", slices=3))
 
@@ -360,15 +375,15 @@ def test_a_disk_that_fails_for_one_instance_delays_that_one_alone(
     transfer = by_scanner(world, scan("N-001", slices=3), work=False)
     first = ReceivedInstance.objects.order_by("pk").first()
     assert first is not None
-    real = storage.get
+    real = storage.on_disk
 
-    def flaky(alias: str, key: str) -> bytes:
+    def flaky(alias: str, key: str) -> Any:
         if key == first.quarantine_key:
             raise OSError("Input/output error")
         return real(alias, key)
 
     with monkeypatch.context() as failing:
-        failing.setattr(storage, "get", flaky)
+        failing.setattr(storage, "on_disk", flaky)
         with pytest.raises(OSError, match="Input/output"):
             deidentifying.process_transfer(transfer_id=transfer.pk, at=AT)
     assert outcome(transfer) == {"archived": 2, str(ReceivedState.RECEIVED): 1}
@@ -382,17 +397,59 @@ def test_the_key_of_another_trial_gives_other_pseudonyms(world: World) -> None:
 
     uid = Instance.objects.get().sop_instance_uid
     assert uid.startswith("2.25.")
-    assert uid == deidentifying.SubjectKeys(keys.of_trial(world.trial.code), "-").uid(f"{ROOT}.1.1.1")
+    assert uid == SubjectKeys(keys.of_trial(world.trial.code), "-").uid(f"{ROOT}.1.1.1")
 
 
-def test_a_worker_overtaken_by_another_changes_nothing(world: World) -> None:
+@pytest.mark.parametrize("stage", [1, 4], ids=["reading the first header", "cleaning the last image"])
+def test_a_worker_overtaken_by_another_changes_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch, stage: int
+) -> None:
     """A worker slow beyond its lease still holds the batch it read; meanwhile a second one archived it."""
-    transfer = by_scanner(world, scan("N-001", slices=1), work=False)
-    stale = ReceivedInstance.objects.get()
-    jobs.drain()
-    assert ReceivedInstance.objects.get().state == ReceivedState.ARCHIVED
+    transfer = by_scanner(world, scan("N-001", slices=2), work=False)
+    real, calls = confined.call, []
 
-    deidentifying._process(stale, transfer, AT)
+    def overtaken(name: str, *args: Any, **named: Any) -> Any:
+        calls.append(name)
+        if len(calls) == stage:
+            monkeypatch.setattr(confined, "call", real)
+            deidentifying.process_transfer(transfer_id=transfer.pk, at=AT)
+        return real(name, *args, **named)
 
-    assert ReceivedInstance.objects.get().state == ReceivedState.ARCHIVED
+    monkeypatch.setattr(confined, "call", overtaken)
+    deidentifying.process_transfer(transfer_id=transfer.pk, at=AT)
+
+    assert outcome(transfer) == {"archived": 2}
+    assert Instance.objects.count() == 2
+
+
+def test_a_copy_filed_by_another_worker_meanwhile_is_recognised(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = scan("N-001", slices=1)
+    slow, quick = (by_scanner(world, files, work=False) for _ in range(2))
+    real = deidentifying.file_instances
+
+    def late(*args: Any, **named: Any) -> None:
+        monkeypatch.setattr(deidentifying, "file_instances", real)
+        deidentifying.process_transfer(transfer_id=quick.pk, at=AT)
+        real(*args, **named)
+
+    monkeypatch.setattr(deidentifying, "file_instances", late)
+    deidentifying.process_transfer(transfer_id=slow.pk, at=AT)
+
+    assert (outcome(slow), outcome(quick)) == ({"duplicate": 1}, {"archived": 1})
     assert Instance.objects.count() == 1
+
+
+def test_an_instance_that_outlives_its_time_is_held_and_the_others_go_in(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = confined.call, []
+
+    def bomb(name: str, *args: Any, **named: Any) -> Any:
+        calls.append(name)
+        if len(calls) == 1:
+            raise confined.OverBudget("Reading the file took too long. Send it again from its source.")
+        return real(name, *args, **named)
+
+    monkeypatch.setattr(confined, "call", bomb)
+
+    assert outcome(by_scanner(world, scan("N-001", slices=2))) == {"over_budget": 1, "archived": 1}

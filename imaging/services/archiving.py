@@ -1,0 +1,128 @@
+"""The rows of what is archived: studies, series and instances, written batch by batch after their bytes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from django.db import transaction
+
+from compliance import audit
+from compliance.transitions import advance, advance_batch
+from imaging.deid.keys import SubjectKeys
+from imaging.deid.recipe import Recipe
+from imaging.models import ImagingStudy, Instance, ReceivedInstance, Series, Transfer
+from trials.models import Timepoint, Trial
+from trials.schedule import study_day
+from trials.states import ImageState
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What de-identification of one trial needs; made once per batch. `terms` is the recipe as the charter says it."""
+
+    trial: Trial
+    terms: dict[str, Any]
+    recipe: Recipe
+    secret: bytes
+
+    def keys(self, subject_code: str) -> SubjectKeys:
+        """Return the pseudonyms of a subject."""
+        return SubjectKeys(self.secret, subject_code)
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """A de-identified instance whose bytes lie in the archive and whose row is still to be written.
+
+    `seen` is what the workshop saw in its header (`imaging.deid.workshop.look`).
+    """
+
+    received: ReceivedInstance
+    timepoint: Timepoint
+    seen: dict[str, Any]
+    archive_key: str
+    sha256: str
+    size: int
+    counters: dict[str, int]
+
+
+def file_instances(cleaned: Sequence[Cleaned], *, transfer: Transfer, means: Means, at: dt.datetime) -> None:
+    """Write the rows of instances in one transaction; what another worker has filed meanwhile is left alone.
+
+    Raises
+    ------
+    IntegrityError
+        Another worker is filing the same instance, study or series at this moment; look again.
+    """
+    rows = ReceivedInstance.objects.filter(pk__in=[one.received.pk for one in cleaned])
+    with transaction.atomic():
+        for timepoint in {one.timepoint.pk: one.timepoint for one in cleaned}.values():
+            here = {one.received.pk: one for one in cleaned if one.timepoint.pk == timepoint.pk}
+            moved = advance_batch(rows.filter(pk__in=here), "archive", about=transfer, at=at, timepoint=timepoint)
+            ordered = sorted((here[number] for number in moved), key=_place)
+            for _, members in groupby(ordered, key=_place):
+                _file_series(list(members), means, at)
+            current = Timepoint.objects.select_for_update().get(pk=timepoint.pk)
+            if current.image_state != ImageState.RECEIVED:
+                advance(current, "receive", field="image_state", actor=None, at=at)
+
+
+def _place(one: Cleaned) -> tuple[str, str]:
+    return one.received.study_uid_key, one.received.series_uid_key
+
+
+def _file_series(members: Sequence[Cleaned], means: Means, at: dt.datetime) -> None:
+    series = _series_of(members[0], means, at)
+    recipe_sha256 = means.recipe.digest()
+    instances = [
+        Instance(
+            series=series,
+            received=one.received,
+            trial=means.trial,
+            sop_instance_uid=one.received.sop_uid_key,
+            sop_class_uid=one.seen["sop_class_uid"],
+            number=one.seen["instance_number"],
+            position_mm=one.seen["position_mm"],
+            rows=one.seen["rows"],
+            columns=one.seen["columns"],
+            frames=one.seen["frames"],
+            archive_key=one.archive_key,
+            sha256=one.sha256,
+            size=one.size,
+            recipe_sha256=recipe_sha256,
+            deid_counters=one.counters,
+        )
+        for one in members
+    ]
+    audit.save_batch(instances, action="instance.archived", about=series, of="sop_instance_uid", actor=None, at=at)
+
+
+def _series_of(first: Cleaned, means: Means, at: dt.datetime) -> Series:
+    received, timepoint = first.received, first.timepoint
+    study = ImagingStudy.objects.filter(trial=means.trial, study_instance_uid=received.study_uid_key).first()
+    if study is None:
+        date = dt.date.fromisoformat(first.seen["scan_date"]) if first.seen["scan_date"] else None
+        keys = means.keys(timepoint.subject.code)
+        shifted = keys.shift_date(date.strftime("%Y%m%d")) if date and means.recipe.dates == "shifted" else None
+        study = ImagingStudy(
+            trial=means.trial,
+            timepoint=timepoint,
+            study_instance_uid=received.study_uid_key,
+            study_day=study_day(date, timepoint.subject.reference_date) if date else None,
+            shifted_date=dt.datetime.strptime(shifted, "%Y%m%d").date() if shifted else None,  # noqa: DTZ007
+        )
+        audit.save(study, action="imagingstudy.archived", actor=None, at=at)
+    series = study.series.filter(series_instance_uid=received.series_uid_key).first()
+    if series is None:
+        series = Series(
+            imaging_study=study,
+            series_instance_uid=received.series_uid_key,
+            number=first.seen["series_number"],
+            modality=received.modality,
+        )
+        audit.save(series, action="series.archived", actor=None, at=at)
+    return series
