@@ -17,6 +17,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from imaging.deid.keys import STANDARD_ROOT, SubjectKeys
+from imaging.deid.needles import Needle, Sieve
 from imaging.deid.recipe import Recipe
 from imaging.deid.values import CHARACTER_SET_VRS, parsed, standard_vr, text_of
 
@@ -121,17 +122,16 @@ def find_leaks(output: bytes, identifiers: Collection[str], *, own: Collection[s
     head, tail = (output, b"") if start < 0 else (output[:start], output[start + len(pixels) :])
     for value in own:
         head = head.replace(value.encode(), b"\0" * len(value.encode()))
-    leaks += [f"byte {at}" for at in needles.in_bytes(head, _LEAST_RAW_BYTES)]
-    leaks += [f"byte {len(head) + at}" for at in needles.in_bytes(pixels, _LEAST_PIXEL_BYTES, _may_hold_text(pixels))]
-    return leaks + [f"byte {len(output) - len(tail) + at}" for at in needles.in_bytes(tail, _LEAST_RAW_BYTES)]
+    leaks += [f"byte {at}" for _, at in needles.in_bytes(head)]
+    leaks += [f"byte {len(head) + at}" for at in needles.in_pixels(pixels)]
+    return leaks + [f"byte {len(output) - len(tail) + at}" for _, at in needles.in_bytes(tail)]
 
 
 class Words:
     """Whole-word search: `Li` is found in `Li, A` and not in `Liver`. Without regard to case."""
 
     def __init__(self, words: Collection[str]) -> None:
-        patterns = [_bounded(word) for word in sorted(words, key=lambda word: (-len(word), word))]
-        self._pattern = re.compile("|".join(patterns), re.IGNORECASE) if patterns else None
+        self._pattern = _alternatives(frozenset(words)) if words else None
 
     def in_any(self, texts: Collection[str]) -> bool:
         """Tell whether one of the texts holds one of the words."""
@@ -144,12 +144,13 @@ class _Needles:
         self._dates = {text for text in identifiers if _DATE.fullmatch(text)}
         words = identifiers - self._uids - self._dates
         spelt = {f"{date[:4]}{mark}{date[4:6]}{mark}{date[6:]}" for date in self._dates for mark in "-./"}
-        self._words = Words(words | self._uids | self._dates | spelt)
+        # UIDs differ from file to file: apart from them, a pattern made for one file of a scan serves all.
+        self._words = Words(words | self._dates | spelt)
         self._long = Words({word for word in words if len(word) >= 4 and not _is_short_number(word)})
         self._numbers = {word for word in words if word.isdigit() and len(word) >= 6} | self._dates
         self._raw = sorted(
             {
-                (encoded.lower(), word.isdigit() or word in self._uids, word.isascii())
+                Needle(encoded, word.isdigit() or word in self._uids, word.isascii())
                 for word in identifiers
                 if not _is_short_number(word)
                 for encoded in _encodings(word)
@@ -164,20 +165,28 @@ class _Needles:
         if vr in _CODED_VRS:
             return self._long.in_any(texts)
         if vr in _TEXT_VRS:
-            return self._words.in_any(texts)
+            return self._words.in_any(texts) or self._holds_uid(texts)
         return not self._numbers.isdisjoint(texts)
 
-    def in_bytes(self, content: bytes, least: int, ascii_too: bool = True) -> Iterator[int]:
-        lowered = content.lower()
-        for needle, numeric, is_ascii in self._raw:
-            if len(needle) - needle.count(0) < least or (is_ascii and not ascii_too):
-                continue
-            at = lowered.find(needle)
-            while at >= 0:
-                if _stands_alone(lowered, at, at + len(needle), numeric):
-                    yield at
-                    break
-                at = lowered.find(needle, at + 1)
+    def in_bytes(self, content: bytes) -> Iterator[tuple[Needle, int]]:
+        return Sieve(self._raw, _LEAST_RAW_BYTES).search(content)
+
+    def in_pixels(self, pixels: bytes) -> Iterator[int]:
+        may_hold_text: bool | None = None
+        for needle, at in Sieve(self._raw, _LEAST_PIXEL_BYTES).search(pixels):
+            if needle.is_ascii and may_hold_text is None:
+                may_hold_text = _may_hold_text(pixels)
+            if may_hold_text or not needle.is_ascii:
+                yield at
+
+    def _holds_uid(self, texts: list[str]) -> bool:
+        return any(uid in text and Words([uid]).in_any([text]) for text in texts if "." in text for uid in self._uids)
+
+
+@lru_cache(maxsize=64)
+def _alternatives(words: frozenset[str]) -> re.Pattern[str]:
+    patterns = [_bounded(word) for word in sorted(words, key=lambda word: (-len(word), word))]
+    return re.compile("|".join(patterns), re.IGNORECASE)
 
 
 def _people_and_places(dataset: Dataset, recipe: Recipe | None) -> Iterator[str]:
@@ -251,25 +260,21 @@ def _bounded(word: str) -> str:
     return before + re.escape(word) + after
 
 
-def _encodings(word: str) -> Iterator[bytes]:
+@lru_cache(maxsize=4096)
+def _encodings(word: str) -> frozenset[bytes]:
+    """A word's bytes in lower case, in every encoding."""
     if word.isascii():
         # Without the last zero it is found in both byte orders.
-        yield from (word.encode("ascii"), word.encode("utf-16-le")[:-1])
-        return
+        return frozenset({word.encode("ascii").lower(), word.encode("utf-16-le")[:-1].lower()})
+    found = set()
     for codec, spelling in product(_CODECS, {word, word.upper(), word.lower()}):
         try:
             encoded = spelling.encode(codec)
         except UnicodeError:
             continue
         # Escape sequences of ISO 2022 stand before and after the text.
-        yield re.sub(rb"^\x1b[$(][()]?.|\x1b\([BJ]$", b"", encoded)
-
-
-def _stands_alone(content: bytes, start: int, stop: int, numeric: bool) -> bool:
-    before, after = content[max(start - 1, 0) : start], content[stop : stop + 1]
-    if numeric:
-        return not before.isdigit() and before != b"." and not after.isdigit()
-    return not (before.isalnum() or after.isalnum())
+        found.add(re.sub(rb"^\x1b[$(][()]?.|\x1b\([BJ]$", b"", encoded).lower())
+    return frozenset(found)
 
 
 def _may_hold_text(pixels: bytes) -> bool:
