@@ -116,7 +116,7 @@ class _Child:
 
     def __init__(self) -> None:
         environment = {
-            "PATH": os.environ.get("PATH", ""),
+            "PATH": os.defpath,
             "PYTHONPATH": str(_ROOT),
             "PYTHONDONTWRITEBYTECODE": "1",
             # A library that starts threads for arithmetic takes address space for each.

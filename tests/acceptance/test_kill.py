@@ -383,7 +383,7 @@ def test_nothing_else_lies_in_the_stores_and_nothing_was_done_twice(rest: Instal
         assert sorted(path.relative_to(root).as_posix() for path in files) == sorted(
             row["key"] for row in rest.rows(rows)
         )
-    archived = rest.rows("SELECT object_id FROM compliance_auditevent WHERE action = 'instance.archived'")
-    assert sorted(int(event["object_id"]) for event in archived) == sorted(
-        row["id"] for row in rest.rows("SELECT id FROM imaging_instance")
-    )
+    events = rest.rows("SELECT after FROM compliance_auditevent WHERE action = 'instance.archived'")
+    known = [json.loads(event["after"]) if isinstance(event["after"], str) else event["after"] for event in events]
+    archived = [number for event in known for number, _ in event["sop_instance_uid"]]
+    assert sorted(archived) == sorted(row["id"] for row in rest.rows("SELECT id FROM imaging_instance"))
