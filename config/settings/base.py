@@ -163,6 +163,10 @@ UPLOAD_MAX_BYTES = env.number("UPLOAD_MAX_BYTES", 4 * 1024**3)
 DICOM_AE_TITLE = env.text("DICOM_AE_TITLE", "PARALLAX")
 DICOM_HOST = env.text("DICOM_HOST", "127.0.0.1")
 DICOM_PORT = env.number("DICOM_PORT", 11112)
+#: Processes that share the receiver's port.
+DICOM_PROCESSES = env.number("DICOM_PROCESSES", 2)
+#: Our own data path; off, pynetdicom does everything.
+DICOM_FAST = env.flag("DICOM_FAST", True)
 #: The web server, as `manage.py serve` starts it.
 WEB_HOST = env.text("WEB_HOST", "127.0.0.1")
 WEB_PORT = env.number("WEB_PORT", 8000)

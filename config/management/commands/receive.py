@@ -17,4 +17,4 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve until SIGINT or SIGTERM."""
-        serve(settings.DICOM_HOST, settings.DICOM_PORT, settings.DICOM_AE_TITLE)
+        serve(settings.DICOM_HOST, settings.DICOM_PORT)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.db import OperationalError
 from django.forms import model_to_dict
 from pydicom import dcmread
@@ -20,7 +21,9 @@ from pynetdicom import AE
 
 from compliance.models import AuditEvent
 from imaging.intake import dimse
+from imaging.intake.dimse import association, callers, stock
 from imaging.models import ReceivedInstance
+from imaging.services import spool
 from imaging.services.receiving import index_spool
 from tests.factories import AT, PLANTED, World, encoded, make_world, slice_of
 from tests.support.installation import free_port
@@ -41,15 +44,25 @@ def world(transactional_db: None, own_disk: Path) -> World:
 def rung(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """How often the receiver rang for the index."""
     rings: list[bool] = []
-    monkeypatch.setattr(dimse, "ring_index", lambda: rings.append(True))
+    for path in (association, stock):
+        monkeypatch.setattr(path, "ring_index", lambda: rings.append(True))
     return rings
 
 
-@pytest.fixture
-def port(world: World, rung: list[bool]) -> Iterator[int]:
-    """A receiver that listens, and its port."""
+@pytest.fixture(params=["our path", "pynetdicom alone"])
+def port(
+    world: World,
+    rung: list[bool],
+    request: pytest.FixtureRequest,
+    settings: LazySettings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[int]:
+    """A receiver that listens, and its port; every test runs on both ways in."""
+    settings.DICOM_FAST = request.param == "our path"
+    # Each test is the first of its minute in which a stranger calls.
+    monkeypatch.setattr(callers, "_refusals", callers._Refusals())
     port = free_port()
-    server = dimse.start("127.0.0.1", port, "PARALLAX")
+    server = dimse.start("127.0.0.1", port)
     yield port
     server.shutdown()
 
@@ -136,7 +149,7 @@ def test_without_a_database_a_sender_is_asked_to_try_again(port: int, monkeypatc
     def down(title: str) -> None:
         raise OperationalError("the server is away")
 
-    monkeypatch.setattr(dimse, "site_calling_as", down)
+    monkeypatch.setattr(callers, "site_calling_as", down)
 
     sender = call(port)
 
@@ -144,6 +157,13 @@ def test_without_a_database_a_sender_is_asked_to_try_again(port: int, monkeypatc
     primitive = sender.acceptor.primitive
     # PS3.8 Table 9-21: rejected transiently, by the presentation layer, temporary congestion.
     assert (primitive.result, primitive.result_source, primitive.diagnostic) == (0x02, 0x03, 0x01)
+
+
+def test_strangers_cannot_flood_the_trail(port: int) -> None:
+    for _ in range(5):
+        assert call(port, "NOBODYS_CT").is_rejected
+
+    assert AuditEvent.objects.filter(action="association.refused").count() == 1
 
 
 def test_an_inactive_title_is_as_unknown(port: int, world: World) -> None:
@@ -180,7 +200,7 @@ def test_a_disk_that_fails_is_said_to_the_sender(port: int, own_disk: Path, monk
     sender = call(port)
     dataset = slice_of()
     encoded(dataset)
-    monkeypatch.setattr(dimse, "receive_instance", full)
+    monkeypatch.setattr(spool.Landing, "commit", full)
 
     assert sender.send_c_store(dataset).Status == 0xA700
     sender.release()
@@ -193,17 +213,20 @@ def test_any_other_failure_is_never_success(port: int, own_disk: Path, monkeypat
     sender = call(port)
     dataset = slice_of()
     encoded(dataset)
-    monkeypatch.setattr(dimse, "receive_instance", broken)
+    monkeypatch.setattr(spool.Landing, "commit", broken)
 
-    assert sender.send_c_store(dataset).Status not in (0x0000, None)
-    sender.release()
-
-
-def test_the_index_is_rung_once_per_association_even_when_it_breaks_off(port: int, rung: list[bool]) -> None:
-    sender = call(port)
+    # An association that is aborted answers nothing.
+    assert sender.send_c_store(dataset).get("Status", "aborted") != 0x0000
     sender.abort()
-    sender = call(port)
-    sender.release()
+
+
+def test_the_index_is_rung_at_the_end_of_an_association_even_when_it_breaks_off(port: int, rung: list[bool]) -> None:
+    for end in ("release", "abort"):
+        sender = call(port)
+        dataset = slice_of()
+        encoded(dataset)
+        sender.send_c_store(dataset)
+        getattr(sender, end)()
 
     patience = time.monotonic() + 5
     while len(rung) < 2 and time.monotonic() < patience:

@@ -12,6 +12,7 @@ from pynetdicom import AE
 from compliance import jobs, storage
 from imaging.dicom.digests import dataset_digest
 from imaging.intake import dimse
+from imaging.intake.dimse import association
 from imaging.models import ReceivedInstance
 from imaging.services.receiving import index_spool
 from tests.factories import AT, World, encoded, make_world, slice_of
@@ -26,7 +27,7 @@ SERIES = [slice_of(number, ClinicalTrialSubjectID="N-001") for number in range(1
 def by_c_store(world: World) -> None:
     """Each instance in a C-STORE of one association."""
     port = free_port()
-    server = dimse.start("127.0.0.1", port, "PARALLAX")
+    server = dimse.start("127.0.0.1", port)
     try:
         ae = AE(ae_title="NORTH_CT")
         ae.add_requested_context(SERIES[0].SOPClassUID, "1.2.840.10008.1.2.1")
@@ -63,7 +64,7 @@ DOORS: dict[str, Callable[[World], None]] = {"C-STORE": by_c_store, "files": by_
 @pytest.fixture
 def world(transactional_db: None, own_disk: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """The trial, committed, as the receiver's threads have connections of their own."""
-    monkeypatch.setattr(dimse, "ring_index", lambda: None)
+    monkeypatch.setattr(association, "ring_index", lambda: None)
     return make_world()
 
 

@@ -1,4 +1,4 @@
-"""The DICOM door: C-STORE and C-ECHO on pynetdicom. The calling AE title names the site.
+"""The DICOM door on pynetdicom alone: slower, and the fallback should its successor fail somewhere.
 
 Success (0x0000) is answered only after `receive_instance()` made bytes and record durable.
 """
@@ -6,25 +6,18 @@ Success (0x0000) is answered only after `receive_instance()` made bytes and reco
 from __future__ import annotations
 
 import logging
-import signal
-import threading
-import uuid
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from django.db import DatabaseError, connections
 from django.utils import timezone
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.transport import ThreadedAssociationServer
 
-from compliance import audit, context
 from compliance.faults import fault
-from imaging.models import Transfer
-from imaging.services.receiving import Origin, receive_instance
+from imaging.intake.dimse.callers import Rejected, origin_of
+from imaging.services.spool import Origin, receive_instance
 from imaging.tasks import ring_index
-from trials.models import Site
-from trials.selectors import site_calling_as
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +29,6 @@ MAX_PDU = 128 * 1024
 #: Seconds of silence after which an association ends.
 TIMEOUT = 60
 
-# A-ASSOCIATE-RJ: result, source, reason (PS3.8 Table 9-21).
-_TITLE_NOT_RECOGNISED = (0x01, 0x01, 0x03)
-_TRY_AGAIN = (0x02, 0x03, 0x01)
-#: What the trail names in place of a site; a foreign title may be anything, so it is not kept.
-_STRANGER = Site(code="UNKNOWN", name="calling AE title of no site")
-
 #: Who is at the other end of each association that was accepted.
 deliveries: WeakKeyDictionary[Association, Origin] = WeakKeyDictionary()
 
@@ -51,32 +38,14 @@ _config.STORE_RECV_CHUNKED_DATASET = False
 _config.UNRESTRICTED_STORAGE_SERVICE = True
 
 
-def _reject(event: evt.Event, result: int, source: int, diagnostic: int) -> None:
-    event.assoc.acse.send_reject(result, source, diagnostic)
-    event.assoc.kill()
-
-
 def _requested(event: evt.Event) -> None:
     """Refuse an association whose calling AE title no site has; the title itself stays out of the log."""
     request = event.assoc.requestor.primitive
-    title = str(request.calling_ae_title).strip() if request else ""
     try:
-        site = site_calling_as(title)
-        if site is None:
-            with context.surroundings("", "imaging.dimse"):
-                audit.record("association.refused", _STRANGER, actor=None, at=timezone.now())
-    except DatabaseError:
-        log.error("an association was put off: the database cannot be asked who calls")
-        _reject(event, *_TRY_AGAIN)
-        return
-    finally:
-        # The thread ends with its association, and nobody would use its connection again.
-        connections.close_all()
-    if site is None:
-        log.warning("an association was refused: its calling AE title belongs to no site")
-        _reject(event, *_TITLE_NOT_RECOGNISED)
-        return
-    deliveries[event.assoc] = Origin(door=Transfer.Door.DIMSE, site_id=site.pk, sender=title, delivery=uuid.uuid4())
+        deliveries[event.assoc] = origin_of(str(request.calling_ae_title).strip() if request else "")
+    except Rejected as rejected:
+        event.assoc.acse.send_reject(*rejected.answer)
+        event.assoc.kill()
 
 
 def _stored(event: evt.Event) -> int:
@@ -123,13 +92,3 @@ def start(host: str, port: int, ae_title: str) -> ThreadedAssociationServer:
     server = _ae(ae_title).start_server((host, port), block=False, evt_handlers=handlers)
     assert isinstance(server, ThreadedAssociationServer)
     return server
-
-
-def serve(host: str, port: int, ae_title: str) -> None:
-    """Listen until SIGINT or SIGTERM; associations under way are ended, what they delivered is safe."""
-    over = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: over.set())
-    server = start(host, port, ae_title)
-    over.wait()
-    server.shutdown()

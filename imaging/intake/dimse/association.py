@@ -1,0 +1,283 @@
+"""One association, from its request to its end, in a thread of its own: Verification and Storage as SCP.
+
+pynetdicom reads and writes what is negotiated (PS3.8 §9.3.2, §9.3.3); messages go by `wire` and `commands`, so that
+a data set goes from the socket's buffer to the spool without being decoded or copied together.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import time
+from dataclasses import dataclass
+
+from pynetdicom import ALL_TRANSFER_SYNTAXES
+from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ, A_RELEASE_RP
+from pynetdicom.pdu_primitives import A_ASSOCIATE, A_RELEASE
+from pynetdicom.presentation import PresentationContext
+from pynetdicom.service_class import StorageServiceClass, VerificationServiceClass
+from pynetdicom.sop_class import uid_to_service_class
+
+from compliance.faults import fault
+from imaging.intake.dimse import commands
+from imaging.intake.dimse.callers import (
+    CONTEXT_NAME_NOT_SUPPORTED,
+    VERSION_NOT_SUPPORTED,
+    Rejected,
+    faults,
+    origin_of,
+)
+from imaging.intake.dimse.commands import Command, Unreadable
+from imaging.intake.dimse.storing import COMMENTS, OUT_OF_RESOURCES, SUCCESS, Storing
+from imaging.intake.dimse.wire import MAX_PDU, PeerGone, Violation, Wire
+from imaging.services.spool import Origin, OutOfSpace, require_space
+from imaging.tasks import ring_index
+
+log = logging.getLogger(__name__)
+
+VERIFICATION = "1.2.840.10008.1.1"
+_APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
+_SYNTAXES = frozenset(ALL_TRANSFER_SYNTAXES)
+_RELEASE_REQUEST, _ABORT, _DATA = 5, 7, 4
+#: Seconds between two rings for the indexer while instances come.
+_RING = 1.0
+
+
+@dataclass(slots=True)
+class _Message:
+    """A message that is coming in: its context, command set, and where its data set goes."""
+
+    context_id: int
+    command: bytearray
+    request: Command | None = None
+    storing: Storing | None = None
+
+
+class Association:
+    """Serves one peer until it releases, aborts, goes, or breaks the protocol.
+
+    Parameters
+    ----------
+    connection
+        A blocking socket from which the A-ASSOCIATE-RQ has been read already.
+    request
+        That PDU, whole.
+    """
+
+    def __init__(self, connection: socket.socket, request: bytes) -> None:
+        self._connection = connection
+        self._request = request
+        self._wire = Wire(connection)
+        self._contexts: dict[int, tuple[str, str]] = {}
+        self._origin: Origin | None = None
+        self._message: _Message | None = None
+        self._received = 0
+        self._rung = time.monotonic()
+
+    def run(self) -> None:
+        """Serve the peer; never raises."""
+        try:
+            if self._negotiate():
+                self._serve()
+        except PeerGone:
+            pass
+        except Violation as problem:
+            faults.note(problem.kind)
+            self._abort(problem.reason)
+        except Exception as problem:
+            # What a peer sends may end its own association and nothing else; the text may quote it.
+            faults.note(type(problem).__name__)
+            self._abort(0)
+        finally:
+            if self._message and self._message.storing:
+                self._message.storing.drop()
+            self._hang_up()
+            if self._received:
+                fault("received.acknowledged")
+                ring_index()
+
+    def _abort(self, reason: int) -> None:
+        try:
+            self._wire.abort(reason)
+        except PeerGone:
+            return
+
+    def _hang_up(self) -> None:
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_WR)
+        self._connection.close()
+
+    # --- negotiation --------------------------------------------------------------------------------------------
+
+    def _negotiate(self) -> bool:
+        pdu = A_ASSOCIATE_RQ()
+        try:
+            pdu.decode(self._request)
+            request = pdu.to_primitive()
+            calling = str(request.calling_ae_title).strip()
+        except Exception as problem:
+            raise Violation("malformed association request", 6) from problem
+        try:
+            if not pdu.protocol_version & 1:
+                raise Rejected(VERSION_NOT_SUPPORTED)
+            if str(request.application_context_name) != _APPLICATION_CONTEXT:
+                raise Rejected(CONTEXT_NAME_NOT_SUPPORTED)
+            self._origin = origin_of(calling)
+        except Rejected as rejected:
+            self._reject(rejected.answer)
+            return False
+        results = [_negotiated(context) for context in request.presentation_context_definition_list]
+        self._contexts = {
+            int(context.context_id or 0): (str(context.abstract_syntax), str(context.transfer_syntax[0]))
+            for context in results
+            if context.result == 0
+        }
+        self._accept(request, results)
+        return True
+
+    def _reject(self, answer: tuple[int, int, int]) -> None:
+        primitive = A_ASSOCIATE()
+        primitive.result, primitive.result_source, primitive.diagnostic = answer
+        pdu = A_ASSOCIATE_RJ()
+        pdu.from_primitive(primitive)
+        self._wire.send(pdu.encode())
+
+    def _accept(self, request: A_ASSOCIATE, results: list[PresentationContext]) -> None:
+        from pynetdicom import PYNETDICOM_IMPLEMENTATION_UID, PYNETDICOM_IMPLEMENTATION_VERSION
+        from pynetdicom.pdu_primitives import (
+            ImplementationClassUIDNotification,
+            ImplementationVersionNameNotification,
+            MaximumLengthNotification,
+        )
+
+        length, implementation = MaximumLengthNotification(), ImplementationClassUIDNotification()
+        version = ImplementationVersionNameNotification()
+        length.maximum_length_received = MAX_PDU
+        implementation.implementation_class_uid = PYNETDICOM_IMPLEMENTATION_UID
+        version.implementation_version_name = PYNETDICOM_IMPLEMENTATION_VERSION
+        primitive = A_ASSOCIATE()
+        primitive.application_context_name = _APPLICATION_CONTEXT
+        primitive.calling_ae_title = request.calling_ae_title
+        primitive.called_ae_title = request.called_ae_title
+        primitive.result, primitive.result_source = 0, 1
+        primitive.presentation_context_definition_results_list = results
+        primitive.user_information = [length, implementation, version]
+        pdu = A_ASSOCIATE_AC()
+        pdu.from_primitive(primitive)
+        self._wire.send(pdu.encode())
+
+    # --- messages -----------------------------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        while True:
+            if self._message is None:
+                self._wire.rest()
+            kind, content = self._wire.read_pdu()
+            if kind == _DATA:
+                self._take(content)
+            elif kind == _RELEASE_REQUEST:
+                release = A_RELEASE()
+                release.result = "affirmative"
+                answer = A_RELEASE_RP()
+                answer.from_primitive(release)
+                self._wire.send(answer.encode())
+                return
+            elif kind == _ABORT:
+                return
+            else:
+                raise Violation("unexpected PDU", 2)
+
+    def _take(self, content: memoryview) -> None:
+        """Take the presentation data values of one P-DATA-TF."""
+        place = 0
+        while place < len(content):
+            if len(content) - place < 6:
+                raise Violation("malformed PDV", 6)
+            length = int.from_bytes(content[place : place + 4], "big")
+            if not 2 <= length <= len(content) - place - 4:
+                raise Violation("malformed PDV", 6)
+            context_id, control = content[place + 4], content[place + 5]
+            self._fragment(context_id, control, content[place + 6 : place + 4 + length])
+            place += 4 + length
+
+    def _fragment(self, context_id: int, control: int, fragment: memoryview) -> None:
+        is_command, is_last = control & 1, control & 2
+        message = self._message
+        if message is None:
+            if context_id not in self._contexts:
+                raise Violation("unknown presentation context", 6)
+            message = self._message = _Message(context_id, bytearray())
+        if message.context_id != context_id or bool(is_command) != (message.request is None):
+            raise Violation("fragment out of order", 6)
+        if is_command:
+            message.command += fragment
+            if len(message.command) > commands.LARGEST:
+                raise Violation("command set too long", 6)
+            if is_last:
+                self._begin(message)
+            return
+        if message.storing is not None:
+            message.storing.write(fragment)
+        if is_last:
+            self._end(message)
+
+    def _begin(self, message: _Message) -> None:
+        """A command set is whole: prepare for its data set, or answer."""
+        try:
+            request = message.request = Command.decode(message.command)
+            abstract_syntax, transfer_syntax = self._contexts[message.context_id]
+            if request.field == commands.C_ECHO_RQ and abstract_syntax == VERIFICATION:
+                self._answer(message, SUCCESS)
+                self._message = None
+            elif request.field == commands.C_STORE_RQ and request.has_data_set and abstract_syntax != VERIFICATION:
+                assert self._origin is not None
+                message.storing = Storing(self._origin, request.text(0x0002), request.text(0x1000), transfer_syntax)
+                _refuse_when_full(message.storing)
+            else:
+                raise Violation("unknown command", 6)
+        except Unreadable as problem:
+            raise Violation("malformed command set", 6) from problem
+
+    def _end(self, message: _Message) -> None:
+        """A data set is whole: make it durable, then say so."""
+        assert message.storing is not None
+        status = message.storing.end()
+        self._received += status == SUCCESS
+        self._answer(message, status)
+        self._message = None
+        if time.monotonic() - self._rung > _RING:
+            self._rung = time.monotonic()
+            ring_index()
+
+    def _answer(self, message: _Message, status: int) -> None:
+        assert message.request is not None
+        response = message.request.response(status, comment=COMMENTS.get(status, ""))
+        fault("received.answering")
+        self._wire.send(commands.as_pdu(message.context_id, response))
+
+
+def _refuse_when_full(storing: Storing) -> None:
+    try:
+        require_space()
+    except OutOfSpace:
+        storing.status = OUT_OF_RESOURCES
+
+
+def _negotiated(proposed: PresentationContext) -> PresentationContext:
+    """Return our answer to a presentation context: any storage SOP class, in any standard transfer syntax.
+
+    What the standard does not know is taken for storage: private and retired classes come as they are. The first
+    transfer syntax is the one that the peer prefers.
+    """
+    result = PresentationContext()
+    result.context_id = proposed.context_id
+    result.abstract_syntax = proposed.abstract_syntax
+    known = [syntax for syntax in proposed.transfer_syntax if syntax in _SYNTAXES]
+    result.transfer_syntax = [known[0] if known else proposed.transfer_syntax[0]]
+    service = uid_to_service_class(str(proposed.abstract_syntax))
+    if not issubclass(service, StorageServiceClass | VerificationServiceClass) and service.__name__ != "ServiceClass":
+        result.result = 3
+    else:
+        result.result = 0 if known else 4
+    return result
