@@ -17,12 +17,14 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pydicom import config
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
 from imaging.deid import marks
@@ -30,17 +32,18 @@ from imaging.deid.admission import CannotDeidentify, admit, native_length
 from imaging.deid.keys import STANDARD_ROOT, SubjectKeys
 from imaging.deid.leaks import Words, names_and_numbers
 from imaging.deid.marks import TrialIdentity
-from imaging.deid.profile import allowed
 from imaging.deid.recipe import Recipe
+from imaging.deid.rules import PUBLISHED_SCHEMES, verdict
 from imaging.deid.values import (
-    BYTES_VRS,
     FREE_TEXT_VRS,
     TEMPORAL_VRS,
     copied,
     dummy,
-    is_disguised,
+    in_order,
     is_plain,
+    name_of,
     parsed,
+    readable,
     same_encoding,
     standard_vr,
     text_of,
@@ -54,19 +57,10 @@ MAX_ELEMENTS = 500_000
 _PIXEL_DATA = 0x7FE00010
 _CHARACTER_SET, _SOP_CLASS = 0x00080005, 0x00080016
 _TIMEZONE, _AGE = 0x00080201, 0x00101010
-_CODE_TAGS = frozenset({0x00080100, 0x00080102, 0x00080103, 0x00080104})
-_CODING_SCHEME, _CODING_SCHEME_UID = 0x00080102, 0x0008010C
-# Schemes whose codes and meanings are published (PS3.16 §8); those of a hospital may hold anything.
-_PUBLISHED_SCHEMES = frozenset(
-    {"ACR", "DCM", "FMA", "I10", "I10P", "I9", "I9C", "ISO3166_1", "LN", "NCIt", "NEU", "RADLEX"}
-    | {"SCT", "SNM3", "SRT", "UCUM", "UMLS"}
-)
-_NO_GROUPS = frozenset({0x0000, 0x0002, 0x0004, 0x0006})
-_WHO_GROUPS = frozenset({0x0010, 0x0012, 0x0032, 0x0038, 0x0400, 0x4008})
+_CODING_SCHEME = 0x00080102
 
 
-@dataclass(frozen=True)
-class Action:
+class Action(NamedTuple):
     """What was done to one element: `X` removed, `Z` emptied, `D` dummy, `U` pseudonymous UID, `C` cleaned."""
 
     path: str
@@ -85,11 +79,17 @@ class Deidentified:
         What changed, in file order; kept elements are counted only.
     counters
         Elements by outcome, such as `private`, `removed`, `emptied`, `dummies`, `uids`, `dates`, `kept`.
+    names
+        Names, identifiers and places of the original (`leaks.names_and_numbers`), when they were looked for.
+    head
+        The sealed data set before its pixel data as it will be written, when that is known already.
     """
 
     dataset: Dataset
     actions: tuple[Action, ...]
     counters: Mapping[str, int]
+    names: frozenset[str] | None = field(default=None, repr=False)
+    head: list[bytes] | None = field(default=None, repr=False)
 
 
 def deidentify(dataset: Dataset, *, recipe: Recipe, keys: SubjectKeys, identity: TrialIdentity) -> Deidentified:
@@ -118,23 +118,24 @@ def deidentify(dataset: Dataset, *, recipe: Recipe, keys: SubjectKeys, identity:
                     raise CannotDeidentify("already_deidentified")
                 return Deidentified(_with_meta(copied(dataset), syntax), (), {"unchanged": 1})
             admit(dataset)
-            run = _Run(recipe, keys, Words(names_and_numbers(dataset, recipe)))
+            names = names_and_numbers(dataset, recipe)
+            run = _Run(recipe, keys, Words(names))
             result = run.clean(dataset, "", 0)
             _cut_padding(result, dataset, syntax, run)
             marks.write(result, recipe=recipe, identity=identity)
             _with_meta(result, syntax)
-            marks.seal(result, keys)
+            head = marks.seal(result, keys)
         except RecursionError:
             raise CannotDeidentify("too_complex") from None
         except (AttributeError, NotImplementedError, TypeError, ValueError, LookupError, OverflowError) as problem:
             raise CannotDeidentify("unwritable") from problem
-    return Deidentified(result, tuple(run.actions), dict(run.counters))
+    return Deidentified(result, tuple(run.actions), dict(run.counters), names, head)
 
 
 def serialise(deidentified: Deidentified) -> bytes:
     """Write a DICOM file: preamble of zeros, file meta, data set; the same bytes each time."""
     with config.disable_value_validation():
-        return marks.file_bytes(deidentified.dataset)
+        return marks.file_bytes(deidentified.dataset, deidentified.head)
 
 
 class _Run:
@@ -153,34 +154,32 @@ class _Run:
         """Return a copy of one level with every element's action carried out."""
         if depth > MAX_DEPTH:
             raise CannotDeidentify("too_complex")
-        result = Dataset()
-        for tag in sorted(source.keys()):
+        elements: dict[BaseTag, Element] = {}
+        result = Dataset(elements)
+        for tag, element in in_order(source):
             self._left -= 1
             if self._left < 0:
                 raise CannotDeidentify("too_complex")
-            element = self._one(source, int(tag), path, depth)
-            if element is not None:
-                result[tag] = element
+            made = self._one(source, element, tag, path, depth)
+            if made is None:
+                continue
+            if made.VR == "SQ":
+                result[tag] = made  # tells its items of the pixel representation
+            else:
+                elements[made.tag] = made  # the data set's own elements, without its checks
         same_encoding(result, source)
         return result
 
-    def _one(self, source: Dataset, tag: int, path: str, depth: int) -> Element | None:
-        group = tag >> 16
-        if group & 1:
-            return self._drop(tag, path, "private")
-        if not tag & 0xFFFF or group in _NO_GROUPS or group & 0xFF00 in (0x5000, 0x6000):
-            return self._drop(tag, path, "group")
-        vr = standard_vr(tag)
-        if not vr or vr == "NONE":
-            return self._drop(tag, path, "unknown")
-        element: Element = source.get_item(tag)
-        if is_disguised(element.VR, vr):
-            return self._drop(tag, path, "disguised")
+    def _one(self, source: Dataset, element: Element, tag: int, path: str, depth: int) -> Element | None:
+        vr, action = verdict(tag, element.VR, self._actions_of.get(tag), self._shifted)
+        if len(action) > 1 and action != "code":
+            return self._drop(tag, path, action)
         if element.VR == "UN" and isinstance(element, RawDataElement):
             element = parsed(source, element)
             if element.VR == "UN":
                 return self._drop(tag, path, "unknown")
-        action = self._actions_of.get(tag) or self._unlisted(source, tag, group, vr)
+        if action == "code":
+            action = "K" if _is_published(source) else "X"
         if action == "K":
             return self._keep(source, element, tag, vr, path, depth)
         if action == "C":
@@ -196,20 +195,6 @@ class _Run:
             return self._dummy(source, element, tag, vr, path, depth)
         return self._drop(tag, path, "removed")
 
-    def _unlisted(self, source: Dataset, tag: int, group: int, vr: str) -> str:
-        if tag in _CODE_TAGS:
-            scheme = source.get_item(_CODING_SCHEME)
-            return "K" if scheme is not None and set(text_of(scheme)) <= _PUBLISHED_SCHEMES else "X"
-        if tag in allowed():
-            return "K"
-        if group in _WHO_GROUPS or vr in FREE_TEXT_VRS or not BYTES_VRS.isdisjoint(vr.split(" or ")):
-            return "X"
-        if vr in TEMPORAL_VRS:
-            return "C" if self._shifted else "X"
-        if vr == "UI":
-            return "K" if tag == _CODING_SCHEME_UID else "U"
-        return "K"
-
     def _keep(self, source: Dataset, element: Element, tag: int, vr: str, path: str, depth: int) -> Element | None:
         if vr == "SQ":
             return self._descend(source, element, tag, path, depth)
@@ -220,13 +205,13 @@ class _Run:
             return self._age(element, tag, path)
         if not is_plain(element, tag, vr):
             return self._drop(tag, path, "malformed")
-        if vr in FREE_TEXT_VRS and self._words.in_any(text_of(parsed(source, element))):
+        if vr in FREE_TEXT_VRS and self._words.in_any(readable(source, element, element.VR or vr)):
             return self._drop(tag, path, "scrubbed")
         self.counters["kept"] += 1
         return element if isinstance(element, RawDataElement) else copy.copy(element)
 
     def _descend(self, source: Dataset, element: Element, tag: int, path: str, depth: int) -> DataElement:
-        here = f"{path}{_name(tag)}"
+        here = f"{path}{name_of(tag)}"
         items = _items(source, element)
         self.counters["sequences"] += 1
         return DataElement(
@@ -312,12 +297,14 @@ class _Run:
         return None
 
     def _did(self, tag: int, path: str, action: str, outcome: str) -> None:
-        self.actions.append(Action(f"{path}{_name(tag)}", action))
+        self.actions.append(Action(f"{path}{name_of(tag)}", action))
         self.counters[outcome] += 1
 
 
-def _name(tag: int) -> str:
-    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+def _is_published(source: Dataset) -> bool:
+    """Whether the codes of an item come from a scheme that anybody can look up."""
+    scheme = source.get_item(_CODING_SCHEME)
+    return scheme is not None and set(text_of(scheme)) <= PUBLISHED_SCHEMES
 
 
 def _is_offset(text: str) -> bool:
@@ -359,5 +346,5 @@ def _cut_padding(result: Dataset, source: Dataset, syntax: UID, run: _Run) -> No
     value = element.value
     if isinstance(value, bytes) and len(value) > length + length % 2:
         result[_PIXEL_DATA] = DataElement(_PIXEL_DATA, element.VR or "OW", value[: length + length % 2])
-        run.actions.append(Action(_name(_PIXEL_DATA), "C"))
+        run.actions.append(Action(name_of(_PIXEL_DATA), "C"))
         run.counters["padding"] += 1

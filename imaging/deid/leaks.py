@@ -12,14 +12,13 @@ import numpy as np
 from pydicom import config, dcmread
 from pydicom.charset import python_encoding
 from pydicom.datadict import keyword_for_tag
-from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from imaging.deid.keys import STANDARD_ROOT, SubjectKeys
 from imaging.deid.needles import Needle, Sieve
 from imaging.deid.recipe import Recipe
-from imaging.deid.values import CHARACTER_SET_VRS, parsed, standard_vr, text_of
+from imaging.deid.values import CHARACTER_SET_VRS, in_order, name_of, parsed, readable, standard_vr, text_of
 
 # Text attributes that say who, where or by whom. Descriptions and comments are not among them: their words are
 # common ones, and they are removed as a whole.
@@ -65,7 +64,12 @@ def names_and_numbers(dataset: Dataset, recipe: Recipe | None = None) -> frozens
 
 
 def known_identifiers(
-    dataset: Dataset, *, recipe: Recipe | None = None, keys: SubjectKeys | None = None, own: Collection[str] = ()
+    dataset: Dataset,
+    *,
+    recipe: Recipe | None = None,
+    keys: SubjectKeys | None = None,
+    own: Collection[str] = (),
+    names: frozenset[str] | None = None,
 ) -> frozenset[str]:
     """What must not be found in the output made from `dataset`: names, identifiers, places, UIDs and dates.
 
@@ -77,8 +81,11 @@ def known_identifiers(
         Leaves out a date onto which another date of the original is shifted: finding it would say nothing.
     own
         Values that the output holds by right, such as the subject's code.
+    names
+        What `names_and_numbers` gave for the same data set and recipe, to save looking again.
     """
-    found = {text for text in names_and_numbers(dataset, recipe) if text not in own}
+    names = names_and_numbers(dataset, recipe) if names is None else names
+    found = {text for text in names if text not in own}
     dates: set[str] = set()
     for _, tag, vr, texts in _walk(dataset, _TEMPORAL_OR_UID):
         if vr != "UI":
@@ -111,9 +118,9 @@ def find_leaks(output: bytes, identifiers: Collection[str], *, own: Collection[s
     with config.disable_value_validation():
         dataset = dcmread(BytesIO(output), force=True)
         pixels = b""
-        for path, _, vr, texts in _walk(dataset):
+        for path, tag, vr, texts in _walk(dataset):
             if needles.in_text(vr, [text for text in texts if text not in own]):
-                leaks.append(path)
+                leaks.append(path + name_of(tag))
         if _PIXEL_DATA in dataset:
             value = dataset.get_item(_PIXEL_DATA).value
             pixels = value if isinstance(value, bytes) else b""
@@ -210,28 +217,23 @@ def _says_who(tag: int) -> bool:
 def _walk(
     dataset: Dataset, vrs: Container[str] = _SEARCHED_VRS, path: str = "", depth: int = 0
 ) -> Iterator[tuple[str, int, str, list[str]]]:
-    """Path, tag, VR and texts of each element of the given VRs at every level, private ones too.
+    """Path of the level, tag, VR and texts of each element of the given VRs at every level, private ones too.
 
     Values are not cached in the data set, and only text that depends on a character set is parsed.
     """
     if depth == 0 and getattr(dataset, "file_meta", None) is not None:
         yield from _walk(dataset.file_meta, vrs, path, 1)
-    for tag in sorted(dataset.keys()):
-        element = dataset.get_item(tag)
+    for tag, element in in_order(dataset):
         vr = element.VR
         if vr is None or vr == "UN":
-            vr = standard_vr(int(tag))[:2] or "UN"
-        here = f"{path}({tag >> 16:04X},{tag & 0xFFFF:04X})"
+            vr = standard_vr(tag)[:2] or "UN"
         if vr == "SQ":
             items = parsed(dataset, element).value if depth < _MAX_DEPTH else None
             for number, item in enumerate(items if isinstance(items, Sequence) else ()):
-                yield from _walk(item, vrs, f"{here}[{number}].", depth + 1)
+                yield from _walk(item, vrs, f"{path}{name_of(tag)}[{number}].", depth + 1)
         elif vr in vrs:
-            yield here, int(tag), vr, [text for text in text_of(_readable(dataset, element, vr)) if text]
-
-
-def _readable(dataset: Dataset, element: DataElement | RawDataElement, vr: str) -> DataElement | RawDataElement:
-    return parsed(dataset, element) if vr in CHARACTER_SET_VRS else element
+            texts = readable(dataset, element, vr) if vr in CHARACTER_SET_VRS else text_of(element)
+            yield path, tag, vr, [text for text in texts if text]
 
 
 def _kept(tag: int, recipe: Recipe | None) -> bool:

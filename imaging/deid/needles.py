@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 #: Contents below this many bytes are searched string by string, which is quicker there.
 _SMALL = 1 << 14
-_PIECE = 1 << 22
+#: Small enough for a processor's own memory.
+_PIECE = 1 << 16
 
 
 class Needle(NamedTuple):
@@ -74,12 +75,13 @@ class Sieve:
         for start in range(0, len(content) - width + 1, _PIECE):
             piece = content[start : start + _PIECE + width - 1]
             octets = np.frombuffer(piece, dtype=np.uint8)
-            classes = np.frombuffer(piece.translate(self._classes), dtype=np.uint8)
-            last = len(piece) - width + 1
-            passed = classes[:last] & 1
-            for place in range(1, width):
-                passed &= classes[place : last + place] >> place
-            places = np.flatnonzero(passed)
+            classes: NDArray[np.uint8] = np.frombuffer(piece.translate(self._classes), dtype=np.uint8)
+            span = 1
+            while span < width:  # what holds for two stretches holds for both of them joined
+                step = min(span, width - span)
+                classes = np.bitwise_and(classes[:-step], np.right_shift(classes[step:], np.uint8(step)))
+                span += step
+            places = np.flatnonzero((classes & 1).view(np.bool_))
             for first, pairs in self._pairs:
                 there = places + first
                 places = places[pairs[octets[there].astype(np.uint16) << 8 | octets[there + 1]]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from math import inf
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from pydicom.datadict import dictionary_VM, dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement, convert_raw_data_element
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 FREE_TEXT_VRS = frozenset({"AE", "AS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
 CHARACTER_SET_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
@@ -33,6 +35,7 @@ _FORMS = {
     "TM": re.compile(rb"\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,6})?)?)? *|\d{2}:\d{2}:\d{2}(?:\.\d{1,6})? *"),
     "UI": re.compile(rb"[0-9.]{1,64}"),
 }
+_ANY_TAG = Tag(0x00100010)
 _WIDTHS = {"AT": 4, "FD": 8, "FL": 4, "SL": 4, "SS": 2, "SV": 8, "UL": 4, "US": 2, "UV": 8}
 _DUMMIES: dict[str, Any] = {
     "AE": "REMOVED",
@@ -92,6 +95,20 @@ def is_disguised(declared: str | None, standard: str) -> bool:
     return not any(declared in family and family & set(standard.split(" or ")) for family in _FAMILIES)
 
 
+def name_of(tag: int) -> str:
+    """A tag as people write it, such as `(0010,0020)`."""
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
+def in_order(dataset: Dataset) -> Iterator[tuple[int, DataElement | RawDataElement]]:
+    """Tags and elements of one level in the order of tags, values as they are: raw ones are not parsed."""
+    elements = dict(zip(map(int, dataset.keys()), dataset.values(), strict=True))
+    for tag in sorted(elements):
+        element = elements[tag]
+        # pydicom keeps some empty values as None, which it cannot write as they are.
+        yield tag, dataset.get_item(tag) if element.value is None else element
+
+
 def parsed(dataset: Dataset, element: DataElement | RawDataElement) -> DataElement:
     """Return an element's value in Python's terms, without caching it in the data set."""
     if isinstance(element, RawDataElement):
@@ -109,6 +126,21 @@ def text_of(element: DataElement | RawDataElement) -> list[str]:
     parts = value if isinstance(value, list | tuple) or hasattr(value, "append") else [value]
     originals = ((part, getattr(part, "original_string", None)) for part in parts)
     return [(original if isinstance(original, str) else str(part)).strip(" \0") for part, original in originals]
+
+
+def readable(dataset: Dataset, element: DataElement | RawDataElement, vr: str) -> list[str]:
+    """Values of an element as text, in the character set of its data set. The list is not to be changed."""
+    if vr in CHARACTER_SET_VRS and isinstance(element, RawDataElement) and element.VR != "UN":
+        charset = dataset.original_character_set
+        return _decoded(vr, element.value, charset if isinstance(charset, str) else tuple(charset))
+    return text_of(parsed(dataset, element))
+
+
+@lru_cache(maxsize=1024)
+def _decoded(vr: str, value: bytes, charset: str | tuple[str, ...]) -> list[str]:
+    """Texts of a raw value; most are the same in all files of a scan."""
+    raw = RawDataElement(_ANY_TAG, vr, len(value), value, 0, False, True)
+    return text_of(convert_raw_data_element(raw, encoding=charset if isinstance(charset, str) else list(charset)))
 
 
 def is_plain(element: DataElement | RawDataElement, tag: int, vr: str) -> bool:

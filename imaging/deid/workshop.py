@@ -7,8 +7,10 @@ Arguments and results are plain values that JSON can carry, and bytes. What cann
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -152,6 +154,12 @@ def _look(data: bytes, secret: bytes) -> Facts:
     }
 
 
+@lru_cache(maxsize=16)
+def _recipe(terms: str) -> Recipe:
+    """Parse a recipe once for all files of a trial: its tables and its digest are kept in it."""
+    return Recipe.parse(json.loads(terms))
+
+
 def _code(dataset: Dataset, keyword: str) -> str:
     return str(dataset.get(keyword) or "").strip().upper()
 
@@ -166,7 +174,7 @@ def _number(dataset: Dataset, keyword: str) -> int | None:
 
 def _deidentified(data: bytes, mapping: Mapping[str, Any], secret: bytes, codes: Sequence[str]) -> tuple[Facts, bytes]:
     try:
-        recipe = Recipe.parse(mapping)
+        recipe = _recipe(json.dumps(mapping, sort_keys=True))
     except InvalidRecipe as problem:
         raise _Held(HoldReason.NO_RECIPE, problem.message) from problem
     identity = TrialIdentity(*codes)
@@ -178,8 +186,9 @@ def _deidentified(data: bytes, mapping: Mapping[str, Any], secret: bytes, codes:
         output = engine.serialise(result)
     except HouseError as problem:
         raise _Held(HoldReason.CANNOT_DEIDENTIFY, problem.message) from problem
-    identifiers = leaks.known_identifiers(original, recipe=recipe, keys=keys, own=identity.values())
-    if leaks.find_leaks(output, identifiers, own=identity.values()):
+    own = identity.values()
+    identifiers = leaks.known_identifiers(original, recipe=recipe, keys=keys, own=own, names=result.names)
+    if leaks.find_leaks(output, identifiers, own=own):
         raise _Held(HoldReason.LEAK_FOUND, _LEAK)
     return {
         "counters": dict(result.counters),

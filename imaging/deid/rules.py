@@ -1,0 +1,62 @@
+"""What becomes of an element by its tag and VR alone; the engine's docstring gives the rules in their order."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from imaging.deid.profile import allowed
+from imaging.deid.values import BYTES_VRS, FREE_TEXT_VRS, TEMPORAL_VRS, is_disguised, standard_vr
+
+CODE_TAGS = frozenset({0x00080100, 0x00080102, 0x00080103, 0x00080104})
+# Schemes whose codes and meanings are published (PS3.16 §8); those of a hospital may hold anything.
+PUBLISHED_SCHEMES = frozenset(
+    {"ACR", "DCM", "FMA", "I10", "I10P", "I9", "I9C", "ISO3166_1", "LN", "NCIt", "NEU", "RADLEX"}
+    | {"SCT", "SNM3", "SRT", "UCUM", "UMLS"}
+)
+_CODING_SCHEME_UID = 0x0008010C
+_NO_GROUPS = frozenset({0x0000, 0x0002, 0x0004, 0x0006})
+_WHO_GROUPS = frozenset({0x0010, 0x0012, 0x0032, 0x0038, 0x0400, 0x4008})
+
+
+@lru_cache(maxsize=16384)
+def verdict(tag: int, declared: str | None, listed: str | None, shifted: bool) -> tuple[str, str]:
+    """Standard VR of an element, and what becomes of it.
+
+    Parameters
+    ----------
+    declared
+        The VR it claims.
+    listed
+        The recipe's action for it, if any.
+    shifted
+        Whether dates are shifted.
+
+    Returns
+    -------
+    tuple of str
+        The VR, empty for what has none; an action, or `code` when the coding scheme beside it decides, or the
+        outcome with which it is removed: `private`, `group`, `unknown`, `disguised`.
+    """
+    group = tag >> 16
+    if group & 1:
+        return "", "private"
+    if not tag & 0xFFFF or group in _NO_GROUPS or group & 0xFF00 in (0x5000, 0x6000):
+        return "", "group"
+    vr = standard_vr(tag)
+    if not vr or vr == "NONE":
+        return "", "unknown"
+    if is_disguised(declared, vr):
+        return vr, "disguised"
+    return vr, listed or ("code" if tag in CODE_TAGS else _unlisted(tag, group, vr, shifted))
+
+
+def _unlisted(tag: int, group: int, vr: str, shifted: bool) -> str:
+    if tag in allowed():
+        return "K"
+    if group in _WHO_GROUPS or vr in FREE_TEXT_VRS or not BYTES_VRS.isdisjoint(vr.split(" or ")):
+        return "X"
+    if vr in TEMPORAL_VRS:
+        return "C" if shifted else "X"
+    if vr == "UI":
+        return "K" if tag == _CODING_SCHEME_UID else "U"
+    return "K"

@@ -1,0 +1,143 @@
+"""A data set as bytes: what pydicom writes, without its cost for values that are still as they were read.
+
+Most elements of an instance pass unchanged, and their bytes are at hand. They are copied with a new header; all others,
+and data sets whose encoding changes, go through pydicom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from struct import Struct
+from typing import Any
+
+from pydicom.charset import convert_encodings, default_encoding
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_data_element, write_dataset
+from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
+
+from imaging.deid.values import in_order, same_encoding
+
+_UNDEFINED_LENGTH = 0xFFFFFFFF
+_LONG_VRS = frozenset(str(vr) for vr in EXPLICIT_VR_LENGTH_32)
+_ASCII_VRS = frozenset({"AE", "AS", "CS", "DA", "DT", "TM", "UI"})
+_PLAIN_VRS = _ASCII_VRS | {"LO", "LT", "PN", "SH", "ST", "UC", "UT"}
+_IMPLICIT = {True: Struct("<HHL"), False: Struct(">HHL")}
+_SHORT = {True: Struct("<HH2sH"), False: Struct(">HH2sH")}
+_LONG = {True: Struct("<HH2sHL"), False: Struct(">HH2sHL")}
+
+Charset = str | list[str]
+
+
+def encoded(dataset: Dataset, *, implicit: bool, little: bool, first: int = 0, before: int = 1 << 32) -> list[bytes]:
+    """Elements of a data set in the order of their tags, in pieces to be joined; retired group lengths are left out.
+
+    Parameters
+    ----------
+    first, before
+        Range of tags.
+    """
+    if passes_unchanged(dataset, implicit=implicit, little=little):
+        return _level(dataset, implicit, little, default_encoding, first, before)
+    part = Dataset({tag: element for tag, element in dataset.items() if first <= int(tag) < before})
+    same_encoding(part, dataset)
+    return [_anew(part, implicit, little, default_encoding)]
+
+
+def passes_unchanged(dataset: Dataset, *, implicit: bool, little: bool) -> bool:
+    """Whether raw values are in the encoding and character set of the rest, so that they can stay as they are."""
+    encoding, charset = dataset.original_encoding, dataset.original_character_set
+    if (implicit, little) == encoding and charset == dataset._character_set:
+        return True
+    return all(isinstance(element, DataElement) and element.VR in _PLAIN_VRS for element in dataset.values())
+
+
+def _anew(dataset: Dataset, implicit: bool, little: bool, parent: Charset) -> bytes:
+    buffer = _buffer(implicit, little)
+    write_dataset(buffer, dataset, parent)
+    return buffer.getvalue()
+
+
+def _level(
+    dataset: Dataset, implicit: bool, little: bool, parent: Charset, first: int = 0, before: int = 1 << 32
+) -> list[bytes]:
+    charset: Charset = dataset.get("SpecificCharacterSet", parent)
+    pieces: list[bytes] = []
+    for tag, element in in_order(dataset):
+        if first <= tag < before and (tag & 0xFFFF or tag >> 16 <= 6):
+            pieces += _element(tag, element, implicit, little, charset)
+    return pieces
+
+
+def _element(
+    tag: int, element: DataElement | RawDataElement, implicit: bool, little: bool, charset: Charset
+) -> tuple[bytes, ...]:
+    vr = element.VR
+    value: Any = element.value
+    if isinstance(element, RawDataElement):
+        whole = isinstance(value, bytes) and element.length != _UNDEFINED_LENGTH
+        if whole and (head := _head(tag, vr, len(value), implicit, little)):
+            return head, value
+    elif element.is_undefined_length:
+        pass
+    elif vr == "SQ":
+        content = _items(value or (), implicit, little, convert_encodings(charset or [default_encoding]))
+        return _head(tag, vr, len(content), implicit, little), content
+    elif not value and value in (None, ""):
+        if head := _head(tag, vr, 0, implicit, little):
+            return (head,)
+    elif isinstance(value, str) and vr in _ASCII_VRS:
+        content = value.encode(default_encoding)
+        content += (b"\0" if vr == "UI" else b" ") * (len(content) % 2)
+        if head := _head(tag, vr, len(content), implicit, little):
+            return head, content
+    elif type(value) is str:
+        return (_text(tag, vr, value, implicit, little, tuple(convert_encodings(charset or [default_encoding]))),)
+    return (_by_pydicom(element, implicit, little, charset),)
+
+
+def _head(tag: int, vr: str | None, length: int, implicit: bool, little: bool) -> bytes:
+    """An element's tag, VR and length; nothing for what does not fit."""
+    group, number = tag >> 16, tag & 0xFFFF
+    if implicit:
+        return _IMPLICIT[little].pack(group, number, length)
+    if vr is None or len(vr) != 2:
+        return b""
+    if vr in _LONG_VRS:
+        return _LONG[little].pack(group, number, vr.encode("ascii"), 0, length)
+    return _SHORT[little].pack(group, number, vr.encode("ascii"), length) if length <= 0xFFFF else b""
+
+
+def _items(items: Iterable[Dataset], implicit: bool, little: bool, charset: Charset) -> bytes:
+    pieces = []
+    for item in items:
+        if passes_unchanged(item, implicit=implicit, little=little):
+            content = _level(item, implicit, little, charset)
+        else:
+            content = [_anew(item, implicit, little, charset)]
+        delimited = item.is_undefined_length_sequence_item
+        length = _UNDEFINED_LENGTH if delimited else sum(map(len, content))
+        pieces += [_IMPLICIT[little].pack(0xFFFE, 0xE000, length), *content]
+        if delimited:
+            pieces.append(_IMPLICIT[little].pack(0xFFFE, 0xE00D, 0))
+    return b"".join(pieces)
+
+
+@lru_cache(maxsize=2048)
+def _text(tag: int, vr: str, value: str, implicit: bool, little: bool, charset: tuple[str, ...]) -> bytes:
+    """A made-up text: the same few are written into every instance."""
+    return _by_pydicom(DataElement(tag, vr, value, already_converted=True), implicit, little, list(charset))
+
+
+def _by_pydicom(element: DataElement | RawDataElement, implicit: bool, little: bool, charset: Charset) -> bytes:
+    buffer = _buffer(implicit, little)
+    write_data_element(buffer, element, charset)
+    return buffer.getvalue()
+
+
+def _buffer(implicit: bool, little: bool) -> DicomBytesIO:
+    buffer = DicomBytesIO()
+    buffer.is_implicit_VR, buffer.is_little_endian = implicit, little
+    return buffer
