@@ -36,6 +36,7 @@ _FORMS = {
     "UI": re.compile(rb"[0-9.]{1,64}"),
 }
 _ANY_TAG = Tag(0x00100010)
+_LONGEST_CACHED = 1024
 _WIDTHS = {"AT": 4, "FD": 8, "FL": 4, "SL": 4, "SS": 2, "SV": 8, "UL": 4, "US": 2, "UV": 8}
 _DUMMIES: dict[str, Any] = {
     "AE": "REMOVED",
@@ -132,7 +133,8 @@ def readable(dataset: Dataset, element: DataElement | RawDataElement, vr: str) -
     """Values of an element as text, in the character set of its data set. The list is not to be changed."""
     if vr in CHARACTER_SET_VRS and isinstance(element, RawDataElement) and element.VR != "UN":
         charset = dataset.original_character_set
-        return _decoded(vr, element.value, charset if isinstance(charset, str) else tuple(charset))
+        decoded = _decoded if len(element.value) <= _LONGEST_CACHED else _decoded.__wrapped__
+        return decoded(vr, element.value, charset if isinstance(charset, str) else tuple(charset))
     return text_of(parsed(dataset, element))
 
 
