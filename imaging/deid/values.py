@@ -131,10 +131,12 @@ def text_of(element: DataElement | RawDataElement) -> list[str]:
 
 def readable(dataset: Dataset, element: DataElement | RawDataElement, vr: str) -> list[str]:
     """Values of an element as text, in the character set of its data set. The list is not to be changed."""
-    if vr in CHARACTER_SET_VRS and isinstance(element, RawDataElement) and element.VR != "UN":
+    value: Any = element.value
+    raw = isinstance(element, RawDataElement) and isinstance(value, bytes) and element.VR != "UN"
+    if raw and vr in CHARACTER_SET_VRS:
         charset = dataset.original_character_set
-        decoded = _decoded if len(element.value) <= _LONGEST_CACHED else _decoded.__wrapped__
-        return decoded(vr, element.value, charset if isinstance(charset, str) else tuple(charset))
+        decoded = _decoded if len(value) <= _LONGEST_CACHED else _decoded.__wrapped__
+        return decoded(vr, value, charset if isinstance(charset, str) else tuple(charset))
     return text_of(parsed(dataset, element))
 
 
