@@ -16,6 +16,7 @@ class TrialsConfig(AppConfig):
             models.ImagingCharter,
             models.Site,
             models.ApplicationEntity,
+            models.SiteToken,
             models.Membership,
             models.Subject,
             models.Timepoint,

@@ -56,6 +56,28 @@ class ApplicationEntityForm(forms.ModelForm):
         fields = ["title", "description"]
 
 
+class ConnectionForm(forms.ModelForm):
+    class Meta:
+        model = ApplicationEntity
+        fields = ["active", "host", "port", "certificate"]
+        labels = {"active": "May send", "certificate": "Certificate"}
+        widgets = {"certificate": forms.Textarea(attrs={"rows": 4, "spellcheck": "false"})}
+        help_texts = {
+            "host": "Where it listens, for storage commitment. Leave empty if it does not.",
+            "certificate": "In PEM form, with which it calls over TLS; no private key.",
+        }
+
+
+class PlainDicomForm(forms.Form):
+    reason = forms.CharField(
+        label="How is the way to us protected?", widget=forms.Textarea(attrs={"rows": 2}), max_length=500
+    )
+
+
+class TokenForm(forms.Form):
+    label = forms.CharField(max_length=80, help_text="Which program will use it.")
+
+
 class SubjectForm(forms.ModelForm):
     class Meta:
         model = Subject

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from trials.models import (
     Query,
     Role,
     Site,
+    SiteToken,
     Subject,
     Timepoint,
     Trial,
@@ -91,10 +93,31 @@ def members_with(trial: Trial, role: Role) -> QuerySet[User]:
     )
 
 
-def site_calling_as(ae_title: str) -> Site | None:
-    """The site whose scanner or archive calls under this AE title."""
-    entity = ApplicationEntity.objects.filter(title=ae_title, active=True).select_related("site__trial").first()
-    return entity.site if entity else None
+def entity_calling_as(ae_title: str) -> ApplicationEntity | None:
+    """The scanner or archive that calls under this AE title, with its site."""
+    return ApplicationEntity.objects.filter(title=ae_title, active=True).select_related("site__trial").first()
+
+
+def trusted_certificates() -> list[str]:
+    """Certificates (PEM) of the scanners and archives that may call over TLS."""
+    known = ApplicationEntity.objects.filter(active=True).exclude(certificate="")
+    return list(known.order_by("pk").values_list("certificate", flat=True))
+
+
+def site_token(secret: str) -> SiteToken | None:
+    """The token whose secret this is, unless it was revoked."""
+    digest = hashlib.sha256(secret.encode()).hexdigest()
+    return SiteToken.objects.filter(token_sha256=digest, revoked_at=None).select_related("site__trial").first()
+
+
+def entities_seen_by(user: User) -> QuerySet[ApplicationEntity]:
+    """Scanners and archives of the sites that the person may know of."""
+    return ApplicationEntity.objects.filter(site__in=sites_seen_by(user)).select_related("site__trial")
+
+
+def tokens_seen_by(user: User) -> QuerySet[SiteToken]:
+    """DICOMweb tokens of the sites that the person may know of."""
+    return SiteToken.objects.filter(site__in=sites_seen_by(user)).select_related("site__trial", "created_by")
 
 
 def matrix(sites: QuerySet[Site], trial: Trial) -> Sequence[tuple[Subject, Sequence[Timepoint]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from trials import views
+from trials import views, views_connections
 
 app_name = "trials"
 urlpatterns = [
@@ -18,6 +18,11 @@ urlpatterns = [
     path("<int:pk>/queries/", views.query_list, name="queries"),
     path("<int:pk>/audit/", views.trial_audit, name="audit"),
     path("sites/<int:pk>/entities/", views.entity_add, name="entity_add"),
+    path("sites/<int:pk>/connections/", views_connections.connections, name="connections"),
+    path("sites/<int:pk>/plain-dicom/", views_connections.plain_dicom, name="plain_dicom"),
+    path("sites/<int:pk>/tokens/", views_connections.token_issue, name="token_issue"),
+    path("entities/<int:pk>/", views_connections.entity_change, name="entity_change"),
+    path("tokens/<int:pk>/revoke/", views_connections.token_revoke, name="token_revoke"),
     path("sites/<int:pk>/enrol/", views.subject_enrol, name="enrol"),
     path("members/<int:pk>/end/", views.member_end, name="member_end"),
     path("charters/<int:pk>/", views.charter_show, name="charter"),

@@ -23,7 +23,7 @@ from imaging.states import HoldReason, ReceivedState, ReviewState
 from reading.models import Adjudication, ReadTask
 from reading.services import locking, measuring, packaging
 from trials.models import Query, Role, Site, Subject, Timepoint, Trial
-from trials.services import enrolling, querying, setting_up
+from trials.services import connecting, enrolling, querying, setting_up
 
 #: A step gives up waiting for the workers after this many seconds.
 PATIENCE = 300
@@ -83,6 +83,7 @@ class Show:
             trial=trial, code=centre.code, name=centre.name, country=centre.country, actor=admin, at=at
         )
         setting_up.add_application_entity(site=site, title="TRY_CT", description="CT scanner", actor=admin, at=at)
+        connecting.allow_plain_dicom(site=site, allowed=True, reason=story.PLAIN_DICOM, actor=admin, at=at)
         for person in story.PEOPLE[1:]:
             if person.site in ("", centre.code):
                 setting_up.grant_membership(
@@ -148,6 +149,9 @@ class Show:
             )
             setting_up.add_application_entity(
                 site=site, title=centre.ae_title, description="CT scanner", actor=admin, at=self.clock()
+            )
+            connecting.allow_plain_dicom(
+                site=site, allowed=True, reason=story.PLAIN_DICOM, actor=admin, at=self.clock()
             )
             sites[centre.code] = site
         for person in story.PEOPLE[1:]:

@@ -20,6 +20,10 @@ PASSWORD = "parallax-demo-2026"
 CLOCK = dt.datetime(2026, 6, 1, 8, 0, tzinfo=dt.UTC)
 
 
+#: Why the demonstration's sites may send without encryption.
+PLAIN_DICOM = "Scanner and receiver are one machine."
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """An account of the demonstration."""

@@ -158,11 +158,22 @@ FILE_UPLOAD_TEMP_DIR = None
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 #: The largest single file or ZIP that the web door takes, in bytes.
 UPLOAD_MAX_BYTES = env.number("UPLOAD_MAX_BYTES", 4 * 1024**3)
+#: What comes in pieces lies here until it is whole; on the spool's disk, so that it goes there by name alone.
+UPLOAD_DIR = DATA_DIR / "uploads"
+#: Unfinished resumable uploads that one person may have, and their bytes at one site.
+UPLOAD_MAX_OPEN = env.number("UPLOAD_MAX_OPEN", 500)
+UPLOAD_MAX_OPEN_BYTES = env.number("UPLOAD_MAX_OPEN_BYTES", 200 * 1024**3)
+#: A sender of a body that says nothing for so long is given up, in seconds.
+BODY_PATIENCE_SECONDS = env.number("BODY_PATIENCE_SECONDS", 60)
 
 #: The receiver: its AE title, and where it listens.
 DICOM_AE_TITLE = env.text("DICOM_AE_TITLE", "PARALLAX")
 DICOM_HOST = env.text("DICOM_HOST", "127.0.0.1")
 DICOM_PORT = env.number("DICOM_PORT", 11112)
+#: DICOM over TLS: its port (0 is off), our certificate and its key, as PEM files.
+DICOM_TLS_PORT = env.number("DICOM_TLS_PORT", 0)
+DICOM_TLS_CERTIFICATE = env.text("DICOM_TLS_CERTIFICATE", str(DATA_DIR / "tls" / "dicom.crt"))
+DICOM_TLS_KEY = env.text("DICOM_TLS_KEY", str(DATA_DIR / "tls" / "dicom.key"))
 #: Processes that share the receiver's port.
 DICOM_PROCESSES = env.number("DICOM_PROCESSES", 2)
 #: Our own data path; off, pynetdicom does everything.
@@ -171,6 +182,8 @@ DICOM_FAST = env.flag("DICOM_FAST", True)
 WEB_HOST = env.text("WEB_HOST", "127.0.0.1")
 WEB_PORT = env.number("WEB_PORT", 8000)
 WEB_WORKERS = env.number("WEB_WORKERS", 1)
+#: Requests that one web process works on at once. A body on its way holds one for as long as it takes.
+WEB_THREADS = env.number("WEB_THREADS", 32)
 #: Jobs done side by side by one worker.
 WORKER_CONCURRENCY = env.number("WORKER_CONCURRENCY", 2)
 

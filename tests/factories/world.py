@@ -12,7 +12,7 @@ from compliance.models import User
 from compliance.signing import Intent
 from trials.charter import RECIST_TEMPLATE
 from trials.models import Role, Site, Subject, Timepoint, Trial
-from trials.services import enrolling, setting_up
+from trials.services import connecting, enrolling, setting_up
 
 AT = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
 PASSWORD = "a good long password"
@@ -110,6 +110,7 @@ def make_world(code: str = "PLX-1", *, charter: Mapping[str, Any] | None = None,
         setting_up.add_application_entity(
             site=site, title=f"{prefix}{name}_CT".upper(), description="CT", actor=founder, at=AT
         )
+        connecting.allow_plain_dicom(site=site, allowed=True, reason="A protected network", actor=founder, at=AT)
         sites.append(site)
     people = {}
     for role in Role:

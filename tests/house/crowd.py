@@ -27,7 +27,7 @@ from reading.services.assessing import AssessmentEntry, LesionEntry
 from tests.factories import AT, PASSWORD, World, make_user, make_world, scan
 from tests.factories.world import REFERENCE
 from trials.models import Membership, Query, Role, Site, Timepoint, Trial
-from trials.services import enrolling, querying, setting_up
+from trials.services import connecting, enrolling, querying, setting_up
 
 #: When the central work is done: apart from every date of a scan.
 LATER = dt.datetime(2026, 9, 15, 9, tzinfo=dt.UTC)
@@ -135,6 +135,8 @@ def make_crowd() -> Crowd:
     crowd = Crowd()
     for name, code, prefix in (("here", "PLX-1", ""), ("elsewhere", "ELSE-2", "else-")):
         world = make_world(code, charter=CHARTER, prefix=prefix)
+        for site in (world.north, world.south):
+            connecting.issue_token(site=site, label="archive", actor=world.founder, at=AT)
         second = make_user("second-reader" if name == "here" else "polymath")
         roles = [Role.READER] if name == "here" else [role for role in Role if role is not Role.SITE_COORDINATOR]
         for role in roles:
@@ -232,6 +234,8 @@ class _Furnisher:
             series = study.series.get()
             held = Transfer.objects.filter(site=site, instances__state="held").distinct()[0]
             self._add("site", site.pk, place)
+            self._add("entity", site.application_entities.get().pk, place)
+            self._add("token", site.tokens.get().pk, place)
             self._add("subject", timepoint.subject_id, place)
             self._add("timepoint", timepoint.pk, place)
             self._add("query", Query.objects.get(site=site).pk, place)

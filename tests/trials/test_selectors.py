@@ -106,10 +106,10 @@ def test_progress_counts_each_step_once_however_many_tables_it_joins(world):
 
 def test_a_sender_that_is_switched_off_names_no_site(world):
     entity = world.north.application_entities.get()
-    assert selectors.site_calling_as(entity.title) == world.north
+    assert selectors.entity_calling_as(entity.title) == entity
     entity.active = False
     entity.save()
-    assert selectors.site_calling_as(entity.title) is None
+    assert selectors.entity_calling_as(entity.title) is None
 
 
 def test_members_with_a_role_are_those_who_hold_it_now(world):

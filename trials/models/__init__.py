@@ -3,7 +3,7 @@
 from .charter import ImagingCharter
 from .membership import SITE_AWARE, Membership, Role, SiteGrant, TrialGrant
 from .query import Query, QueryMessage
-from .site import ApplicationEntity, Site
+from .site import ApplicationEntity, Site, SiteToken
 from .subject import Subject, Timepoint
 from .trial import Trial
 
@@ -17,6 +17,7 @@ __all__ = [
     "Role",
     "Site",
     "SiteGrant",
+    "SiteToken",
     "Subject",
     "Timepoint",
     "Trial",

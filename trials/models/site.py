@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from django.core.validators import RegexValidator
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
 from compliance.models import Record
@@ -19,6 +20,11 @@ class Site(Record):
     name = models.CharField(max_length=150)
     country = models.CharField(max_length=60, blank=True)
     created_at = models.DateTimeField()
+    plain_dicom = models.BooleanField(
+        "DICOM without encryption",
+        default=False,
+        help_text="Only where the site's network is protected otherwise, by a VPN for instance.",
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["trial", "code"], name="site_code_once_per_trial")]
@@ -49,12 +55,52 @@ class ApplicationEntity(Record):
     )
     description = models.CharField(max_length=100, blank=True)
     active = models.BooleanField(default=True)
+    #: The certificate with which it calls over TLS; nothing else identifies it there.
+    certificate = models.TextField("certificate (PEM)", blank=True)
+    certificate_sha256 = models.CharField(max_length=64, blank=True)
+    host = models.CharField("address at which it listens", max_length=255, blank=True)
+    port = models.PositiveIntegerField(
+        "port at which it listens", null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(65535)]
+    )
 
     class Meta:
         ordering = ["title"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["certificate_sha256"], condition=~models.Q(certificate_sha256=""), name="certificate_once"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.title
 
     def scope(self) -> Scope:
         return Scope(self.site.trial_id, self.site_id)
+
+    def frozen_by(self) -> str:
+        return self.site.frozen_by()
+
+
+class SiteToken(Record):
+    """What a site's program shows at the DICOMweb door. Only its digest is kept; the secret is shown once."""
+
+    audit_exclude = frozenset({"token_sha256"})
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="tokens")
+    label = models.CharField(max_length=80)
+    token_sha256 = models.CharField(max_length=64, unique=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"token “{self.label}” of {self.site.code}"
+
+    def scope(self) -> Scope:
+        return Scope(self.site.trial_id, self.site_id)
+
+    def frozen_by(self) -> str:
+        return self.site.frozen_by()

@@ -20,7 +20,7 @@ from pynetdicom.service_class import StorageServiceClass, VerificationServiceCla
 from pynetdicom.sop_class import uid_to_service_class
 
 from compliance.faults import fault
-from imaging.intake.dimse import commands
+from imaging.intake.dimse import commands, tls
 from imaging.intake.dimse.callers import (
     CONTEXT_NAME_NOT_SUPPORTED,
     VERSION_NOT_SUPPORTED,
@@ -123,7 +123,7 @@ class Association:
                 raise Rejected(VERSION_NOT_SUPPORTED)
             if str(request.application_context_name) != _APPLICATION_CONTEXT:
                 raise Rejected(CONTEXT_NAME_NOT_SUPPORTED)
-            self._origin = origin_of(calling)
+            self._origin = origin_of(calling, tls.fingerprint_of_peer(self._connection))
         except Rejected as rejected:
             self._reject(rejected.answer)
             return False

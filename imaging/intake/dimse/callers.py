@@ -12,10 +12,11 @@ from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from compliance import audit, context
+from compliance.models import Record
 from imaging.models import Transfer
 from imaging.services.spool import Origin
 from trials.models import Site
-from trials.selectors import site_calling_as
+from trials.selectors import entity_calling_as
 
 log = logging.getLogger(__name__)
 
@@ -40,20 +41,32 @@ class Rejected(Exception):
         self.answer = answer
 
 
-def origin_of(calling_ae_title: str) -> Origin:
+def origin_of(calling_ae_title: str, certificate_sha256: str | None) -> Origin:
     """Return the origin of a new delivery by this caller.
+
+    Parameters
+    ----------
+    certificate_sha256
+        Of the certificate that the caller proved to hold; None on a connection without encryption.
 
     Raises
     ------
     Rejected
-        No site has the title, or the database cannot be asked now.
+        No site has the title, it is not the certificate's, or the site may not send without encryption; or the
+        database cannot be asked now.
     """
     try:
-        site = site_calling_as(calling_ae_title)
-        if site is None:
-            _refusals.note()
+        entity = entity_calling_as(calling_ae_title)
+        if entity is None:
+            _refusals.note("calling AE title of no site", _STRANGER)
             raise Rejected(TITLE_NOT_RECOGNISED)
-        return Origin(door=Transfer.Door.DIMSE, site_id=site.pk, sender=calling_ae_title, delivery=uuid.uuid4())
+        if certificate_sha256 is None and not entity.site.plain_dicom:
+            _refusals.note("DICOM without encryption", entity)
+            raise Rejected(TITLE_NOT_RECOGNISED)
+        if certificate_sha256 is not None and certificate_sha256 != entity.certificate_sha256:
+            _refusals.note("certificate of another AE title", entity)
+            raise Rejected(TITLE_NOT_RECOGNISED)
+        return Origin(door=Transfer.Door.DIMSE, site_id=entity.site_id, sender=calling_ae_title, delivery=uuid.uuid4())
     except DatabaseError:
         log.error("an association was put off: the database cannot be asked who calls")
         raise Rejected(TRY_AGAIN) from None
@@ -63,22 +76,25 @@ def origin_of(calling_ae_title: str) -> Origin:
 
 
 class _Refusals:
-    """Refused associations: each is counted, the trail and the log hear of them once a minute."""
+    """Refused associations: each is counted, the trail and the log hear of each kind once a minute."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._count = 0
-        self._told = -_PAUSE
+        self._count: Counter[tuple[str, str]] = Counter()
+        self._told: dict[tuple[str, str], float] = {}
 
-    def note(self) -> None:
+    def note(self, why: str, about: Record) -> None:
+        key = (why, str(about.pk))
         with self._lock:
-            self._count += 1
-            if time.monotonic() - self._told < _PAUSE:
+            self._count[key] += 1
+            if time.monotonic() - self._told.get(key, -_PAUSE) < _PAUSE:
                 return
-            count, self._count, self._told = self._count, 0, time.monotonic()
-        log.warning("%s associations were refused: their calling AE titles belong to no site", count)
+            count, self._told[key] = self._count.pop(key), time.monotonic()
+        log.warning("associations refused: %s (%s)", why, count)
         with context.surroundings("", "imaging.dimse"):
-            audit.record("association.refused", _STRANGER, actor=None, at=timezone.now(), after={"count": count})
+            audit.record(
+                "association.refused", about, actor=None, at=timezone.now(), after={"why": why, "count": count}
+            )
 
 
 _refusals = _Refusals()

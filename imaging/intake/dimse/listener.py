@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import selectors
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 
 from imaging.intake.dimse.association import Association
 from imaging.intake.dimse.callers import TOO_MANY, faults
+from imaging.intake.dimse.tls import Trust
 from imaging.intake.dimse.wire import MAX_REQUEST
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ class _Waiting:
     connection: socket.socket
     address: str
     deadline: float
+    shaking: bool = False
     got: bytearray = field(default_factory=bytearray)
 
     def wanted(self) -> int:
@@ -54,13 +57,16 @@ class _Waiting:
 
 
 class Listener:
-    """Accepts associations on a listening socket until `shutdown()`."""
+    """Accepts associations on listening sockets until `shutdown()`; on the second one, if given, over TLS."""
 
-    def __init__(self, listening: socket.socket) -> None:
-        listening.setblocking(False)
-        self._listening = listening
+    def __init__(self, listening: socket.socket, encrypted: socket.socket | None = None) -> None:
+        self._listening, self._encrypted = listening, encrypted
+        self._trust = Trust()
         self._selector = selectors.DefaultSelector()
-        self._selector.register(listening, selectors.EVENT_READ)
+        for one in (listening, encrypted):
+            if one is not None:
+                one.setblocking(False)
+                self._selector.register(one, selectors.EVENT_READ)
         self._wake, self._woken = socket.socketpair()
         self._selector.register(self._woken, selectors.EVENT_READ)
         #: In the order of their arrival.
@@ -70,6 +76,13 @@ class Listener:
         self._serving: dict[threading.Thread, socket.socket] = {}
         self._lock = threading.Lock()
         self._over = False
+
+    @property
+    def tls_address(self) -> tuple[str, int]:
+        """Host and port of the listener over TLS."""
+        assert self._encrypted is not None
+        host, port = self._encrypted.getsockname()[:2]
+        return str(host), int(port)
 
     @property
     def server_address(self) -> tuple[str, int]:
@@ -107,8 +120,9 @@ class Listener:
         """Accept and read requests until `shutdown()`."""
         while not self._over:
             for key, _ in self._selector.select(timeout=1.0):
-                if key.fileobj is self._listening:
-                    self._accept()
+                if key.fileobj is self._listening or key.fileobj is self._encrypted:
+                    assert isinstance(key.fileobj, socket.socket)
+                    self._accept(key.fileobj)
                 elif key.fileobj is not self._woken:
                     self._read(key.data)
             self._dismiss_late()
@@ -116,20 +130,31 @@ class Listener:
         for waiting in list(self._waiting.values()):
             self._dismiss(waiting)
         self._selector.close()
-        for one in (self._listening, self._wake, self._woken):
-            one.close()
+        for one in (self._listening, self._encrypted, self._wake, self._woken):
+            if one is not None:
+                one.close()
 
-    def _accept(self) -> None:
+    def _accept(self, listening: socket.socket) -> None:
         for _ in range(64):
             try:
-                connection, (address, *_rest) = self._listening.accept()
+                connection, (address, *_rest) = listening.accept()
             except OSError:
                 # Another process took it, or there is none left; or no file handle is free, and the oldest must go.
                 return
             connection.setblocking(False)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            waiting = _Waiting(connection, str(address), time.monotonic() + REQUEST_SECONDS)
+            shaking = listening is self._encrypted
+            if shaking:
+                try:
+                    connection = self._trust.context().wrap_socket(
+                        connection, server_side=True, do_handshake_on_connect=False
+                    )
+                except OSError:
+                    faults.note("TLS without a context")
+                    connection.close()
+                    continue
+            waiting = _Waiting(connection, str(address), time.monotonic() + REQUEST_SECONDS, shaking)
             self._make_room(waiting.address)
             self._waiting[connection] = waiting
             self._from[waiting.address] += 1
@@ -147,12 +172,21 @@ class Listener:
         if waiting.connection not in self._waiting:
             return
         try:
-            piece = waiting.connection.recv(min(waiting.wanted(), 65536))
-        except BlockingIOError:
+            if waiting.shaking:
+                assert isinstance(waiting.connection, ssl.SSLSocket)
+                waiting.connection.do_handshake()
+                waiting.shaking = False
+            piece = self._receive(waiting)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            self._selector.modify(waiting.connection, selectors.EVENT_READ, waiting)
+            return
+        except ssl.SSLWantWriteError:
+            self._selector.modify(waiting.connection, selectors.EVENT_WRITE, waiting)
             return
         except OSError:
+            if waiting.shaking:
+                faults.note("TLS handshake")
             piece = b""
-        waiting.got += piece
         if not piece or not waiting.is_acceptable():
             if piece:
                 faults.note("no association request")
@@ -160,6 +194,21 @@ class Listener:
             self._dismiss(waiting)
         elif len(waiting.got) >= 6 and not waiting.wanted():
             self._hand_over(waiting)
+
+    @staticmethod
+    def _receive(waiting: _Waiting) -> bytes:
+        """Take what is there of the request; what TLS has decrypted already would not wake the selector again."""
+        piece = waiting.connection.recv(min(waiting.wanted(), 65536))
+        waiting.got += piece
+        while (
+            piece
+            and isinstance(waiting.connection, ssl.SSLSocket)
+            and waiting.is_acceptable()
+            and waiting.wanted()
+            and waiting.connection.pending()
+        ):
+            waiting.got += waiting.connection.recv(min(waiting.wanted(), 65536))
+        return piece
 
     def _hand_over(self, waiting: _Waiting) -> None:
         self._forget(waiting)
@@ -221,8 +270,9 @@ def listening_socket(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), backlog=512)
 
 
-def start(host: str, port: int) -> Listener:
-    """Listen in a thread of this process; `shutdown()` ends it."""
-    listener = Listener(listening_socket(host, port))
+def start(host: str, port: int, tls_port: int | None = None) -> Listener:
+    """Listen in a thread of this process, on a second port over TLS if one is given; `shutdown()` ends it."""
+    encrypted = listening_socket(host, tls_port) if tls_port is not None else None
+    listener = Listener(listening_socket(host, port), encrypted)
     listener.start()
     return listener

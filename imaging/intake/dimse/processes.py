@@ -40,17 +40,20 @@ def serve(host: str, port: int) -> None:
         server.shutdown()
         return
     listening = listening_socket(host, port)
+    encrypted = listening_socket(host, settings.DICOM_TLS_PORT) if settings.DICOM_TLS_PORT else None
     children: set[int] = set()
     while not over.is_set():
         while len(children) < settings.DICOM_PROCESSES:
-            children.add(_child(listening))
+            children.add(_child(listening, encrypted))
         children -= _ended(children)
         over.wait(0.2)
     listening.close()
+    if encrypted is not None:
+        encrypted.close()
     _stop(children)
 
 
-def _child(listening: socket.socket) -> int:
+def _child(listening: socket.socket, encrypted: socket.socket | None) -> int:
     """Fork a process that accepts on the socket; return its number."""
     connections.close_all()
     parent = os.getpid()
@@ -62,7 +65,7 @@ def _child(listening: socket.socket) -> int:
         over = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: over.set())
-        listener = Listener(listening)
+        listener = Listener(listening, encrypted)
         listener.start()
         # An orphan has nobody to replace it, and would keep the port from its successor.
         while not over.wait(0.5) and os.getppid() == parent and listener.is_alive():

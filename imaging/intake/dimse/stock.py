@@ -42,7 +42,7 @@ def _requested(event: evt.Event) -> None:
     """Refuse an association whose calling AE title no site has; the title itself stays out of the log."""
     request = event.assoc.requestor.primitive
     try:
-        deliveries[event.assoc] = origin_of(str(request.calling_ae_title).strip() if request else "")
+        deliveries[event.assoc] = origin_of(str(request.calling_ae_title).strip() if request else "", None)
     except Rejected as rejected:
         event.assoc.acse.send_reject(*rejected.answer)
         event.assoc.kill()

@@ -149,7 +149,7 @@ def test_without_a_database_a_sender_is_asked_to_try_again(port: int, monkeypatc
     def down(title: str) -> None:
         raise OperationalError("the server is away")
 
-    monkeypatch.setattr(callers, "site_calling_as", down)
+    monkeypatch.setattr(callers, "entity_calling_as", down)
 
     sender = call(port)
 

@@ -147,8 +147,8 @@ def test_a_site_code_is_used_once_in_a_trial(world):
 
 
 def test_a_calling_title_names_one_site_on_the_installation(world):
-    assert selectors.site_calling_as("NORTH_CT") == world.north
-    assert selectors.site_calling_as("NOBODY") is None
+    assert selectors.entity_calling_as("NORTH_CT") == world.north.application_entities.get()
+    assert selectors.entity_calling_as("NOBODY") is None
     with pytest.raises(AlreadyThere):
         setting_up.add_application_entity(
             site=world.south, title="NORTH_CT", description="", actor=world.administrator, at=AT

@@ -1,0 +1,85 @@
+"""How a site's scanners and programs may connect."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import ssl
+from pathlib import Path
+
+import pytest
+from django.core import serializers
+
+from compliance import access, audit
+from compliance.models import AuditEvent
+from tests.factories import AT, World
+from tests.support.certificates import make_certificate
+from trials import selectors
+from trials.models import ApplicationEntity, SiteToken
+from trials.services import connecting
+
+
+def test_plain_dicom_is_off_until_somebody_says_why(world: World) -> None:
+    assert ApplicationEntity._meta.apps.get_model("trials.Site")().plain_dicom is False
+
+    connecting.allow_plain_dicom(site=world.north, allowed=True, reason="VPN", actor=world.administrator, at=AT)
+    connecting.allow_plain_dicom(site=world.north, allowed=False, reason="TLS now", actor=world.administrator, at=AT)
+
+    event = audit.history(world.north).first()
+    assert event is not None
+    assert (event.action, event.reason) == ("site.plain_dicom_refused", "TLS now")
+
+
+def test_a_token_opens_for_its_site_until_it_is_revoked_and_its_secret_is_kept_nowhere(world: World) -> None:
+    token, secret = connecting.issue_token(site=world.north, label="archive", actor=world.administrator, at=AT)
+
+    found = selectors.site_token(secret)
+    assert found == token
+    assert found.site == world.north
+    assert selectors.site_token(secret + "x") is None
+    stored = serializers.serialize("json", [*SiteToken.objects.all(), *AuditEvent.objects.all()])
+    assert secret not in stored
+    # Its digest is in its row, and not in the trail.
+    digest = hashlib.sha256(secret.encode()).hexdigest()
+    assert digest not in json.dumps(list(AuditEvent.objects.values_list("after", flat=True)))
+
+    connecting.revoke_token(token=token, reason="gone", actor=world.administrator, at=AT)
+    assert selectors.site_token(secret) is None
+
+
+def change(entity: ApplicationEntity, world: World, certificate: str) -> ApplicationEntity:
+    return connecting.change_entity(
+        entity=entity, active=True, certificate=certificate, host="", port=None, actor=world.administrator, at=AT
+    )
+
+
+def test_a_certificate_is_known_by_the_digest_of_its_der_form(world: World, tmp_path: Path) -> None:
+    pem = make_certificate(tmp_path, "north").pem
+    entity = change(world.north.application_entities.get(), world, pem)
+
+    assert entity.certificate_sha256 == hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+    assert selectors.trusted_certificates() == [pem.strip()]
+
+
+def test_two_scanners_do_not_share_a_certificate(world: World, tmp_path: Path) -> None:
+    pem = make_certificate(tmp_path, "north").pem
+    change(world.north.application_entities.get(), world, pem)
+
+    with pytest.raises(connecting.CertificateTaken):
+        change(world.south.application_entities.get(), world, pem)
+
+
+@pytest.mark.parametrize("text", ["nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "two"])
+def test_what_is_not_one_certificate_is_refused(world: World, tmp_path: Path, text: str) -> None:
+    if text == "two":
+        text = make_certificate(tmp_path, "a").pem + make_certificate(tmp_path, "b").pem
+
+    with pytest.raises(connecting.CertificateInvalid):
+        change(world.north.application_entities.get(), world, text)
+
+
+def test_only_the_administrator_changes_connections(world: World) -> None:
+    with pytest.raises(access.AccessDenied):
+        connecting.issue_token(site=world.north, label="x", actor=world.coordinator, at=AT)
+    with pytest.raises(access.AccessDenied):
+        connecting.allow_plain_dicom(site=world.north, allowed=True, reason="x", actor=world.coordinator, at=AT)
