@@ -81,15 +81,12 @@ class Deidentified:
         Elements by outcome, such as `private`, `removed`, `emptied`, `dummies`, `uids`, `dates`, `kept`.
     names
         Names, identifiers and places of the original (`leaks.names_and_numbers`), when they were looked for.
-    head
-        The sealed data set before its pixel data as it will be written, when that is known already.
     """
 
     dataset: Dataset
     actions: tuple[Action, ...]
     counters: Mapping[str, int]
     names: frozenset[str] | None = field(default=None, repr=False)
-    head: list[bytes] | None = field(default=None, repr=False)
 
 
 def deidentify(dataset: Dataset, *, recipe: Recipe, keys: SubjectKeys, identity: TrialIdentity) -> Deidentified:
@@ -124,18 +121,18 @@ def deidentify(dataset: Dataset, *, recipe: Recipe, keys: SubjectKeys, identity:
             _cut_padding(result, dataset, syntax, run)
             marks.write(result, recipe=recipe, identity=identity)
             _with_meta(result, syntax)
-            head = marks.seal(result, keys)
+            marks.seal(result, keys)
         except RecursionError:
             raise CannotDeidentify("too_complex") from None
         except (AttributeError, NotImplementedError, TypeError, ValueError, LookupError, OverflowError) as problem:
             raise CannotDeidentify("unwritable") from problem
-    return Deidentified(result, tuple(run.actions), dict(run.counters), names, head)
+    return Deidentified(result, tuple(run.actions), dict(run.counters), names)
 
 
 def serialise(deidentified: Deidentified) -> bytes:
     """Write a DICOM file: preamble of zeros, file meta, data set; the same bytes each time."""
     with config.disable_value_validation():
-        return marks.file_bytes(deidentified.dataset, deidentified.head)
+        return marks.file_bytes(deidentified.dataset)
 
 
 class _Run:

@@ -16,7 +16,7 @@ from pydicom.sequence import Sequence
 from imaging.deid.keys import SubjectKeys
 from imaging.deid.recipe import Recipe
 from imaging.deid.values import copied
-from imaging.deid.writing import encoded, passes_unchanged
+from imaging.deid.writing import encoded
 
 IMPLEMENTATION_CLASS_UID = "2.25.246608625638812650468298638564650933929"
 IMPLEMENTATION_VERSION_NAME = "PARALLAX"
@@ -24,7 +24,7 @@ IMPLEMENTATION_VERSION_NAME = "PARALLAX"
 _METHOD = 0x00120063
 _MARK = "Parallax "
 _UNSEALED = "seal:" + "0" * 48
-_PIXELS, _PIXEL_DATA = 0x7FE00000, 0x7FE00010
+_PIXEL_GROUP, _PIXEL_DATA = 0x7FE00000, 0x7FE00010
 
 
 @dataclass(frozen=True)
@@ -97,28 +97,13 @@ def is_sealed(dataset: Dataset, *, recipe: Recipe, keys: SubjectKeys, identity: 
     unsealed = copied(dataset)
     unsealed.file_meta = dataset.file_meta
     unsealed[_METHOD] = DataElement(_METHOD, "LO", expected)
-    return hmac.compare_digest(seal_found, _seal(unsealed, _encoded(unsealed, before=_PIXELS), keys))
+    return hmac.compare_digest(seal_found, _seal(unsealed, keys))
 
 
-def seal(dataset: Dataset, keys: SubjectKeys) -> list[bytes] | None:
-    """Replace the open seal by the keyed digest of everything else.
-
-    Returns
-    -------
-    list of bytes or None
-        What `file_bytes` would write before the pixel data, when that is known now.
-    """
+def seal(dataset: Dataset, keys: SubjectKeys) -> None:
+    """Replace the open seal by the keyed digest of everything else."""
     *method, _ = _values(dataset)
-    syntax = dataset.file_meta.TransferSyntaxUID
-    if not passes_unchanged(dataset, implicit=syntax.is_implicit_VR, little=syntax.is_little_endian):
-        dataset[_METHOD] = DataElement(
-            _METHOD, "LO", [*method, _seal(dataset, _encoded(dataset, before=_PIXELS), keys)]
-        )
-        return None
-    before, after = _encoded(dataset, before=_METHOD), _encoded(dataset, first=_METHOD + 1, before=_PIXELS)
-    unsealed = _encoded(dataset, first=_METHOD, before=_METHOD + 1)
-    dataset[_METHOD] = DataElement(_METHOD, "LO", [*method, _seal(dataset, [*before, *unsealed, *after], keys)])
-    return [*before, *_encoded(dataset, first=_METHOD, before=_METHOD + 1), *after]
+    dataset[_METHOD] = DataElement(_METHOD, "LO", [*method, _seal(dataset, keys)])
 
 
 def _values(dataset: Dataset) -> list[str]:
@@ -128,30 +113,25 @@ def _values(dataset: Dataset) -> list[str]:
     return [value.value] if isinstance(value.value, str) else [str(part) for part in value.value]
 
 
-def _seal(dataset: Dataset, head: list[bytes], keys: SubjectKeys) -> str:
+def _seal(dataset: Dataset, keys: SubjectKeys) -> str:
+    head = b"".join(_encoded(dataset, before=_PIXEL_GROUP))
     pixels = dataset.get_item(_PIXEL_DATA) if _PIXEL_DATA in dataset else None
     value = b"" if pixels is None else pixels.value
-    return f"seal:{keys.seal(b''.join(head), value if isinstance(value, bytes) else b'')}"
+    return f"seal:{keys.seal(head, value if isinstance(value, bytes) else b'')}"
 
 
-def _encoded(dataset: Dataset, *, first: int = 0, before: int = 1 << 32) -> list[bytes]:
+def _encoded(dataset: Dataset, *, before: int = 1 << 32) -> list[bytes]:
     syntax = dataset.file_meta.TransferSyntaxUID
-    return encoded(dataset, implicit=syntax.is_implicit_VR, little=syntax.is_little_endian, first=first, before=before)
+    return encoded(dataset, implicit=syntax.is_implicit_VR, little=syntax.is_little_endian, before=before)
 
 
-def file_bytes(dataset: Dataset, head: list[bytes] | None = None) -> bytes:
-    """Write a file with an empty preamble (PS3.10 §7.1).
-
-    Parameters
-    ----------
-    head
-        From `seal`; saves encoding the data set again.
-    """
+def file_bytes(dataset: Dataset) -> bytes:
+    """Write a file with an empty preamble (PS3.10 §7.1)."""
     buffer = DicomBytesIO()
     buffer.is_implicit_VR, buffer.is_little_endian = False, True
     buffer.write(b"\0" * 128 + b"DICM")
     write_file_meta_info(buffer, dataset.file_meta)
-    pieces = _encoded(dataset) if head is None else [*head, *_encoded(dataset, first=_PIXELS)]
+    pieces = _encoded(dataset)
     if dataset.file_meta.TransferSyntaxUID.is_deflated:
         deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
         content = deflater.compress(b"".join(pieces)) + deflater.flush()

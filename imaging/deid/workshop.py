@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from imaging.deid.marks import TrialIdentity
 from imaging.deid.recipe import InvalidRecipe, Recipe
 from imaging.dicom import digests, headers
 from imaging.dicom.excerpts import excerpt
+from imaging.dicom.files import opened
 from imaging.dicom.geometry import plane_of
 from imaging.states import HoldReason
 
@@ -61,7 +61,7 @@ def look(path: str, secret: bytes) -> Facts:
         the normal; `rows`, `columns`, `frames`. The date, the numbers and the position may be None.
         Or `held` and `sentence`; `fault` then names the class of an error that nobody foresaw.
     """
-    return _guarded(lambda: _look(Path(path).read_bytes(), secret))
+    return _guarded(lambda: _look(Path(path), secret))
 
 
 def look_all(paths: Sequence[str], secret: bytes) -> list[Facts]:
@@ -91,7 +91,7 @@ def deidentify(path: str, recipe: Mapping[str, Any], secret: bytes, identity: Se
 
     def work() -> Facts:
         nonlocal output
-        facts, output = _deidentified(Path(path).read_bytes(), recipe, secret, identity)
+        facts, output = _deidentified(Path(path), recipe, secret, identity)
         return facts
 
     return _guarded(work), output
@@ -127,9 +127,10 @@ class _Held(HouseError):
         self.reason = reason
 
 
-def _look(data: bytes, secret: bytes) -> Facts:
+def _look(path: Path, secret: bytes) -> Facts:
     try:
-        header = headers.read_header(data)
+        with opened(path) as content:
+            header, dataset_sha256 = headers.read_header(content), digests.dataset_digest(content)
     except HouseError as problem:
         raise _Held(_NAMED.get(problem.code, HoldReason.MALFORMED), problem.message) from problem
     pseudonym = SubjectKeys(secret, "-").uid
@@ -141,7 +142,7 @@ def _look(data: bytes, secret: bytes) -> Facts:
         "study_uid_key": pseudonym(header.study_instance_uid),
         "modality": header.modality if re.fullmatch(r"[A-Z0-9]{1,16}", header.modality) else "",
         "sop_class_uid": header.sop_class_uid,
-        "dataset_sha256": digests.dataset_digest(data),
+        "dataset_sha256": dataset_sha256,
         "subject_codes": sorted({_code(dataset, name) for name in ("ClinicalTrialSubjectID", "PatientID")} - {""}),
         "timepoint_code": _code(dataset, "ClinicalTrialTimePointID"),
         "scan_date": date.isoformat() if date else None,
@@ -172,28 +173,29 @@ def _number(dataset: Dataset, keyword: str) -> int | None:
     return number if abs(number) < 2**31 else None
 
 
-def _deidentified(data: bytes, mapping: Mapping[str, Any], secret: bytes, codes: Sequence[str]) -> tuple[Facts, bytes]:
+def _deidentified(path: Path, mapping: Mapping[str, Any], secret: bytes, codes: Sequence[str]) -> tuple[Facts, bytes]:
     try:
         recipe = _recipe(json.dumps(mapping, sort_keys=True))
     except InvalidRecipe as problem:
         raise _Held(HoldReason.NO_RECIPE, problem.message) from problem
     identity = TrialIdentity(*codes)
     keys = SubjectKeys(secret, identity.subject_code)
-    with config.disable_value_validation():
-        original = dcmread(BytesIO(data), force=True)
+    own = identity.values()
+    with config.disable_value_validation(), path.open("rb") as file:
+        original = dcmread(file, force=True)
     try:
         result = engine.deidentify(original, recipe=recipe, keys=keys, identity=identity)
-        output = engine.serialise(result)
     except HouseError as problem:
         raise _Held(HoldReason.CANNOT_DEIDENTIFY, problem.message) from problem
-    own = identity.values()
     identifiers = leaks.known_identifiers(original, recipe=recipe, keys=keys, own=own, names=result.names)
+    output, counters, facts = engine.serialise(result), dict(result.counters), excerpt(result.dataset)
+    del original, result  # their pixel data, before the output's are read for the search
     if leaks.find_leaks(output, identifiers, own=own):
         raise _Held(HoldReason.LEAK_FOUND, _LEAK)
     return {
-        "counters": dict(result.counters),
+        "counters": counters,
         "recipe_sha256": recipe.digest(),
         "sha256": hashlib.sha256(output).hexdigest(),
         "size": len(output),
-        "facts": excerpt(result.dataset),
+        "facts": facts,
     }, output

@@ -31,17 +31,17 @@ _LONG = {True: Struct("<HH2sHL"), False: Struct(">HH2sHL")}
 Charset = str | list[str]
 
 
-def encoded(dataset: Dataset, *, implicit: bool, little: bool, first: int = 0, before: int = 1 << 32) -> list[bytes]:
+def encoded(dataset: Dataset, *, implicit: bool, little: bool, before: int = 1 << 32) -> list[bytes]:
     """Elements of a data set in the order of their tags, in pieces to be joined; retired group lengths are left out.
 
     Parameters
     ----------
-    first, before
-        Range of tags.
+    before
+        Elements from this tag on are left out.
     """
     if passes_unchanged(dataset, implicit=implicit, little=little):
-        return _level(dataset, implicit, little, default_encoding, first, before)
-    part = Dataset({tag: element for tag, element in dataset.items() if first <= int(tag) < before})
+        return _level(dataset, implicit, little, default_encoding, before)
+    part = Dataset({tag: element for tag, element in dataset.items() if int(tag) < before})
     same_encoding(part, dataset)
     return [_anew(part, implicit, little, default_encoding)]
 
@@ -60,13 +60,11 @@ def _anew(dataset: Dataset, implicit: bool, little: bool, parent: Charset) -> by
     return buffer.getvalue()
 
 
-def _level(
-    dataset: Dataset, implicit: bool, little: bool, parent: Charset, first: int = 0, before: int = 1 << 32
-) -> list[bytes]:
+def _level(dataset: Dataset, implicit: bool, little: bool, parent: Charset, before: int = 1 << 32) -> list[bytes]:
     charset: Charset = dataset.get("SpecificCharacterSet", parent)
     pieces: list[bytes] = []
     for tag, element in in_order(dataset):
-        if first <= tag < before and (tag & 0xFFFF or tag >> 16 <= 6):
+        if tag < before and (tag & 0xFFFF or tag >> 16 <= 6):
             pieces += _element(tag, element, implicit, little, charset)
     return pieces
 
