@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 _SMALL = 1 << 14
 #: Small enough for a processor's own memory.
 _PIECE = 1 << 16
+#: For each byte, itself and the same letter in capitals.
+_SPELLINGS = [(octet, octet - 32) if ord("a") <= octet <= ord("z") else (octet,) for octet in range(256)]
 
 
 class Needle(NamedTuple):
@@ -100,7 +102,7 @@ class Sieve:
         classes = bytearray(256)
         for start in self._by_start:
             for place, octet in enumerate(start):
-                for spelling in _spellings(octet):
+                for spelling in _SPELLINGS[octet]:
                     classes[spelling] |= 1 << place
         return bytes(classes)
 
@@ -114,16 +116,12 @@ class Sieve:
                 [
                     one << 8 | other
                     for start in {start[first : first + 2] for start in self._by_start}
-                    for one in _spellings(start[0])
-                    for other in _spellings(start[1])
+                    for one in _SPELLINGS[start[0]]
+                    for other in _SPELLINGS[start[1]]
                 ]
             ] = True
             tables.append((first, table))
         return tables
-
-
-def _spellings(octet: int) -> tuple[int, ...]:
-    return (octet, octet - 32) if ord("a") <= octet <= ord("z") else (octet,)
 
 
 def _is_at(content: bytes, at: int, needle: Needle) -> bool:

@@ -7,7 +7,6 @@ and data sets whose encoding changes, go through pydicom.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 from struct import Struct
 from typing import Any
 
@@ -16,14 +15,14 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_data_element, write_dataset
-from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
+from pydicom.multival import MultiValue
+from pydicom.valuerep import EXPLICIT_VR_LENGTH_32, PersonName
 
 from imaging.deid.values import in_order, same_encoding
 
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _LONG_VRS = frozenset(str(vr) for vr in EXPLICIT_VR_LENGTH_32)
-_ASCII_VRS = frozenset({"AE", "AS", "CS", "DA", "DT", "TM", "UI"})
-_PLAIN_VRS = _ASCII_VRS | {"LO", "LT", "PN", "SH", "ST", "UC", "UT"}
+_PLAIN_VRS = frozenset({"AE", "AS", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"})
 _IMPLICIT = {True: Struct("<HHL"), False: Struct(">HHL")}
 _SHORT = {True: Struct("<HH2sH"), False: Struct(">HH2sH")}
 _LONG = {True: Struct("<HH2sHL"), False: Struct(">HH2sHL")}
@@ -86,13 +85,11 @@ def _element(
     elif not value and value in (None, ""):
         if head := _head(tag, vr, 0, implicit, little):
             return (head,)
-    elif isinstance(value, str) and vr in _ASCII_VRS:
-        content = value.encode(default_encoding)
-        content += (b"\0" if vr == "UI" else b" ") * (len(content) % 2)
+    elif vr in _PLAIN_VRS and (text := _ascii(value)) is not None:
+        # Every character set of DICOM writes ASCII as it is.
+        content = text.encode("ascii") + (b"\0" if vr == "UI" else b" ") * (len(text) % 2)
         if head := _head(tag, vr, len(content), implicit, little):
             return head, content
-    elif type(value) is str:
-        return (_text(tag, vr, value, implicit, little, tuple(convert_encodings(charset or [default_encoding]))),)
     return (_by_pydicom(element, implicit, little, charset),)
 
 
@@ -123,10 +120,17 @@ def _items(items: Iterable[Dataset], implicit: bool, little: bool, charset: Char
     return b"".join(pieces)
 
 
-@lru_cache(maxsize=2048)
-def _text(tag: int, vr: str, value: str, implicit: bool, little: bool, charset: tuple[str, ...]) -> bytes:
-    """A made-up text: the same few are written into every instance."""
-    return _by_pydicom(DataElement(tag, vr, value, already_converted=True), implicit, little, list(charset))
+def _ascii(value: Any) -> str | None:
+    """Text as it is written, its values joined; None for what is not plain ASCII."""
+    if isinstance(value, PersonName):
+        value = value.original_string
+        if not isinstance(value, str) or "=" in value:
+            return None
+    elif isinstance(value, MultiValue):
+        if not all(isinstance(part, str) for part in value):
+            return None
+        value = "\\".join(value)
+    return value if isinstance(value, str) and value.isascii() else None
 
 
 def _by_pydicom(element: DataElement | RawDataElement, implicit: bool, little: bool, charset: Charset) -> bytes:
