@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from pydicom import config, dcmread, dcmwrite
+from pydicom.uid import UID
 
 from imaging.deid import engine, workshop
 from imaging.deid.keys import SubjectKeys
@@ -84,7 +85,7 @@ def make_files(count: int) -> list[bytes]:
         instance = slices[number % len(slices)]
         for keyword, value in _TECHNICAL.items():
             setattr(instance, keyword, value)
-        instance.SOPInstanceUID = instance.file_meta.MediaStorageSOPInstanceUID = _UID.format(number)
+        instance.SOPInstanceUID = instance.file_meta.MediaStorageSOPInstanceUID = UID(_UID.format(number))
         buffer = BytesIO()
         instance.save_as(buffer, enforce_file_format=True)
         made.append(buffer.getvalue())
