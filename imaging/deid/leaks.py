@@ -190,7 +190,7 @@ class _Needles:
         return any(uid in text and Words([uid]).in_any([text]) for text in texts if "." in text for uid in self._uids)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _alternatives(words: frozenset[str]) -> re.Pattern[str]:
     patterns = [_bounded(word) for word in sorted(words, key=lambda word: (-len(word), word))]
     return re.compile("|".join(patterns), re.IGNORECASE)
@@ -240,6 +240,7 @@ def _kept(tag: int, recipe: Recipe | None) -> bool:
     return recipe is not None and recipe.actions.get(tag) == "K"
 
 
+@lru_cache(maxsize=4096)
 def _is_telling(text: str) -> bool:
     """Whether finding a value would mean something: not a placeholder, not one character."""
     letters = [character for character in text if character.isalnum()]
