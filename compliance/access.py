@@ -2,7 +2,7 @@
 
 Rooms register a predicate per verb in their `rules.py`. Grants on objects are kept by django-guardian and
 reached through `grant`, `revoke`, `holds` and `held_objects` only. Sign-in and refusal are the default: each
-address names its verb with `guarded`, or says `signed_in` or `public` in so many words.
+address names its verb with `guarded`, or says `signed_in`, `public` or `bearer` (programs) in so many words.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
-from django.db import models
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.db import DatabaseError, models
+from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
 from django.utils import timezone
 from guardian.shortcuts import assign_perm, remove_perm
 from guardian.utils import get_user_obj_perms_model
@@ -28,6 +28,7 @@ View = Callable[..., HttpResponseBase]
 
 PUBLIC = "public"
 SIGNED_IN = "signed in"
+BEARER = "bearer of a token"
 
 _predicates: dict[str, Predicate] = {}
 _exposed: dict[str, tuple[str, Visible]] = {}
@@ -161,3 +162,34 @@ def public(view: View) -> View:
     view = login_not_required(view)
     view.permission = PUBLIC  # type: ignore[attr-defined]
     return view
+
+
+def bearer(find: Callable[[str], Any]) -> Callable[[View], View]:
+    """Open an address to programs that show a token (RFC 6750), and to nobody else; the body is not touched before.
+
+    `find` returns whom a token stands for, or None; the view receives that as its second argument.
+    """
+
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        def guard(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+            scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+            try:
+                holder = find(secret.strip()) if scheme.lower() == "bearer" and secret else None
+            except DatabaseError:
+                detail = "The token cannot be checked now. Send the request again later."
+                return JsonResponse(
+                    {"code": "unavailable", "detail": detail}, status=503, headers={"Retry-After": "10"}
+                )
+            if holder is None:
+                detail = "A valid token is needed. Ask the trial administrator for one and send it as Bearer."
+                return JsonResponse(
+                    {"code": "no_token", "detail": detail}, status=401, headers={"WWW-Authenticate": "Bearer"}
+                )
+            return view(request, holder, **kwargs)
+
+        open_to_programs = login_not_required(guard)
+        open_to_programs.permission = BEARER  # type: ignore[attr-defined]
+        return open_to_programs
+
+    return decorate

@@ -12,6 +12,7 @@ import trials.api
 from compliance import access
 from compliance.api import Router
 from config import views
+from imaging.intake import stow
 
 router = Router()
 for room in (trials, imaging, reading):
@@ -26,6 +27,8 @@ urlpatterns = [
     path("trials/", include("trials.urls")),
     path("imaging/", include("imaging.urls")),
     path("reading/", include("reading.urls")),
+    path("dicomweb/studies", stow.store, name="stow"),
+    path("dicomweb/studies/<str:study>", stow.store, name="stow_study"),
     path("api/v1/", include(router.urls)),
     path("api/schema/", access.signed_in(SpectacularAPIView.as_view()), name="schema"),
     path("api/", access.signed_in(SpectacularSwaggerSplitView.as_view(url_name="schema")), name="api"),

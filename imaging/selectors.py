@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
 from compliance.models import Job, User
-from imaging.models import Finding, QcReview, ReceivedInstance, Series, Transfer
+from imaging.models import Finding, QcReview, ReceivedInstance, RefusedFile, Series, Transfer, WebUpload
 from imaging.states import HoldReason, ReceivedState, ReviewState
 from trials.models import Role, Timepoint, Trial
 from trials.selectors import sites_seen_by, timepoints_seen_by, trials_of
@@ -50,6 +50,17 @@ ASSIGNABLE = frozenset(
 def transfers_seen_by(user: User) -> QuerySet[Transfer]:
     """Deliveries of the sites that the person may know of."""
     return Transfer.objects.filter(site__in=sites_seen_by(user)).select_related("site__trial", "timepoint__subject")
+
+
+def uploads_seen_by(user: User) -> QuerySet[WebUpload]:
+    """Resumable uploads into the deliveries of the sites that the person may know of."""
+    seen = WebUpload.objects.filter(transfer__site__in=sites_seen_by(user))
+    return seen.select_related("transfer__site__trial", "transfer__timepoint__subject")
+
+
+def refusals_in(transfer: Transfer) -> QuerySet[RefusedFile]:
+    """Files of a delivery's uploads that were not taken, with the sentence why."""
+    return RefusedFile.objects.filter(upload__transfer=transfer).order_by("upload", "entry")
 
 
 def transfers_of(timepoint: Timepoint) -> QuerySet[Transfer]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from imaging import views
-from imaging.intake import upload
+from imaging.intake import tus, upload
 
 app_name = "imaging"
 urlpatterns = [
@@ -15,6 +15,9 @@ urlpatterns = [
     path("timepoints/<int:pk>/", views.timepoint_show, name="timepoint"),
     path("timepoints/<int:pk>/upload/", views.upload, name="upload"),
     path("timepoints/<int:pk>/transfers/", upload.begin, name="upload_begin"),
+    path("timepoints/<int:pk>/uploads/", tus.create, name="tus_create"),
+    path("timepoints/<int:pk>/uploads/known/", tus.known, name="tus_known"),
+    path("uploads/<uuid:public_id>/", tus.piece, name="tus_upload"),
     path("transfers/<uuid:public_id>/", views.transfer_show, name="transfer"),
     path("transfers/<uuid:public_id>/status/", views.transfer_status, name="transfer_status"),
     path("transfers/<uuid:public_id>/files/", upload.files, name="upload_files"),

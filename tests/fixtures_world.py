@@ -16,6 +16,7 @@ def own_disk(settings: LazySettings, tmp_path: Path) -> Path:
     """A data folder for one test alone: spool, keys and stores."""
     settings.DATA_DIR = tmp_path
     settings.SPOOL_DIR = tmp_path / "spool"
+    settings.UPLOAD_DIR = tmp_path / "uploads"
     settings.KEYS_DIR = tmp_path / "keys"
     stores = copy.deepcopy(settings.STORAGES)
     for alias in ("quarantine", "archive", "exports"):

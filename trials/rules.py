@@ -6,7 +6,7 @@ from typing import Any
 
 from compliance import access, audit
 from compliance.access import Predicate
-from compliance.models import Record, User
+from compliance.models import User
 from trials import models, selectors
 from trials.models import SITE_AWARE, Role, Site, Trial
 
@@ -24,7 +24,7 @@ def role(*roles: Role) -> Predicate:
             return (bool(at_trial) and access.held_objects(user, at_trial, Trial).exists()) or (
                 bool(at_site) and access.held_objects(user, at_site, Site).exists()
             )
-        scope = about.scope() if isinstance(about, Record) else (None, None)
+        scope = about.scope() if hasattr(about, "scope") else (None, None)
         if scope[0] is not None and access.holds(user, at_trial, Trial(pk=scope[0])):
             return True
         if scope[1] is not None:

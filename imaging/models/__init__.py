@@ -3,5 +3,16 @@
 from .qc import Finding, QcReview
 from .study import ImagingStudy, Instance, Series
 from .transfer import ReceivedInstance, Transfer
+from .upload import RefusedFile, WebUpload
 
-__all__ = ["Finding", "ImagingStudy", "Instance", "QcReview", "ReceivedInstance", "Series", "Transfer"]
+__all__ = [
+    "Finding",
+    "ImagingStudy",
+    "Instance",
+    "QcReview",
+    "ReceivedInstance",
+    "RefusedFile",
+    "Series",
+    "Transfer",
+    "WebUpload",
+]

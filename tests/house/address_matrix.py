@@ -1,7 +1,8 @@
 """Who may reach which address: every address of the installation, as a table to be read.
 
 Letters: C site coordinator, Q QC analyst, M reading manager, R reader, J adjudicator, S sponsor, A auditor,
-T trial administrator; I who may create trials on the installation; * everyone signed in; + everyone.
+T trial administrator; I who may create trials on the installation; * everyone signed in; + everyone; = bearers of a
+site's token, whoever else they are.
 A letter opens records of the person's own trial, own site (C), own reads (R) or own cases (J) only.
 """
 
@@ -66,6 +67,9 @@ MATRIX = tuple(
         ("GET", "imaging/timepoints/<pk>/", "timepoint", "CQAT"),
         ("GET", "imaging/timepoints/<pk>/upload/", "timepoint", "C"),
         ("POST", "imaging/timepoints/<pk>/transfers/", "timepoint", "C"),
+        ("POST", "imaging/timepoints/<pk>/uploads/", "timepoint", "C"),
+        ("POST", "imaging/timepoints/<pk>/uploads/known/", "timepoint", "C"),
+        ("HEAD PATCH DELETE", "imaging/uploads/<public_id>/", "upload", "C"),
         ("GET", "imaging/transfers/<public_id>/", "transfer", "CQAT"),
         ("GET", "imaging/transfers/<public_id>/status/", "transfer", "CQAT"),
         ("POST", "imaging/transfers/<public_id>/files/", "transfer", "C"),
@@ -78,6 +82,9 @@ MATRIX = tuple(
         ("POST", "imaging/findings/<pk>/decide/", "finding", "Q"),
         ("POST", "imaging/series/<pk>/mark/", "series", "Q"),
         ("GET", "imaging/series/<pk>/frames/<number>/rendered", "series frame", "CQA"),
+        # --- imaging: DICOMweb, for programs
+        ("POST", "dicomweb/studies", "", "="),
+        ("POST", "dicomweb/studies/<study>", "study address", "="),
         # --- reading: pages
         ("GET", "reading/", "", "R"),
         ("GET", "reading/tasks/<blinded_code>/", "task", "R"),

@@ -17,8 +17,8 @@ from django.test import TestCase
 from compliance import jobs
 from compliance.models import Export, User
 from compliance.signing import Intent
-from imaging.models import QcReview, Transfer
-from imaging.services import receiving, reviewing
+from imaging.models import QcReview, Transfer, WebUpload
+from imaging.services import receiving, reviewing, uploading
 from imaging.states import Verdict
 from reading import blinding
 from reading.models import Adjudication, ReadTask
@@ -222,6 +222,7 @@ class _Furnisher:
     def _name_everything(self) -> None:
         trial = self.world.trial
         self._add("trial", trial.pk)
+        self.crowd.add("study address", Thing({"study": "1.2.3"}, self.trial))
         self._add("charter", trial.charters.get().pk)
         self._add("membership", trial.memberships.get(role=Role.SPONSOR, user__username__endswith="sponsor").pk)
         self._add("package", self._locked_package().pk)
@@ -236,6 +237,7 @@ class _Furnisher:
             self._add("site", site.pk, place)
             self._add("entity", site.application_entities.get().pk, place)
             self._add("token", site.tokens.get().pk, place)
+            self.crowd.add("upload", Thing({"public_id": str(self._upload(timepoint).public_id)}, self.trial, place))
             self._add("subject", timepoint.subject_id, place)
             self._add("timepoint", timepoint.pk, place)
             self._add("query", Query.objects.get(site=site).pk, place)
@@ -269,6 +271,13 @@ class _Furnisher:
                 "adjudication frame",
                 Thing({**named, "series": stack.key, "frame": 1}, self.trial, owner=case.adjudicator.username),
             )
+
+    def _upload(self, timepoint: Timepoint) -> WebUpload:
+        """An upload that the site's coordinator has begun."""
+        north = timepoint.site == self.world.north
+        actor = self.world.coordinator if north else self.world.other_coordinator
+        transfer = receiving.open_transfer(timepoint=timepoint, actor=actor, at=AT)
+        return uploading.create_upload(transfer=transfer, size=9, sha256="", kind="dicom", actor=actor, at=AT)
 
     def _add(self, kind: str, pk: int, place: str = "") -> None:
         self.crowd.add(kind, Thing({"pk": pk}, self.trial, place))

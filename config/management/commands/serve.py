@@ -23,7 +23,8 @@ def commands() -> dict[str, list[str]]:
         "web": [
             *(python, "-m", "granian", "--interface", "wsgi", "--no-ws", "--log-level", "warning"),
             *("--host", settings.WEB_HOST, "--port", str(settings.WEB_PORT)),
-            *("--workers", str(settings.WEB_WORKERS), "--blocking-threads", "4", "--respawn-failed-workers"),
+            *("--workers", str(settings.WEB_WORKERS), "--blocking-threads", str(settings.WEB_THREADS)),
+            "--respawn-failed-workers",
             "config.wsgi:application",
         ],
         "receiver": [python, manage, "receive"],

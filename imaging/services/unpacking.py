@@ -1,0 +1,75 @@
+"""Unpacking a coordinator's ZIP: each instance in it goes to the spool, each other file gets its sentence.
+
+The job may be killed and repeated: an instance's identifier in the spool follows from the upload and its number in
+the archive, and the archive stays until the last row is written.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+from pathlib import Path
+
+from django.db import transaction
+
+from compliance import confined, jobs
+from compliance.faults import fault
+from imaging.models import RefusedFile, WebUpload
+from imaging.services import receiving, spool
+from imaging.services.uploading import UNPACK, origin_of, spool_id_of, staged
+
+#: Refusals kept of one upload; a page says how many more there were.
+MOST_REFUSALS = 200
+#: Seconds for an archive, and bytes that it must manage in each further one.
+_PATIENCE, _BYTES_PER_SECOND = 120, 5_000_000
+
+
+@jobs.handler(UNPACK)
+def unpack_upload(*, upload_id: int, at: dt.datetime) -> None:
+    """Bring the instances of a ZIP into the spool."""
+    upload = WebUpload.objects.select_related("transfer").get(pk=upload_id)
+    archive = staged(upload)
+    folder = archive.with_suffix(".unpacked")
+    shutil.rmtree(folder, ignore_errors=True)
+    if upload.state != WebUpload.State.UNPACKING:
+        archive.unlink(missing_ok=True)
+        return
+    folder.mkdir()
+    spool.require_space(upload.size)
+    seconds = _PATIENCE + upload.size / _BYTES_PER_SECOND
+    refused: list[tuple[int, str, str]] = []
+    try:
+        refused = confined.call("imaging.dicom.unpacking:unpack", str(archive), str(folder), seconds=seconds)
+    except confined.OverBudget as problem:
+        # What came out whole before is taken all the same.
+        refused = [(0, problem.code, problem.message)]
+    fault("unpacked.files")
+    taken = _into_the_spool(upload, folder, at)
+    fault("unpacked.spool")
+    with transaction.atomic():
+        for entry, code, sentence in _most_telling(refused):
+            RefusedFile.objects.update_or_create(
+                upload=upload, entry=entry, defaults={"code": code, "sentence": sentence}
+            )
+        upload.state = WebUpload.State.KEPT if taken else WebUpload.State.REFUSED
+        upload.finished_at = at
+        upload.save(update_fields=["state", "finished_at"])
+    archive.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    receiving.index_spool(at=at)
+
+
+def _into_the_spool(upload: WebUpload, folder: Path, at: dt.datetime) -> int:
+    """Take each whole file by its number; return how many."""
+    origin = origin_of(upload)
+    numbers = sorted(int(name) for name in os.listdir(folder) if name.isdecimal())
+    for number in numbers:
+        spool.adopt(folder / str(number), origin=origin, at=at, spool_id=spool_id_of(upload, number))
+        fault("unpacked.one")
+    return len(numbers)
+
+
+def _most_telling(refused: list[tuple[int, str, str]]) -> list[tuple[int, str, str]]:
+    """What is said of the archive itself first, then of its files, up to a number that a person reads."""
+    return sorted((entry, code, sentence) for entry, code, sentence in refused)[:MOST_REFUSALS]

@@ -1,0 +1,387 @@
+"""Resumable uploads: pieces of a file are durable as they come, and the whole goes to the spool by name alone.
+
+A file on its way lies in `UPLOAD_DIR` under our identifier; its size there, synced, is how much we have. One writer
+at a time holds its lock, which the system lets go of when a process dies. The last piece is acknowledged only when
+the file lies in the spool, or, a ZIP, when the job that unpacks it is written. All of it may be killed and repeated:
+the spool's identifier of a file follows from the upload's.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import errno
+import fcntl
+import hashlib
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, Q, Sum
+
+from compliance import access, confined, jobs, storage
+from compliance.errors import HouseError
+from compliance.faults import fault
+from compliance.models import User
+from imaging.dicom.archives import is_archive
+from imaging.models import ReceivedInstance, RefusedFile, Transfer, WebUpload
+from imaging.services import spool
+from imaging.states import TransferState
+
+State = WebUpload.State
+
+#: Kind of the job that unpacks a ZIP.
+UNPACK = "imaging.unpack_upload"
+#: An upload on which nothing was written for so long is discarded.
+KEPT_FOR = dt.timedelta(days=7)
+#: Seconds that the proof of one file may take.
+_PATIENCE = 60
+
+
+class TransferClosed(HouseError):
+    """Files were sent to a delivery that is finished."""
+
+    code = "transfer_closed"
+    status = 409
+
+
+class NotAnUpload(HouseError):
+    """Files were sent to a delivery that came through another door."""
+
+    code = "not_an_upload"
+    status = 409
+
+
+class FileTooLarge(HouseError):
+    """The file is larger than this door takes (`UPLOAD_MAX_BYTES`)."""
+
+    code = "too_large"
+    status = 413
+
+
+class EmptyUpload(HouseError):
+    """An upload of a file without bytes."""
+
+    code = "empty_file"
+    status = 422
+
+
+class TooManyUploads(HouseError):
+    """The person, or the site, has more unfinished uploads than allowed."""
+
+    code = "too_many_uploads"
+    status = 429
+
+
+class OffsetConflict(HouseError):
+    """The piece does not begin where the bytes that we have end."""
+
+    code = "offset_conflict"
+    status = 409
+
+
+class UploadLocked(HouseError):
+    """Another request is writing to the same upload."""
+
+    code = "upload_locked"
+    status = 423
+
+
+class UploadFinished(HouseError):
+    """The upload is over: it was taken, refused, or discarded."""
+
+    code = "upload_finished"
+    status = 410
+
+
+class ChecksumMismatch(HouseError):
+    """What came is not what was announced."""
+
+    code = "checksum_mismatch"
+    status = 460
+
+
+class NotStored(HouseError):
+    """The disk did not take a file; nothing of it was acknowledged."""
+
+    code = "not_stored"
+    status = 507
+
+
+def require_own(transfer: Transfer, actor: User) -> None:
+    """Refuse to add to another's delivery: what comes in carries the name of the person who began it."""
+    if transfer.door != Transfer.Door.WEB:
+        raise NotAnUpload("This delivery came from a scanner or an archive. Begin an upload at the timepoint's page.")
+    if transfer.uploaded_by_id != actor.pk:
+        raise access.AccessDenied(
+            "This upload was begun by somebody else. Begin one of your own at the timepoint's page.",
+            verb="imaging.upload",
+            about=transfer,
+        )
+    if transfer.state != TransferState.OPEN:
+        raise TransferClosed("This upload is finished. Reload the page to begin another one.")
+
+
+def create_upload(*, transfer: Transfer, size: int, sha256: str, kind: str, actor: User, at: dt.datetime) -> WebUpload:
+    """Begin the upload of one file into an own, open delivery.
+
+    Raises
+    ------
+    NotAnUpload, TransferClosed, AccessDenied, FileTooLarge, EmptyUpload, TooManyUploads, NotStored
+    """
+    require_own(transfer, actor)
+    if size == 0:
+        raise EmptyUpload("The file is empty. Export it again and send the new copy.")
+    if size > settings.UPLOAD_MAX_BYTES:
+        raise FileTooLarge("The file is larger than this door takes. Send the images singly or in smaller archives.")
+    going = WebUpload.objects.filter(state=State.RECEIVING, transfer__site_id=transfer.site_id)
+    mine = Count("pk", filter=Q(transfer__uploaded_by=actor))
+    totals = going.aggregate(mine=mine, size=Sum("size", default=0))
+    if totals["mine"] >= settings.UPLOAD_MAX_OPEN or totals["size"] + size > settings.UPLOAD_MAX_OPEN_BYTES:
+        raise TooManyUploads("Too many uploads of this site are unfinished. Finish or remove some, then go on.")
+    upload = WebUpload(transfer=transfer, size=size, sha256=sha256, kind=kind, created_at=at)
+    with _disk():
+        spool.require_space(size)
+        storage.make_folder(Path(settings.UPLOAD_DIR))
+        os.close(os.open(staged(upload), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
+        storage.sync_directory(Path(settings.UPLOAD_DIR))
+    upload.save()
+    return upload
+
+
+def append(
+    *,
+    upload: WebUpload,
+    offset: int,
+    pieces: Iterable[bytes],
+    length: int | None,
+    sha256: bytes | None = None,
+    actor: User,
+    at: dt.datetime,
+) -> int:
+    """Add bytes at `offset`, and take the file if it is whole now; return how many bytes are durable.
+
+    Parameters
+    ----------
+    pieces
+        The bytes as they come; if they end early, what came is kept.
+    length
+        How many are announced.
+    sha256
+        Digest of these bytes; if it differs, they are let go again.
+
+    Raises
+    ------
+    OffsetConflict, UploadLocked, UploadFinished, ChecksumMismatch, FileTooLarge, NotStored
+        See the classes.
+    HouseError
+        The file is whole, and no instance or archive that can be taken.
+    """
+    require_own(upload.transfer, actor)
+    with _disk(), _held(upload) as handle:
+        have = os.fstat(handle).st_size
+        if have != offset:
+            raise OffsetConflict("The piece does not follow what is here. Ask for the offset and go on from there.")
+        if have + (length or 0) > upload.size:
+            raise FileTooLarge("More bytes were sent than the upload announced. Begin it again.")
+        spool.require_space(length or 0)
+        digest = hashlib.sha256()
+        try:
+            have = _write(handle, have, pieces, upload.size, digest if sha256 else None)
+            if sha256 and digest.digest() != sha256:
+                os.ftruncate(handle, offset)
+                have = offset
+                raise ChecksumMismatch("The piece arrived damaged. Send it again.")
+        finally:
+            fault("upload.written")
+            # A whole file is synced when it is taken.
+            if have < upload.size:
+                os.fsync(handle)
+        if have == upload.size:
+            _take(upload, at)
+    return have
+
+
+def _write(handle: int, have: int, pieces: Iterable[bytes], most: int, digest: object) -> int:
+    os.lseek(handle, 0, os.SEEK_END)
+    for piece in pieces:
+        if have + len(piece) > most:
+            raise FileTooLarge("More bytes were sent than the upload announced. Begin it again.")
+        rest = memoryview(piece)
+        while rest.nbytes:
+            rest = rest[os.write(handle, rest) :]
+        have += len(piece)
+        if digest is not None:
+            digest.update(piece)  # type: ignore[attr-defined]
+    return have
+
+
+def durable_bytes(*, upload: WebUpload, at: dt.datetime) -> int:
+    """Return how much of an upload is on the disk, synced; a whole one that was not yet taken is taken first.
+
+    Raises
+    ------
+    UploadFinished
+        It was refused or discarded.
+    """
+    if upload.state == State.RECEIVING:
+        try:
+            with open(staged(upload), "rb") as file:
+                os.fsync(file.fileno())
+                have = os.fstat(file.fileno()).st_size
+        except FileNotFoundError:
+            _settle(upload, at)
+        else:
+            if have < upload.size:
+                return have
+            with _disk(), _held(upload):
+                _take(upload, at)
+    if upload.state in (State.REFUSED, State.DISCARDED):
+        raise UploadFinished("This upload is over: its file was refused or removed. Choose the file again.")
+    return upload.size
+
+
+def discard(*, upload: WebUpload, at: dt.datetime) -> None:
+    """Let go of an unfinished upload; what was taken already stays.
+
+    Raises
+    ------
+    UploadLocked, UploadFinished
+    """
+    with _held(upload):
+        _end(upload, State.DISCARDED, at)
+        staged(upload).unlink()
+
+
+def staged(upload: WebUpload) -> Path:
+    """Return where the bytes of an upload lie until it is whole."""
+    return Path(settings.UPLOAD_DIR) / f"{upload.public_id.hex}.upload"
+
+
+def spool_id_of(upload: WebUpload, entry: int = 0) -> uuid.UUID:
+    """Return the spool's identifier of a file of an upload: the same at each try, the time of creation in front."""
+    moment = int(upload.created_at.timestamp() * 1000)
+    rest = int.from_bytes(hashlib.sha256(f"{upload.public_id} {entry}".encode()).digest()[:10])
+    return uuid.UUID(int=moment << 80 | 7 << 76 | (rest >> 68) << 64 | 2 << 62 | rest & (1 << 62) - 1)
+
+
+def origin_of(upload: WebUpload) -> spool.Origin:
+    """Return who sends an upload."""
+    transfer = upload.transfer
+    return spool.Origin(
+        door=Transfer.Door.WEB,
+        site_id=transfer.site_id,
+        sender=transfer.sender,
+        delivery=transfer.public_id,
+        user_id=transfer.uploaded_by_id,
+        timepoint_id=transfer.timepoint_id,
+    )
+
+
+@contextmanager
+def _held(upload: WebUpload) -> Iterator[int]:
+    """Hold an unfinished upload alone; give a handle to its bytes."""
+    try:
+        handle = os.open(staged(upload), os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise UploadFinished("This upload is over. Ask for its state.") from None
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UploadLocked("Another request is writing to this upload. Try again in a moment.") from None
+        upload.refresh_from_db(fields=["state", "transfer"])
+        if upload.state != State.RECEIVING:
+            raise UploadFinished("This upload is over. Ask for its state.")
+        yield handle
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    """Say in words what a disk does not take."""
+    try:
+        yield
+    except OSError as problem:
+        full = problem.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise NotStored(
+            f"The file could not be stored, as this server's disk is {'nearly full' if full else 'failing'}. "
+            "Tell the trial administrator, and send the file again later."
+        ) from problem
+
+
+def _take(upload: WebUpload, at: dt.datetime) -> None:
+    """Acknowledge a whole file: an instance is proven and goes to the spool, a ZIP gets its job."""
+    path = staged(upload)
+    fault("upload.whole")
+    with open(path, "rb") as file:
+        head = file.read(4)
+        file.seek(0)
+        if upload.sha256 and hashlib.file_digest(file, "sha256").hexdigest() != upload.sha256:
+            _refuse(upload, "checksum_mismatch", "", at)
+            raise ChecksumMismatch("What arrived is not the file that was announced, so it was removed. Send it again.")
+        if is_archive(head):
+            os.fsync(file.fileno())
+            storage.sync_directory(path.parent)
+            with transaction.atomic():
+                upload.kind = WebUpload.Kind.ZIP
+                _end(upload, State.UNPACKING, at)
+                jobs.enqueue(UNPACK, str(upload.pk), at=at, upload_id=upload.pk)
+            return
+    try:
+        confined.call("imaging.dicom.unpacking:prove", str(path), seconds=_PATIENCE)
+    except HouseError as problem:
+        _refuse(upload, problem.code, problem.message, at)
+        raise
+    spool.adopt(path, origin=origin_of(upload), at=at, spool_id=spool_id_of(upload))
+    fault("upload.adopted")
+    upload.kind = WebUpload.Kind.DICOM
+    _end(upload, State.KEPT, at)
+
+
+def _refuse(upload: WebUpload, code: str, sentence: str, at: dt.datetime) -> None:
+    with transaction.atomic():
+        if sentence:
+            RefusedFile.objects.get_or_create(upload=upload, entry=0, defaults={"code": code, "sentence": sentence})
+        _end(upload, State.REFUSED, at)
+    staged(upload).unlink()
+
+
+def _end(upload: WebUpload, state: str, at: dt.datetime) -> None:
+    upload.state, upload.finished_at = state, at
+    upload.save(update_fields=["state", "kind", "finished_at"])
+
+
+def _settle(upload: WebUpload, at: dt.datetime) -> None:
+    """Find out what became of an upload whose bytes have gone while its row did not hear of it."""
+    upload.refresh_from_db(fields=["state"])
+    if upload.state != State.RECEIVING:
+        return
+    name = spool_id_of(upload)
+    lies = any(spool.root().glob(f"{upload.transfer.public_id}/{name.hex}.*.dcm"))
+    kept = lies or ReceivedInstance.objects.filter(spool_id=name).exists()
+    _end(upload, State.KEPT if kept else State.DISCARDED, at)
+
+
+def sweep(*, at: dt.datetime) -> int:
+    """Take what is whole and was not taken, and discard what nobody went on with; return how many were discarded."""
+    discarded = 0
+    for upload in WebUpload.objects.filter(state=State.RECEIVING).select_related("transfer"):
+        with suppress(HouseError):
+            if durable_bytes(upload=upload, at=at) == upload.size:
+                continue
+            if staged(upload).stat().st_mtime < (at - KEPT_FOR).timestamp():
+                discard(upload=upload, at=at)
+                discarded += 1
+    going = WebUpload.objects.filter(state__in=(State.RECEIVING, State.UNPACKING))
+    named = {staged(upload).name for upload in going}
+    for path in Path(settings.UPLOAD_DIR).glob("*.upload"):
+        # A file whose row was never written.
+        with suppress(FileNotFoundError):
+            if path.name not in named and path.stat().st_mtime < (at - KEPT_FOR).timestamp():
+                path.unlink()
+    return discarded
