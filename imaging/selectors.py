@@ -58,9 +58,26 @@ def uploads_seen_by(user: User) -> QuerySet[WebUpload]:
     return seen.select_related("transfer__site__trial", "transfer__timepoint__subject")
 
 
-def refusals_in(transfer: Transfer) -> QuerySet[RefusedFile]:
-    """Files of a delivery's uploads that were not taken, with the sentence why."""
-    return RefusedFile.objects.filter(upload__transfer=transfer).order_by("upload", "entry")
+@dataclass(slots=True)
+class Refusal:
+    """Files of a delivery that were not taken for one reason; `entries` are their numbers in a ZIP archive."""
+
+    sentence: str
+    count: int = 0
+    entries: list[int] = field(default_factory=list)
+
+
+def refusals_in(transfer: Transfer) -> list[Refusal]:
+    """Files of a delivery's uploads that were not taken, upload by upload and sentence by sentence."""
+    rows = RefusedFile.objects.filter(upload__transfer=transfer).order_by("upload", "entry")
+    found: dict[tuple[int, str], Refusal] = {}
+    for upload, entry, sentence in rows.values_list("upload", "entry", "sentence"):
+        # Loose files are uploads of their own: what is said of them is said once.
+        refusal = found.setdefault((upload if entry else 0, sentence), Refusal(sentence))
+        refusal.count += 1
+        if entry:
+            refusal.entries.append(entry)
+    return list(found.values())
 
 
 def transfers_of(timepoint: Timepoint) -> QuerySet[Transfer]:
@@ -93,9 +110,10 @@ class RecognisedSeries:
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """A delivery series by series; `settled` when nothing of it is still worked on."""
+    """A delivery series by series, and what was not taken; `settled` when nothing of it is still worked on."""
 
     series: Sequence[RecognisedSeries]
+    refused: Sequence[Refusal]
     timepoints: Sequence[Timepoint]
     settled: bool
 
@@ -115,13 +133,22 @@ def recognised(transfer: Transfer) -> Recognised:
             row.timepoint = timepoints.setdefault(one.timepoint.pk, one.timepoint)
         if one.state == ReceivedState.HELD and one.hold_sentence not in row.sentences:
             row.sentences.append(one.hold_sentence)
-    waiting = Job.objects.filter(
-        kind=PROCESS, key__startswith=f"{transfer.pk}:", state__in=(Job.State.QUEUED, Job.State.RUNNING)
-    )
-    unread = any(one.state == ReceivedState.RECEIVED for one in instances)
+    refused = refusals_in(transfer)
     return Recognised(
-        list(rows.values()), list(timepoints.values()), bool(rows) and not unread and not waiting.exists()
+        list(rows.values()),
+        refused,
+        list(timepoints.values()),
+        bool(rows or refused)
+        and not any(one.state == ReceivedState.RECEIVED for one in instances)
+        and not _is_worked_on(transfer),
     )
+
+
+def _is_worked_on(transfer: Transfer) -> bool:
+    under_way = Job.objects.filter(state__in=(Job.State.QUEUED, Job.State.RUNNING))
+    if under_way.filter(kind=PROCESS, key__startswith=f"{transfer.pk}:").exists():
+        return True
+    return transfer.uploads.filter(state=WebUpload.State.UNPACKING).exists()
 
 
 @dataclass(frozen=True, slots=True)

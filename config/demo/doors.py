@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.cookiejar
 import io
 import json
@@ -10,10 +11,10 @@ import subprocess
 import sys
 import urllib.parse
 import urllib.request
-import uuid
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
@@ -53,42 +54,51 @@ class Browser:
         fields = {"username": username, "password": password, "csrfmiddlewaretoken": token[1] if token else ""}
         self.opener.open(f"{address}/sign-in/", urllib.parse.urlencode(fields).encode())
 
-    def upload(self, timepoint_id: int, files: Sequence[Path], *, as_zip: bool = False) -> dict[str, Any]:
-        """Drop files on a timepoint's upload page, one by one or as one ZIP; return what was kept and refused."""
-        begun = self._post(f"/imaging/timepoints/{timepoint_id}/transfers/")
-        transfer = begun["transfer"]
-        total: dict[str, Any] = {"transfer": transfer, "kept": 0, "refused": []}
-        parcels = [("scan.zip", _zipped(files))] if as_zip else [(f.name, f.read_bytes()) for f in files]
-        for name, body in parcels:
-            answer = self._post(f"/imaging/transfers/{transfer}/files/", (name, body))
-            total["kept"] += answer["kept"]
-            total["refused"] += answer["refused"]
-        self._post(f"/imaging/transfers/{transfer}/finish/")
-        return total
+    def upload(self, timepoint_id: int, files: Sequence[Path], *, as_zip: bool = False) -> str:
+        """Drop files on a timepoint's upload page, one by one or as one ZIP; return the delivery.
+
+        Raises
+        ------
+        urllib.error.HTTPError
+            A file was refused.
+        """
+        transfer = self.begin(timepoint_id)
+        parcels = [_zipped(files)] if as_zip else [file.read_bytes() for file in files]
+        for content in parcels:
+            self.send(timepoint_id, transfer, content)
+        self.finish(transfer)
+        return transfer
+
+    def begin(self, timepoint_id: int) -> str:
+        """Begin a delivery for a timepoint and return it."""
+        with self.post(f"/imaging/timepoints/{timepoint_id}/transfers/") as answer:
+            return str(json.load(answer)["transfer"])
+
+    def send(self, timepoint_id: int, transfer: str, content: bytes) -> None:
+        """Send one file as a resumable upload whose bytes come along in the first request (tus)."""
+        headers = {
+            "Tus-Resumable": "1.0.0",
+            "Upload-Length": str(len(content)),
+            "Upload-Metadata": f"transfer {base64.b64encode(transfer.encode()).decode()}",
+            "Content-Type": "application/offset+octet-stream",
+        }
+        with self.post(f"/imaging/timepoints/{timepoint_id}/uploads/", content, headers) as answer:
+            assert answer.headers["Upload-Offset"] == str(len(content))
+
+    def finish(self, transfer: str) -> None:
+        """Say that a delivery is complete."""
+        self.post(f"/imaging/transfers/{transfer}/finish/").close()
 
     def download(self, path: str) -> bytes:
         """Return what lies behind an address."""
         with self.opener.open(self.address + path) as answer:
             return bytes(answer.read())
 
-    def _post(self, path: str, file: tuple[str, bytes] | None = None) -> dict[str, Any]:
-        boundary = uuid.uuid4().hex
-        body = b""
-        if file:
-            head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{file[0]}"\r\n\r\n'
-            body = head.encode() + file[1] + f"\r\n--{boundary}--\r\n".encode()
+    def post(self, path: str, body: bytes = b"", headers: Mapping[str, str] = MappingProxyType({})) -> Any:
+        """Post to an address with the token of the session; return the answer to read and close."""
         token = next((cookie.value for cookie in self.cookies if cookie.name == "csrftoken"), "") or ""
-        request = urllib.request.Request(
-            self.address + path,
-            data=body,
-            headers={
-                "X-CSRFToken": token,
-                "Referer": self.address,
-                "Content-Type": f"multipart/form-data; boundary={boundary}" if file else "application/json",
-            },
-        )
-        with self.opener.open(request) as answer:
-            return dict(json.load(answer))
+        common = {"X-CSRFToken": token, "Referer": self.address, "Content-Type": "application/json"}
+        return self.opener.open(urllib.request.Request(self.address + path, body, {**common, **headers}))
 
 
 def _zipped(files: Sequence[Path]) -> bytes:

@@ -216,14 +216,15 @@ class Show:
     def send_by_web(self, trial: Trial) -> None:
         """Site two's coordinator uploads folders and ZIPs; one scan lacks slices."""
         coordinator = doors.Browser(self.address, "coordinator-de", story.PASSWORD)
-        kept = 0
+        sent = 0
         for number, patient in enumerate(p for p in story.PATIENTS if p.site == "DE02"):
             for visit, code in enumerate(story.VISITS):
                 gap = frozenset(range(20, 26)) if (patient.code, code) == story.INCOMPLETE else frozenset()
                 files = self._scan(patient, visit, dropped=gap)
                 timepoint = Timepoint.objects.get(subject__code=patient.code, code=code)
-                kept += coordinator.upload(timepoint.pk, files, as_zip=(number + visit) % 2 == 0)["kept"]
-        self.say("Web upload", f"DE02 uploaded {kept} instances, some as ZIP")
+                coordinator.upload(timepoint.pk, files, as_zip=(number + visit) % 2 == 0)
+                sent += len(files)
+        self.say("Web upload", f"DE02 uploaded {sent} instances, some as ZIP")
 
     def send_strays(self, trial: Trial) -> None:
         """Genuine files that nobody announced arrive too, as they do."""

@@ -23,27 +23,12 @@ from compliance.errors import HouseError
 from imaging import selectors
 from imaging.dicom import archives, headers
 from imaging.models import Transfer
-from imaging.services import receiving
-from imaging.states import TransferState
+from imaging.services import receiving, uploading
 from imaging.tasks import ring_index
 from trials.models import Timepoint
 from trials.selectors import timepoints_seen_by
 
 log = logging.getLogger(__name__)
-
-
-class TransferClosed(HouseError):
-    """Files were sent to a delivery that is finished."""
-
-    code = "transfer_closed"
-    status = 409
-
-
-class NotAnUpload(HouseError):
-    """Files were sent to a delivery that came through another door."""
-
-    code = "not_an_upload"
-    status = 409
 
 
 class NoFile(HouseError):
@@ -53,25 +38,11 @@ class NoFile(HouseError):
     status = 422
 
 
-class FileTooLarge(HouseError):
-    """The file is larger than this door takes (`UPLOAD_MAX_BYTES`)."""
-
-    code = "too_large"
-    status = 413
-
-
 class EmptyArchive(HouseError):
     """A ZIP without any file in it: taking it in silence would look like a delivery."""
 
     code = "archive_empty"
     status = 422
-
-
-class NotStored(HouseError):
-    """The disk did not take a file; nothing of it was acknowledged."""
-
-    code = "not_stored"
-    status = 507
 
 
 @require_POST
@@ -86,9 +57,7 @@ def begin(request: HttpRequest, timepoint: Timepoint) -> JsonResponse:
 @access.guarded("imaging.upload", selectors.transfers_seen_by, by="public_id")
 def files(request: HttpRequest, transfer: Transfer) -> JsonResponse:
     """Take one file, DICOM or ZIP, and answer for each instance in it: kept, or why not."""
-    _require_own(request, transfer)
-    if transfer.state != TransferState.OPEN:
-        raise TransferClosed("This upload is finished. Reload the page to begin another one.")
+    uploading.require_open(transfer, access.actor(request))
     upload = _one_file(request)
     at = timezone.now()
     origin = receiving.Origin(
@@ -105,7 +74,7 @@ def files(request: HttpRequest, transfer: Transfer) -> JsonResponse:
         answers = _take_archive(upload, origin, at) if archives.is_archive(head) else [_take(upload, origin, at)]
     except OSError as problem:
         log.error("an upload was not stored: %s", problem.strerror)
-        raise NotStored(
+        raise uploading.NotStored(
             "The file could not be stored, as this server's disk is full or failing. "
             "Tell the trial administrator, and send the file again later."
         ) from problem
@@ -115,25 +84,15 @@ def files(request: HttpRequest, transfer: Transfer) -> JsonResponse:
     return JsonResponse({"kept": len(answers) - len(refused), "refused": refused})
 
 
-def _require_own(request: HttpRequest, transfer: Transfer) -> None:
-    """Refuse to add to another's delivery: what comes in carries the name of the person who began it."""
-    if transfer.door != Transfer.Door.WEB:
-        raise NotAnUpload("This delivery came from a scanner or an archive. Begin an upload at the timepoint's page.")
-    if transfer.uploaded_by_id != request.user.pk:
-        raise access.AccessDenied(
-            "This upload was begun by somebody else. Begin one of your own at the timepoint's page.",
-            verb="imaging.upload",
-            about=transfer,
-        )
-
-
 def _one_file(request: HttpRequest) -> UploadedFile:
     uploads = request.FILES.getlist("file")
     if len(uploads) != 1:
         raise NoFile("The request does not hold one file. Choose files again; each is sent in a request of its own.")
     (upload,) = uploads
     if (upload.size or 0) > settings.UPLOAD_MAX_BYTES:
-        raise FileTooLarge("The file is larger than this door takes. Send the images singly or in smaller archives.")
+        raise uploading.FileTooLarge(
+            "The file is larger than this door takes. Send the images singly or in smaller archives."
+        )
     return upload
 
 
@@ -186,7 +145,7 @@ def _take_archive(upload: IO[bytes], origin: receiving.Origin, at: dt.datetime) 
 @access.guarded("imaging.upload", selectors.transfers_seen_by, by="public_id")
 def finish(request: HttpRequest, transfer: Transfer) -> JsonResponse:
     """Close a delivery; what was acknowledged is worked on meanwhile."""
-    _require_own(request, transfer)
+    uploading.require_own(transfer, access.actor(request))
     receiving.close_transfer(transfer=transfer, at=timezone.now())
     ring_index()
     return JsonResponse({"transfer": str(transfer.public_id), "state": "closed"})

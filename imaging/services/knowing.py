@@ -9,7 +9,7 @@ from typing import Any
 from compliance.models import User
 from imaging.models import ReceivedInstance, Transfer, WebUpload
 from imaging.services import spool
-from imaging.services.uploading import require_own, staged
+from imaging.services.uploading import require_open, staged
 from imaging.states import ReceivedState
 from trials.models import Timepoint
 
@@ -32,7 +32,7 @@ def known_files(
         In the order of `files`: `sha256`, `state` ("have", "partial", "new"), with "partial" also `upload` and
         `offset`; `warning` where the file lies at another timepoint of the site.
     """
-    require_own(transfer, actor)
+    require_open(transfer, actor)
     digests = sorted({sha256 for sha256, _ in files})
     here, elsewhere = _received(timepoint, digests)
     here |= _in_the_spool(timepoint)

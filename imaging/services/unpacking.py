@@ -19,7 +19,7 @@ from imaging.models import RefusedFile, WebUpload
 from imaging.services import receiving, spool
 from imaging.services.uploading import UNPACK, origin_of, spool_id_of, staged
 
-#: Refusals kept of one upload; a page says how many more there were.
+#: Refusals kept of one upload; the last one says how many more there were.
 MOST_REFUSALS = 200
 #: Seconds for an archive, and bytes that it must manage in each further one.
 _PATIENCE, _BYTES_PER_SECOND = 120, 5_000_000
@@ -72,4 +72,9 @@ def _into_the_spool(upload: WebUpload, folder: Path, at: dt.datetime) -> int:
 
 def _most_telling(refused: list[tuple[int, str, str]]) -> list[tuple[int, str, str]]:
     """What is said of the archive itself first, then of its files, up to a number that a person reads."""
-    return sorted((entry, code, sentence) for entry, code, sentence in refused)[:MOST_REFUSALS]
+    told = sorted((entry, code, sentence) for entry, code, sentence in refused)
+    if len(told) <= MOST_REFUSALS:
+        return told
+    rest = told[MOST_REFUSALS - 1 :]
+    more = f"{len(rest)} further files of the archive were not taken either; the first is this one: {rest[0][2]}"
+    return [*told[: MOST_REFUSALS - 1], (rest[0][0], "more", more)]

@@ -121,6 +121,11 @@ def require_own(transfer: Transfer, actor: User) -> None:
             verb="imaging.upload",
             about=transfer,
         )
+
+
+def require_open(transfer: Transfer, actor: User) -> None:
+    """Refuse to add to a delivery that is another's, or finished."""
+    require_own(transfer, actor)
     if transfer.state != TransferState.OPEN:
         raise TransferClosed("This upload is finished. Reload the page to begin another one.")
 
@@ -132,7 +137,7 @@ def create_upload(*, transfer: Transfer, size: int, sha256: str, kind: str, acto
     ------
     NotAnUpload, TransferClosed, AccessDenied, FileTooLarge, EmptyUpload, TooManyUploads, NotStored
     """
-    require_own(transfer, actor)
+    require_open(transfer, actor)
     if size == 0:
         raise EmptyUpload("The file is empty. Export it again and send the new copy.")
     if size > settings.UPLOAD_MAX_BYTES:
@@ -180,7 +185,7 @@ def append(
     HouseError
         The file is whole, and no instance or archive that can be taken.
     """
-    require_own(upload.transfer, actor)
+    require_open(upload.transfer, actor)
     with _disk(), _held(upload) as handle:
         have = os.fstat(handle).st_size
         if have != offset:

@@ -7,6 +7,7 @@ from outside, in the database and the stores.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import itertools
@@ -139,13 +140,12 @@ class House:
         for _ in self._patiently(scan):
             try:
                 browser = self.browser()
-                transfer = transfer or browser._post(f"/imaging/timepoints/{scan.timepoint_id}/transfers/")["transfer"]
+                transfer = transfer or browser.begin(scan.timepoint_id)
                 for uid in scan.waiting:
                     scan.sent[uid] += 1
-                    answer = browser._post(f"/imaging/transfers/{transfer}/files/", ("IM.dcm", scan.file(uid)))
-                    assert answer == {"kept": 1, "refused": []}
+                    browser.send(scan.timepoint_id, transfer, scan.file(uid))
                     self._acknowledged(scan, uid, after_three)
-                browser._post(f"/imaging/transfers/{transfer}/finish/")
+                browser.finish(transfer)
             except (OSError, HTTPException, urllib.error.URLError):
                 continue
 
@@ -290,7 +290,7 @@ def test_the_worker_ends_while_it_works_on_a_scan(house: House, point: str) -> N
     assert set(scan.sent.values()) == {1}
 
 
-@pytest.mark.parametrize("point", ["received.body", "received.record"])
+@pytest.mark.parametrize("point", ["upload.whole", "received.record"])
 def test_the_web_process_ends_while_it_keeps_a_file(house: House, point: str) -> None:
     scan = house.scan()
     house.arm(point)
@@ -303,19 +303,21 @@ def test_the_web_process_ends_while_it_keeps_a_file(house: House, point: str) ->
 def test_the_web_server_ends_in_the_middle_of_a_file(house: House) -> None:
     scan = house.scan()
     browser = house.browser()
-    transfer = browser._post(f"/imaging/timepoints/{scan.timepoint_id}/transfers/")["transfer"]
+    transfer = browser.begin(scan.timepoint_id)
     file = scan.file(scan.waiting[0])
     cookies = {cookie.name: cookie.value for cookie in browser.cookies}
     head = "\r\n".join(
         [
-            f"POST /imaging/transfers/{transfer}/files/ HTTP/1.1",
+            f"POST /imaging/timepoints/{scan.timepoint_id}/uploads/ HTTP/1.1",
             f"Host: 127.0.0.1:{house.installation.web_port}",
             "Cookie: " + "; ".join(f"{name}={value}" for name, value in cookies.items()),
             f"X-CSRFToken: {cookies['csrftoken']}",
-            "Content-Type: multipart/form-data; boundary=half",
-            f"Content-Length: {len(file) + 1000}",
-            "",
-            '--half\r\nContent-Disposition: form-data; name="file"; filename="IM.dcm"\r\n\r\n',
+            "Tus-Resumable: 1.0.0",
+            f"Upload-Length: {len(file)}",
+            f"Upload-Metadata: transfer {base64.b64encode(transfer.encode()).decode()}",
+            "Content-Type: application/offset+octet-stream",
+            f"Content-Length: {len(file)}",
+            "\r\n",
         ]
     )
     with socket.create_connection(("127.0.0.1", house.installation.web_port)) as half:

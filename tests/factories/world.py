@@ -61,6 +61,18 @@ class World:
         """The QC analyst."""
         return self.people[Role.QC_ANALYST]
 
+    def colleague(self) -> User:
+        """The outsider, made a second coordinator of the northern site."""
+        setting_up.grant_membership(
+            trial=self.trial,
+            user=self.outsider,
+            role=Role.SITE_COORDINATOR,
+            site=self.north,
+            actor=self.founder,
+            at=AT,
+        )
+        return self.outsider
+
     def enrol(self, site: Site, code: str, *, arm: str = "A") -> Subject:
         """Enrol a subject with its planned timepoints."""
         self.subjects[code] = enrolling.enrol_subject(

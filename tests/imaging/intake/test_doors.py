@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,9 +41,10 @@ def by_c_store(world: World) -> None:
 
 def upload(world: World, *files: bytes) -> None:
     browser = Browser(world.coordinator)
-    transfer: uuid.UUID = browser.begun(world.timepoint("N-001", "BL"))
+    baseline = world.timepoint("N-001", "BL")
+    transfer = browser.begun(baseline)
     for file in files:
-        assert browser.send(transfer, file).json()["refused"] == []
+        assert browser.send(baseline, transfer, file).status_code == 201
     browser.finish(transfer)
 
 

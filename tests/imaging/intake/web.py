@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import stat
@@ -10,13 +11,17 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from compliance.models import User
 from trials.models import Timepoint
 
 JSON = {"accept": "application/json"}
+
+
+#: Headers of every piece of an upload.
+PIECE = {**JSON, "tus-resumable": "1.0.0"}
+OCTETS = "application/offset+octet-stream"
 
 
 class Browser:
@@ -36,14 +41,47 @@ class Browser:
         assert answer.status_code == 201
         return uuid.UUID(answer.json()["transfer"])
 
-    def send(self, transfer: uuid.UUID, content: bytes, name: str = "file") -> Any:
-        """Send one file; return the answer."""
-        file = SimpleUploadedFile(name, content, "application/octet-stream")
-        return self.client.post(f"/imaging/transfers/{transfer}/files/", {"file": file}, headers=JSON)
+    def create(self, timepoint: Timepoint, transfer: uuid.UUID, size: int, content: bytes = b"", **more: str) -> Any:
+        """Create an upload, with its first bytes if there are any; `more` goes into its metadata."""
+        headers = {**PIECE, "upload-length": str(size), "upload-metadata": metadata(transfer=str(transfer), **more)}
+        kind = OCTETS if content else ""
+        return self.client.generic(
+            "POST", f"/imaging/timepoints/{timepoint.pk}/uploads/", content, kind, headers=headers
+        )
+
+    def send(self, timepoint: Timepoint, transfer: uuid.UUID, content: bytes, **more: str) -> Any:
+        """Send one file whole, in the request that creates its upload; return the answer."""
+        return self.create(timepoint, transfer, len(content), content, **more)
+
+    def offset(self, upload: str) -> Any:
+        """Ask how much of an upload the server has; return the answer."""
+        return self.client.head(upload, headers=PIECE)
+
+    def append(self, upload: str, offset: int, content: bytes, **headers: str) -> Any:
+        """Send a piece; return the answer."""
+        headers = {**PIECE, "upload-offset": str(offset), **headers}
+        return self.client.generic("PATCH", upload, content, OCTETS, headers=headers)
+
+    def remove(self, upload: str) -> Any:
+        """Let go of an upload; return the answer."""
+        return self.client.delete(upload, headers=PIECE)
+
+    def known(self, timepoint: Timepoint, transfer: uuid.UUID, *contents: bytes) -> Any:
+        """Ask what the server has of files; return the answer."""
+        files = [{"sha256": hashlib.sha256(one).hexdigest(), "size": len(one)} for one in contents]
+        question = {"transfer": str(transfer), "files": files}
+        return self.client.post(
+            f"/imaging/timepoints/{timepoint.pk}/uploads/known/", question, "application/json", headers=JSON
+        )
 
     def finish(self, transfer: uuid.UUID) -> Any:
         """Close a delivery; return the answer."""
         return self.client.post(f"/imaging/transfers/{transfer}/finish/", headers=JSON)
+
+
+def metadata(**values: str) -> str:
+    """`Upload-Metadata` of these keys and values."""
+    return ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in values.items())
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
@@ -87,10 +125,10 @@ def damaged(files: dict[str, bytes], which: str) -> bytes:
 
 
 def stored(disk: Path) -> dict[str, str]:
-    """Every file of the installation's spool and stores with its digest."""
+    """Every file of the installation's uploads, spool and stores with its digest."""
     return {
         str(path.relative_to(disk)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for folder in ("spool", "quarantine", "archive", "exports")
+        for folder in ("uploads", "spool", "quarantine", "archive", "exports")
         for path in (disk / folder).rglob("*")
         if path.is_file() and path.name != ".lock"
     }
