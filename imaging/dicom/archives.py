@@ -145,7 +145,7 @@ def _walk(source: Path | IO[bytes], account: _Account, depth: int, prefix: str) 
             _refuse_unsafe(entry)
         _refuse_overlap(archive, entries)
         for entry in entries:
-            if entry.is_dir() or _is_junk(entry.filename):
+            if entry.is_dir() or is_junk(entry.filename):
                 continue
             yield from _unpacked(archive, entry, account, depth, prefix)
 
@@ -224,5 +224,6 @@ def _refuse_overlap(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) ->
         raise BadArchive("The ZIP archive is damaged or incomplete. Make it again and send it.")
 
 
-def _is_junk(name: str) -> bool:
+def is_junk(name: str) -> bool:
+    """Whether a file, by its path below the folder that was chosen, is what desktop systems leave behind."""
     return name.startswith(_JUNK) or name.rsplit("/", 1)[-1] in _JUNK_NAMES

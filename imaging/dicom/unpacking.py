@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from compliance.errors import HouseError
 from imaging.dicom.archives import walk_archive
+from imaging.dicom.excerpts import excerpt
 from imaging.dicom.headers import read_header
 
 _CHUNK = 1 << 20
@@ -22,6 +24,11 @@ def prove(path: str) -> bool:
     """Read and prove the header of a file; see `imaging.dicom.headers.read_header` for the refusals."""
     read_header(Path(path))
     return True
+
+
+def measure(path: str) -> dict[str, Any]:
+    """Return what a file says of its acquisition, for `imaging.quality.series_facts`; see `imaging.dicom.excerpts`."""
+    return excerpt(read_header(Path(path)).dataset)
 
 
 def unpack(archive: str, folder: str) -> list[tuple[int, str, str]]:

@@ -46,7 +46,7 @@ def check(*, timepoint_id: int, at: dt.datetime) -> None:
         return
     series = list(Series.objects.filter(imaging_study__timepoint=timepoint).select_related("imaging_study"))
     facts = [_facts(one) for one in series]
-    rules = [SeriesRule.parse(asdict(terms)) for terms in timepoint.charter.terms.series]
+    rules = rules_of(timepoint)
     found = check_timepoint(facts, rules, VisitWindow(*timepoint.window))
     labels = {fact.key: label for label, fact in match_series(facts, rules).items()}
     data_sha256 = digest({"facts": [fact.as_json() for fact in facts], "found": [_plain(f) for f in found]})
@@ -57,6 +57,11 @@ def check(*, timepoint_id: int, at: dt.datetime) -> None:
         _store_facts(series, facts, labels, at)
         _open_round(timepoint, latest, found, series, data_sha256, at)
     fault("checked.rows")
+
+
+def rules_of(timepoint: Timepoint) -> list[SeriesRule]:
+    """Return what the timepoint's charter asks of its series."""
+    return [SeriesRule.parse(asdict(terms)) for terms in timepoint.charter.terms.series]
 
 
 def _until_quiet(timepoint: Timepoint, at: dt.datetime) -> dt.timedelta:

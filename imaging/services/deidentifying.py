@@ -68,12 +68,7 @@ class _Item:
     @property
     def claim(self) -> Claim:
         """Where its header says that it belongs."""
-        date = self.seen["scan_date"]
-        return Claim(
-            frozenset(self.seen["subject_codes"]),
-            self.seen["timepoint_code"],
-            dt.date.fromisoformat(date) if date else None,
-        )
+        return Claim.of(self.seen)
 
 
 @jobs.handler(PROCESS)
@@ -115,7 +110,7 @@ class _Batch:
         rows = ReceivedInstance.objects.filter(pk__in=numbers).order_by("pk")
         items = [_Item(row) for row in rows.select_related("timepoint__subject__site", "timepoint__charter")]
         try:
-            self.means = _means(self.trial)
+            self.means = means_of(self.trial)
         except Held as held:
             self._hold([(item, held) for item in items])
             return
@@ -259,7 +254,14 @@ class _Batch:
 _IDENTITY = ("dataset_sha256", "sop_uid_key", "series_uid_key", "study_uid_key", "modality")
 
 
-def _means(trial: Trial) -> Means:
+def means_of(trial: Trial) -> Means:
+    """Return what the charter in force and the keys give for de-identifying a trial's images.
+
+    Raises
+    ------
+    Held
+        Nothing may enter its archive: it is locked, or has no recipe or no key.
+    """
     charter = trial.charter_in_force
     if trial.frozen_by():
         raise Held(HoldReason.TRIAL_LOCKED, f"Trial {trial.code} is locked; nothing is added to it any more.")

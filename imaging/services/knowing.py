@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+from django.db.models import Q
 
 from compliance.models import User
 from imaging.models import ReceivedInstance, Transfer, WebUpload
 from imaging.services import spool
 from imaging.services.uploading import require_open, staged
 from imaging.states import ReceivedState
-from trials.models import Timepoint
+from trials.models import Site, Timepoint
 
 State = WebUpload.State
 #: Digests looked for in one question.
@@ -35,7 +37,7 @@ def known_files(
     require_open(transfer, actor)
     digests = sorted({sha256 for sha256, _ in files})
     here, elsewhere = _received(timepoint, digests)
-    here |= _in_the_spool(timepoint)
+    here |= _in_the_spool(lambda origin: origin.timepoint_id == timepoint.pk)
     uploads = _uploads(timepoint, digests)
     answers = []
     for sha256, size in files:
@@ -57,6 +59,36 @@ def known_files(
     return answers
 
 
+class KnownFiles:
+    """What a site sent already, by content, for a sender that brings file after file.
+
+    With a timepoint chosen, what waits in quarantine for another one, or for none, is not known: sent again for
+    this one it may find its place.
+    """
+
+    def __init__(self, site: Site, timepoint: Timepoint | None) -> None:
+        self.site, self.timepoint = site, timepoint
+        self._lately = _in_the_spool(self._is_ours)
+
+    def _is_ours(self, origin: spool.Origin) -> bool:
+        chosen = self.timepoint.pk if self.timepoint else origin.timepoint_id
+        return origin.site_id == self.site.pk and origin.timepoint_id == chosen
+
+    def add(self, sha256: str) -> None:
+        """Note what was taken just now."""
+        self._lately.add(sha256)
+
+    def place_of(self, sha256: str) -> tuple[bool, Timepoint | None]:
+        """Tell whether content is here already, and at which timepoint it lies, if it has found one."""
+        rows = ReceivedInstance.objects.filter(file_sha256=sha256, transfer__site=self.site)
+        rows = rows.exclude(state=ReceivedState.DISCARDED)
+        if self.timepoint is not None:
+            settled = Q(state__in=(ReceivedState.ARCHIVED, ReceivedState.DUPLICATE))
+            rows = rows.filter(settled | Q(timepoint=self.timepoint))
+        row = rows.select_related("timepoint__subject").order_by("pk").first()
+        return row is not None or sha256 in self._lately, row.timepoint if row else None
+
+
 def _received(timepoint: Timepoint, digests: Sequence[str]) -> tuple[set[str], dict[str, Timepoint]]:
     """Digests of what the site sent for this timepoint, and for others; what was set aside is not here."""
     here: set[str] = set()
@@ -71,12 +103,12 @@ def _received(timepoint: Timepoint, digests: Sequence[str]) -> tuple[set[str], d
     return here, elsewhere
 
 
-def _in_the_spool(timepoint: Timepoint) -> set[str]:
-    """Digests of what lies in the spool for this timepoint and is not indexed yet."""
+def _in_the_spool(wanted: Callable[[spool.Origin], bool]) -> set[str]:
+    """Digests of what lies in the spool, of the deliveries wanted, and is not indexed yet."""
     found: set[str] = set()
     for folder in spool.deliveries():
         try:
-            if spool.origin_of(folder).timepoint_id == timepoint.pk:
+            if wanted(spool.origin_of(folder)):
                 found |= {entry.file_sha256 for entry in spool.entries(folder)}
         except (ValueError, FileNotFoundError):
             continue

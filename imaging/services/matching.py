@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from compliance.errors import HouseError
 from imaging.models import Transfer
@@ -31,6 +33,14 @@ class Claim:
     subject_codes: frozenset[str]
     timepoint_code: str
     date: dt.date | None
+
+    @classmethod
+    def of(cls, seen: Mapping[str, Any]) -> Claim:
+        """Read it from what the workshop saw (`imaging.deid.workshop.look`)."""
+        date = seen["scan_date"]
+        return cls(
+            frozenset(seen["subject_codes"]), seen["timepoint_code"], dt.date.fromisoformat(date) if date else None
+        )
 
 
 def match(claim: Claim, transfer: Transfer, trial: Trial, chosen: Timepoint | None) -> Timepoint:

@@ -54,6 +54,18 @@ def open_transfer(*, timepoint: Timepoint, actor: User, at: dt.datetime) -> Tran
     return audit.save(transfer, action="transfer.opened", actor=actor, at=at)
 
 
+def origin_of(transfer: Transfer) -> Origin:
+    """Return who sends into a delivery that was opened."""
+    return Origin(
+        door=transfer.door,
+        site_id=transfer.site_id,
+        sender=transfer.sender,
+        delivery=transfer.public_id,
+        user_id=transfer.uploaded_by_id,
+        timepoint_id=transfer.timepoint_id,
+    )
+
+
 def close_transfer(*, transfer: Transfer, at: dt.datetime) -> Transfer:
     """Finish an upload; what came in is worked on meanwhile."""
     if transfer.state == TransferState.CLOSED:

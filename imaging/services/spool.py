@@ -138,6 +138,11 @@ class Landing:
         self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         self._path = path
 
+    @property
+    def sha256(self) -> str:
+        """Digest of what was written so far."""
+        return self._digest.hexdigest()
+
     def write(self, chunk: bytes | bytearray | memoryview) -> None:
         """Add bytes."""
         self._digest.update(chunk)
@@ -150,7 +155,7 @@ class Landing:
         """Make bytes and record durable; only when this returns may a door say success."""
         assert self._path is not None
         fault("received.body")
-        receipt = Receipt(self.spool_id, self.size, self._digest.hexdigest())
+        receipt = Receipt(self.spool_id, self.size, self.sha256)
         self._path = _name_and_sync(self._path, self._handle, self.origin, receipt)
         self._path = None
         fault("received.record")

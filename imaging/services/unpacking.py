@@ -17,7 +17,7 @@ from compliance import confined, jobs
 from compliance.faults import fault
 from imaging.models import RefusedFile, WebUpload
 from imaging.services import receiving, spool
-from imaging.services.uploading import UNPACK, origin_of, spool_id_of, staged
+from imaging.services.uploading import UNPACK, spool_id_of, staged
 
 #: Refusals kept of one upload; the last one says how many more there were.
 MOST_REFUSALS = 200
@@ -37,13 +37,7 @@ def unpack_upload(*, upload_id: int, at: dt.datetime) -> None:
         return
     folder.mkdir()
     spool.require_space(upload.size)
-    seconds = _PATIENCE + upload.size / _BYTES_PER_SECOND
-    refused: list[tuple[int, str, str]] = []
-    try:
-        refused = confined.call("imaging.dicom.unpacking:unpack", str(archive), str(folder), seconds=seconds)
-    except confined.OverBudget as problem:
-        # What came out whole before is taken all the same.
-        refused = [(0, problem.code, problem.message)]
+    refused = unpack(archive, folder)
     fault("unpacked.files")
     taken = _into_the_spool(upload, folder, at)
     fault("unpacked.spool")
@@ -60,10 +54,34 @@ def unpack_upload(*, upload_id: int, at: dt.datetime) -> None:
     receiving.index_spool(at=at)
 
 
+def unpack(archive: Path, folder: Path) -> list[tuple[int, str, str]]:
+    """Unpack the instances of a ZIP in a child process, each under its number; return the refusals.
+
+    A refusal is (number, code, sentence); see `imaging.dicom.unpacking.unpack`. What came out whole before the child
+    was ended, for time or memory, is in the folder all the same.
+
+    Raises
+    ------
+    OSError
+        The archive could not be read, or the disk did not take its files.
+    """
+    seconds = _PATIENCE + archive.stat().st_size / _BYTES_PER_SECOND
+    try:
+        answer = confined.call("imaging.dicom.unpacking:unpack", str(archive), str(folder), seconds=seconds)
+    except confined.OverBudget as problem:
+        return [(0, problem.code, problem.message)]
+    return [(number, code, sentence) for number, code, sentence in answer]
+
+
+def unpacked(folder: Path) -> list[int]:
+    """Return the numbers of the instances that `unpack` left in a folder, in their order."""
+    return sorted(int(name) for name in os.listdir(folder) if name.isdecimal())
+
+
 def _into_the_spool(upload: WebUpload, folder: Path, at: dt.datetime) -> int:
     """Take each whole file by its number; return how many."""
-    origin = origin_of(upload)
-    numbers = sorted(int(name) for name in os.listdir(folder) if name.isdecimal())
+    origin = receiving.origin_of(upload.transfer)
+    numbers = unpacked(folder)
     for number in numbers:
         spool.adopt(folder / str(number), origin=origin, at=at, spool_id=spool_id_of(upload, number))
         fault("unpacked.one")
@@ -72,7 +90,7 @@ def _into_the_spool(upload: WebUpload, folder: Path, at: dt.datetime) -> int:
 
 def _most_telling(refused: list[tuple[int, str, str]]) -> list[tuple[int, str, str]]:
     """What is said of the archive itself first, then of its files, up to a number that a person reads."""
-    told = sorted((entry, code, sentence) for entry, code, sentence in refused)
+    told = sorted(refused)
     if len(told) <= MOST_REFUSALS:
         return told
     rest = told[MOST_REFUSALS - 1 :]

@@ -13,6 +13,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import shutil
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -29,10 +30,13 @@ from compliance.models import User
 from imaging.dicom.archives import is_archive
 from imaging.models import ReceivedInstance, RefusedFile, Transfer, WebUpload
 from imaging.services import spool
+from imaging.services.receiving import origin_of
 from imaging.states import TransferState
 
 State = WebUpload.State
 
+#: Begin of the names of folders in which the command unpacks ZIPs.
+SCRATCH = "import-"
 #: Kind of the job that unpacks a ZIP.
 UNPACK = "imaging.unpack_upload"
 #: An upload on which nothing was written for so long is discarded.
@@ -148,7 +152,7 @@ def create_upload(*, transfer: Transfer, size: int, sha256: str, kind: str, acto
     if totals["mine"] >= settings.UPLOAD_MAX_OPEN or totals["size"] + size > settings.UPLOAD_MAX_OPEN_BYTES:
         raise TooManyUploads("Too many uploads of this site are unfinished. Finish or remove some, then go on.")
     upload = WebUpload(transfer=transfer, size=size, sha256=sha256, kind=kind, created_at=at)
-    with _disk():
+    with on_the_disk():
         spool.require_space(size)
         storage.make_folder(Path(settings.UPLOAD_DIR))
         os.close(os.open(staged(upload), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
@@ -186,7 +190,7 @@ def append(
         The file is whole, and no instance or archive that can be taken.
     """
     require_open(upload.transfer, actor)
-    with _disk(), _held(upload) as handle:
+    with on_the_disk(), _held(upload) as handle:
         have = os.fstat(handle).st_size
         if have != offset:
             raise OffsetConflict("The piece does not follow what is here. Ask for the offset and go on from there.")
@@ -242,7 +246,7 @@ def durable_bytes(*, upload: WebUpload, at: dt.datetime) -> int:
         else:
             if have < upload.size:
                 return have
-            with _disk(), _held(upload):
+            with on_the_disk(), _held(upload):
                 _take(upload, at)
     if upload.state in (State.REFUSED, State.DISCARDED):
         raise UploadFinished("This upload is over: its file was refused or removed. Choose the file again.")
@@ -273,19 +277,6 @@ def spool_id_of(upload: WebUpload, entry: int = 0) -> uuid.UUID:
     return uuid.UUID(int=moment << 80 | 7 << 76 | (rest >> 68) << 64 | 2 << 62 | rest & (1 << 62) - 1)
 
 
-def origin_of(upload: WebUpload) -> spool.Origin:
-    """Return who sends an upload."""
-    transfer = upload.transfer
-    return spool.Origin(
-        door=Transfer.Door.WEB,
-        site_id=transfer.site_id,
-        sender=transfer.sender,
-        delivery=transfer.public_id,
-        user_id=transfer.uploaded_by_id,
-        timepoint_id=transfer.timepoint_id,
-    )
-
-
 @contextmanager
 def _held(upload: WebUpload) -> Iterator[int]:
     """Hold an unfinished upload alone; give a handle to its bytes."""
@@ -307,8 +298,13 @@ def _held(upload: WebUpload) -> Iterator[int]:
 
 
 @contextmanager
-def _disk() -> Iterator[None]:
-    """Say in words what a disk does not take."""
+def on_the_disk() -> Iterator[None]:
+    """Say in words what a disk does not take.
+
+    Raises
+    ------
+    NotStored
+    """
     try:
         yield
     except OSError as problem:
@@ -342,7 +338,7 @@ def _take(upload: WebUpload, at: dt.datetime) -> None:
     except HouseError as problem:
         _refuse(upload, problem.code, problem.message, at)
         raise
-    spool.adopt(path, origin=origin_of(upload), at=at, spool_id=spool_id_of(upload))
+    spool.adopt(path, origin=origin_of(upload.transfer), at=at, spool_id=spool_id_of(upload))
     fault("upload.adopted")
     upload.kind = WebUpload.Kind.DICOM
     _end(upload, State.KEPT, at)
@@ -389,4 +385,9 @@ def sweep(*, at: dt.datetime) -> int:
         with suppress(FileNotFoundError):
             if path.name not in named and path.stat().st_mtime < (at - KEPT_FOR).timestamp():
                 path.unlink()
+    for path in Path(settings.UPLOAD_DIR).glob(f"{SCRATCH}*"):
+        # What a command that was killed had unpacked.
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < (at - KEPT_FOR).timestamp():
+                shutil.rmtree(path)
     return discarded

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from pynetdicom import AE
 
 from compliance import jobs, storage
@@ -58,6 +61,14 @@ def by_zip(world: World) -> None:
     upload(world, zipped({f"scan/IM{n:04}": encoded(dataset) for n, dataset in enumerate(SERIES)}))
 
 
+def by_command(world: World) -> None:
+    """All in a folder of the machine."""
+    with tempfile.TemporaryDirectory() as folder:
+        for number, dataset in enumerate(SERIES):
+            Path(folder, f"IM{number}").write_bytes(encoded(dataset))
+        call_command("import_dicom", folder, site="NORTH", stdout=io.StringIO())
+
+
 DOORS: dict[str, Callable[[World], None]] = {"C-STORE": by_c_store, "files": by_files, "a ZIP": by_zip}
 
 
@@ -68,9 +79,9 @@ def world(transactional_db: None, own_disk: Path, monkeypatch: pytest.MonkeyPatc
     return make_world()
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_a_series_lies_in_quarantine_as_it_left_its_sender(world: World, door: str) -> None:
-    DOORS[door](world)
+@pytest.mark.parametrize("door", [*DOORS.values(), by_command])
+def test_a_series_lies_in_quarantine_as_it_left_its_sender(world: World, door: Callable[[World], None]) -> None:
+    door(world)
     index_spool(at=AT)
     jobs.drain()
 
@@ -92,6 +103,9 @@ def test_what_came_through_one_door_is_known_at_the_others(world: World) -> None
     for row in ReceivedInstance.objects.order_by("pk"):
         facts = (row.dataset_sha256, row.sop_uid_key, row.series_uid_key, row.study_uid_key)
         by_delivery.setdefault(row.transfer_id, set()).add(facts)
+    # The command would not even take what is known.
+    by_command(world)
+    assert index_spool(at=AT) == 0
     first, second, third = by_delivery.values()
     assert first == second == third
     assert list(ReceivedInstance.objects.order_by("pk").values_list("state", flat=True)) == [
