@@ -18,6 +18,7 @@ from compliance import access
 from compliance.api import Resource
 from imaging import selectors
 from imaging.models import Finding, QcReview, Transfer
+from imaging.services import following
 from imaging.states import HoldReason
 
 TRANSFER_STATES = Transfer._meta.get_field("state").choices
@@ -73,7 +74,7 @@ class TransferDetailSerializer(TransferSerializer):
         return RecognisedSeriesSerializer(selectors.recognised(transfer).series, many=True).data
 
     def get_settled(self, transfer: Transfer) -> bool:
-        return selectors.recognised(transfer).settled
+        return following.follow(transfer).settled
 
 
 class HeldGroupSerializer(serializers.Serializer):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Sum
 
 from compliance.models import Job, User
 from imaging.models import Finding, QcReview, ReceivedInstance, RefusedFile, Series, Transfer, WebUpload
@@ -87,9 +89,11 @@ def transfers_of(timepoint: Timepoint) -> QuerySet[Transfer]:
 
 
 def with_counts(transfers: QuerySet[Transfer]) -> QuerySet[Transfer]:
-    """Add to each delivery how many instances it brought, how many are archived, and how many wait."""
+    """Add to each delivery how many instances it brought, how many are worked on, archived, known before, and held."""
     return transfers.annotate(
         total=Count("instances"),
+        worked_on=Count("instances", filter=Q(instances__state=ReceivedState.RECEIVED)),
+        known=Count("instances", filter=Q(instances__state=ReceivedState.DUPLICATE)),
         archived=Count("instances", filter=Q(instances__state=ReceivedState.ARCHIVED)),
         held=Count("instances", filter=Q(instances__state=ReceivedState.HELD)),
     )
@@ -108,40 +112,57 @@ class RecognisedSeries:
     sentences: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Recognised:
-    """A delivery series by series, and what was not taken; `settled` when nothing of it is still worked on."""
+    """A delivery series by series, and what was not taken; `settled` when nothing of it is still worked on.
 
-    series: Sequence[RecognisedSeries]
-    refused: Sequence[Refusal]
-    timepoints: Sequence[Timepoint]
-    settled: bool
+    `counts` are of instances by state and reason of hold, `held` by reason and sentence, `archived` by timepoint.
+    """
+
+    series: list[RecognisedSeries] = field(default_factory=list)
+    refused: Sequence[Refusal] = ()
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    held: Counter[tuple[str, str]] = field(default_factory=Counter)
+    archived: Counter[Timepoint] = field(default_factory=Counter)
+    settled: bool = False
+
+    @property
+    def known(self) -> int:
+        """How many instances were here already."""
+        return self.counts[ReceivedState.DUPLICATE, ""]
 
 
 def recognised(transfer: Transfer) -> Recognised:
     """Tell what was recognised in a delivery."""
+    found = Recognised(refused=refusals_in(transfer))
     rows: dict[str, RecognisedSeries] = {}
-    instances = transfer.instances.select_related("timepoint__subject").order_by("pk")
-    timepoints: dict[int, Timepoint] = {}
-    for one in instances:
-        row = rows.setdefault(one.series_uid_key, RecognisedSeries(one.modality))
-        row.received += 1
-        row.archived += one.state == ReceivedState.ARCHIVED
-        row.duplicate += one.state == ReceivedState.DUPLICATE
-        row.held += one.state == ReceivedState.HELD
-        if one.timepoint is not None and one.state != ReceivedState.HELD:
-            row.timepoint = timepoints.setdefault(one.timepoint.pk, one.timepoint)
-        if one.state == ReceivedState.HELD and one.hold_sentence not in row.sentences:
-            row.sentences.append(one.hold_sentence)
-    refused = refusals_in(transfer)
-    return Recognised(
-        list(rows.values()),
-        refused,
-        list(timepoints.values()),
-        bool(rows or refused)
-        and not any(one.state == ReceivedState.RECEIVED for one in instances)
-        and not _is_worked_on(transfer),
+    alike = transfer.instances.values(
+        "series_uid_key", "modality", "state", "hold_reason", "hold_sentence", "timepoint"
     )
+    kinds: list[Any] = list(alike.annotate(count=Count("pk"), first=Min("pk")).order_by("first"))
+    timepoints = Timepoint.objects.select_related("subject__site").in_bulk(
+        {kind["timepoint"] for kind in kinds} - {None}
+    )
+    for kind in kinds:
+        state, count, timepoint = kind["state"], kind["count"], timepoints.get(kind["timepoint"])
+        row = rows.setdefault(kind["series_uid_key"], RecognisedSeries(kind["modality"]))
+        row.received += count
+        row.archived += count * (state == ReceivedState.ARCHIVED)
+        row.duplicate += count * (state == ReceivedState.DUPLICATE)
+        row.held += count * (state == ReceivedState.HELD)
+        found.counts[state, kind["hold_reason"]] += count
+        if state == ReceivedState.HELD:
+            found.held[kind["hold_reason"], kind["hold_sentence"]] += count
+            if kind["hold_sentence"] not in row.sentences:
+                row.sentences.append(kind["hold_sentence"])
+        elif timepoint is not None:
+            row.timepoint = timepoint
+        if state == ReceivedState.ARCHIVED and timepoint is not None:
+            found.archived[timepoint] += count
+    found.series = list(rows.values())
+    unread = any(state == ReceivedState.RECEIVED for state, _ in found.counts)
+    found.settled = bool(rows or found.refused) and not unread and not _is_worked_on(transfer)
+    return found
 
 
 def _is_worked_on(transfer: Transfer) -> bool:

@@ -13,8 +13,8 @@ from compliance.errors import HouseError
 from compliance.models import Signature
 from imaging import forms, selectors
 from imaging.models import Finding, QcReview, Series, Transfer
-from imaging.services import resolving, reviewing, viewing
-from imaging.states import ReviewState, Verdict
+from imaging.services import following, resolving, reviewing, viewing
+from imaging.states import ReceivedState, ReviewState, Verdict
 from trials.models import Timepoint, Trial
 from trials.selectors import queries_seen_by, timepoints_seen_by, trials_of
 
@@ -69,25 +69,30 @@ def upload(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
 @access.guarded("imaging.see_transfers", trials_of)
 def transfer_list(request: HttpRequest, trial: Trial) -> HttpResponse:
     """Deliveries of the trial that the person may see, newest first."""
-    transfers = selectors.transfers_seen_by(access.actor(request)).filter(site__trial=trial)
+    seen = selectors.transfers_seen_by(access.actor(request)).filter(site__trial=trial)
     return render(
         request,
         "imaging/transfer_list.html",
-        {"trial": trial, "transfers": selectors.with_counts(transfers).order_by("-opened_at", "-pk")[:200]},
+        {
+            "trial": trial,
+            "transfers": selectors.with_counts(seen).order_by("-opened_at", "-pk")[:200],
+            "under_way": seen.filter(instances__state=ReceivedState.RECEIVED).exists(),
+        },
     )
 
 
 @require_safe
 @access.guarded("imaging.see_transfers", selectors.transfers_seen_by, by="public_id")
 def transfer_show(request: HttpRequest, transfer: Transfer) -> HttpResponse:
-    """One delivery, series by series: received, recognised, archived, or why not."""
+    """One delivery: received, indexed, matched, de-identified, checked, or why not."""
     return render(
         request,
         "imaging/transfer_show.html",
         {
             "transfer": transfer,
             "trial": transfer.site.trial,
-            "recognised": selectors.recognised(transfer),
+            "followed": following.follow(transfer),
+            "may_resolve": access.may(request.user, "imaging.resolve", transfer),
             "events": audit.history(transfer)[:20],
         },
     )
@@ -100,7 +105,11 @@ def transfer_status(request: HttpRequest, transfer: Transfer) -> HttpResponse:
     return render(
         request,
         "imaging/_recognised.html",
-        {"transfer": transfer, "recognised": selectors.recognised(transfer)},
+        {
+            "transfer": transfer,
+            "followed": following.follow(transfer),
+            "may_resolve": access.may(request.user, "imaging.resolve", transfer),
+        },
     )
 
 

@@ -237,7 +237,7 @@
 
   function ready(within) {
     $$("[data-toast]", within).forEach(settle);
-    $$("[data-filter]", within).forEach(filter);
+    $$("[data-filter]").forEach(filter);
     $("[data-focus]", within)?.focus();
   }
   on("htmx:load", (event) => { if (event.detail.elt !== document.body) ready(event.detail.elt); });

@@ -23,9 +23,9 @@ from tqdm import tqdm
 from compliance import context
 from compliance.errors import HouseError
 from compliance.models import User
-from imaging import selectors
 from imaging.models import Transfer
 from imaging.quality import SeriesFacts
+from imaging.services.following import follow
 from imaging.services.importing import Fate, Found, Import, Outcome, find_files
 from imaging.services.rehearsing import Forecast, Rehearsal
 from imaging.services.uploading import NotStored
@@ -199,7 +199,7 @@ class Command(BaseCommand):
         """Wait until a delivery is worked on; return what became of its series."""
         began = time.monotonic()
         told = False
-        while not ((now := selectors.recognised(transfer)).settled and transfer.instances.count() >= taken):
+        while not ((now := follow(transfer)).settled and now.total >= taken):
             if not told and time.monotonic() - began > _WORRY:
                 self.stderr.write("Still waiting. Do the workers run (manage.py serve)? Ctrl-C ends the waiting alone.")
                 told = True
@@ -214,7 +214,7 @@ class Command(BaseCommand):
                 "held": series.held,
                 "sentences": series.sentences,
             }
-            for series in now.series
+            for series in now.recognised.series
         ]
 
 
