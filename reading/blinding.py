@@ -17,12 +17,12 @@ from typing import Any
 
 from django.db import transaction
 
-from compliance import access, audit, keys, storage
+from compliance import access, audit, keys
 from compliance.errors import HouseError
 from compliance.models import AuditEvent, User
-from imaging.dicom.rendering import Window, render_frame
 from imaging.models import Instance, Series
 from imaging.selectors import series_for_reading
+from imaging.services import viewing
 from reading import derivation, selectors
 from reading.assignment import blinded_code
 from reading.blinded import (
@@ -454,8 +454,7 @@ def _picture(
         raise NotShown("This picture is not part of the read. Reload the page.")
     instance, frame = pictures[n - 1]
     _record_viewing(about, series, names.code, actor, at)
-    data = storage.get(storage.ARCHIVE, instance.archive_key)
-    return render_frame(data, frame=frame - 1, window=Window(window.centre, window.width))
+    return viewing.picture(instance.archive_key, frame - 1, (window.centre, window.width))
 
 
 def _record_viewing(about: ReadTask | Adjudication, series: Series, code: str, actor: User, at: dt.datetime) -> None:

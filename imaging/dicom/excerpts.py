@@ -61,7 +61,8 @@ def _values(dataset: Dataset, keywords: Iterable[str]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> int | str:
-    return value if type(value) is int else str(value)
+    # NUL is no character of any value (PS3.5 §6.1.3), and PostgreSQL takes none.
+    return value if type(value) is int else str(value).replace("\0", "")
 
 
 def _restored(values: Mapping[str, Any]) -> Dataset:

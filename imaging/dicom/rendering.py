@@ -6,6 +6,7 @@ import io
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -111,6 +112,14 @@ def render_frame(
     if dataset.get("PhotometricInterpretation") == "MONOCHROME1":
         shades = 255 - shades
     return png(shades)
+
+
+def picture(path: str, frame: int, window: tuple[float, float] | None) -> bytes:
+    """Render a frame of a file in the window (centre, width), or its own; see `render_frame`.
+
+    With plain arguments, for a child process that a hostile picture may end (`compliance.confined`).
+    """
+    return render_frame(Path(path), frame=frame, window=Window(window[0], window[1]) if window else None)
 
 
 def frame_values(

@@ -66,7 +66,11 @@ class Series(Record):
 
 
 class Instance(Record):
-    """A de-identified DICOM instance, written once to the archive under `archive_key`."""
+    """A de-identified DICOM instance, written once to the archive under `archive_key`.
+
+    `measured` are the attributes by which its series is measured (`imaging.dicom.excerpts`), so that a check need
+    not read the archive again.
+    """
 
     series = models.ForeignKey(Series, on_delete=models.PROTECT, related_name="instances")
     received = models.OneToOneField(ReceivedInstance, on_delete=models.PROTECT, related_name="archived_as")
@@ -84,6 +88,7 @@ class Instance(Record):
     size = models.BigIntegerField()
     recipe_sha256 = models.CharField(max_length=64)
     deid_counters = models.JSONField(default=dict)
+    measured = models.JSONField(default=dict)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["trial", "sop_instance_uid"], name="instance_once_per_trial")]

@@ -38,7 +38,8 @@ class Means:
 class Cleaned:
     """A de-identified instance whose bytes lie in the archive and whose row is still to be written.
 
-    `seen` is what the workshop saw in its header (`imaging.deid.workshop.look`).
+    `seen` is what the workshop saw in its header (`imaging.deid.workshop.look`), `measured` what it noted of the
+    result (`imaging.dicom.excerpts`).
     """
 
     received: ReceivedInstance
@@ -48,6 +49,7 @@ class Cleaned:
     sha256: str
     size: int
     counters: dict[str, int]
+    measured: dict[str, Any]
 
 
 def file_instances(cleaned: Sequence[Cleaned], *, transfer: Transfer, means: Means, at: dt.datetime) -> None:
@@ -95,6 +97,7 @@ def _file_series(members: Sequence[Cleaned], means: Means, at: dt.datetime) -> N
             size=one.size,
             recipe_sha256=recipe_sha256,
             deid_counters=one.counters,
+            measured=one.measured,
         )
         for one in members
     ]

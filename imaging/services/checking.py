@@ -9,12 +9,12 @@ from dataclasses import asdict, replace
 from django.db import transaction
 from django.db.models import Max
 
-from compliance import audit, jobs, storage
+from compliance import audit, jobs
 from compliance.faults import fault
 from compliance.signing import digest
 from compliance.transitions import advance
 from imaging import signals
-from imaging.dicom.headers import read_header
+from imaging.dicom.excerpts import from_excerpt
 from imaging.models import Finding, QcReview, ReceivedInstance, Series
 from imaging.quality import Finding as Found
 from imaging.quality import SeriesFacts, SeriesRule, VisitWindow, check_timepoint, match_series, series_facts
@@ -74,10 +74,8 @@ def _until_quiet(timepoint: Timepoint, at: dt.datetime) -> dt.timedelta:
 
 
 def _facts(series: Series) -> SeriesFacts:
-    read = [
-        read_header(storage.get(storage.ARCHIVE, key)) for key in series.instances.values_list("archive_key", flat=True)
-    ]
-    return replace(series_facts(read)[0], study_day=series.imaging_study.study_day)
+    measured = [from_excerpt(values) for values in series.instances.values_list("measured", flat=True)]
+    return replace(series_facts(measured)[0], study_day=series.imaging_study.study_day)
 
 
 def _plain(found: Found) -> dict[str, object]:

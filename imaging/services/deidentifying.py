@@ -234,7 +234,8 @@ class _Batch:
         fault("archive.before")
         sha256 = storage.put(storage.ARCHIVE, key, output)
         fault("archive.bytes")
-        return Cleaned(item.received, timepoint, item.seen, key, sha256, len(output), result["counters"])
+        made = {"counters": result["counters"], "measured": result["facts"]}
+        return Cleaned(item.received, timepoint, item.seen, key, sha256, len(output), **made)
 
     def _match(self, item: _Item) -> Timepoint:
         chosen = item.received.timepoint

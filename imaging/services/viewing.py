@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 
-from compliance import access, audit, storage
+from compliance import access, audit, confined, storage
 from compliance.errors import HouseError
 from compliance.models import AuditEvent, User
-from imaging.dicom.rendering import Window, render_frame
 from imaging.models import Series
+
+#: Seconds that decoding a frame may take.
+_PATIENCE = 20
 
 
 class NoSuchFrame(HouseError):
@@ -46,5 +48,24 @@ def frame_png(*, series: Series, number: int, preset: str, actor: User, at: dt.d
     if not seen.exists():
         audit.record("series.viewed", series, actor=actor, at=at, after={"day": day})
     key, frame = places[number - 1]
-    shown = Window(window.centre, window.width) if series.modality == "CT" else None
-    return render_frame(storage.get(storage.ARCHIVE, key), frame=frame, window=shown)
+    return picture(key, frame, (window.centre, window.width) if series.modality == "CT" else None)
+
+
+def picture(archive_key: str, frame: int, window: tuple[float, float] | None) -> bytes:
+    """Return a frame of an archived instance as PNG, decoded in a child process: pixels are foreign bytes still.
+
+    Parameters
+    ----------
+    frame
+        Index of the frame, from 0.
+    window
+        Centre and width; None for the instance's own.
+
+    Raises
+    ------
+    compliance.confined.OverBudget, compliance.confined.Refused
+        The picture cannot be shown.
+    """
+    with storage.on_disk(storage.ARCHIVE, archive_key) as path:
+        png: bytes = confined.call("imaging.dicom.rendering:picture", str(path), frame, window, seconds=_PATIENCE)
+    return png

@@ -59,3 +59,9 @@ def test_a_malformed_number_is_left_out(make_ct: Callable[..., Dataset]) -> None
 
 def test_it_holds_nothing_of_the_patient(make_ct: Callable[..., Dataset]) -> None:
     assert "Planted" not in json.dumps(excerpt(make_ct()))
+
+
+def test_no_nul_reaches_the_database(make_ct: Callable[..., Dataset]) -> None:
+    dataset = make_ct()
+    dataset[0x00180015] = RawDataElement(Tag(0x00180015), "CS", 6, b"CH\0EST", 0, False, True)  # Body Part Examined
+    assert excerpt(dataset)["BodyPartExamined"] == "CHEST"
