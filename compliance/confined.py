@@ -52,6 +52,10 @@ class Failed(Exception):
     """The function in the child failed in a way that nobody foresaw; the text is the type of its error alone."""
 
 
+class _Killed(OverBudget):
+    """Somebody ended the child: the system when it was short of memory, or a person."""
+
+
 class _Gone(Exception):
     """The child ended in the middle of a question."""
 
@@ -79,8 +83,12 @@ def call(function: str, *args: Any, seconds: float = 20, memory: int = MEMORY) -
     Failed
         Any other error of the function.
     """
-    with _borrowed() as child:
-        answer = child.ask({"function": function, "args": list(args), "memory": memory, "seconds": seconds}, seconds)
+    question = {"function": function, "args": list(args), "memory": memory, "seconds": seconds}
+    try:
+        answer = _ask(question, seconds)
+    except _Killed:
+        # Perhaps for another's sake: a file is to blame if it happens twice.
+        answer = _ask(question, seconds)
     if "value" in answer:
         return answer["value"]
     problem = answer["problem"]
@@ -97,10 +105,18 @@ def call(function: str, *args: Any, seconds: float = 20, memory: int = MEMORY) -
     raise Failed(problem["type"])
 
 
+def _ask(question: dict[str, Any], seconds: float) -> dict[str, Any]:
+    with _borrowed() as child:
+        return child.ask(question, seconds)
+
+
 @contextlib.contextmanager
 def _borrowed() -> Iterator[_Child]:
     with _lock:
         child = _idle.pop() if _idle else None
+    if child is not None and not child.lives():
+        child.end()
+        child = None
     child = child or _Child()
     try:
         yield child
@@ -134,6 +150,10 @@ class _Child:
             start_new_session=True,
         )
 
+    def lives(self) -> bool:
+        """Tell whether it can be asked."""
+        return self._process.poll() is None
+
     def ask(self, question: dict[str, Any], seconds: float) -> dict[str, Any]:
         """Put a question and wait for the answer."""
         assert self._process.stdin
@@ -146,13 +166,13 @@ class _Child:
             handle = self._process.stdout.fileno()
             answer: dict[str, Any] = wire.decode(lambda size: self._read(handle, size, until))
         except (TimeoutError, _Gone, BrokenPipeError) as problem:
-            self.end()
-            if isinstance(problem, TimeoutError) or self._process.returncode == -signal.SIGALRM:
+            status = self.end()
+            if isinstance(problem, TimeoutError) or status == -signal.SIGALRM:
                 raise OverBudget(
                     "Reading the file took too long, so it was given up. "
                     "It may be damaged; send it again from its source."
                 ) from problem
-            raise OverBudget(
+            raise (_Killed if status == -signal.SIGKILL else OverBudget)(
                 "The program that reads files ended while it read this one. "
                 "The file is damaged or harmful; set it aside, or send it again from its source."
             ) from problem
@@ -177,14 +197,16 @@ class _Child:
             whole += piece
         return bytes(whole)
 
-    def end(self) -> None:
-        """End the child, whatever it does."""
-        # One that ended by itself says how.
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(0.1)
+    def end(self) -> int | None:
+        """End the child, whatever it does; return how it ended if that was not our doing."""
+        try:
+            status = self._process.wait(0.1)
+        except subprocess.TimeoutExpired:
+            status = None
         self._process.kill()
         self._process.wait()
         self._hang_up()
+        return status
 
     def leave(self) -> None:
         """Let go of a child that is another process's."""

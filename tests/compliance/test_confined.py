@@ -38,6 +38,7 @@ def test_a_child_is_kept_for_the_next_question() -> None:
         ("builtins:bytearray", (1 << 31,), "more memory"),
         ("os:abort", (), "ended while it read"),
         ("os:_exit", (0,), "ended while it read"),
+        ("signal:raise_signal", (9,), "ended while it read"),
     ],
 )
 def test_a_bad_question_ends_alone_and_the_next_is_answered(function: str, args: tuple[object, ...], word: str) -> None:
@@ -49,6 +50,21 @@ def test_a_bad_question_ends_alone_and_the_next_is_answered(function: str, args:
             confined.call(function, *args, seconds=1)
 
     assert good()
+
+
+def test_a_child_that_was_killed_while_it_waited_is_not_the_next_files_fault() -> None:
+    os.kill(confined.call("os:getpid"), signal.SIGKILL)
+
+    assert good()
+
+
+def test_a_child_that_is_killed_in_the_middle_is_not_the_files_fault() -> None:
+    child = confined.call("os:getpid")
+    end = threading.Timer(0.3, os.kill, [child, signal.SIGKILL])
+    end.start()
+
+    assert confined.call("time:sleep", 1.0) is None
+    assert confined.call("os:getpid") != child
 
 
 def test_a_refusal_keeps_its_code_and_its_sentence(tmp_path: Path) -> None:
