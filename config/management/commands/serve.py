@@ -20,13 +20,7 @@ def commands() -> dict[str, list[str]]:
     python = sys.executable
     manage = str(Path(settings.ROOT) / "manage.py")
     return {
-        "web": [
-            *(python, "-m", "granian", "--interface", "wsgi", "--no-ws", "--log-level", "warning"),
-            *("--host", settings.WEB_HOST, "--port", str(settings.WEB_PORT)),
-            *("--workers", str(settings.WEB_WORKERS), "--blocking-threads", str(settings.WEB_THREADS)),
-            "--respawn-failed-workers",
-            "config.wsgi:application",
-        ],
+        "web": [python, "-m", "config.web"],
         "receiver": [python, manage, "receive"],
         "worker": [
             *(python, "-m", "celery", "--app", "config", "--quiet", "worker", "--beat"),
