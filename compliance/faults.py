@@ -10,18 +10,16 @@ from django.conf import settings
 
 
 def fault(point: str) -> None:
-    """End this process here, once, if the installation's `fault` file names the point.
+    """End this process here, once, if the installation's `faults` folder holds a file named after the point.
 
-    The file is removed first, so that the process started next goes on. Only a data folder that a test
-    prepared holds such a file.
+    The file is renamed first, so that one process alone ends of it and the next one goes on. Only a data folder
+    that a test prepared holds such a file.
     """
     if not settings.FAULTS:
         return
-    wish = Path(settings.DATA_DIR) / "fault"
+    wish = Path(settings.DATA_DIR) / "faults" / point
     try:
-        if wish.read_text().strip() != point:
-            return
-        wish.rename(wish.with_name("fault.done"))
+        wish.rename(f"{wish}.done")
     except FileNotFoundError:
         return
     os.kill(os.getpid(), signal.SIGKILL)

@@ -233,6 +233,7 @@ class _Part:
             )
         if len(self._prefix) < ENOUGH:
             self._prefix += piece[: ENOUGH - len(self._prefix)]
+        fault("stow.piece")
         if self._landing is None:
             return
         try:

@@ -115,6 +115,7 @@ class _Batch:
             self._hold([(item, held) for item in items])
             return
         items = self._identify(self._step(self._look, items))
+        fault("identified.rows")
         while items:
             # The second of two copies waits until the first is in the archive, and is then known.
             first = {item.received.sop_uid_key: item for item in reversed(items)}

@@ -135,6 +135,7 @@ def _index(batch: Sequence[Entry], origin: Origin, stuck: set[Path], at: dt.date
     for entry in batch:
         if entry.path not in stuck:
             entry.path.unlink(missing_ok=True)
+            fault("indexed.freed")
     return len(fresh)
 
 

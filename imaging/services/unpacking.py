@@ -36,6 +36,7 @@ def unpack_upload(*, upload_id: int, at: dt.datetime) -> None:
         archive.unlink(missing_ok=True)
         return
     folder.mkdir()
+    fault("unpacked.begun")
     spool.require_space(upload.size)
     refused = unpack(archive, folder)
     fault("unpacked.files")
@@ -49,6 +50,7 @@ def unpack_upload(*, upload_id: int, at: dt.datetime) -> None:
         upload.state = WebUpload.State.KEPT if taken else WebUpload.State.REFUSED
         upload.finished_at = at
         upload.save(update_fields=["state", "finished_at"])
+    fault("unpacked.rows")
     archive.unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     receiving.index_spool(at=at)

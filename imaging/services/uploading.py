@@ -157,7 +157,9 @@ def create_upload(*, transfer: Transfer, size: int, sha256: str, kind: str, acto
         storage.make_folder(Path(settings.UPLOAD_DIR))
         os.close(os.open(staged(upload), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
         storage.sync_directory(Path(settings.UPLOAD_DIR))
+    fault("upload.staged")
     upload.save()
+    fault("upload.created")
     return upload
 
 
@@ -209,6 +211,7 @@ def append(
             # A whole file is synced when it is taken.
             if have < upload.size:
                 os.fsync(handle)
+                fault("upload.synced")
         if have == upload.size:
             _take(upload, at)
     return have
@@ -332,6 +335,7 @@ def _take(upload: WebUpload, at: dt.datetime) -> None:
                 upload.kind = WebUpload.Kind.ZIP
                 _end(upload, State.UNPACKING, at)
                 jobs.enqueue(UNPACK, str(upload.pk), at=at, upload_id=upload.pk)
+            fault("upload.queued")
             return
     try:
         confined.call("imaging.dicom.unpacking:prove", str(path), seconds=_PATIENCE)
@@ -342,6 +346,7 @@ def _take(upload: WebUpload, at: dt.datetime) -> None:
     fault("upload.adopted")
     upload.kind = WebUpload.Kind.DICOM
     _end(upload, State.KEPT, at)
+    fault("upload.kept")
 
 
 def _refuse(upload: WebUpload, code: str, sentence: str, at: dt.datetime) -> None:

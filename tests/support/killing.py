@@ -30,13 +30,15 @@ from tests.support import senders
 from tests.support.installation import Installation
 from tests.support.senders import Heard, Scan
 
+#: A child process in which foreign bytes are read.
+READER = "reader"
 VISIT_DAYS = {"BL": -5, "W8": 57, "W16": 113}
 #: Instances of a scan.
 SLICES = 3
 #: A process that was told where to end must come there within so many seconds.
 PATIENCE = 180
 #: Rounds at the same time.
-SIDE_BY_SIDE = 5
+SIDE_BY_SIDE = 12
 
 Send = Callable[[Installation, Scan, Heard], None]
 pseudonym = SubjectKeys(SECRET, "-").uid
@@ -60,7 +62,7 @@ LANDING = ("received.opened", "received.body", "received.named", "received.recor
 
 @dataclass(frozen=True)
 class Door:
-    """A way in: its sender, and the points at which a process may end while a scan comes this way.
+    """A way in: its sender, the points at which a process may end while a scan comes this way, and who may end.
 
     `at_once`: a scan is acknowledged as a whole, not instance by instance.
     """
@@ -68,6 +70,7 @@ class Door:
     name: str
     send: Send
     own: tuple[str, ...]
+    members: tuple[str, ...]
     at_once: bool = False
 
     @property
@@ -77,8 +80,15 @@ class Door:
 
 
 DOORS = {
-    "dicom": Door("C-STORE", senders.by_c_store, (*LANDING, "received.answering", "received.acknowledged")),
-    "stow": Door("STOW-RS", senders.by_stow, ("stow.piece", *LANDING, "stow.committed", "stow.answered")),
+    "dicom": Door(
+        "C-STORE",
+        senders.by_c_store,
+        (*LANDING, "received.answering", "received.acknowledged"),
+        ("receiver", "worker", READER),
+    ),
+    "stow": Door(
+        "STOW-RS", senders.by_stow, ("stow.piece", *LANDING, "stow.committed", "stow.answered"), ("web", "worker")
+    ),
     "tus": Door(
         "web upload, loose files",
         senders.by_tus,
@@ -86,6 +96,7 @@ DOORS = {
             *("upload.staged", "upload.created", "upload.written", "upload.synced", "upload.whole"),
             *("received.named", "received.record", "upload.adopted", "upload.kept"),
         ),
+        ("web", "worker", READER),
     ),
     "zip": Door(
         "web upload, ZIP",
@@ -94,6 +105,7 @@ DOORS = {
             *("upload.staged", "upload.created", "upload.written", "upload.synced", "upload.whole", "upload.queued"),
             *("unpacked.begun", "unpacked.files", "received.named", "unpacked.one", "unpacked.spool", "unpacked.rows"),
         ),
+        ("web", "worker", READER),
         at_once=True,
     ),
 }
@@ -107,6 +119,8 @@ class Round:
     point: str
     scan: Scan
     killed: bool = False
+    began: float = field(default_factory=time.monotonic)
+    ended: float = 0.0
 
 
 @dataclass
@@ -114,6 +128,7 @@ class House:
     """An installation whose processes may be told where to end, and the scans that were sent to it."""
 
     installation: Installation
+    settings: dict[str, str]
     _unused: Iterator[tuple[str, int]]
     rounds: list[Round] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -122,6 +137,10 @@ class House:
     def scans(self) -> list[Scan]:
         """All scans so far."""
         return [one.scan for one in self.rounds]
+
+    def restart(self) -> None:
+        """Start the family anew after the power came back."""
+        self.installation.start(**self.settings)
 
     def scan(self, door: str, point: str) -> Round:
         """A scan for the next timepoint that has none; the house remembers it."""
@@ -167,26 +186,34 @@ class House:
         heard()
         DOORS[door].send(self.installation, one.scan, heard)
         one.killed = self.fired(point)
+        one.ended = time.monotonic()
         return one
 
-    def end_all(self, door: str, repeats: int = 1) -> None:
-        """End a process at each point of a door's road, so many times."""
+    def end_all(self, door: str, points: Sequence[str], repeats: int = 1) -> None:
+        """End a process at each of a door's points, and each of its members at some moment, so many times."""
 
-        def repeatedly(point: str) -> None:
+        def at_point(point: str) -> None:
             for repeat in range(repeats):
                 self.end_at(door, point, repeat)
 
+        def at_any_time(what: str) -> None:
+            for repeat in range(repeats):
+                self.end_any_time(door, what, repeat)
+
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-            list(pool.map(repeatedly, DOORS[door].points))
+            going = [pool.submit(at_point, point) for point in points]
+            going += [pool.submit(at_any_time, what) for what in DOORS[door].members]
+            for one in going:
+                one.result()
 
     def end_any_time(self, door: str, what: str, seed: object) -> Round:
         """Send a scan while a member of the family ends at a moment that nobody chose."""
         one = self.scan(door, what)
-        moment = random.Random(f"{door} {what} {seed}").uniform(0, 3 if what in ("worker", "a reader") else 0.5)
+        moment = random.Random(f"{door} {what} {seed}").uniform(0, 3 if what in ("worker", READER) else 0.5)
 
         def end() -> None:
             time.sleep(moment)
-            if what == "a reader":
+            if what == READER:
                 one.killed = end_a_reader(self.installation)
             else:
                 self.installation.kill(what)
@@ -196,10 +223,11 @@ class House:
         ending.start()
         DOORS[door].send(self.installation, one.scan, senders.nobody)
         ending.join()
+        one.ended = time.monotonic()
         return one
 
 
-def open_house(installation: Installation, *, scans: int, **more: str) -> House:
+def open_house(installation: Installation, *, scans: int) -> House:
     """Prepare and start an installation with a timepoint for each of so many scans."""
     subjects = -(-scans // len(VISIT_DAYS))
     answer = installation.make_world(
@@ -214,9 +242,14 @@ def open_house(installation: Installation, *, scans: int, **more: str) -> House:
         "answer = {'secret': secret, 'places': places}"
     )
     installation.tokens["NORTH"] = answer["secret"]
-    # A web process that ends is not waited for: others serve meanwhile.
-    installation.start(PARALLAX_FAULTS="1", PARALLAX_WEB_WORKERS="2", **more)
-    return House(installation, ((name, pk) for name, pk in answer["places"]))
+    # A web process that ends is not waited for: another serves meanwhile.
+    house = House(
+        installation,
+        {"PARALLAX_FAULTS": "1", "PARALLAX_WEB_WORKERS": "2"},
+        ((name, pk) for name, pk in answer["places"]),
+    )
+    house.restart()
+    return house
 
 
 def end_a_reader(installation: Installation) -> bool:
@@ -272,9 +305,9 @@ def judge(installation: Installation, scans: Sequence[Scan]) -> Judgement:
                 found.lost.add(uid)
             elif instances and instances[0]["timepoint_id"] != scan.timepoint_id:
                 found.complaints.append(f"{uid} lies at another timepoint")
-            elif not all(_is_whole(installation, row, scan.files[uid]) for row in rows):
-                found.halved.add(uid)
-            elif not all(_sha256(installation, f"archive/{one['archive_key']}") == one["sha256"] for one in instances):
+            elif not all(_is_whole(installation, row, scan.files[uid]) for row in rows) or not all(
+                _sha256(installation, f"archive/{one['archive_key']}") == one["sha256"] for one in instances
+            ):
                 found.halved.add(uid)
             elif not _is_single(rows, instances, scan.sent[uid]):
                 found.doubled.add(uid)
@@ -357,7 +390,10 @@ def _nothing_else(installation: Installation) -> Iterator[str]:
     ):
         root = installation.data_dir / store
         files = {path for path in root.rglob("*") if path.is_file() and not path.name.startswith(".")}
-        lies, known = {path.relative_to(root).as_posix() for path in files}, [row["key"] for row in installation.rows(sql)]
+        lies, known = (
+            {path.relative_to(root).as_posix() for path in files},
+            [row["key"] for row in installation.rows(sql)],
+        )
         if sorted(lies) != sorted(known):
             yield f"{len(lies)} files lie in the {store}, {len(known)} are known there"
     events = installation.rows("SELECT after FROM compliance_auditevent WHERE action = 'instance.archived'")
@@ -377,11 +413,27 @@ def _json(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
-def count(rounds: Sequence[Round]) -> Iterator[tuple[str, str, list[Round]]]:
-    """Group rounds by door and point, in the order in which they began."""
-    ordered = sorted(rounds, key=lambda one: list(DOORS).index(one.door))
-    points: dict[tuple[str, str], list[Round]] = {}
-    for one in ordered:
-        points.setdefault((one.door, one.point), []).append(one)
-    for (door, point), members in points.items():
-        yield door, point, members
+def table(house: House, door: str, found: Judgement) -> list[str]:
+    """What the rounds of a door came to, as lines of Markdown: a row for each point."""
+    mine = [one for one in house.rounds if one.door == door]
+    points: dict[str, list[Round]] = {}
+    for one in mine:
+        points.setdefault(one.point, []).append(one)
+    lines = []
+    for point, members in [*points.items(), ("**all**", mine)]:
+        told = {uid for one in members for uid in one.scan.acknowledged}
+        numbers = [
+            *(len(members), sum(one.killed for one in members), len(told)),
+            *(len(told & found.lost), len(told & found.halved), len(told & found.doubled)),
+        ]
+        lines.append(f"| {point} | " + " | ".join(str(number) for number in numbers) + " |")
+    minutes = (max(one.ended for one in mine) - min(one.began for one in mine)) / 60
+    again = sum(one.scan.sent.total() - len(one.scan.instances) for one in mine)
+    return [
+        f"{len(mine)} rounds in {minutes:.0f} minutes; {again} instances were sent again. "
+        f"Other complaints: {'; '.join(found.complaints) or 'none'}.",
+        "",
+        "| point | rounds | killed | acknowledged | lost | halved | doubled |",
+        "| --- | --: | --: | --: | --: | --: | --: |",
+        *lines,
+    ]

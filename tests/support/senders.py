@@ -27,6 +27,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from pynetdicom import AE, evt
+from pynetdicom.association import Association
 
 from tests.factories import PASSWORD, encoded
 from tests.support.installation import ROOT, Installation
@@ -95,7 +96,13 @@ class Answer:
 
 
 def request(
-    port: int, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, timeout: float = 60
+    port: int,
+    method: str,
+    path: str,
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+    *,
+    timeout: float = 60,
 ) -> Answer:
     """Make one HTTP request on a connection of its own.
 
@@ -142,6 +149,12 @@ class Web:
         """Make one request in the person's name; header names have underscores for hyphens."""
         more = {name.replace("_", "-"): value for name, value in headers.items()}
         return request(self.port, method, path, body, self._headers | more)
+
+    def head(self, method: str, path: str, length: int, **headers: str) -> bytes:
+        """Return the head of a request in the person's name, for one who then writes its body by hand."""
+        more = {name.replace("_", "-"): value for name, value in headers.items()}
+        said = {"Host": f"127.0.0.1:{self.port}", "Content-Length": str(length)} | self._headers | more
+        return (f"{method} {path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in said.items()) + "\r\n").encode()
 
     def begin(self, timepoint_id: int) -> str:
         """Open a delivery for a timepoint; return its public identifier."""
@@ -222,6 +235,7 @@ def by_c_store(installation: Installation, scan: Scan, heard: Heard = nobody) ->
         )
         for uid in scan.waiting:
             if not association.is_established:
+                _hang_up(association)
                 break
             assert files[uid]
             scan.sent[uid] += 1
@@ -232,6 +246,15 @@ def by_c_store(installation: Installation, scan: Scan, heard: Heard = nobody) ->
             heard()
         else:
             association.release()
+
+
+def _hang_up(association: Association) -> None:
+    """Close what pynetdicom leaves open when a peer could not be reached or refused."""
+    wire = association.dul.socket
+    if wire is not None:
+        wire.close()
+        if wire.socket is not None:
+            wire.socket.close()
 
 
 #: pynetdicom would wait for its whole timeout for the answer of a peer that is gone.

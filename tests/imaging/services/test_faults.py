@@ -36,7 +36,8 @@ def test_a_killed_receiver_leaves_no_half_record_and_goes_on_after_its_restart(
     own_disk: Path, settings: LazySettings, point: str, left: list[str]
 ) -> None:
     settings.FAULTS = True
-    (own_disk / "fault").write_text(point)
+    (own_disk / "faults").mkdir()
+    (own_disk / "faults" / point).touch()
 
     status = receive_in_a_child(from_scanner(1))
 
@@ -47,6 +48,7 @@ def test_a_killed_receiver_leaves_no_half_record_and_goes_on_after_its_restart(
 
 
 def test_without_the_setting_a_fault_file_does_nothing(own_disk: Path) -> None:
-    (own_disk / "fault").write_text("received.body")
+    (own_disk / "faults").mkdir()
+    (own_disk / "faults" / "received.body").touch()
 
     assert receive_in_a_child(from_scanner(1)) == 0
