@@ -8,8 +8,13 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import TransactionTestCase
+from hypothesis import settings
 
 from tests.support.tools import absent, skip_or_fail
+
+# A slow machine is no fault of an example. In CI Hypothesis draws the same examples each time, by itself.
+settings.register_profile("any machine", settings.default, deadline=None)
+settings.load_profile("any machine")
 
 pytest_plugins = ["tests.fixtures_world"]
 

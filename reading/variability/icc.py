@@ -18,6 +18,9 @@ from scipy import stats
 
 from .base import Interval, InvalidRatings, Undefined, as_json, check_confidence, counted, number
 
+#: What rounding may part two numbers that are equal.
+_ROUNDING = 1e-9
+
 
 class IccForm(StrEnum):
     """Model 1: other raters for each subject; 2: a random sample of raters; 3: these raters only.
@@ -226,6 +229,9 @@ def _interval_model_2(form: IccForm, ms: MeanSquares, error: float, df2: int, al
     spread = k * msj + (k * n - k - n) * mse
     lower = n * (msb - f_lower * mse) / (f_lower * spread + n * msb)
     upper = n * (f_upper * msb - mse) / (spread + n * f_upper * msb)
+    if not lower - _ROUNDING <= single <= upper + _ROUNDING:
+        # With two or three subjects the approximation can fail altogether, and its limits pass each other.
+        return Undefined("Satterthwaite's approximation gives no limits that hold the value, for so few data.")
     if form.of_mean:
         if 1 + (k - 1) * lower <= 0:
             return Undefined("The lower limit for one rating is too low for Spearman and Brown's formula.")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from reading.variability import Icc, IccForm, InvalidRatings, Undefined, icc
@@ -150,6 +150,9 @@ def test_the_order_of_subjects_and_raters_does_not_matter(ratings: list[list[flo
 
 
 @given(ratings=st.lists(st.lists(st.none() | readings, min_size=2, max_size=2), max_size=7))
+@example(ratings=[[4.0, 1.0], [14.0, -17.0]])
+@example(ratings=[[0.0, 0.0], [38.0, -52.0]])
+@example(ratings=[[0.0, 0.0], [2.0, -3.0]])
 def test_no_table_gives_nan_or_a_value_outside_its_interval(ratings: list[list[float | None]]) -> None:
     for form in FORMS:
         result = icc(ratings, form)
