@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
+from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import RegexValidator
 from django.utils import timezone
 
@@ -14,6 +15,7 @@ from compliance.models import User
 from compliance.signing import Intent
 from trials.charter import HIDEABLE, ORIENTATIONS, TRIGGERS
 from trials.models import ApplicationEntity, ImagingCharter, Role, Site, Subject, Trial
+from trials.subject_list import MOST_BYTES
 
 TRIGGER_LABELS = {
     "overall_response": "Response at a timepoint",
@@ -91,6 +93,30 @@ class SubjectForm(forms.ModelForm):
         if abs((date - timezone.localdate()).days) > 20 * 365:
             raise forms.ValidationError("This date is more than 20 years away. Check the year.")
         return date
+
+
+class SubjectListForm(forms.Form):
+    """A list of subjects as a file."""
+
+    file = forms.FileField(
+        label="List of subjects",
+        widget=forms.FileInput(attrs={"accept": ".csv,.xlsx,.txt"}),
+        error_messages={"empty": "The file is empty. Choose another."},
+    )
+
+    def clean_file(self) -> UploadedFile:
+        """Refuse early what is no list of subjects by its size."""
+        file: UploadedFile = self.cleaned_data["file"]
+        if (file.size or 0) > MOST_BYTES:
+            raise forms.ValidationError(
+                f"The file is larger than {MOST_BYTES >> 20} MB. Leave only the columns asked for."
+            )
+        return file
+
+    def content(self) -> bytes:
+        """Return the bytes of the file."""
+        content: bytes = self.cleaned_data["file"].read()
+        return content
 
 
 class MemberForm(forms.Form):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from trials import views, views_connections
+from trials import views, views_connections, views_lists
 
 app_name = "trials"
 urlpatterns = [
@@ -17,6 +17,9 @@ urlpatterns = [
     path("<int:pk>/amend/", views.charter_amend, name="charter_amend"),
     path("<int:pk>/queries/", views.query_list, name="queries"),
     path("<int:pk>/audit/", views.trial_audit, name="audit"),
+    path("<int:pk>/subjects/import/", views_lists.list_check, name="list_check"),
+    path("<int:pk>/subjects/import/enrol/", views_lists.list_enrol, name="list_enrol"),
+    path("<int:pk>/subjects/template/", views_lists.list_template, name="list_template"),
     path("sites/<int:pk>/entities/", views.entity_add, name="entity_add"),
     path("sites/<int:pk>/connections/", views_connections.connections, name="connections"),
     path("sites/<int:pk>/plain-dicom/", views_connections.plain_dicom, name="plain_dicom"),

@@ -11,7 +11,7 @@ from compliance.errors import HouseError
 from compliance.models import User
 from compliance.transitions import advance
 from trials import signals
-from trials.models import Site, Subject, Timepoint
+from trials.models import ImagingCharter, Site, Subject, Timepoint
 from trials.states import SubjectState
 
 
@@ -61,19 +61,26 @@ def enrol_subject(
             enrolled_at=at,
         )
         audit.save(subject, action="subject.enrolled", actor=actor, at=at)
-        for order, visit in enumerate(charter.terms.schedule):
-            timepoint = Timepoint(
-                subject=subject,
-                charter=charter,
-                code=visit.code,
-                name=visit.name,
-                order=order,
-                day=visit.day,
-                window_before=visit.window_before,
-                window_after=visit.window_after,
-            )
+        for timepoint in planned_timepoints(subject, charter):
             audit.save(timepoint, action="timepoint.planned", actor=actor, at=at)
     return subject
+
+
+def planned_timepoints(subject: Subject, charter: ImagingCharter) -> list[Timepoint]:
+    """Return the timepoints that a charter plans for a subject, not stored yet."""
+    return [
+        Timepoint(
+            subject=subject,
+            charter=charter,
+            code=visit.code,
+            name=visit.name,
+            order=order,
+            day=visit.day,
+            window_before=visit.window_before,
+            window_after=visit.window_after,
+        )
+        for order, visit in enumerate(charter.terms.schedule)
+    ]
 
 
 def withdraw_subject(*, subject: Subject, reason: str, actor: User, at: dt.datetime) -> Subject:
