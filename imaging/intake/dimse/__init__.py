@@ -15,12 +15,15 @@ from imaging.intake.dimse.processes import serve
 __all__ = ["serve", "start"]
 
 
-def start(host: str, port: int) -> Any:
-    """Listen in the background of this process; the answer has `server_address` and `shutdown()`."""
+def start(host: str, port: int, tls_port: int | None = None) -> Any:
+    """Listen in the background of this process, on a second port over TLS if one is given.
+
+    The answer has `server_address`, `tls_address` and `shutdown()`.
+    """
     if settings.DICOM_FAST:
         from imaging.intake.dimse import listener
 
-        return listener.start(host, port)
+        return listener.start(host, port, tls_port)
     from imaging.intake.dimse import stock
 
-    return stock.start(host, port, settings.DICOM_AE_TITLE)
+    return stock.start(host, port, tls_port, settings.DICOM_AE_TITLE)

@@ -12,12 +12,9 @@ import socket
 import time
 from dataclasses import dataclass
 
-from pynetdicom import ALL_TRANSFER_SYNTAXES
 from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ, A_RELEASE_RP
 from pynetdicom.pdu_primitives import A_ASSOCIATE, A_RELEASE
 from pynetdicom.presentation import PresentationContext
-from pynetdicom.service_class import StorageServiceClass, VerificationServiceClass
-from pynetdicom.sop_class import uid_to_service_class
 
 from compliance.faults import fault
 from imaging.intake.dimse import commands, tls
@@ -29,6 +26,7 @@ from imaging.intake.dimse.callers import (
     origin_of,
 )
 from imaging.intake.dimse.commands import Command, Unreadable
+from imaging.intake.dimse.negotiating import ACCEPTED, VERIFICATION, negotiated
 from imaging.intake.dimse.storing import COMMENTS, OUT_OF_RESOURCES, SUCCESS, Storing
 from imaging.intake.dimse.wire import MAX_PDU, PeerGone, Violation, Wire
 from imaging.services.spool import Origin, OutOfSpace, require_space
@@ -36,12 +34,12 @@ from imaging.tasks import ring_index
 
 log = logging.getLogger(__name__)
 
-VERIFICATION = "1.2.840.10008.1.1"
 _APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
-_SYNTAXES = frozenset(ALL_TRANSFER_SYNTAXES)
 _RELEASE_REQUEST, _ABORT, _DATA = 5, 7, 4
 #: Seconds between two rings for the indexer while instances come.
 _RING = 1.0
+#: Seconds that a peer has to close after we refused it.
+_PARTING = 1.0
 
 
 @dataclass(slots=True)
@@ -127,11 +125,11 @@ class Association:
         except Rejected as rejected:
             self._reject(rejected.answer)
             return False
-        results = [_negotiated(context) for context in request.presentation_context_definition_list]
+        results = [negotiated(context) for context in request.presentation_context_definition_list]
         self._contexts = {
             int(context.context_id or 0): (str(context.abstract_syntax), str(context.transfer_syntax[0]))
             for context in results
-            if context.result == 0
+            if context.result == ACCEPTED
         }
         self._accept(request, results)
         return True
@@ -142,6 +140,10 @@ class Association:
         pdu = A_ASSOCIATE_RJ()
         pdu.from_primitive(primitive)
         self._wire.send(pdu.encode())
+        # The peer closes (PS3.8 Table 9-10, Sta13); one that finds us gone first may not read why.
+        self._connection.settimeout(_PARTING)
+        with contextlib.suppress(OSError):
+            self._connection.recv(1)
 
     def _accept(self, request: A_ASSOCIATE, results: list[PresentationContext]) -> None:
         from pynetdicom import PYNETDICOM_IMPLEMENTATION_UID, PYNETDICOM_IMPLEMENTATION_VERSION
@@ -262,22 +264,3 @@ def _refuse_when_full(storing: Storing) -> None:
         require_space()
     except OutOfSpace:
         storing.status = OUT_OF_RESOURCES
-
-
-def _negotiated(proposed: PresentationContext) -> PresentationContext:
-    """Return our answer to a presentation context: any storage SOP class, in any standard transfer syntax.
-
-    What the standard does not know is taken for storage: private and retired classes come as they are. The first
-    transfer syntax is the one that the peer prefers.
-    """
-    result = PresentationContext()
-    result.context_id = proposed.context_id
-    result.abstract_syntax = proposed.abstract_syntax
-    known = [syntax for syntax in proposed.transfer_syntax if syntax in _SYNTAXES]
-    result.transfer_syntax = [known[0] if known else proposed.transfer_syntax[0]]
-    service = uid_to_service_class(str(proposed.abstract_syntax))
-    if not issubclass(service, StorageServiceClass | VerificationServiceClass) and service.__name__ != "ServiceClass":
-        result.result = 3
-    else:
-        result.result = 0 if known else 4
-    return result

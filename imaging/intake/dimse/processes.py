@@ -38,7 +38,7 @@ def serve(host: str, port: int) -> None:
     if not settings.DICOM_FAST:
         from imaging.intake.dimse import stock
 
-        server = stock.start(host, port, settings.DICOM_AE_TITLE)
+        server = stock.start(host, port, settings.DICOM_TLS_PORT or None, settings.DICOM_AE_TITLE)
         over.wait()
         server.shutdown()
         return

@@ -1,33 +1,31 @@
 """The DICOM door on pynetdicom alone: slower, and the fallback should its successor fail somewhere.
 
-Success (0x0000) is answered only after `receive_instance()` made bytes and record durable.
+Who may call, what is refused and what is acknowledged are the same on both, and so are their tests. What our own path
+guards alone: memory, as pynetdicom holds a data set whole before anybody may look at it (so that a nearly full disk
+is noticed after the data came, and the length of a PDU is the peer's word); and against crowds, as each connection
+here has a thread from its first byte, and a slow one stays for as long as it says something each minute.
 """
 
 from __future__ import annotations
 
-import logging
-from typing import Any
+import socket
+import ssl
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
-from django.utils import timezone
-from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, _config, evt
+from pydicom import Dataset
+from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.transport import ThreadedAssociationServer
 
 from compliance.faults import fault
-from imaging.intake.dimse.callers import Rejected, origin_of
-from imaging.services.spool import Origin, receive_instance
+from imaging.intake.dimse.callers import Rejected, faults, origin_of
+from imaging.intake.dimse.negotiating import SYNTAXES, VERIFICATION, negotiated
+from imaging.intake.dimse.storing import CANNOT_UNDERSTAND, COMMENTS, Storing
+from imaging.intake.dimse.tls import Trust, fingerprint_of_peer
+from imaging.intake.dimse.wire import MAX_PDU, SILENCE
+from imaging.services.spool import Origin
 from imaging.tasks import ring_index
-
-log = logging.getLogger(__name__)
-
-#: Verification SOP Class (PS3.4 A).
-VERIFICATION = "1.2.840.10008.1.1"
-SUCCESS, OUT_OF_RESOURCES, CANNOT_UNDERSTAND = 0x0000, 0xA700, 0xC000
-#: Largest PDU we accept, in bytes; a large one saves round trips.
-MAX_PDU = 128 * 1024
-#: Seconds of silence after which an association ends.
-TIMEOUT = 60
 
 #: Who is at the other end of each association that was accepted.
 deliveries: WeakKeyDictionary[Association, Origin] = WeakKeyDictionary()
@@ -40,27 +38,44 @@ _config.UNRESTRICTED_STORAGE_SERVICE = True
 
 def _requested(event: evt.Event) -> None:
     """Refuse an association whose calling AE title no site has; the title itself stays out of the log."""
-    request = event.assoc.requestor.primitive
+    request: Any = event.assoc.requestor.primitive
+    connection: Any = event.assoc.dul.socket
     try:
-        deliveries[event.assoc] = origin_of(str(request.calling_ae_title).strip() if request else "", None)
+        calling = str(request.calling_ae_title).strip()
+        deliveries[event.assoc] = origin_of(calling, fingerprint_of_peer(connection.socket))
     except Rejected as rejected:
         event.assoc.acse.send_reject(*rejected.answer)
         event.assoc.kill()
+        return
+    for proposed in request.presentation_context_definition_list:
+        # pynetdicom takes the first of a class that it does not know, whatever that is.
+        proposed.transfer_syntax = negotiated(proposed).transfer_syntax
 
 
-def _stored(event: evt.Event) -> int:
+def _stored(event: evt.Event) -> Dataset:
     """Make one instance durable, then say so."""
-    try:
-        data = event.encoded_dataset(include_meta=True)
-    except Exception:
-        log.warning("an instance could not be taken from its message")
+    answer = Dataset()
+    answer.Status = _store(event)
+    if comment := COMMENTS.get(answer.Status):
+        answer.ErrorComment = comment
+    return answer
+
+
+def _store(event: evt.Event) -> int:
+    request: Any = event.request
+    if event.context.transfer_syntax not in SYNTAXES:
         return CANNOT_UNDERSTAND
+    storing = Storing(
+        deliveries[event.assoc],
+        str(request.AffectedSOPClassUID),
+        str(request.AffectedSOPInstanceUID),
+        str(event.context.transfer_syntax),
+    )
     try:
-        receive_instance(data, origin=deliveries[event.assoc], at=timezone.now())
-    except OSError as problem:
-        log.error("an instance was not stored: %s", problem.strerror)
-        return OUT_OF_RESOURCES
-    return SUCCESS
+        storing.write(request.DataSet.getbuffer())
+        return storing.end()
+    finally:
+        storing.drop()
 
 
 def _ended(event: evt.Event) -> None:
@@ -69,19 +84,60 @@ def _ended(event: evt.Event) -> None:
         ring_index()
 
 
+class _Encryption:
+    """What pynetdicom takes for a TLS context: ours of the moment, and the handshake left to the peer's own thread."""
+
+    def __init__(self) -> None:
+        self._trust = Trust()
+
+    def wrap_socket(self, connection: socket.socket, *, server_side: bool) -> ssl.SSLSocket:
+        """Wrap a connection that was just accepted; the first reading shakes hands, and waits so long and no longer."""
+        try:
+            connection.settimeout(SILENCE)
+            return self._trust.context().wrap_socket(connection, server_side=server_side, do_handshake_on_connect=False)
+        except OSError:
+            faults.note("TLS without a context")
+            connection.close()
+            raise
+
+
+class Servers:
+    """One server, or a second one over TLS."""
+
+    def __init__(self, plain: ThreadedAssociationServer, encrypted: ThreadedAssociationServer | None) -> None:
+        self._plain, self._encrypted = plain, encrypted
+
+    @property
+    def server_address(self) -> tuple[str, int]:
+        """Host and port."""
+        host, port = self._plain.server_address[:2]
+        return host, port
+
+    @property
+    def tls_address(self) -> tuple[str, int]:
+        """Host and port of the server over TLS."""
+        assert self._encrypted is not None
+        host, port = self._encrypted.server_address[:2]
+        return host, port
+
+    def shutdown(self) -> None:
+        """Stop accepting."""
+        for server in (self._plain, self._encrypted):
+            if server is not None:
+                server.shutdown()
+
+
 def _ae(title: str) -> AE:
     ae = AE(ae_title=title)
     ae.maximum_pdu_size = MAX_PDU
-    ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = TIMEOUT
+    ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = SILENCE
     ae.maximum_associations = 50
-    for offered in AllStoragePresentationContexts:
-        ae.add_supported_context(offered.abstract_syntax or "", ALL_TRANSFER_SYNTAXES)
     ae.add_supported_context(VERIFICATION)
     return ae
 
 
-def start(host: str, port: int, ae_title: str) -> ThreadedAssociationServer:
-    """Listen in the background and return the server; `shutdown()` ends it."""
+def start(host: str, port: int, tls_port: int | None, ae_title: str) -> Servers:
+    """Listen in the background, on a second port over TLS if one is given; `shutdown()` ends it."""
     handlers: list[Any] = [
         (evt.EVT_REQUESTED, _requested),
         (evt.EVT_C_STORE, _stored),
@@ -89,6 +145,12 @@ def start(host: str, port: int, ae_title: str) -> ThreadedAssociationServer:
         (evt.EVT_ABORTED, _ended),
         (evt.EVT_CONN_CLOSE, _ended),
     ]
-    server = _ae(ae_title).start_server((host, port), block=False, evt_handlers=handlers)
-    assert isinstance(server, ThreadedAssociationServer)
-    return server
+
+    def serve(port: int, encryption: _Encryption | None = None) -> ThreadedAssociationServer:
+        server = _ae(ae_title).start_server(
+            (host, port), block=False, ssl_context=cast("Any", encryption), evt_handlers=handlers
+        )
+        assert isinstance(server, ThreadedAssociationServer)
+        return server
+
+    return Servers(serve(port), serve(tls_port, _Encryption()) if tls_port is not None else None)

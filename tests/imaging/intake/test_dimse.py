@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import LazySettings
 from django.db import OperationalError
 from django.forms import model_to_dict
 from pydicom import dcmread
@@ -21,12 +20,11 @@ from pynetdicom import AE
 
 from compliance.models import AuditEvent
 from imaging.intake import dimse
-from imaging.intake.dimse import association, callers, stock
+from imaging.intake.dimse import callers
 from imaging.models import ReceivedInstance
 from imaging.services import spool
 from imaging.services.receiving import index_spool
 from tests.factories import AT, PLANTED, World, encoded, make_world, slice_of
-from tests.support.installation import free_port
 from tests.support.tools import requires_tool, tool
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,29 +39,10 @@ def world(transactional_db: None, own_disk: Path) -> World:
 
 
 @pytest.fixture
-def rung(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """How often the receiver rang for the index."""
-    rings: list[bool] = []
-    for path in (association, stock):
-        monkeypatch.setattr(path, "ring_index", lambda: rings.append(True))
-    return rings
-
-
-@pytest.fixture(params=["our path", "pynetdicom alone"])
-def port(
-    world: World,
-    rung: list[bool],
-    request: pytest.FixtureRequest,
-    settings: LazySettings,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[int]:
+def port(world: World, data_path: str) -> Iterator[int]:
     """A receiver that listens, and its port; every test runs on both ways in."""
-    settings.DICOM_FAST = request.param == "our path"
-    # Each test is the first of its minute in which a stranger calls.
-    monkeypatch.setattr(callers, "_refusals", callers._Refusals())
-    port = free_port()
-    server = dimse.start("127.0.0.1", port)
-    yield port
+    server = dimse.start("127.0.0.1", 0)
+    yield server.server_address[1]
     server.shutdown()
 
 
