@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from compliance import access
 from compliance.models import User
-from imaging.selectors import held_groups_seen_by, reviews_open
+from imaging.selectors import held_groups_seen_by, reopened, reviews_open, reviews_seen_by
 from reading.models import Adjudication
 from reading.selectors import adjudications_of, tasks_of
 from reading.services.locking import readiness
@@ -83,15 +83,25 @@ def _site_work(user: User, trial: Trial, today: dt.date) -> Iterator[Waiting]:
     yield Waiting(
         "Queries to answer", asked, _at("trials:queries", trial), "message-question", "query" if asked else "ok"
     )
+    if again := list(reopened(reviews_seen_by(user).filter(timepoint__subject__site__in=own))):
+        single = reverse("imaging:timepoint", kwargs={"pk": again[0].timepoint_id})
+        url = single if len(again) == 1 else _at("trials:home", trial)
+        yield Waiting("Back in QC", len(again), url, "history", "warn", "new images after it was cleared")
     held = [group for group in held_groups_seen_by(user) if group.transfer.site in own]
     yield Waiting("Deliveries held", len(held), _at("imaging:quarantine", trial), "lock", "warn" if held else "ok")
 
 
 def _centre_work(user: User, trial: Trial) -> Iterator[Waiting]:
     if access.may(user, "imaging.review", trial):
-        waiting = reviews_open(user).filter(timepoint__subject__trial=trial).count()
+        reviews = reviews_open(user).filter(timepoint__subject__trial=trial)
+        waiting, again = reviews.count(), reopened(reviews).count()
         yield Waiting(
-            "Timepoints awaiting QC", waiting, _at("imaging:qc", trial), "clipboard-check", "info" if waiting else "ok"
+            "Timepoints awaiting QC",
+            waiting,
+            _at("imaging:qc", trial),
+            "clipboard-check",
+            "warn" if again else "info" if waiting else "ok",
+            f"{again} with new images after clearance" if again else "",
         )
         answered = queries_seen_by(user).filter(trial=trial, state=QueryState.ANSWERED).count()
         yield Waiting(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Sum
+from django.db.models import Case, Count, Exists, Min, OuterRef, Q, QuerySet, Subquery, Sum, When
 
 from compliance.models import Job, User
 from imaging.models import Finding, QcReview, ReceivedInstance, RefusedFile, Series, Transfer, WebUpload
@@ -262,14 +262,51 @@ def reviews_of(timepoint: Timepoint) -> QuerySet[QcReview]:
     return timepoint.qc_reviews.select_related("decided_by").order_by("-round")
 
 
+def with_clearance(reviews: QuerySet[QcReview]) -> QuerySet[Any]:
+    """Add to open rounds `cleared_at`: when QC had cleared the timepoint before further images arrived, else None."""
+    decided = QcReview.objects.filter(timepoint=OuterRef("timepoint"), round__lt=OuterRef("round"))
+    before = decided.exclude(state=ReviewState.SUPERSEDED).order_by("-round")
+    cleared = Case(When(decision=ReviewState.CLEARED, then=Subquery(before.values("decided_at")[:1])))
+    return reviews.annotate(decision=Subquery(before.values("state")[:1])).annotate(cleared_at=cleared)
+
+
+def reopened(reviews: QuerySet[QcReview]) -> QuerySet[Any]:
+    """Of some rounds, the open ones of timepoints that QC had cleared before further images arrived."""
+    return with_clearance(reviews.filter(state=ReviewState.OPEN)).filter(cleared_at__isnull=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LaterArrival:
+    """Images that arrived after QC had cleared their timepoint: when it was cleared, and what brought them."""
+
+    cleared_at: dt.datetime
+    transfers: Sequence[Transfer]
+
+
+def later_arrival(timepoint: Timepoint) -> LaterArrival | None:
+    """What arrived for a timepoint after it was cleared and waits for a new review, if anything does."""
+    review = reopened(timepoint.qc_reviews.all()).first()
+    if review is None:
+        return None
+    brought = ReceivedInstance.objects.filter(
+        timepoint=timepoint, state=ReceivedState.ARCHIVED, received_at__gt=review.cleared_at
+    )
+    transfers = Transfer.objects.filter(pk__in=brought.values("transfer")).order_by("opened_at", "pk")
+    return LaterArrival(review.cleared_at, list(transfers))
+
+
 def reviews_open(user: User) -> QuerySet[QcReview]:
     """Rounds that wait for an analyst, the oldest first, with how many findings block or need a look."""
     trials = trials_of(user, Role.QC_ANALYST)
     waiting = reviews_seen_by(user).filter(state=ReviewState.OPEN, timepoint__subject__trial__in=trials)
-    return waiting.annotate(
-        blocking=Count("findings", filter=Q(findings__severity="block")),
-        remarks=Count("findings", filter=Q(findings__severity="warn")),
-    ).order_by("opened_at", "pk")
+    return (
+        with_clearance(waiting)
+        .annotate(
+            blocking=Count("findings", filter=Q(findings__severity="block")),
+            remarks=Count("findings", filter=Q(findings__severity="warn")),
+        )
+        .order_by("opened_at", "pk")
+    )
 
 
 def reviews_decided(trial: Trial) -> QuerySet[QcReview]:

@@ -117,6 +117,12 @@ def held_up_for_readers(trial: Trial) -> list[Timepoint]:
     return [timepoint for timepoint in found.order_by("subject__code", "order") if is_readable(timepoint)]
 
 
+def back_in_quality_control(trial: Trial) -> list[Timepoint]:
+    """Timepoints for which images arrived when their reading had begun: closed to readers until QC clears them."""
+    found = Timepoint.objects.filter(subject__trial=trial, reading_state__in=(ReadingState.OPEN, ReadingState.READ))
+    return list(found.exclude(qc_state=QcState.CLEARED).select_related("subject").order_by("subject__code", "order"))
+
+
 # --- what readers found ------------------------------------------------------------------------------------
 
 

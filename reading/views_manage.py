@@ -45,6 +45,7 @@ def progress(request: HttpRequest, trial: Trial) -> HttpResponse:
             "adjudications": adjudications,
             "open_adjudications": sum(row.adjudication.state == AdjudicationState.OPEN for row in adjudications),
             "held_up": selectors.held_up_for_readers(trial),
+            "back_in_qc": selectors.back_in_quality_control(trial),
             "may_see_results": access.may(request.user, "reading.see_results", trial),
             "may_lock": access.may(request.user, "trials.lock", trial),
         },

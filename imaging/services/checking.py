@@ -120,7 +120,8 @@ def _open_round(
         audit.save(finding, action="finding.found", actor=None, at=at)
     current = Timepoint.objects.get(pk=timepoint.pk)
     if current.qc_state == QcState.CLEARED:
-        advance(current, "reopen", field="qc_state", actor=None, at=at)
+        why = "images arrived after it was cleared"
+        advance(current, "reopen", field="qc_state", actor=None, at=at, reason=why)
         signals.timepoint_reopened.send(sender=Timepoint, timepoint=current, at=at)
     elif current.qc_state != QcState.AWAITING:
         advance(current, "request", field="qc_state", actor=None, at=at)

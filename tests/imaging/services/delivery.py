@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from collections.abc import Iterable
 
@@ -37,10 +38,24 @@ def by_coordinator(
     return _deliver(files, origin, work)
 
 
-def _deliver(files: Iterable[bytes], origin: Origin, work: bool) -> Transfer:
+def _deliver(files: Iterable[bytes], origin: Origin, work: bool, at: dt.datetime = AT) -> Transfer:
     for file in files:
-        receive_instance(file, origin=origin, at=AT)
-    index_spool(at=AT)
+        receive_instance(file, origin=origin, at=at)
+    index_spool(at=at)
     if work:
         jobs.drain()
     return Transfer.objects.get(public_id=origin.delivery)
+
+
+def through(door: str, world: World, files: Iterable[bytes], timepoint: Timepoint, *, at: dt.datetime = AT) -> Transfer:
+    """Deliver files of a timepoint's subject as a door does, and do the work that this asks for."""
+    by_a_person = door == Transfer.Door.WEB
+    origin = Origin(
+        door=door,
+        site_id=timepoint.site.pk,
+        sender="sender",
+        delivery=uuid.uuid4(),
+        user_id=world.coordinator.pk if by_a_person else None,
+        timepoint_id=timepoint.pk if by_a_person else None,
+    )
+    return _deliver(files, origin, True, at)
