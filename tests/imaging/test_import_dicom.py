@@ -509,7 +509,8 @@ def test_killed_anywhere_and_run_again_it_has_everything_once(
     make_world()
     (scanned / "z.zip").write_bytes(zipped({"1": scan("N-001", slices=4)[3]}))
     settings.FAULTS = True
-    (own_disk / "fault").write_text(point)
+    (own_disk / "faults").mkdir()
+    (own_disk / "faults" / point).touch()
 
     # Two processes must not talk through one connection.
     connection.close()

@@ -204,5 +204,5 @@ def test_a_long_list_is_enrolled_in_a_few_questions_per_subject(
 ) -> None:
     checked = look(world, *[("NORTH", f"N-{number}", DAY_1) for number in range(200, 300)])
 
-    with django_assert_max_num_queries(100 * 5 + 30):  # type: ignore[operator]
+    with django_assert_max_num_queries(100 * 7 + 30):  # type: ignore[operator]
         enrol(world, checked)
