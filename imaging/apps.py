@@ -34,4 +34,5 @@ class ImagingConfig(AppConfig):
             models.Instance,
             models.QcReview,
             models.Finding,
+            models.Commitment,
         )

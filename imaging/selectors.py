@@ -20,6 +20,9 @@ from trials.states import SubjectState
 #: Kind of the job that works on what a delivery brought.
 PROCESS = "imaging.process_transfer"
 
+#: Why a known scanner was refused, in the trail.
+NOT_ENCRYPTED, OTHER_CERTIFICATE = "DICOM without encryption", "certificate of another AE title"
+
 #: What a hold reason means, for the page that lists what waits.
 REASONS = {
     HoldReason.NOT_DICOM: "Not DICOM",

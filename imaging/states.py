@@ -1,4 +1,4 @@
-"""The lives of what comes in: a transfer, each received instance, and a round of quality control."""
+"""The lives of what comes in: a transfer, each received instance, a commitment, and a round of quality control."""
 
 from __future__ import annotations
 
@@ -36,6 +36,22 @@ RECEIVED_INSTANCE = Machine(
         "hold": Move(ReceivedState.RECEIVED, ReceivedState.HELD),
         "retry": Move(ReceivedState.HELD, ReceivedState.RECEIVED, may="imaging.resolve"),
         "discard": Move(ReceivedState.HELD, ReceivedState.DISCARDED, may="imaging.resolve", reason=True),
+    },
+)
+
+
+class CommitmentState(StrEnum):
+    WAITING = "waiting"
+    REPORTED = "reported"
+    GIVEN_UP = "given_up"
+
+
+COMMITMENT = Machine(
+    "commitment",
+    initial=CommitmentState.WAITING,
+    moves={
+        "report": Move(CommitmentState.WAITING, CommitmentState.REPORTED),
+        "give_up": Move(CommitmentState.WAITING, CommitmentState.GIVEN_UP),
     },
 )
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from compliance import context
-from imaging.services import checking, deidentifying, receiving, unpacking, uploading  # noqa: F401 - their jobs
+from imaging.services import checking, committing, deidentifying, receiving, unpacking, uploading  # noqa: F401 - their jobs
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +19,7 @@ def index_spool() -> None:
     """Index what lies in the spool; rung by the doors and by the beat."""
     with context.surroundings("", "imaging.index_spool"):
         receiving.index_spool(at=timezone.now())
+        committing.take_up(at=timezone.now())
 
 
 @shared_task(name="imaging.sweep_uploads", ignore_result=True)

@@ -1,11 +1,13 @@
 """The pictures' records: what came in, what is archived, and what QC found."""
 
+from .commitment import Commitment
 from .qc import Finding, QcReview
 from .study import ImagingStudy, Instance, Series
 from .transfer import ReceivedInstance, Transfer
 from .upload import RefusedFile, WebUpload
 
 __all__ = [
+    "Commitment",
     "Finding",
     "ImagingStudy",
     "Instance",

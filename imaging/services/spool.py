@@ -38,6 +38,8 @@ from compliance.faults import fault
 DELIVERY = "delivery.json"
 #: Bytes that are still coming.
 PARTIAL = ".part"
+#: A question of a sender that is to be answered.
+QUESTION = ".question.json"
 _NAME = re.compile(r"([0-9a-f]{32})\.(\d+)\.([0-9a-f]{64})\.dcm")
 _CHUNK = 1 << 20
 #: Deliveries whose record this process has written; a long-lived door forgets the oldest.
@@ -65,6 +67,9 @@ class Origin:
     delivery: uuid.UUID
     user_id: int | None = None
     timepoint_id: int | None = None
+    encrypted: bool = False
+    #: The sender tries its connection: what comes is looked at and thrown away.
+    test: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ class Entry:
     @property
     def received_at(self) -> dt.datetime:
         """Time of receipt, to the millisecond (UTC)."""
-        return dt.datetime.fromtimestamp((self.spool_id.int >> 80) / 1000, dt.UTC)
+        return time_of(self.spool_id)
 
     def is_whole(self) -> bool:
         """Tell whether the bytes are those that the name promises."""
@@ -273,13 +278,57 @@ def delivery_folder(origin: Origin) -> Path:
 
 
 def _write_delivery(folder: Path, origin: Origin) -> None:
-    partial = folder / f"delivery.{secrets.token_hex(4)}{PARTIAL}"
+    _write_record(folder / DELIVERY, asdict(origin))
+
+
+def _write_record(path: Path, content: dict[str, Any]) -> None:
+    """Write a small record, durable when this returns."""
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PARTIAL}")
     with open(partial, "x", encoding="utf-8") as file:
-        json.dump(asdict(origin), file, default=str)
+        json.dump(content, file, default=str)
         file.flush()
         os.fsync(file.fileno())
-    os.rename(partial, folder / DELIVERY)
-    storage.sync_directory(folder)
+    os.rename(partial, path)
+    storage.sync_directory(path.parent)
+
+
+def keep_question(origin: Origin, content: dict[str, Any], *, at: dt.datetime) -> uuid.UUID:
+    """Make a sender's question durable, beside what it sent, and return its identifier.
+
+    Raises
+    ------
+    OSError
+        The disk did not take it.
+    """
+    require_space()
+    name = new_id(at)
+    try:
+        _write_record(delivery_folder(origin) / f"{name.hex}{QUESTION}", content)
+    except FileNotFoundError:
+        # The folder was emptied and removed since this process made it.
+        _known.clear()
+        _write_record(delivery_folder(origin) / f"{name.hex}{QUESTION}", content)
+    return name
+
+
+def questions(folder: Path) -> list[Path]:
+    """Return the questions that wait in a delivery's folder, in the order of their receipt."""
+    return sorted(folder.glob(f"*{QUESTION}"))
+
+
+def question_path(delivery: str, name: uuid.UUID) -> Path:
+    """Return where a question lies until it is answered."""
+    return root() / delivery / f"{name.hex}{QUESTION}"
+
+
+def question_id(path: Path) -> uuid.UUID:
+    """Return the identifier of a question."""
+    return uuid.UUID(path.name.removesuffix(QUESTION))
+
+
+def time_of(name: uuid.UUID) -> dt.datetime:
+    """Return the time in one of our identifiers, to the millisecond (UTC)."""
+    return dt.datetime.fromtimestamp((name.int >> 80) / 1000, dt.UTC)
 
 
 def deliveries() -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""One association, from its request to its end, in a thread of its own: Verification and Storage as SCP.
+"""One association, from its request to its end, in a thread of its own: Verification, Storage and its commitment.
 
 pynetdicom reads and writes what is negotiated (PS3.8 §9.3.2, §9.3.3); messages go by `wire` and `commands`, so that
 a data set goes from the socket's buffer to the spool without being decoded or copied together.
@@ -17,23 +17,28 @@ from pynetdicom.pdu_primitives import A_ASSOCIATE, A_RELEASE
 from pynetdicom.presentation import PresentationContext
 
 from compliance.faults import fault
-from imaging.intake.dimse import commands, tls
+from imaging.dicom.commitments import PUSH_MODEL
+from imaging.intake.dimse import asking, commands, tls
+from imaging.intake.dimse.asking import Asking
 from imaging.intake.dimse.callers import (
     CONTEXT_NAME_NOT_SUPPORTED,
     VERSION_NOT_SUPPORTED,
+    Caller,
     Rejected,
     faults,
-    origin_of,
+    identify,
 )
 from imaging.intake.dimse.commands import Command, Unreadable
 from imaging.intake.dimse.negotiating import ACCEPTED, VERIFICATION, negotiated
 from imaging.intake.dimse.storing import COMMENTS, OUT_OF_RESOURCES, SUCCESS, Storing
 from imaging.intake.dimse.wire import MAX_PDU, PeerGone, Violation, Wire
-from imaging.services.spool import Origin, OutOfSpace, require_space
+from imaging.services.spool import OutOfSpace, require_space
 from imaging.tasks import ring_index
 
 log = logging.getLogger(__name__)
 
+#: What an abstract syntax is for, when it is neither verification nor storage commitment.
+_STORAGE = "storage"
 _APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 _RELEASE_REQUEST, _ABORT, _DATA = 5, 7, 4
 #: Seconds between two rings for the indexer while instances come.
@@ -49,7 +54,7 @@ class _Message:
     context_id: int
     command: bytearray
     request: Command | None = None
-    storing: Storing | None = None
+    storing: Storing | Asking | None = None
 
 
 class Association:
@@ -68,7 +73,7 @@ class Association:
         self._request = request
         self._wire = Wire(connection)
         self._contexts: dict[int, tuple[str, str]] = {}
-        self._origin: Origin | None = None
+        self._caller: Caller | None = None
         self._message: _Message | None = None
         self._received = 0
         self._rung = time.monotonic()
@@ -113,7 +118,7 @@ class Association:
         try:
             pdu.decode(self._request)
             request = pdu.to_primitive()
-            calling = str(request.calling_ae_title).strip()
+            calling, called = str(request.calling_ae_title).strip(), str(request.called_ae_title).strip()
         except Exception as problem:
             raise Violation("malformed association request", 6) from problem
         try:
@@ -121,7 +126,7 @@ class Association:
                 raise Rejected(VERSION_NOT_SUPPORTED)
             if str(request.application_context_name) != _APPLICATION_CONTEXT:
                 raise Rejected(CONTEXT_NAME_NOT_SUPPORTED)
-            self._origin = origin_of(calling, tls.fingerprint_of_peer(self._connection))
+            self._caller = identify(calling, called, tls.fingerprint_of_peer(self._connection))
         except Rejected as rejected:
             self._reject(rejected.answer)
             return False
@@ -226,16 +231,21 @@ class Association:
 
     def _begin(self, message: _Message) -> None:
         """A command set is whole: prepare for its data set, or answer."""
+        assert self._caller is not None
         try:
             request = message.request = Command.decode(message.command)
-            abstract_syntax, transfer_syntax = self._contexts[message.context_id]
-            if request.field == commands.C_ECHO_RQ and abstract_syntax == VERIFICATION:
+            abstract_syntax, syntax = self._contexts[message.context_id]
+            kind = (request.field, abstract_syntax if abstract_syntax in (VERIFICATION, PUSH_MODEL) else _STORAGE)
+            if kind == (commands.C_STORE_RQ, _STORAGE) and request.has_data_set:
+                message.storing = Storing(self._caller.origin, request.text(0x0002), request.text(0x1000), syntax)
+                _refuse_when_full(message.storing)
+            elif kind == (commands.C_ECHO_RQ, VERIFICATION):
                 self._answer(message, SUCCESS)
                 self._message = None
-            elif request.field == commands.C_STORE_RQ and request.has_data_set and abstract_syntax != VERIFICATION:
-                assert self._origin is not None
-                message.storing = Storing(self._origin, request.text(0x0002), request.text(0x1000), transfer_syntax)
-                _refuse_when_full(message.storing)
+            elif kind == (commands.N_ACTION_RQ, PUSH_MODEL) and request.has_data_set:
+                message.storing = Asking(
+                    self._caller, request.text(0x0003), request.text(0x1001), request.action_type, syntax
+                )
             else:
                 raise Violation("unknown command", 6)
         except Unreadable as problem:
@@ -243,18 +253,20 @@ class Association:
 
     def _end(self, message: _Message) -> None:
         """A data set is whole: make it durable, then say so."""
-        assert message.storing is not None
-        status = message.storing.end()
+        storing = message.storing
+        assert storing is not None
+        status = storing.end()
         self._received += status == SUCCESS
         self._answer(message, status)
         self._message = None
-        if time.monotonic() - self._rung > _RING:
+        if time.monotonic() - self._rung > _RING or isinstance(storing, Asking):
             self._rung = time.monotonic()
             ring_index()
 
     def _answer(self, message: _Message, status: int) -> None:
         assert message.request is not None
-        response = message.request.response(status, comment=COMMENTS.get(status, ""))
+        comments = asking.COMMENTS if isinstance(message.storing, Asking) else COMMENTS
+        response = message.request.response(status, comment=comments.get(status, ""))
         fault("received.answering")
         self._wire.send(commands.as_pdu(message.context_id, response))
 

@@ -7,13 +7,16 @@ import threading
 import time
 import uuid
 from collections import Counter
+from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from compliance import audit, context
 from compliance.models import Record
 from imaging.models import Transfer
+from imaging.selectors import NOT_ENCRYPTED, OTHER_CERTIFICATE
 from imaging.services.spool import Origin
 from trials.models import Site
 from trials.selectors import entity_calling_as
@@ -41,11 +44,21 @@ class Rejected(Exception):
         self.answer = answer
 
 
-def origin_of(calling_ae_title: str, certificate_sha256: str | None) -> Origin:
-    """Return the origin of a new delivery by this caller.
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A site's scanner or archive at the other end of an association, and whether it can be called back."""
+
+    origin: Origin
+    can_be_called: bool
+
+
+def identify(calling_ae_title: str, called_ae_title: str, certificate_sha256: str | None) -> Caller:
+    """Return who calls, with the origin of a new delivery.
 
     Parameters
     ----------
+    called_ae_title
+        The title for tests says that what comes is to be thrown away; under any other it is kept.
     certificate_sha256
         Of the certificate that the caller proved to hold; None on a connection without encryption.
 
@@ -61,12 +74,20 @@ def origin_of(calling_ae_title: str, certificate_sha256: str | None) -> Origin:
             _refusals.note("calling AE title of no site", _STRANGER)
             raise Rejected(TITLE_NOT_RECOGNISED)
         if certificate_sha256 is None and not entity.site.plain_dicom:
-            _refusals.note("DICOM without encryption", entity)
+            _refusals.note(NOT_ENCRYPTED, entity)
             raise Rejected(TITLE_NOT_RECOGNISED)
         if certificate_sha256 is not None and certificate_sha256 != entity.certificate_sha256:
-            _refusals.note("certificate of another AE title", entity)
+            _refusals.note(OTHER_CERTIFICATE, entity)
             raise Rejected(TITLE_NOT_RECOGNISED)
-        return Origin(door=Transfer.Door.DIMSE, site_id=entity.site_id, sender=calling_ae_title, delivery=uuid.uuid4())
+        origin = Origin(
+            door=Transfer.Door.DIMSE,
+            site_id=entity.site_id,
+            sender=calling_ae_title,
+            delivery=uuid.uuid4(),
+            encrypted=certificate_sha256 is not None,
+            test=called_ae_title == settings.DICOM_TEST_AE_TITLE,
+        )
+        return Caller(origin, can_be_called=bool(entity.host and entity.port))
     except DatabaseError:
         log.error("an association was put off: the database cannot be asked who calls")
         raise Rejected(TRY_AGAIN) from None

@@ -67,6 +67,11 @@ class Command:
         return self._number(0x0110)
 
     @property
+    def action_type(self) -> int:
+        """Action Type ID (0000,1008)."""
+        return self._number(0x1008)
+
+    @property
     def has_data_set(self) -> bool:
         """Tell whether a data set follows: Command Data Set Type (0000,0800)."""
         return self._number(0x0800) != _NO_DATA_SET

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pynetdicom import ALL_TRANSFER_SYNTAXES
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.service_class import StorageServiceClass, VerificationServiceClass
+from pynetdicom.service_class_n import StorageCommitmentServiceClass
 from pynetdicom.sop_class import uid_to_service_class
 
+_SERVICES = StorageServiceClass | VerificationServiceClass | StorageCommitmentServiceClass
 #: Verification SOP Class (PS3.4 annex A).
 VERIFICATION = "1.2.840.10008.1.1"
 #: The transfer syntaxes of PS3.5 annex A: native, deflated, every compression, video. pynetdicom's list has all but
@@ -28,7 +30,7 @@ def negotiated(proposed: PresentationContext) -> PresentationContext:
     result.abstract_syntax = proposed.abstract_syntax
     result.transfer_syntax = [known[0] if known else proposed.transfer_syntax[0]]
     service = uid_to_service_class(str(proposed.abstract_syntax))
-    if not issubclass(service, StorageServiceClass | VerificationServiceClass) and service.__name__ != "ServiceClass":
+    if not issubclass(service, _SERVICES) and service.__name__ != "ServiceClass":
         result.result = CLASS_NOT_SUPPORTED
     else:
         result.result = ACCEPTED if known else SYNTAX_NOT_SUPPORTED

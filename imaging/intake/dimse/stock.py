@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Mapping
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -19,16 +20,17 @@ from pynetdicom.association import Association
 from pynetdicom.transport import ThreadedAssociationServer
 
 from compliance.faults import fault
-from imaging.intake.dimse.callers import Rejected, faults, origin_of
+from imaging.dicom.commitments import PUSH_MODEL
+from imaging.intake.dimse import asking
+from imaging.intake.dimse.callers import Caller, Rejected, faults, identify
 from imaging.intake.dimse.negotiating import SYNTAXES, VERIFICATION, negotiated
 from imaging.intake.dimse.storing import CANNOT_UNDERSTAND, COMMENTS, Storing
 from imaging.intake.dimse.tls import Trust, fingerprint_of_peer
 from imaging.intake.dimse.wire import MAX_PDU, SILENCE
-from imaging.services.spool import Origin
 from imaging.tasks import ring_index
 
 #: Who is at the other end of each association that was accepted.
-deliveries: WeakKeyDictionary[Association, Origin] = WeakKeyDictionary()
+callers: WeakKeyDictionary[Association, Caller] = WeakKeyDictionary()
 
 # Header values must not reach the log, and data sets are kept as they came.
 _config.LOG_HANDLER_LEVEL = "none"
@@ -41,8 +43,8 @@ def _requested(event: evt.Event) -> None:
     request: Any = event.assoc.requestor.primitive
     connection: Any = event.assoc.dul.socket
     try:
-        calling = str(request.calling_ae_title).strip()
-        deliveries[event.assoc] = origin_of(calling, fingerprint_of_peer(connection.socket))
+        titles = str(request.calling_ae_title).strip(), str(request.called_ae_title).strip()
+        callers[event.assoc] = identify(*titles, fingerprint_of_peer(connection.socket))
     except Rejected as rejected:
         event.assoc.acse.send_reject(*rejected.answer)
         event.assoc.kill()
@@ -54,10 +56,14 @@ def _requested(event: evt.Event) -> None:
 
 def _stored(event: evt.Event) -> Dataset:
     """Make one instance durable, then say so."""
+    return _status(_store(event), COMMENTS)
+
+
+def _status(status: int, comments: Mapping[int, str]) -> Dataset:
     answer = Dataset()
-    answer.Status = _store(event)
-    if comment := COMMENTS.get(answer.Status):
-        answer.ErrorComment = comment
+    answer.Status = status
+    if status in comments:
+        answer.ErrorComment = comments[status]
     return answer
 
 
@@ -66,7 +72,7 @@ def _store(event: evt.Event) -> int:
     if event.context.transfer_syntax not in SYNTAXES:
         return CANNOT_UNDERSTAND
     storing = Storing(
-        deliveries[event.assoc],
+        callers[event.assoc].origin,
         str(request.AffectedSOPClassUID),
         str(request.AffectedSOPInstanceUID),
         str(event.context.transfer_syntax),
@@ -78,8 +84,24 @@ def _store(event: evt.Event) -> int:
         storing.drop()
 
 
+def _asked(event: evt.Event) -> tuple[Dataset, None]:
+    """Take a request for storage commitment; the answer comes in an association of its own."""
+    request: Any = event.request
+    question = asking.Asking(
+        callers[event.assoc],
+        str(request.RequestedSOPClassUID),
+        str(request.RequestedSOPInstanceUID),
+        request.ActionTypeID,
+        str(event.context.transfer_syntax),
+    )
+    question.write(request.ActionInformation.getbuffer() if request.ActionInformation else memoryview(b""))
+    status = question.end()
+    ring_index()
+    return _status(status, asking.COMMENTS), None
+
+
 def _ended(event: evt.Event) -> None:
-    if deliveries.pop(event.assoc, None):
+    if callers.pop(event.assoc, None):
         fault("received.acknowledged")
         ring_index()
 
@@ -133,6 +155,7 @@ def _ae(title: str) -> AE:
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = SILENCE
     ae.maximum_associations = 50
     ae.add_supported_context(VERIFICATION)
+    ae.add_supported_context(PUSH_MODEL)
     return ae
 
 
@@ -141,6 +164,7 @@ def start(host: str, port: int, tls_port: int | None, ae_title: str) -> Servers:
     handlers: list[Any] = [
         (evt.EVT_REQUESTED, _requested),
         (evt.EVT_C_STORE, _stored),
+        (evt.EVT_N_ACTION, _asked),
         (evt.EVT_RELEASED, _ended),
         (evt.EVT_ABORTED, _ended),
         (evt.EVT_CONN_CLOSE, _ended),
