@@ -84,7 +84,13 @@ def opened(source: Source, limits: Limits = DEFAULT_LIMITS) -> Iterator[memoryvi
         yield memoryview(source)
 
 
-def layout_of(view: memoryview, *, transfer_syntax_uid: str | None = None, limits: Limits = DEFAULT_LIMITS) -> Layout:
+def layout_of(
+    view: memoryview,
+    *,
+    transfer_syntax_uid: str | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    beginning: bool = False,
+) -> Layout:
     """Find the data set in a file, or in bare data set bytes received with a known transfer syntax.
 
     A file without the preamble of PS3.10 §7.1 is accepted when it starts like a data set, since old
@@ -94,6 +100,8 @@ def layout_of(view: memoryview, *, transfer_syntax_uid: str | None = None, limit
     ----------
     transfer_syntax_uid
         Give it when `view` is a bare data set, as C-STORE delivers it.
+    beginning
+        The view is the beginning of a file: of a deflated data set, what can be inflated within the limits.
 
     Raises
     ------
@@ -123,7 +131,7 @@ def layout_of(view: memoryview, *, transfer_syntax_uid: str | None = None, limit
         )
     file_start = start
     if uid.is_deflated:
-        view, start = memoryview(_inflated(view[start:], limits)), 0
+        view, start = memoryview(_inflated(view[start:], limits, beginning)), 0
     # Some exporters write implicit elements under an explicit syntax; pydicom reads them likewise.
     implicit = uid.is_implicit_VR or looks_implicit(view, start)
     encoding = Encoding(implicit=implicit, little=uid.is_little_endian)
@@ -166,12 +174,14 @@ def _guess(head: bytes) -> str:
     raise NotDicom("The file is not a DICOM file. Send the images as the scanner or PACS exports them.")
 
 
-def _inflated(data: memoryview, limits: Limits) -> bytes:
+def _inflated(data: memoryview, limits: Limits, beginning: bool) -> bytes:
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         content = inflater.decompress(data, limits.max_bytes)
     except zlib.error:
         raise Malformed("The deflated data set cannot be inflated. Export the file uncompressed.") from None
+    if beginning:
+        return content
     if inflater.unconsumed_tail:
         raise TooLarge("The data set inflates to more than this system accepts.")
     if not inflater.eof:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pydicom.uid import UID_dictionary
 
 from imaging.dicom.elements import Encoding, Kind, Layout, Limits, Truncated, walk
-from imaging.dicom.files import EXPLICIT_VR_LITTLE_ENDIAN, NotDicom, TooLarge, layout_of, opened
+from imaging.dicom.files import EXPLICIT_VR_LITTLE_ENDIAN, NotDicom, layout_of, opened
 
 #: Bytes from the start of a file that are enough to find its identifiers.
 ENOUGH = 128 * 1024
@@ -17,6 +17,7 @@ _LIMITS = Limits(max_bytes=1 << 20, max_elements=4000, max_depth=8)
 _MEDIA_SOP_CLASS, _MEDIA_SOP_INSTANCE = 0x00020002, 0x00020003
 _SOP_CLASS, _SOP_INSTANCE, _STUDY = 0x00080016, 0x00080018, 0x0020000D
 _NAMES = frozenset({_MEDIA_SOP_CLASS, _MEDIA_SOP_INSTANCE, _SOP_CLASS, _SOP_INSTANCE, _STUDY})
+_META = Encoding(implicit=False, little=True)
 _MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 
 
@@ -44,10 +45,10 @@ def read_names(prefix: bytes) -> Names:
     with opened(prefix[:ENOUGH]) as view:
         if bytes(view[128:132]) != b"DICM":
             raise NotDicom("The file is not a DICOM file. Send the images as the scanner or PACS exports them.")
-        meta = Layout(view, 132, 132, Encoding(implicit=False, little=True), EXPLICIT_VR_LITTLE_ENDIAN, False)
-        with suppress(Truncated, TooLarge):
-            _collect(meta, 0x0002FFFF, found)
-            _collect(layout_of(view, limits=_LIMITS), _STUDY, found)
+        with suppress(Truncated):
+            layout = layout_of(view, limits=_LIMITS, beginning=True)
+            _collect(Layout(view[: layout.file_start], 132, 132, _META, EXPLICIT_VR_LITTLE_ENDIAN, False), found)
+            _collect(layout, found)
     media = found.get(_MEDIA_SOP_CLASS, ""), found.get(_MEDIA_SOP_INSTANCE, "")
     names = found.get(_SOP_CLASS) or media[0], found.get(_SOP_INSTANCE) or media[1]
     agree = all(one in ("", other) for one, other in zip(media, names, strict=True))
@@ -61,9 +62,9 @@ def is_storage_class(sop_class_uid: str) -> bool:
     return kept and sop_class_uid != _MEDIA_DIRECTORY
 
 
-def _collect(layout: Layout, last: int, found: dict[int, str]) -> None:
+def _collect(layout: Layout, found: dict[int, str]) -> None:
     for part in walk(layout, _LIMITS):
-        if part.depth == 0 and part.tag > last:
+        if part.depth == 0 and part.tag > _STUDY:
             return
         if part.kind is Kind.VALUE and part.depth == 0 and part.tag in _NAMES:
             found[part.tag] = bytes(layout.view[part.start : part.stop]).rstrip(b"\0 ").decode("ascii", "replace")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,28 @@ class EmptyArchive(HouseError):
     status = 422
 
 
+class Unreadable(HouseError):
+    """Reading a file failed in a way that nobody foresaw."""
+
+    code = "unreadable"
+    status = 422
+
+
 def prove(path: str) -> bool:
-    """Read and prove the header of a file; see `imaging.dicom.headers.read_header` for the refusals."""
-    read_header(Path(path))
+    """Read and prove the header of a file.
+
+    Raises
+    ------
+    Unreadable
+    HouseError
+        The refusals of `imaging.dicom.headers.read_header`.
+    """
+    try:
+        read_header(Path(path))
+    except (HouseError, OSError, MemoryError, RecursionError):
+        raise
+    except Exception as problem:
+        raise Unreadable("The file cannot be read: it is damaged. Send it again from its source.") from problem
     return True
 
 
@@ -31,15 +52,25 @@ def measure(path: str) -> dict[str, Any]:
     return excerpt(read_header(Path(path)).dataset)
 
 
-def unpack(archive: str, folder: str) -> list[tuple[int, str, str]]:
+def unpack(archive: str, folder: str, reserve: int) -> list[tuple[int, str, str]]:
     """Unpack the instances of a ZIP into a folder, each under its number in the archive.
 
     A file has its number as its name once it is whole and proven.
+
+    Parameters
+    ----------
+    reserve
+        Bytes of the disk that stay free.
 
     Returns
     -------
     list of (number, code, sentence)
         The files that are no instances. Number 0 is the archive itself: what follows in it was not read.
+
+    Raises
+    ------
+    OSError
+        The disk is nearly full, or failing.
     """
     refused: list[tuple[int, str, str]] = []
     number = 0
@@ -48,9 +79,10 @@ def unpack(archive: str, folder: str) -> list[tuple[int, str, str]]:
             partial = Path(folder, f"{number}.part")
             with open(partial, "wb") as file:
                 while chunk := member.stream.read(_CHUNK):
+                    _require_space(file.fileno(), len(chunk) + reserve)
                     file.write(chunk)
             try:
-                read_header(partial)
+                prove(str(partial))
             except HouseError as problem:
                 partial.unlink()
                 refused.append((number, problem.code, problem.message))
@@ -61,3 +93,9 @@ def unpack(archive: str, folder: str) -> list[tuple[int, str, str]]:
     except HouseError as problem:
         refused.append((0, problem.code, problem.message))
     return refused
+
+
+def _require_space(handle: int, size: int) -> None:
+    disk = os.fstatvfs(handle)
+    if disk.f_bavail * disk.f_frsize < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -89,10 +90,10 @@ class _Splitter:
                 raise TooManyParts("The request holds more parts than this system accepts. Send it in several.")
             yield self._head()
             yield from self._until_mark()
-        left = self.limits.max_margin_bytes
-        for chunk in self.chunks:
-            left -= len(chunk)
-            if left < 0:
+        margin = len(self.buffer) - self.at
+        for chunk in itertools.chain([b""], self.chunks):
+            margin += len(chunk)
+            if margin > self.limits.max_margin_bytes:
                 raise BadMultipart("Something follows the last boundary of the body. Check what the sender writes.")
 
     def _until_mark(self) -> Iterator[memoryview]:

@@ -204,6 +204,9 @@ class _Delivery:
         outcome.reason = PROCESSING_FAILURE
         try:
             outcome.reason = part.commit()
+        except Exception as problem:
+            # The sender hears of the failure; whoever runs this should as well.
+            log.error("an instance was not stored: %s", type(problem).__name__)
         finally:
             self._places.release()
 

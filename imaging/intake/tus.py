@@ -41,7 +41,6 @@ request), 422 with the reason why the file is not taken (`not_dicom`, `truncated
 from __future__ import annotations
 
 import base64
-import binascii
 import datetime as dt
 import functools
 import json
@@ -150,12 +149,20 @@ def create(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
     if (sha256 and not _SHA256.fullmatch(sha256)) or kind not in WebUpload.Kind.values:
         raise BadRequest("Upload-Metadata says something that is not understood. Reload the page and try again.")
     size = _number(request, "Upload-Length")
-    with_bytes = bool(request.content_type) and length_of(request) != 0
+    length = length_of(request)
+    with_bytes = bool(request.content_type) and length != 0
     if with_bytes and request.content_type != CONTENT_TYPE:
         raise WrongContentType(f"Send the bytes of an upload as {CONTENT_TYPE}.")
+    if with_bytes and (length or 0) > size:
+        raise uploading.FileTooLarge("More bytes were sent than the upload announced. Begin it again.")
+    checksum = _checksum(request)
     transfer = _transfer(timepoint, said.get("transfer", ""))
     upload = uploading.create_upload(transfer=transfer, size=size, sha256=sha256, kind=kind, actor=actor, at=at)
-    offset = _append(request, upload, 0) if with_bytes else 0
+    try:
+        offset = _append(request, upload, 0, checksum) if with_bytes else 0
+    except HouseError:
+        uploading.discard_empty(upload=upload, at=at)
+        raise
     address = reverse("imaging:tus_upload", kwargs={"public_id": upload.public_id})
     return HttpResponse(
         status=201, headers={"Location": address, "Upload-Offset": str(offset), "Upload-Expires": _expires(at)}
@@ -178,7 +185,7 @@ def piece(request: HttpRequest, upload: WebUpload) -> HttpResponse:
         return HttpResponse(status=204)
     if request.content_type != CONTENT_TYPE:
         raise WrongContentType(f"Send the bytes of an upload as {CONTENT_TYPE}.")
-    have = _append(request, upload, _number(request, "Upload-Offset"))
+    have = _append(request, upload, _number(request, "Upload-Offset"), _checksum(request))
     return HttpResponse(status=204, headers={"Upload-Offset": str(have), "Upload-Expires": _expires(at)})
 
 
@@ -194,7 +201,7 @@ def known(request: HttpRequest, timepoint: Timepoint) -> JsonResponse:
     return JsonResponse({"files": answers})
 
 
-def _append(request: HttpRequest, upload: WebUpload, offset: int) -> int:
+def _append(request: HttpRequest, upload: WebUpload, offset: int, checksum: bytes | None) -> int:
     with Body(request) as body:
         try:
             have = uploading.append(
@@ -202,7 +209,7 @@ def _append(request: HttpRequest, upload: WebUpload, offset: int) -> int:
                 offset=offset,
                 pieces=body,
                 length=body.length,
-                sha256=_checksum(request),
+                sha256=checksum,
                 actor=access.actor(request),
                 at=timezone.now(),
             )
@@ -232,7 +239,7 @@ def _question(request: HttpRequest, timepoint: Timepoint) -> tuple[Transfer, lis
         asked = json.loads(request.body)
         files = [(str(one["sha256"]), int(one["size"])) for one in asked["files"]]
         said = str(asked["transfer"])
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ArithmeticError, ValueError, TypeError, KeyError, RecursionError):
         raise BadRequest("The question is not understood. Reload the page and try again.") from None
     if len(files) > MOST_FILES:
         raise TooManyFiles(f"Ask about at most {MOST_FILES} files at once.")
@@ -255,7 +262,7 @@ def _metadata(request: HttpRequest) -> dict[str, str]:
         key, _, value = pair.strip().partition(" ")
         try:
             said[key] = base64.b64decode(value, validate=True).decode("ascii")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             raise BadRequest("Upload-Metadata is not in base64. Reload the page and try again.") from None
     return said
 
@@ -267,7 +274,7 @@ def _checksum(request: HttpRequest) -> bytes | None:
     algorithm, _, value = said.partition(" ")
     try:
         digest = base64.b64decode(value, validate=True)
-    except binascii.Error:
+    except ValueError:
         digest = b""
     if algorithm != "sha256" or len(digest) != 32:
         raise BadRequest("Upload-Checksum is no SHA-256 in base64.")

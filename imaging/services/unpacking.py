@@ -11,6 +11,7 @@ import os
 import shutil
 from pathlib import Path
 
+from django.conf import settings
 from django.db import transaction
 
 from compliance import confined, jobs
@@ -68,10 +69,13 @@ def unpack(archive: Path, folder: Path) -> list[tuple[int, str, str]]:
         The archive could not be read, or the disk did not take its files.
     """
     seconds = _PATIENCE + archive.stat().st_size / _BYTES_PER_SECOND
+    function, reserve = "imaging.dicom.unpacking:unpack", settings.SPOOL_RESERVE_BYTES
     try:
-        answer = confined.call("imaging.dicom.unpacking:unpack", str(archive), str(folder), seconds=seconds)
+        answer = confined.call(function, str(archive), str(folder), reserve, seconds=seconds)
     except confined.OverBudget as problem:
         return [(0, problem.code, problem.message)]
+    except confined.Failed:
+        return [(0, "unreadable", "The archive cannot be read: it is damaged. Make it again and send it.")]
     return [(number, code, sentence) for number, code, sentence in answer]
 
 

@@ -12,6 +12,7 @@ import datetime as dt
 import errno
 import fcntl
 import hashlib
+import logging
 import os
 import shutil
 import uuid
@@ -32,6 +33,8 @@ from imaging.models import ReceivedInstance, RefusedFile, Transfer, WebUpload
 from imaging.services import spool
 from imaging.services.receiving import origin_of
 from imaging.states import TransferState
+
+log = logging.getLogger(__name__)
 
 State = WebUpload.State
 
@@ -238,19 +241,22 @@ def durable_bytes(*, upload: WebUpload, at: dt.datetime) -> int:
     ------
     UploadFinished
         It was refused or discarded.
+    UploadLocked
+        It is whole, and another request is taking it.
+    HouseError
+        It is whole, and no instance or archive that can be taken.
     """
     if upload.state == State.RECEIVING:
-        try:
-            with open(staged(upload), "rb") as file:
-                os.fsync(file.fileno())
-                have = os.fstat(file.fileno()).st_size
-        except FileNotFoundError:
-            _settle(upload, at)
-        else:
+        with suppress(FileNotFoundError), open(staged(upload), "rb") as file:
+            os.fsync(file.fileno())
+            have = os.fstat(file.fileno()).st_size
             if have < upload.size:
                 return have
+        try:
             with on_the_disk(), _held(upload):
                 _take(upload, at)
+        except UploadFinished:
+            _settle(upload, at)
     if upload.state in (State.REFUSED, State.DISCARDED):
         raise UploadFinished("This upload is over: its file was refused or removed. Choose the file again.")
     return upload.size
@@ -266,6 +272,14 @@ def discard(*, upload: WebUpload, at: dt.datetime) -> None:
     with _held(upload):
         _end(upload, State.DISCARDED, at)
         staged(upload).unlink()
+
+
+def discard_empty(*, upload: WebUpload, at: dt.datetime) -> None:
+    """Let go of an upload whose first bytes were not taken: its sender never heard of it."""
+    with suppress(UploadLocked, UploadFinished), _held(upload) as handle:
+        if not os.fstat(handle).st_size:
+            _end(upload, State.DISCARDED, at)
+            staged(upload).unlink()
 
 
 def staged(upload: WebUpload) -> Path:
@@ -288,16 +302,20 @@ def _held(upload: WebUpload) -> Iterator[int]:
     except FileNotFoundError:
         raise UploadFinished("This upload is over. Ask for its state.") from None
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UploadLocked("Another request is writing to this upload. Try again in a moment.") from None
+        _lock(handle)
         upload.refresh_from_db(fields=["state", "transfer"])
         if upload.state != State.RECEIVING:
             raise UploadFinished("This upload is over. Ask for its state.")
         yield handle
     finally:
         os.close(handle)
+
+
+def _lock(handle: int) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UploadLocked("Another request is writing to this upload. Try again in a moment.") from None
 
 
 @contextmanager
@@ -364,12 +382,15 @@ def _end(upload: WebUpload, state: str, at: dt.datetime) -> None:
 
 def _settle(upload: WebUpload, at: dt.datetime) -> None:
     """Find out what became of an upload whose bytes have gone while its row did not hear of it."""
-    upload.refresh_from_db(fields=["state"])
+    upload.refresh_from_db(fields=["state", "transfer"])
     if upload.state != State.RECEIVING:
         return
-    name = spool_id_of(upload)
-    lies = any(spool.root().glob(f"{upload.transfer.public_id}/{name.hex}.*.dcm"))
-    kept = lies or ReceivedInstance.objects.filter(spool_id=name).exists()
+    name, folder = spool_id_of(upload), spool.root() / str(upload.transfer.public_id)
+    for partial in folder.glob(f"{name.hex}.*{spool.PARTIAL}"):
+        # Half way into the spool: its lock went along, if somebody still holds it.
+        with suppress(FileNotFoundError), open(partial, "rb") as file:
+            _lock(file.fileno())
+    kept = any(folder.glob(f"{name.hex}.*.dcm")) or ReceivedInstance.objects.filter(spool_id=name).exists()
     _end(upload, State.KEPT if kept else State.DISCARDED, at)
 
 
@@ -377,12 +398,16 @@ def sweep(*, at: dt.datetime) -> int:
     """Take what is whole and was not taken, and discard what nobody went on with; return how many were discarded."""
     discarded = 0
     for upload in WebUpload.objects.filter(state=State.RECEIVING).select_related("transfer"):
-        with suppress(HouseError):
+        try:
             if durable_bytes(upload=upload, at=at) == upload.size:
                 continue
             if staged(upload).stat().st_mtime < (at - KEPT_FOR).timestamp():
                 discard(upload=upload, at=at)
                 discarded += 1
+        except HouseError:
+            continue  # it is over now, or somebody is at it
+        except (OSError, confined.Failed) as problem:
+            log.error("upload %s waits for the next sweep: %s", upload.pk, type(problem).__name__)
     going = WebUpload.objects.filter(state__in=(State.RECEIVING, State.UNPACKING))
     named = {staged(upload).name for upload in going}
     for path in Path(settings.UPLOAD_DIR).glob("*.upload"):
