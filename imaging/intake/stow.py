@@ -75,7 +75,7 @@ class PartTooLarge(HouseError):
 
 
 class NoSpace(HouseError):
-    """The disk is nearly full; nothing of the request was acknowledged."""
+    """The disk is nearly full, or failing; nothing of the request was acknowledged."""
 
     code = "not_stored"
     status = 507
@@ -104,8 +104,10 @@ def store(request: HttpRequest, token: SiteToken, study: str = "") -> HttpRespon
     """Take the instances of one request as one delivery of the token's site."""
     try:
         outcomes = _take(request, token, study)
-    except spool.OutOfSpace:
-        return _refusal(NoSpace("This server's disk is nearly full, so nothing was taken. Send it again later."))
+    except OSError:
+        return _refusal(
+            NoSpace("This server's disk is nearly full or failing: nothing was taken. Send it again later.")
+        )
     except HouseError as problem:
         return _refusal(problem)
     finally:
