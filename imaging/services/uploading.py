@@ -404,10 +404,10 @@ def sweep(*, at: dt.datetime) -> int:
             if staged(upload).stat().st_mtime < (at - KEPT_FOR).timestamp():
                 discard(upload=upload, at=at)
                 discarded += 1
+        except (OSError, NotStored, confined.Failed) as problem:
+            log.error("upload %s waits for the next sweep: %s", upload.pk, type(problem).__name__)
         except HouseError:
             continue  # it is over now, or somebody is at it
-        except (OSError, confined.Failed) as problem:
-            log.error("upload %s waits for the next sweep: %s", upload.pk, type(problem).__name__)
     going = WebUpload.objects.filter(state__in=(State.RECEIVING, State.UNPACKING))
     named = {staged(upload).name for upload in going}
     for path in Path(settings.UPLOAD_DIR).glob("*.upload"):

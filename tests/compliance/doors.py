@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
 
 from compliance import access, context
 from compliance.errors import HouseError
@@ -17,6 +18,8 @@ __all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"
 
 #: A verb that the tests register.
 VERB = "tests.open"
+#: Tokens, and whom they stand for.
+PROGRAMS = {"secret": "an archive"}
 
 
 class Refusal(HouseError):
@@ -91,8 +94,17 @@ def own_policy(request: HttpRequest) -> HttpResponse:
     )
 
 
+@csrf_exempt
+@access.bearer(lambda secret: PROGRAMS.get(secret))
+def to_programs(request: HttpRequest, holder: str, word: str = "") -> HttpResponse:
+    """Open to the bearers of a token."""
+    return HttpResponse(f"{holder} {word}")
+
+
 urlpatterns = [
     *own,
+    path("t/programs/", to_programs),
+    path("t/programs/<str:word>/", to_programs),
     path("t/trial/<int:pk>/", of_a_trial),
     path("t/trial/<int:pk>/<str:word>/", of_a_trial),
     path("t/code/<str:code>/", by_code),

@@ -6,8 +6,9 @@ import re
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.db import OperationalError
 from django.db.models import Model
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import resolve
 
 from compliance import access
@@ -226,15 +227,47 @@ def test_a_person_who_was_deactivated_is_signed_out() -> None:
     assert client.get("/t/signed-in/").status_code == 302
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("authorization", ["Bearer secret", "bearer secret", "BEARER  secret "])
+def test_a_program_is_known_by_its_token_without_a_session_or_a_page(authorization: str) -> None:
+    programs = Client(enforce_csrf_checks=True)
+
+    answer = programs.post("/t/programs/word/", headers={"authorization": authorization})
+    assert answer.content == b"an archive word"
+
+
+@pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer ", "Bearer other", "Basic secret", "secret"])
+def test_without_a_token_that_stands_for_somebody_a_program_is_told_how(
+    world: World, authorization: str | None
+) -> None:
+    headers = {} if authorization is None else {"authorization": authorization}
+
+    for client in (Client(), client_of(world.administrator)):
+        answer = client.post("/t/programs/", headers=headers)
+        assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
+        assert answer.json()["code"] == "no_token"
+
+
+def test_while_a_token_cannot_be_checked_nobody_is_called_a_stranger() -> None:
+    def away(secret: str) -> None:
+        raise OperationalError
+
+    view = access.bearer(away)(doors.to_programs)
+    answer = view(RequestFactory().post("/", headers={"authorization": "Bearer secret"}))
+
+    assert (answer.status_code, answer["Retry-After"]) == (503, "10")
+
+
 def test_each_address_says_to_whom_it_is_open() -> None:
     said = {
         address: getattr(resolve(address).func, "permission", None)
-        for address in ("/t/trial/1/", "/t/signed-in/", "/t/public/", "/t/forgotten/")
+        for address in ("/t/trial/1/", "/t/signed-in/", "/t/public/", "/t/programs/", "/t/forgotten/")
     }
     assert said == {
         "/t/trial/1/": doors.VERB,
         "/t/signed-in/": access.SIGNED_IN,
         "/t/public/": access.PUBLIC,
+        "/t/programs/": access.BEARER,
         "/t/forgotten/": None,
     }
 
