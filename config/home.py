@@ -10,7 +10,13 @@ from django.urls import reverse
 
 from compliance import access
 from compliance.models import User
-from imaging.selectors import held_groups_seen_by, reopened, reviews_open, reviews_seen_by
+from imaging.selectors import (
+    held_groups_seen_by,
+    reopened,
+    reviews_open,
+    reviews_seen_by,
+    timepoints_without_form,
+)
 from reading.models import Adjudication
 from reading.selectors import adjudications_of, tasks_of
 from reading.services.locking import readiness
@@ -79,6 +85,10 @@ def _site_work(user: User, trial: Trial, today: dt.date) -> Iterator[Waiting]:
     late = sum(timepoint.late_on < today for timepoint in expected)
     yield Waiting("Scans late", late, _at("trials:home", trial), "clock-exclamation", "bad" if late else "ok")
     yield Waiting("Scans expected", len(expected) - late, _at("trials:home", trial), "calendar", "info")
+    unsigned = timepoints_without_form(timepoints_seen_by(user).filter(subject__site__in=own)).count()
+    yield Waiting(
+        "Transfer forms to sign", unsigned, _at("trials:home", trial), "signature", "warn" if unsigned else "ok"
+    )
     asked = queries_seen_by(user).filter(site__in=own, state=QueryState.OPEN).count()
     yield Waiting(
         "Queries to answer", asked, _at("trials:queries", trial), "message-question", "query" if asked else "ok"

@@ -1,4 +1,4 @@
-"""REST doors of the imaging room, to look only: deliveries, what waits in quarantine, and rounds of QC.
+"""REST doors of the imaging room, to look only: deliveries, what waits in quarantine, transfer forms, and rounds of QC.
 
 No DICOM identifier and no value of a header is among the fields; images leave by the pages and read tasks.
 """
@@ -17,11 +17,12 @@ from rest_framework.routers import BaseRouter
 from compliance import access
 from compliance.api import Resource
 from imaging import selectors
-from imaging.models import Finding, QcReview, Transfer
+from imaging.models import Finding, QcReview, Transfer, TransferForm
 from imaging.services import following
 from imaging.states import HoldReason
 
 TRANSFER_STATES = Transfer._meta.get_field("state").choices
+FORM_STATES = TransferForm._meta.get_field("state").choices
 REVIEW_STATES = QcReview._meta.get_field("state").choices
 
 
@@ -97,6 +98,31 @@ class FindingSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
+class TransferFormSerializer(serializers.ModelSerializer):
+    subject_code = serializers.CharField(source="timepoint.subject.code", read_only=True)
+    timepoint_code = serializers.CharField(source="timepoint.code", read_only=True)
+    declared = serializers.SerializerMethodField(help_text="Every item that the charter asks for; null: not declared.")
+
+    class Meta:
+        model = TransferForm
+        fields = [
+            "id",
+            "timepoint",
+            "subject_code",
+            "timepoint_code",
+            "version",
+            "state",
+            "correction_reason",
+            "begun_at",
+            "signed_at",
+            "declared",
+        ]
+        read_only_fields = fields
+
+    def get_declared(self, form: TransferForm) -> dict[str, Any]:
+        return form.declared
+
+
 class ReviewSerializer(serializers.ModelSerializer):
     subject_code = serializers.CharField(source="timepoint.subject.code", read_only=True)
     timepoint_code = serializers.CharField(source="timepoint.code", read_only=True)
@@ -157,6 +183,16 @@ class HeldViewSet(Resource):
         return self.get_paginated_response(HeldGroupSerializer(page, many=True).data)
 
 
+class TransferFormViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
+    """What sites declared of their scans, every version, at the sites that the person may know of."""
+
+    serializer_class = TransferFormSerializer
+    permission = "imaging.see_transfers"
+
+    def visible(self) -> QuerySet[Any]:
+        return selectors.transfer_forms_seen_by(access.actor(self.request))
+
+
 class ReviewViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     """Rounds of quality control of the sites that the person may know of; one of them with its findings."""
 
@@ -175,4 +211,5 @@ def register(router: BaseRouter) -> None:
     """Add this room's resources to the API's router."""
     router.register("transfers", TransferViewSet, basename="transfer")
     router.register("held-groups", HeldViewSet, basename="held-group")
+    router.register("transfer-forms", TransferFormViewSet, basename="transfer-form")
     router.register("qc-reviews", ReviewViewSet, basename="qc-review")

@@ -28,6 +28,7 @@ class ImagingConfig(AppConfig):
         rules.register()
         regulate(
             models.Transfer,
+            models.TransferForm,
             models.ReceivedInstance,
             models.ImagingStudy,
             models.Series,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from compliance import access
+from imaging import models, selectors
 from trials.models import SITE_AWARE, Role
 from trials.rules import role
 
@@ -15,3 +16,4 @@ def register() -> None:
     access.register("imaging.review", role(Role.QC_ANALYST))
     access.register("imaging.see_qc", role(*SITE_AWARE))
     access.register("imaging.see_images", role(Role.QC_ANALYST, Role.SITE_COORDINATOR, Role.AUDITOR))
+    access.expose(models.TransferForm, "imaging.see_transfers", selectors.transfer_forms_seen_by)

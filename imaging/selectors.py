@@ -11,11 +11,11 @@ from typing import Any
 from django.db.models import Case, Count, Exists, Min, OuterRef, Q, QuerySet, Subquery, Sum, When
 
 from compliance.models import Job, User
-from imaging.models import Finding, QcReview, ReceivedInstance, RefusedFile, Series, Transfer, WebUpload
-from imaging.states import HoldReason, ReceivedState, ReviewState
+from imaging.models import Finding, QcReview, ReceivedInstance, RefusedFile, Series, Transfer, TransferForm, WebUpload
+from imaging.states import FormState, HoldReason, ReceivedState, ReviewState
 from trials.models import Role, Timepoint, Trial
 from trials.selectors import sites_seen_by, timepoints_seen_by, trials_of
-from trials.states import SubjectState
+from trials.states import ImageState, SubjectState
 
 #: Kind of the job that works on what a delivery brought.
 PROCESS = "imaging.process_transfer"
@@ -89,6 +89,24 @@ def transfers_of(timepoint: Timepoint) -> QuerySet[Transfer]:
     """Deliveries that brought images to a timepoint, or were begun for it."""
     brought = ReceivedInstance.objects.filter(timepoint=timepoint, transfer=OuterRef("pk"))
     return Transfer.objects.filter(Q(timepoint=timepoint) | Exists(brought)).select_related("site")
+
+
+def transfer_forms_seen_by(user: User) -> QuerySet[TransferForm]:
+    """Transfer forms, all their versions, of the sites that the person may know of."""
+    seen = TransferForm.objects.filter(timepoint__in=timepoints_seen_by(user))
+    return seen.select_related("timepoint__subject__site", "timepoint__subject__trial", "timepoint__charter")
+
+
+def transfer_forms_of(timepoint: Timepoint) -> QuerySet[TransferForm]:
+    """Versions of a timepoint's transfer form, the latest first."""
+    versions = timepoint.transfer_forms.order_by("-version")
+    return versions.select_related("timepoint__subject__site", "timepoint__subject__trial", "timepoint__charter")
+
+
+def timepoints_without_form(timepoints: QuerySet[Timepoint]) -> QuerySet[Timepoint]:
+    """Timepoints with images whose transfer form no coordinator has signed yet."""
+    signed = TransferForm.objects.filter(timepoint=OuterRef("pk"), state=FormState.SIGNED)
+    return timepoints.filter(~Exists(signed), image_state=ImageState.RECEIVED)
 
 
 def with_counts(transfers: QuerySet[Transfer]) -> QuerySet[Transfer]:

@@ -1,4 +1,4 @@
-"""The lives of what comes in: a transfer, each received instance, a commitment, and a round of quality control."""
+"""The lives of what comes in: transfer, received instance, commitment, transfer form, and a round of quality control."""
 
 from __future__ import annotations
 
@@ -74,6 +74,22 @@ class HoldReason(StrEnum):
     LEAK_FOUND = "leak_found"
     OVER_BUDGET = "over_budget"
     TRIAL_LOCKED = "trial_locked"
+
+
+class FormState(StrEnum):
+    DRAFT = "draft"
+    SIGNED = "signed"
+    SUPERSEDED = "superseded"
+
+
+TRANSFER_FORM = Machine(
+    "transfer form",
+    initial=FormState.DRAFT,
+    moves={
+        "sign": Move(FormState.DRAFT, FormState.SIGNED, may="imaging.upload", signature=True),
+        "supersede": Move(FormState.SIGNED, FormState.SUPERSEDED),
+    },
+)
 
 
 class ReviewState(StrEnum):

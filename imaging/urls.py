@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from imaging import views
+from imaging import views, views_form
 from imaging.intake import tus, upload
 
 app_name = "imaging"
@@ -13,6 +13,10 @@ urlpatterns = [
     path("trials/<int:pk>/quarantine/", views.quarantine, name="quarantine"),
     path("trials/<int:pk>/qc/", views.qc_queue, name="qc"),
     path("timepoints/<int:pk>/", views.timepoint_show, name="timepoint"),
+    path("timepoints/<int:pk>/form/", views_form.form_show, name="form"),
+    path("timepoints/<int:pk>/form/save/", views_form.form_save, name="form_save"),
+    path("timepoints/<int:pk>/form/sign/", views_form.form_sign, name="form_sign"),
+    path("timepoints/<int:pk>/form/correct/", views_form.form_correct, name="form_correct"),
     path("timepoints/<int:pk>/upload/", views.upload, name="upload"),
     path("timepoints/<int:pk>/transfers/", upload.begin, name="upload_begin"),
     path("timepoints/<int:pk>/uploads/", tus.create, name="tus_create"),

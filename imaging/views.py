@@ -15,6 +15,7 @@ from imaging import forms, selectors
 from imaging.models import Finding, QcReview, Series, Transfer
 from imaging.services import following, resolving, reviewing, viewing
 from imaging.states import ReceivedState, ReviewState, Verdict
+from imaging.views_form import form_on_page
 from trials.models import Timepoint, Trial
 from trials.selectors import queries_seen_by, timepoints_seen_by, trials_of
 
@@ -41,6 +42,7 @@ def timepoint_show(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
             "reviews": reviews,
             "transfers": selectors.transfers_of(timepoint),
             "later": selectors.later_arrival(timepoint),
+            **form_on_page(timepoint),
             "queries": queries_seen_by(access.actor(request)).filter(timepoint=timepoint),
             "may_upload": access.may(request.user, "imaging.upload", timepoint),
             "may_review": access.may(request.user, "imaging.review", timepoint),
@@ -62,6 +64,7 @@ def upload(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
             "subject": timepoint.subject,
             "trial": timepoint.trial,
             "terms": timepoint.charter.terms,
+            **form_on_page(timepoint),
         },
     )
 
@@ -203,6 +206,7 @@ def review_show(request: HttpRequest, review: QcReview) -> HttpResponse:
             "fail_form": forms.FailForm(initial={"shown_sha256": content_sha256}, prefix="fail"),
             "signatures": signing.signatures_on(review),
             "earlier": selectors.reviews_of(timepoint).exclude(pk=review.pk),
+            **form_on_page(timepoint),
             "queries": queries_seen_by(access.actor(request)).filter(timepoint=timepoint),
         },
     )

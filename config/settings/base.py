@@ -252,6 +252,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "TransferStateEnum": "imaging.api.TRANSFER_STATES",
         "ReviewStateEnum": "imaging.api.REVIEW_STATES",
+        "TransferFormStateEnum": "imaging.api.FORM_STATES",
     },
 }
 

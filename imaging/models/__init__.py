@@ -1,6 +1,7 @@
-"""The pictures' records: what came in, what is archived, and what QC found."""
+"""The pictures' records: what came in, what the site says of it, what is archived, and what QC found."""
 
 from .commitment import Commitment
+from .form import TransferForm
 from .qc import Finding, QcReview
 from .study import ImagingStudy, Instance, Series
 from .transfer import ReceivedInstance, Transfer
@@ -16,5 +17,6 @@ __all__ = [
     "RefusedFile",
     "Series",
     "Transfer",
+    "TransferForm",
     "WebUpload",
 ]

@@ -38,6 +38,8 @@ class SeriesFacts:
         Instances given more than once; slices at a place already taken.
     patient_position
         HFS, FFP and so on (PS3.3 §C.7.3.1.1.2); empty when not stated or not the same throughout.
+    contrast_volume_ml, tracer, injected_dose_mbq
+        What the scanner noted of contrast and tracer, where the recipe leaves it in the header.
     """
 
     key: str
@@ -57,6 +59,9 @@ class SeriesFacts:
     repeated_instances: int = 0
     coincident_slices: int = 0
     patient_position: str = ""
+    contrast_volume_ml: float | None = None
+    tracer: str = ""
+    injected_dose_mbq: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for a JSON column."""
@@ -93,6 +98,10 @@ def _measured(series: Series, datasets: list[Dataset], reference_date: date | No
     members = [datasets[index] for index in dict.fromkeys(s.source for s in series.slices)]
     thicknesses = [s.slice_thickness_mm for s in series.stack or series.slices if s.slice_thickness_mm]
     plane = series.stack[0].plane if series.stack else None
+    injected = [one for item in members for one in item.get("RadiopharmaceuticalInformationSequence") or ()]
+    given = injected[0] if injected else Dataset()
+    dose_bq = _positive(given, "RadionuclideTotalDose")
+    volumes = [_positive(item, "ContrastBolusVolume") for item in members]
     days = [day for item in members if (day := _study_day(item, reference_date)) is not None]
     return SeriesFacts(
         key=series.series_instance_uid,
@@ -112,6 +121,9 @@ def _measured(series: Series, datasets: list[Dataset], reference_date: date | No
         repeated_instances=len(series.repeated_uids),
         coincident_slices=series.coincident_slices,
         patient_position=_common(members, "PatientPosition"),
+        contrast_volume_ml=max(filter(None, volumes), default=None),
+        tracer=str(given.get("Radiopharmaceutical") or "").strip(),
+        injected_dose_mbq=dose_bq / 1e6 if dose_bq else None,
     )
 
 
@@ -119,6 +131,15 @@ def _common(datasets: list[Dataset], keyword: str) -> str:
     """A text value that all instances share, or nothing."""
     values = Counter(str(item.get(keyword) or "").strip() for item in datasets)
     return next(iter(values)) if len(values) == 1 else ""
+
+
+def _positive(dataset: Dataset, keyword: str) -> float | None:
+    """A number above zero, or nothing."""
+    try:
+        value = float(dataset.get(keyword) or 0)
+    except (TypeError, ValueError):
+        return None
+    return value if 0 < value < float("inf") else None
 
 
 def _study_day(dataset: Dataset, reference_date: date | None) -> int | None:

@@ -92,6 +92,7 @@ def test_a_trial_from_its_first_form_to_the_sponsors_download(
         assert storescu(house, baseline) == 0
         assert storescu(house, stray) == 0
         finds_what_the_scanner_sent(niels)
+        declare(niels)
         upload(niels, scan(tmp_path / "part", 1, dropped=frozenset(range(14, 19))), recognised=GRID.slices - 5)
     with doors.enter("quirine", "qc") as quirine:
         sets_the_stray_aside(quirine)
@@ -236,6 +237,34 @@ def finds_what_the_scanner_sent(niels: Person) -> None:
     assert "1 image" in niels.look("quarantine", phone=True)
 
 
+def declare(niels: Person) -> None:
+    """Fill in the transfer form of the baseline, first without the agent, and sign it."""
+    niels.follow("Subjects")
+    niels.follow(SUBJECT)
+    niels.follow("Baseline")
+    niels.sees("Transfer form not signed yet")
+    niels.follow("Fill in and sign")
+    date = niels.page.locator("[name=acquired_on]")
+    expect(date).to_have_value(date_of(-5, DAY_1).isoformat())
+    niels.fill(scanner="CT 2, room 4", deviations="The arterial phase was left out.")
+    niels.page.get_by_role("group", name="Were all images sent?").get_by_label("Yes").check()
+    niels.page.get_by_role("group", name="Was contrast given?").get_by_label("Yes").check()
+    niels.look("form", phone=True)
+    niels.press("Save draft")
+    niels.told("The draft is saved")
+    niels.fill(password=PASSWORD)
+    niels.press("Sign transfer form")
+    niels.sees("Name the contrast agent.")
+    niels.look("form-incomplete", phone=True)
+    niels.fill(contrast_agent="Iohexol 350", contrast_volume_ml="90", contrast_delay_s="70", password=PASSWORD)
+    niels.press("Sign transfer form")
+    niels.told("The transfer form is signed")
+    niels.look("timepoint-form-signed", phone=True)
+    niels.follow("Open")
+    niels.sees("The arterial phase was left out.")
+    niels.look("form-signed", phone=True)
+
+
 def upload(niels: Person, what: Path, *, recognised: int) -> None:
     """Choose a folder or a ZIP for week 8, and see what it was taken for."""
     niels.follow("Subjects")
@@ -291,6 +320,7 @@ def clear(quirine: Person, visit: str) -> None:
     waiting = take_from_queue(quirine, visit)
     quirine.look(f"queue-{visit.lower()}")
     waiting.click()
+    quirine.sees("Iohexol 350" if visit == "BL" else "Transfer form not signed yet")
     image = quirine.page.locator("[data-stack-image]")
     first = image.get_attribute("src")
     quirine.page.locator("[data-stack-view]").hover()

@@ -18,7 +18,7 @@ from compliance import jobs
 from compliance.models import Export, User
 from compliance.signing import Intent
 from imaging.models import QcReview, Transfer, WebUpload
-from imaging.services import receiving, reviewing, uploading
+from imaging.services import declaring, receiving, reviewing, uploading
 from imaging.states import Verdict
 from reading import blinding
 from reading.models import Adjudication, ReadTask
@@ -27,11 +27,14 @@ from reading.services.assessing import AssessmentEntry, LesionEntry
 from tests.factories import AT, PASSWORD, World, make_user, make_world, scan
 from tests.factories.world import REFERENCE
 from trials.models import Membership, Query, Role, Site, Timepoint, Trial
+from trials.schedule import date_of
 from trials.services import connecting, enrolling, querying, setting_up
 
 #: When the central work is done: apart from every date of a scan.
 LATER = dt.datetime(2026, 9, 15, 9, tzinfo=dt.UTC)
 ARM = "ARM-QUARTZ-7"
+#: What a site wrote into its transfer forms: for those who know of sites only.
+DECLARED = {"here": "QUAGMIRE-FIVE", "elsewhere": "QUOTIENT-SIX"}
 #: Study days of the scans, inside their windows.
 DAYS = {"BL": -5, "W8": 61}
 #: What the two readers of each trial find, in mm, and their comments: baseline, Week 8, another's baseline.
@@ -162,6 +165,7 @@ class _Furnisher:
         for subject, visits in ((read, ("BL", "W8")), (half_read, ("BL",)), (waiting, ("BL",))):
             for visit in visits:
                 self._deliver(subject, visit)
+                self._declare(world.timepoint(subject, visit))
         for subject, visit in ((read, "BL"), (read, "W8"), (half_read, "BL")):
             self._clear(world.timepoint(subject, visit))
         for code in (half_read, waiting):
@@ -184,6 +188,23 @@ class _Furnisher:
             for one in scan(named, scan_number=self.scans, day=DAYS[visit]):
                 receiving.receive_instance(one, origin=origin, at=AT)
         committed(lambda: receiving.index_spool(at=AT))
+
+    def _declare(self, timepoint: Timepoint) -> None:
+        """Sign a transfer form in which the site says something."""
+        north = timepoint.site == self.world.north
+        declaring.sign_form(
+            timepoint=timepoint,
+            values={
+                "acquired_on": date_of(DAYS[timepoint.code], REFERENCE),
+                "scanner": "CT 2",
+                "images_complete": True,
+                "contrast_given": False,
+                "deviations": DECLARED[self.trial],
+            },
+            signature=Intent(PASSWORD),
+            actor=self.world.coordinator if north else self.world.other_coordinator,
+            at=LATER,
+        )
 
     def _clear(self, timepoint: Timepoint) -> None:
         review = timepoint.qc_reviews.get()
@@ -242,6 +263,7 @@ class _Furnisher:
             self._add("timepoint", timepoint.pk, place)
             self._add("query", Query.objects.get(site=site).pk, place)
             self._add("review", review.pk, place)
+            self._add("transfer form", timepoint.transfer_forms.get().pk, place)
             self._add("finding", review.findings.order_by("pk")[0].pk, place)
             self._add("series", series.pk, place)
             self.crowd.add("series frame", Thing({"pk": series.pk, "number": 1}, self.trial, place))

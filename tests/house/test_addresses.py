@@ -27,7 +27,7 @@ from tests.factories import PLANTED
 from tests.factories.scans import ROOT
 from tests.factories.world import REFERENCE
 from tests.house.address_matrix import MATRIX, Row
-from tests.house.crowd import ARM, DAYS, PEOPLE, Crowd, Person, Thing, make_crowd
+from tests.house.crowd import ARM, DAYS, DECLARED, PEOPLE, Crowd, Person, Thing, make_crowd
 from trials.schedule import date_of
 
 pytestmark = pytest.mark.django_db
@@ -135,6 +135,9 @@ def planted_for(person: Person, crowd: Crowd) -> set[str]:
         never |= {said for day in (1, *DAYS.values()) for said in written(date_of(day, REFERENCE))}
     if person.letters == "S":
         never |= {code for codes in crowd.subjects.values() for code in codes} | {ARM}
+    for trial, words in DECLARED.items():
+        if trial != person.trial or not set(person.letters) & set("CQAT"):
+            never.add(words)
     for (trial, reader), results in crowd.results.items():
         sees_results = trial == person.trial and set(person.letters) & set("MAJ")
         if reader != person.username and not sees_results:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pydicom.data
 import pytest
+from pydicom.dataset import Dataset
 
 from imaging.dicom.headers import read_header
 from imaging.phantom.canvas import Grid
@@ -89,3 +90,15 @@ def test_no_free_text_of_the_header_reaches_a_sentence():
     found = check_timepoint([facts], [RULE, SeriesRule("CT", "CT", patient_positions=("HFS",))], VisitWindow(1, 2))
     assert found
     assert not any("planted" in finding.sentence.lower() for finding in found)
+
+
+def test_what_the_scanner_noted_of_contrast_and_tracer_is_measured():
+    first, *rest = scan()
+    dose = Dataset()
+    dose.Radiopharmaceutical, dose.RadionuclideTotalDose = "FDG", 312_000_000
+    first.RadiopharmaceuticalInformationSequence = [dose]
+    first.ContrastBolusVolume = 90
+    (facts,) = series_facts([first, *rest])
+    assert (facts.contrast_volume_ml, facts.tracer, facts.injected_dose_mbq) == (90, "FDG", 312)
+    (silent,) = series_facts(rest)
+    assert (silent.contrast_volume_ml, silent.tracer, silent.injected_dose_mbq) == (None, "", None)
