@@ -1,4 +1,4 @@
-"""The lives of what comes in: transfer, received instance, commitment, transfer form, and a round of quality control."""
+"""The lives of what comes in: transfer, received instance, commitment, transfer form, and round of quality control."""
 
 from __future__ import annotations
 

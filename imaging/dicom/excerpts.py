@@ -15,9 +15,10 @@ _PLACE = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Sl
 _MEASURED = (
     *("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "Modality", "BodyPartExamined", "SeriesDescription"),
     *("PatientPosition", "AcquisitionDate", "SeriesDate", "StudyDate", "InstanceNumber", "NumberOfFrames"),
-    *("Rows", "Columns", *_PLACE),
+    *("Rows", "Columns", "ContrastBolusVolume", *_PLACE),
 )
-_NUMBERS = frozenset({"InstanceNumber", "NumberOfFrames", *_PLACE})
+_TRACER = ("Radiopharmaceutical", "RadionuclideTotalDose")
+_NUMBERS = frozenset({"InstanceNumber", "NumberOfFrames", "ContrastBolusVolume", "RadionuclideTotalDose", *_PLACE})
 _GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 _PLACED_BY = ("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence")
 
@@ -35,6 +36,8 @@ def excerpt(dataset: Dataset) -> dict[str, Any]:
                 {name: [_values(items[0], _PLACE)] for name in _PLACED_BY if (items := group.get(name))}
                 for group in groups
             ]
+    if injected := dataset.get("RadiopharmaceuticalInformationSequence"):
+        found["RadiopharmaceuticalInformationSequence"] = [_values(one, _TRACER) for one in injected]
     return found
 
 

@@ -50,6 +50,14 @@ def test_a_frame_without_its_place_stays_a_frame(make_ct: Callable[..., Dataset]
     assert series_facts([through_json(frames)]) == series_facts([frames])
 
 
+def test_contrast_and_tracer(make_ct: Callable[..., Dataset]) -> None:
+    dose = Dataset()
+    dose.Radiopharmaceutical, dose.RadionuclideTotalDose = "FDG", "312000000"
+    dataset = make_ct(RadiopharmaceuticalInformationSequence=[dose], ContrastBolusVolume="90")
+    (facts,) = series_facts([through_json(dataset)])
+    assert (facts.contrast_volume_ml, facts.tracer, facts.injected_dose_mbq) == (90, "FDG", 312)
+
+
 def test_a_malformed_number_is_left_out(make_ct: Callable[..., Dataset]) -> None:
     dataset = make_ct()
     dataset[0x00180050] = RawDataElement(Tag(0x00180050), "DS", 8, b"thick   ", 0, False, True)  # Slice Thickness
