@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from typing import IO, Self
 
@@ -17,9 +18,12 @@ from django.http import HttpRequest
 
 from compliance.errors import HouseError
 
-#: Bytes asked of the server at once, and pieces that may wait between the two threads.
+#: The most bytes asked of the server at once, and pieces that may wait between the two threads.
 CHUNK = 256 * 1024
 _AHEAD = 4
+#: The server answers only when it has all that was asked for: of a slow line we ask little, and hear of it soon.
+_LEAST = 4 * 1024
+_SWIFT_SECONDS = 0.2
 
 
 class LengthMissing(HouseError):
@@ -84,12 +88,15 @@ class Body:
         return self.length is None or self.received == self.length
 
     def _read_ahead(self) -> None:
-        left = self.length
+        left, size = self.length, _LEAST
         try:
             while not self._over.is_set() and left != 0:
-                piece = self._source.read(CHUNK if left is None else min(CHUNK, left))
+                began = time.monotonic()
+                piece = self._source.read(size if left is None else min(size, left))
                 if not piece:
                     break
+                swift = time.monotonic() - began < _SWIFT_SECONDS
+                size = min(size * 2, CHUNK) if swift else max(size // 4, _LEAST)
                 left = None if left is None else left - len(piece)
                 self._hand_over(piece)
         except OSError:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy import stats
+from scipy import special
 
 from .base import (
     Interval,
@@ -101,7 +101,7 @@ def bland_altman(
     # fsum is exact, so the same data give the same bytes on any machine and in any order.
     mean = math.fsum(differences) / n
     sd = math.sqrt(math.fsum((d - mean) ** 2 for d in differences) / (n - 1))
-    t = float(stats.t.ppf((1 + confidence) / 2, n - 1))
+    t = float(special.stdtrit(n - 1, (1 + confidence) / 2))
     of_limit = 3 / n if limit_variance == "1986" else 1 / n + multiplier**2 / (2 * (n - 1))
     lower, upper = mean - multiplier * sd, mean + multiplier * sd
 

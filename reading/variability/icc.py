@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from .base import Interval, InvalidRatings, Undefined, as_json, check_confidence, counted, number
 
@@ -210,7 +210,8 @@ def _interval_models_1_and_3(
         # F × the error mean square stands for F, so that perfect agreement (no error) gives 1.
         return float((b - error) / (b if form.of_mean else b + (ms.k - 1) * error))
 
-    return _finite(limit(msb / stats.f.ppf(1 - alpha / 2, df1, df2)), limit(msb * stats.f.ppf(1 - alpha / 2, df2, df1)))
+    lower, upper = special.fdtri(df1, df2, 1 - alpha / 2), special.fdtri(df2, df1, 1 - alpha / 2)
+    return _finite(limit(msb / lower), limit(msb * upper))
 
 
 def _interval_model_2(form: IccForm, ms: MeanSquares, error: float, df2: int, alpha: float) -> Interval | Undefined:
@@ -225,7 +226,7 @@ def _interval_model_2(form: IccForm, ms: MeanSquares, error: float, df2: int, al
     v = df2 * (a + b) ** 2 / ((n - 1) * a**2 + b**2) if a or b else 0.0
     if not v > 0:
         return Undefined("Satterthwaite's degrees of freedom are 0.")
-    f_lower, f_upper = float(stats.f.ppf(1 - alpha / 2, n - 1, v)), float(stats.f.ppf(1 - alpha / 2, v, n - 1))
+    f_lower, f_upper = float(special.fdtri(n - 1, v, 1 - alpha / 2)), float(special.fdtri(v, n - 1, 1 - alpha / 2))
     spread = k * msj + (k * n - k - n) * mse
     lower = n * (msb - f_lower * mse) / (f_lower * spread + n * msb)
     upper = n * (f_upper * msb - mse) / (spread + n * f_upper * msb)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from .base import Interval, InvalidRatings, Undefined, as_json, check_confidence, complete_pairs, number
 
@@ -137,7 +137,7 @@ def cohen_kappa_of_table(
     value = 1 - seen * n / chance
     worst = float(disagreement.max())
     se = _standard_error(counts, 1 - disagreement / worst, value)
-    z = float(stats.norm.ppf((1 + confidence) / 2))
+    z = float(special.ndtri((1 + confidence) / 2))
     return Kappa(
         value=value,
         se=se,

@@ -94,25 +94,25 @@ class Installation:
             f"answer = None\n{code}"
         )
 
-    def start(self, **more: str) -> None:
-        """Start the process family and wait until web and DICOM doors are open."""
+    def start(self, *, only: str = "", **more: str) -> None:
+        """Start the process family, or one member alone, and wait until its doors are open."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         with open(self.data_dir / "serve.log", "ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "serve"],
+                [sys.executable, "manage.py", "serve", *(["--only", only] if only else [])],
                 cwd=ROOT,
                 env=self.environment | more,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        self.wait_until_open()
+        self.wait_until_open(only)
 
-    def wait_until_open(self) -> None:
-        """Wait until both doors answer."""
+    def wait_until_open(self, only: str = "") -> None:
+        """Wait until both doors answer, or those of one member."""
         patience = time.monotonic() + START_SECONDS
         while time.monotonic() < patience:
-            if self._answers() and self._listens(self.dicom_port):
+            if (only == "receiver" or self._answers()) and (only == "web" or self._listens(self.dicom_port)):
                 return
             assert self.process is None or self.process.poll() is None, f"serve ended:\n{self.log}"
             time.sleep(0.1)
