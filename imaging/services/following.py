@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from compliance.models import Job
 from imaging import selectors
-from imaging.models import QcReview, ReceivedInstance, Transfer, WebUpload
+from imaging.models import Finding, QcReview, ReceivedInstance, Transfer, WebUpload
 from imaging.selectors import REASONS, Recognised
 from imaging.services import spool
 from imaging.services.checking import CHECK
@@ -56,9 +56,9 @@ class Place:
     """A timepoint that got images, with the latest round of its QC and how many findings block or need a look."""
 
     timepoint: Timepoint
-    review: QcReview | None
-    blocking: int
-    remarks: int
+    review: QcReview | None = None
+    blocking: int = 0
+    remarks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def follow(transfer: Transfer) -> Followed:
         unpacking=unpacking,
         steps=_steps(recognised, waiting, coming + unpacking, unchecked),
         held=[Held(REASONS[HoldReason(reason)], sentence, n) for (reason, sentence), n in recognised.held.items()],
-        places=[_place(timepoint) for timepoint in recognised.archived],
+        places=_places(recognised.archived),
         settled=recognised.settled and not (waiting or coming or unpacking or unchecked),
     )
 
@@ -135,7 +135,14 @@ def _steps(recognised: Recognised, waiting: int, coming: int, unchecked: set[Tim
     ]
 
 
-def _place(timepoint: Timepoint) -> Place:
-    review = selectors.reviews_of(timepoint).first()
-    severities = Counter(review.findings.values_list("severity", flat=True) if review else ())
-    return Place(timepoint, review, severities["block"], severities["warn"])
+def _places(timepoints: Iterable[Timepoint]) -> list[Place]:
+    rounds = QcReview.objects.filter(timepoint__in=timepoints).order_by("round")
+    latest = {review.timepoint_id: review for review in rounds}
+    findings = Finding.objects.filter(review__in=latest.values()).values_list("review", "severity")
+    count = Counter(findings)
+    return [
+        Place(timepoint, review, count[review.pk, "block"], count[review.pk, "warn"])
+        if (review := latest.get(timepoint.pk))
+        else Place(timepoint)
+        for timepoint in timepoints
+    ]

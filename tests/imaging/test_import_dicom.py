@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import itertools
 import json
 import os
 import re
@@ -642,6 +643,32 @@ def test_waiting_says_what_became_of_the_delivery(world: World, scanned: Path, m
         (None, 1, 0, 1),
     ]
     assert "No subject code of the trial is in the image." in series[1]["sentences"][0]
+
+
+def test_waiting_may_be_interrupted_and_says_how_far_it_is(
+    world: World, scanned: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def indexed_and_then_interrupted(seconds: float) -> None:
+        index_spool(at=AT)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(import_dicom.time, "sleep", indexed_and_then_interrupted)
+
+    result = result_of(scanned, "--wait", code=130)
+
+    assert (counts(result), result["stopped"]) == ({"taken": 3, "known": 0}, "")
+    assert [(one["received"], one["archived"]) for one in result["series"]] == [(3, 0)]
+
+
+def test_waiting_long_asks_for_the_workers_once(world: World, scanned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses = itertools.chain([dict, dict], itertools.repeat(work))
+    monkeypatch.setattr(import_dicom, "_WORRY", -1)
+    monkeypatch.setattr(import_dicom.time, "sleep", lambda seconds: next(pauses)())
+
+    ended = run(scanned, "--wait")
+
+    assert ended.code == 0
+    assert ended.complained.count("Do the workers run (manage.py serve)?") == 1
 
 
 def test_waiting_for_nothing_ends_at_once(world: World, scanned: Path) -> None:

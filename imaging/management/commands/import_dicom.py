@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
+import math
 import os
 import sys
 import time
@@ -25,7 +26,7 @@ from compliance.errors import HouseError
 from compliance.models import User
 from imaging.models import Transfer
 from imaging.quality import SeriesFacts
-from imaging.services.following import follow
+from imaging.services.following import Followed, follow
 from imaging.services.importing import Fate, Found, Import, Outcome, find_files
 from imaging.services.rehearsing import Forecast, Rehearsal
 from imaging.services.uploading import NotStored
@@ -39,7 +40,7 @@ exit codes:
   1    the command line is wrong, or names a trial, site, subject, timepoint or user that is not there
   2    some files were refused; all others were taken, or are here already
   3    stopped: the disk or the database did not take a file. What was taken before is safe
-  130  interrupted (Ctrl-C). What was taken before is safe
+  130  interrupted (Ctrl-C), perhaps while waiting. What was taken before is safe
 
 The same command may be run again at any time: it takes the rest, and knows everything else by its content.
 """
@@ -155,7 +156,8 @@ class Command(BaseCommand):
             tally, stopped = self._import(work, options)
         result = _result(work, tally, stopped, rehearsal)
         if options["wait"] and work.transfer and tally.taken:
-            result["series"] = self._waited(work.transfer, tally.taken)
+            whole, result["series"] = self._waited(work.transfer, tally.taken)
+            result["exit_code"] = result["exit_code"] if whole else INTERRUPTED
         if options["json"]:
             self.stdout.write(json.dumps(result, indent=2))
         else:
@@ -195,16 +197,18 @@ class Command(BaseCommand):
         if result["stopped"]:
             self.stdout.write(f"{result['stopped']} What was taken is safe. Run the same command again for the rest.")
 
-    def _waited(self, transfer: Transfer, taken: int) -> list[dict[str, Any]]:
-        """Wait until a delivery is worked on; return what became of its series."""
-        began = time.monotonic()
-        told = False
-        while not ((now := follow(transfer)).settled and now.total >= taken):
-            if not told and time.monotonic() - began > _WORRY:
-                self.stderr.write("Still waiting. Do the workers run (manage.py serve)? Ctrl-C ends the waiting alone.")
-                told = True
-            time.sleep(_PAUSE)
-        return [
+    def _waited(self, transfer: Transfer, taken: int) -> tuple[bool, list[dict[str, Any]]]:
+        """Wait until a delivery is worked on; tell whether it is, and what became of its series so far."""
+        worry = time.monotonic() + _WORRY
+        try:
+            while not _is_worked_on(now := follow(transfer), taken):
+                if time.monotonic() > worry:
+                    self.stderr.write("Still waiting. Do the workers run (manage.py serve)? Ctrl-C ends the waiting.")
+                    worry = math.inf
+                time.sleep(_PAUSE)
+        except KeyboardInterrupt:
+            now = follow(transfer)
+        return _is_worked_on(now, taken), [
             {
                 "modality": series.modality,
                 "timepoint": str(series.timepoint) if series.timepoint else None,
@@ -216,6 +220,10 @@ class Command(BaseCommand):
             }
             for series in now.recognised.series
         ]
+
+
+def _is_worked_on(now: Followed, taken: int) -> bool:
+    return now.settled and now.total >= taken
 
 
 def _result(work: Import, tally: Tally, stopped: str, rehearsal: Rehearsal | None) -> dict[str, Any]:
