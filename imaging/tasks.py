@@ -9,7 +9,15 @@ from django.conf import settings
 from django.utils import timezone
 
 from compliance import context
-from imaging.services import checking, committing, deidentifying, receiving, unpacking, uploading  # noqa: F401 - their jobs
+from imaging.services import (  # noqa: F401 - their jobs
+    attaching,
+    checking,
+    committing,
+    deidentifying,
+    receiving,
+    unpacking,
+    uploading,
+)
 
 log = logging.getLogger(__name__)
 

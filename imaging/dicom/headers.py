@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import sys
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
@@ -76,6 +77,8 @@ _SAMPLES, _PHOTOMETRIC, _FRAMES, _ROWS, _COLUMNS, _BITS = (
 )
 _KEPT = frozenset({*_UIDS, _FRAME_OF_REFERENCE_UID, _MODALITY, _SAMPLES, _PHOTOMETRIC, _FRAMES, _ROWS, _COLUMNS, _BITS})
 _PIXEL_DATA_PROVIDER_URL = 0x00287FE0
+#: MPEG-2, MPEG-4 and HEVC, .100 to .108 (PS3.6 table A-1).
+_VIDEO = "1.2.840.10008.1.2.4.10"
 _UID_PATTERN = re.compile(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+")
 
 
@@ -216,6 +219,9 @@ def read_header(source: Source, *, transfer_syntax_uid: str | None = None, limit
                 pixels, pixel_vr = (start, stop - start), vr
                 if kind is Kind.FRAGMENTS:
                     n_fragments = sum(1 for _ in fragments(view, start, stop))
+                    if n_fragments and layout.transfer_syntax_uid.startswith(_VIDEO):
+                        # All frames of a film are one stream, in any number of fragments: PS3.5 §8.2.5 to §8.2.11.
+                        n_fragments = sys.maxsize
         if head_end > limits.max_header_bytes:
             raise TooLarge("The header of the file is larger than this system accepts.")
         little = layout.encoding.little

@@ -15,7 +15,9 @@ requests carry the session's cookie, all but HEAD and OPTIONS the header `X-CSRF
     `Content-Type: application/offset+octet-stream`), which saves a request for each small file.
     `Upload-Length`: required. `Upload-Metadata`: `transfer` (uuid of an own, open delivery of this timepoint),
     `sha256` (hex, optional: without it nothing can be resumed from another machine), `kind` (`dicom` or `zip`;
-    what the bytes are is looked at all the same). Never send the file's name.
+    what the bytes are is looked at all the same). Never send the file's name. `kind` `attachment` (PDF, JPEG, PNG,
+    MP4) is made DICOM in the background, with `picture` (`photograph`, or `capture` for a screen's) and `date`
+    (YYYY-MM-DD, the day that it is of; without it the day of the upload).
     Answer 201 with `Location`, `Upload-Offset`, `Upload-Expires`.
 
 `HEAD /imaging/uploads/<uuid>/` — `Upload-Offset` counts bytes on the disk, synced. 200; 404 unknown, 410 discarded.
@@ -146,7 +148,9 @@ def create(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
     at, actor = timezone.now(), access.actor(request)
     said = _metadata(request)
     sha256, kind = said.get("sha256", ""), said.get("kind", WebUpload.Kind.DICOM)
-    if (sha256 and not _SHA256.fullmatch(sha256)) or kind not in WebUpload.Kind.values:
+    picture, taken_on = said.get("picture", WebUpload.Picture.PHOTOGRAPH), _date(said.get("date", ""))
+    known = kind in WebUpload.Kind.values and picture in WebUpload.Picture.values
+    if (sha256 and not _SHA256.fullmatch(sha256)) or not known:
         raise BadRequest("Upload-Metadata says something that is not understood. Reload the page and try again.")
     size = _number(request, "Upload-Length")
     length = length_of(request)
@@ -157,7 +161,16 @@ def create(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
         raise uploading.FileTooLarge("More bytes were sent than the upload announced. Begin it again.")
     checksum = _checksum(request)
     transfer = _transfer(timepoint, said.get("transfer", ""))
-    upload = uploading.create_upload(transfer=transfer, size=size, sha256=sha256, kind=kind, actor=actor, at=at)
+    upload = uploading.create_upload(
+        transfer=transfer,
+        size=size,
+        sha256=sha256,
+        kind=kind,
+        actor=actor,
+        at=at,
+        picture=picture,
+        taken_on=taken_on,
+    )
     try:
         offset = _append(request, upload, 0, checksum) if with_bytes else 0
     except HouseError:
@@ -253,6 +266,15 @@ def _number(request: HttpRequest, name: str) -> int:
     if not (said.isascii() and said.isdecimal() and len(said) <= 18):
         raise BadRequest(f"The request does not say its {name} as a number. Reload the page and try again.")
     return int(said)
+
+
+def _date(said: str) -> dt.date | None:
+    if not said:
+        return None
+    try:
+        return dt.date.fromisoformat(said)
+    except ValueError:
+        raise BadRequest("Upload-Metadata names no date like 2026-01-31. Reload the page and try again.") from None
 
 
 def _metadata(request: HttpRequest) -> dict[str, str]:

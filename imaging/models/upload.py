@@ -25,12 +25,20 @@ class WebUpload(models.Model):
     class Kind(models.TextChoices):
         DICOM = "dicom", "DICOM"
         ZIP = "zip", "ZIP archive"
+        ATTACHMENT = "attachment", "Attachment"
+
+    class Picture(models.TextChoices):
+        PHOTOGRAPH = "photograph", "Photograph"
+        CAPTURE = "capture", "Screen capture"
 
     public_id = models.UUIDField(unique=True, default=uuid.uuid4)
     transfer = models.ForeignKey(Transfer, on_delete=models.PROTECT, related_name="uploads")
     size = models.BigIntegerField()
     sha256 = models.CharField(max_length=64, blank=True)
-    kind = models.CharField(max_length=8, choices=Kind)
+    kind = models.CharField(max_length=10, choices=Kind)
+    #: Of an attachment: what a picture shows, and the day that it is of.
+    picture = models.CharField(max_length=10, choices=Picture, default=Picture.PHOTOGRAPH)
+    taken_on = models.DateField(null=True)
     state = models.CharField(max_length=10, choices=State, default=State.RECEIVING)
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)

@@ -116,11 +116,12 @@ def _in_the_spool(wanted: Callable[[spool.Origin], bool]) -> set[str]:
 
 
 def _uploads(timepoint: Timepoint, digests: Sequence[str]) -> dict[tuple[str, int], WebUpload]:
-    """The upload of each announced content for this timepoint that is going on, or is a ZIP that was taken."""
+    """The upload of each announced content for this timepoint that goes on, or is a ZIP or attachment that is here."""
     found: dict[tuple[str, int], WebUpload] = {}
     for batch in _batches(digests):
         rows = WebUpload.objects.filter(sha256__in=batch, transfer__timepoint=timepoint, transfer__site=timepoint.site)
-        zips = rows.filter(kind=WebUpload.Kind.ZIP, state__in=(State.UNPACKING, State.KEPT))
+        opened = (WebUpload.Kind.ZIP, WebUpload.Kind.ATTACHMENT)
+        zips = rows.filter(kind__in=opened, state__in=(State.UNPACKING, State.KEPT))
         for upload in (*rows.filter(state=State.RECEIVING).select_related("transfer"), *zips):
             found[upload.sha256, upload.size] = upload
     return found

@@ -42,6 +42,8 @@ State = WebUpload.State
 SCRATCH = "import-"
 #: Kind of the job that unpacks a ZIP.
 UNPACK = "imaging.unpack_upload"
+#: Kind of the job that makes DICOM of an attachment.
+ATTACH = "imaging.attach_upload"
 #: An upload on which nothing was written for so long is discarded.
 KEPT_FOR = dt.timedelta(days=7)
 #: Seconds that the proof of one file may take.
@@ -137,7 +139,17 @@ def require_open(transfer: Transfer, actor: User) -> None:
         raise TransferClosed("This upload is finished. Reload the page to begin another one.")
 
 
-def create_upload(*, transfer: Transfer, size: int, sha256: str, kind: str, actor: User, at: dt.datetime) -> WebUpload:
+def create_upload(
+    *,
+    transfer: Transfer,
+    size: int,
+    sha256: str,
+    kind: str,
+    actor: User,
+    at: dt.datetime,
+    picture: str = WebUpload.Picture.PHOTOGRAPH,
+    taken_on: dt.date | None = None,
+) -> WebUpload:
     """Begin the upload of one file into an own, open delivery.
 
     Raises
@@ -154,7 +166,9 @@ def create_upload(*, transfer: Transfer, size: int, sha256: str, kind: str, acto
     totals = going.aggregate(mine=mine, size=Sum("size", default=0))
     if totals["mine"] >= settings.UPLOAD_MAX_OPEN or totals["size"] + size > settings.UPLOAD_MAX_OPEN_BYTES:
         raise TooManyUploads("Too many uploads of this site are unfinished. Finish or remove some, then go on.")
-    upload = WebUpload(transfer=transfer, size=size, sha256=sha256, kind=kind, created_at=at)
+    upload = WebUpload(
+        transfer=transfer, size=size, sha256=sha256, kind=kind, created_at=at, picture=picture, taken_on=taken_on
+    )
     with on_the_disk():
         spool.require_space(size)
         storage.make_folder(Path(settings.UPLOAD_DIR))
@@ -337,7 +351,7 @@ def on_the_disk() -> Iterator[None]:
 
 
 def _take(upload: WebUpload, at: dt.datetime) -> None:
-    """Acknowledge a whole file: an instance is proven and goes to the spool, a ZIP gets its job."""
+    """Acknowledge a whole file: an instance is proven and goes to the spool, a ZIP or attachment gets its job."""
     path = staged(upload)
     fault("upload.whole")
     with open(path, "rb") as file:
@@ -346,13 +360,14 @@ def _take(upload: WebUpload, at: dt.datetime) -> None:
         if upload.sha256 and hashlib.file_digest(file, "sha256").hexdigest() != upload.sha256:
             _refuse(upload, "checksum_mismatch", "", at)
             raise ChecksumMismatch("What arrived is not the file that was announced, so it was removed. Send it again.")
-        if is_archive(head):
+        attached = upload.kind == WebUpload.Kind.ATTACHMENT
+        if attached or is_archive(head):
             os.fsync(file.fileno())
             storage.sync_directory(path.parent)
             with transaction.atomic():
-                upload.kind = WebUpload.Kind.ZIP
+                upload.kind = WebUpload.Kind.ATTACHMENT if attached else WebUpload.Kind.ZIP
                 _end(upload, State.UNPACKING, at)
-                jobs.enqueue(UNPACK, str(upload.pk), at=at, upload_id=upload.pk)
+                jobs.enqueue(ATTACH if attached else UNPACK, str(upload.pk), at=at, upload_id=upload.pk)
             fault("upload.queued")
             return
     try:
