@@ -1,6 +1,6 @@
 # Each target makes what it needs; a second run finds it made. Needs Python 3.11+, make and a shell.
 .POSIX:
-.PHONY: help setup demo serve check test kill lock
+.PHONY: help setup demo serve check test kill bench lock
 
 help:
 	@echo "make demo    a fresh instance with a whole trial, played from scanner to export; stays running"
@@ -10,6 +10,7 @@ help:
 	@echo "make test    all tests on SQLite, and again on PostgreSQL with Redis"
 	@echo "             (make test ARGS=tests/reading runs a part, PARALLAX_TEST_ON=sqlite one database)"
 	@echo "make kill    the long proof that intake loses nothing; writes docs/intake-faults.md (about an hour)"
+	@echo "make bench   every benchmark, beside Orthanc; writes docs/benchmarks.md (about five minutes, on a quiet machine)"
 	@echo "make setup   the environment in .venv alone"
 	@echo "make lock    renew requirements/ from pyproject.toml"
 
@@ -35,6 +36,10 @@ kill: setup
 	@scripts/system-packages.sh test
 	@PARALLAX_KILL_REPEATS=20 PARALLAX_KILL_TABLE=docs/intake-faults.md \
 		.venv/bin/python -m pytest tests/acceptance/test_kill.py $(ARGS)
+
+bench: setup
+	@scripts/system-packages.sh test
+	@.venv/bin/python -m benchmarks $(ARGS)
 
 # Hashes for Linux and macOS, and no word of where the packages came from.
 LOCK = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet --upgrade \

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import shutil
 import statistics
 import sys
@@ -26,6 +24,7 @@ import pydicom
 from pydicom import config, dcmread, dcmwrite
 from pydicom.uid import UID
 
+from benchmarks.report import machine, publish
 from imaging.deid import engine, workshop
 from imaging.deid.keys import SubjectKeys
 from imaging.deid.marks import TrialIdentity
@@ -184,22 +183,22 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a Markdown table")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     options = parser.parse_args()
     made = make_files(options.files)
     with tempfile.TemporaryDirectory() as folder:
         rows = measure(made, Path(folder), options.rounds)
     first = dcmread(BytesIO(made[0]))
     about = {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"pydicom {pydicom.__version__}, numpy {np.__version__}",
+        "machine": f"{machine()}, pydicom {pydicom.__version__}, numpy {np.__version__}",
         "files": f"{len(made)} of {len(made[0])} bytes, {len(first)} attributes at the top",
         "rounds": options.rounds,
     }
     if options.json:
-        report = json.dumps({**about, "arms": rows}, indent=2)
-    else:
-        report = "\n".join([*(f"{name}: {value}  " for name, value in about.items()), "", as_markdown(rows)])
-    sys.stdout.write(report + "\n")
+        sys.stdout.write(json.dumps({**about, "arms": rows}, indent=2) + "\n")
+        return
+    text = f"{about['files']}, {options.rounds} rounds, one core of {about['machine']}."
+    publish("deid", f"{text}\n\n{as_markdown(rows)}", write=options.write)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import re
 import shutil
 import statistics
@@ -32,9 +31,9 @@ import django
 django.setup()
 
 from benchmarks.deid import make_files, renamed  # noqa: E402 - settings come first
+from benchmarks.report import machine, publish  # noqa: E402
 from tests.support.installation import Installation, free_port  # noqa: E402
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 ORTHANC = "/usr/sbin/Orthanc"
 _TICK = os.sysconf("SC_CLK_TCK")
 
@@ -90,8 +89,8 @@ def send(receiver: Receiver, files: list[Path], associations: int) -> float:
 
 
 @contextmanager
-def orthanc(folder: Path) -> Iterator[Receiver]:
-    """Orthanc as Debian ships it, with its own storage and index."""
+def orthanc(folder: Path, *plugins: str) -> Iterator[tuple[Receiver, int]]:
+    """Orthanc as Debian ships it, with its own storage and index; and the port of its web server."""
     port, http = free_port(), free_port()
     settings = {
         "StorageDirectory": str(folder / "orthanc"),
@@ -103,7 +102,8 @@ def orthanc(folder: Path) -> Iterator[Receiver]:
         "AuthenticationEnabled": False,
         "DicomAlwaysAllowStore": True,
         "SyncStorageArea": True,
-        "Plugins": [],
+        "TcpNoDelay": True,
+        "Plugins": plugins,
     }
     (folder / "orthanc.json").write_text(json.dumps(settings))
     with open(folder / "orthanc.log", "wb") as log:
@@ -121,10 +121,21 @@ def orthanc(folder: Path) -> Iterator[Receiver]:
                 break
             except OSError:
                 time.sleep(0.1)
-        yield Receiver("Orthanc", port, "ORTHANC", [process.pid])
+        yield Receiver("Orthanc", port, "ORTHANC", [process.pid]), http
     finally:
         process.terminate()
         process.wait()
+
+
+@contextmanager
+def installed_alone(folder: Path) -> Iterator[Installation]:
+    """An installation on SQLite that has nothing of this process's settings."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PARALLAX_")}
+    installation = Installation(folder, environment)
+    try:
+        yield installation
+    finally:
+        installation.stop()
 
 
 @contextmanager
@@ -194,7 +205,7 @@ def measure(count: int, rounds: int) -> list[str]:
     lines: list[str] = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        peer = stack.enter_context(orthanc(folder))
+        peer, _ = stack.enter_context(orthanc(folder))
         _, mine = stack.enter_context(ours(folder / "alone", "receiver"))
 
         def fresh() -> list[Path]:
@@ -246,17 +257,8 @@ def main() -> None:
     lines = measure(options.count, options.rounds)
     version = subprocess.run([ORTHANC, "--version"], capture_output=True, text=True).stdout.split("\n")[0]
     size = options.count * 530 // 1000
-    about = (
-        f"{options.count} CT images of 530 kB ({size} MB), {options.rounds} rounds, {os.cpu_count()} cores, "
-        f"{platform.platform()}, Python {platform.python_version()}, {version.strip()}."
-    )
-    report = "\n".join([about, "", *lines])
-    print(report)
-    if options.write:
-        text = DOCUMENT.read_text()
-        begin, end = "<!-- intake -->\n", "<!-- /intake -->"
-        head, _, rest = text.partition(begin)
-        DOCUMENT.write_text(head + begin + report + "\n" + end + rest.partition(end)[2])
+    about = f"{options.count} CT images of 530 kB ({size} MB), {options.rounds} rounds, {machine()}, {version.strip()}."
+    publish("intake", "\n".join([about, "", *lines]), write=options.write)
 
 
 if __name__ == "__main__":

@@ -118,8 +118,8 @@ def running(
 
 
 @contextmanager
-def postgres(programs: Path, folder: Path, account: Account) -> Iterator[str]:
-    """A PostgreSQL cluster for one run; gives its URL. Durability is off: its data end with the run."""
+def postgres(programs: Path, folder: Path, account: Account, *, durable: bool = False) -> Iterator[str]:
+    """A PostgreSQL cluster for one run; gives its URL. Its data end with the run, so that it need not sync."""
     password = secrets.token_hex(16)
     password_file = folder / "password"
     password_file.write_text(password)
@@ -142,12 +142,11 @@ def postgres(programs: Path, folder: Path, account: Account) -> Iterator[str]:
     settings = {
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": "",
-        "fsync": "off",
-        "synchronous_commit": "off",
-        "full_page_writes": "off",
         "max_connections": "100",
         "timezone": "UTC",
     }
+    if not durable:
+        settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
     options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
     port = free_port()
     command = [str(programs / "postgres"), "-D", str(data), "-p", str(port), *options]
@@ -155,6 +154,10 @@ def postgres(programs: Path, folder: Path, account: Account) -> Iterator[str]:
     with running("postgres", command, port, folder, account, signal.SIGINT):
         environment = {**os.environ, "PGPASSWORD": password}
         address = ["-h", "127.0.0.1", "-p", str(port), "-U", "parallax"]
+        # It listens before it lets anybody in.
+        deadline = time.monotonic() + START_SECONDS
+        while subprocess.run([programs / "pg_isready", "-q", *address]).returncode and time.monotonic() < deadline:
+            time.sleep(0.05)
         subprocess.run([programs / "createdb", *address, "parallax"], env=environment, check=True)
         yield f"postgresql://parallax:{password}@127.0.0.1:{port}/parallax"
 

@@ -1,0 +1,27 @@
+"""Where the tables go: `docs/benchmarks.md`, each between two marks, with the machine and the versions that made it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from pathlib import Path
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+
+
+def machine() -> str:
+    """Return what was measured on."""
+    return f"{os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}"
+
+
+def publish(section: str, text: str, *, write: bool) -> None:
+    """Print a section's text, and put it into the document if asked to."""
+    sys.stdout.write(text + "\n")
+    if not write:
+        return
+    begin, end = f"<!-- {section} -->\n", f"<!-- /{section} -->"
+    head, found, rest = DOCUMENT.read_text().partition(begin)
+    if not found or end not in rest:
+        raise SystemExit(f"{DOCUMENT.name} has no place for {section}")
+    DOCUMENT.write_text(head + begin + text + "\n" + end + rest.partition(end)[2])
