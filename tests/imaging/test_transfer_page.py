@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from playwright.sync_api import expect
 
@@ -45,3 +46,5 @@ def test_it_shows_each_step_without_being_loaded_again(own_disk: Any, live_serve
         expect(page.get_by_role("link", name="N-001 · Baseline")).to_be_visible()
         assert loads == [page.url]
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+        # While Playwright's loop runs, this thread has a connection of its own.
+        connection.close()
