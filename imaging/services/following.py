@@ -65,7 +65,7 @@ class Place:
 class Followed:
     """Where a delivery stands.
 
-    `coming` counts files of the browser that are not whole yet, `unpacking` ZIPs that are being unpacked; `settled`
+    `coming` counts files of the browser that are not whole yet, `unpacking` ZIPs and attachments in work; `settled`
     says that nothing is worked on and nothing on its way.
     """
 
