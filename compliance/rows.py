@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any
 
 from django.db import connection, models
 
@@ -34,14 +37,25 @@ def _copy(records: Sequence[models.Model]) -> None:
             record.pk = number
         quote = connection.ops.quote_name
         columns = ", ".join(quote(str(field.column)) for field in options.concrete_fields)
-        plain = [(field.attname, isinstance(field, models.JSONField), field) for field in options.concrete_fields]
+        getters = [_getter(field) for field in options.concrete_fields]
         # The driver's COPY stands outside Django's cursor, which would give its errors their Django names.
         with connection.wrap_database_errors, cursor.copy(f"COPY {quote(table)} ({columns}) FROM STDIN") as copy:
             for record in records:
-                values = [
-                    field.get_db_prep_save(getattr(record, name), connection) if special else getattr(record, name)
-                    for name, special, field in plain
-                ]
-                copy.write_row(values)
+                copy.write_row([get(record) for get in getters])
     for record in records:
         record._state.adding = False
+
+
+def _getter(field: models.Field[Any, Any]) -> Callable[[models.Model], Any]:
+    """Return what gives a record's value of a field as the driver writes it."""
+    get = attrgetter(field.attname)
+    if not isinstance(field, models.JSONField):
+        return get
+    encoder = field.encoder
+
+    def as_json(record: models.Model) -> str | None:
+        value = get(record)
+        # The driver's own way through an adapter and an encoder for each value takes four times as long.
+        return None if value is None else json.dumps(value, cls=encoder)
+
+    return as_json
