@@ -82,7 +82,7 @@ def survey(file: IO[bytes]) -> Movie:
     """
     try:
         return _survey(file)
-    except (struct.error, IndexError, ValueError, OverflowError, ZeroDivisionError) as problem:
+    except (struct.error, LookupError, ValueError, ArithmeticError) as problem:
         raise MovieDamaged("The film is damaged or cut off. Send it again from its source.") from problem
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,7 @@ REFUSED: dict[str, tuple[bytes, type[HouseError]]] = {
     "a film of a high level": (mp4(level=51), MovieNotTaken),
     "a film in another codec": (mp4(codec=b"mp4v"), MovieNotTaken),
     "a film whose frames lie elsewhere": (mp4(chunk_shift=10_000), MovieDamaged),
+    "a film that does not say how it is coded": (mp4().replace(b"avcC", b"xxxx"), MovieDamaged),
     "a film without rows": (mp4(size=(64, 0)), MovieDamaged),
     "a film without duration": (mp4(duration=0), MovieDamaged),
     "a film without a clock": (mp4(timescale=0), MovieDamaged),
@@ -211,6 +213,21 @@ def test_every_cut_of_a_film_and_of_a_picture_is_refused(tmp_path: Path) -> None
         for cut in range(16, len(content), 37):
             with pytest.raises(HouseError):
                 wrapped(tmp_path, content[:cut])
+
+
+@pytest.mark.parametrize("kind", ["photograph", "capture", "film"])
+def test_bytes_that_changed_on_the_way_are_taken_or_refused_and_never_a_surprise(kind: str, tmp_path: Path) -> None:
+    content, picture = KINDS[kind]
+    chance = random.Random(kind)
+    for _ in range(150):
+        changed = bytearray(content)
+        for _ in range(chance.randint(1, 6)):
+            changed[chance.randrange(16, len(content))] = chance.choice((0, 255, chance.randrange(256)))
+        try:
+            path = wrapped(tmp_path, bytes(changed), picture)
+        except HouseError:
+            continue
+        assert read_header(path).number_of_frames >= 1
 
 
 def test_a_jpeg_of_another_process_is_left_to_the_decoder() -> None:
