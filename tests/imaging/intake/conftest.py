@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from django.conf import LazySettings
 
 from imaging.intake.dimse import association, callers, stock
+from tests.factories import World
+from tests.imaging.intake.web import Browser
+from trials.models import Timepoint
 
 OURS, STOCK = "our path", "pynetdicom alone"
 
@@ -28,3 +33,21 @@ def data_path(
     # Each test is the first of its minute in which a stranger calls.
     monkeypatch.setattr(callers, "_refusals", callers._Refusals())
     return str(request.param)
+
+
+@pytest.fixture
+def baseline(world: World) -> Timepoint:
+    """The baseline of a subject of the northern site."""
+    return world.timepoint("N-001", "BL")
+
+
+@pytest.fixture
+def browser(world: World) -> Browser:
+    """The northern coordinator's."""
+    return Browser(world.coordinator)
+
+
+@pytest.fixture
+def transfer(browser: Browser, baseline: Timepoint) -> uuid.UUID:
+    """A delivery that the coordinator just began."""
+    return browser.begun(baseline)

@@ -37,23 +37,6 @@ SHA256 = hashlib.sha256(GOOD).hexdigest()
 
 
 @pytest.fixture
-def baseline(world: World) -> Timepoint:
-    return world.timepoint("N-001", "BL")
-
-
-@pytest.fixture
-def browser(world: World) -> Browser:
-    """The northern coordinator's."""
-    return Browser(world.coordinator)
-
-
-@pytest.fixture
-def transfer(browser: Browser, baseline: Timepoint) -> uuid.UUID:
-    """A delivery that the coordinator just began."""
-    return browser.begun(baseline)
-
-
-@pytest.fixture
 def upload(browser: Browser, baseline: Timepoint, transfer: uuid.UUID) -> str:
     """The address of an upload of which nothing has come yet."""
     return str(browser.create(baseline, transfer, SIZE, sha256=SHA256)["Location"])

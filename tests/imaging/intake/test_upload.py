@@ -35,23 +35,6 @@ GOOD = encoded(slice_of())
 NOWHERE = uuid.UUID(int=0)
 
 
-@pytest.fixture
-def baseline(world: World) -> Timepoint:
-    return world.timepoint("N-001", "BL")
-
-
-@pytest.fixture
-def browser(world: World) -> Browser:
-    """The northern coordinator's."""
-    return Browser(world.coordinator)
-
-
-@pytest.fixture
-def transfer(browser: Browser, baseline: Timepoint) -> uuid.UUID:
-    """A delivery that the coordinator just began."""
-    return browser.begun(baseline)
-
-
 def work() -> dict[str, int]:
     """Index the spool and do the jobs; return how many instances are where."""
     index_spool(at=AT)
