@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Case, Count, Exists, Min, OuterRef, Q, QuerySet, Subquery, Sum, When
 
 from compliance.models import Job, User
 from imaging.models import Finding, QcReview, ReceivedInstance, RefusedFile, Series, Transfer, TransferForm, WebUpload
-from imaging.states import FormState, HoldReason, ReceivedState, ReviewState
+from imaging.states import FormState, HoldReason, ReceivedState, ReviewState, TransferState
 from trials.models import Role, Timepoint, Trial
 from trials.selectors import sites_seen_by, timepoints_seen_by, trials_of
 from trials.states import ImageState, SubjectState
@@ -68,6 +69,7 @@ class Refusal:
     """Files of a delivery that were not taken for one reason; `entries` are their numbers in a ZIP archive."""
 
     sentence: str
+    upload: UUID
     count: int = 0
     entries: list[int] = field(default_factory=list)
 
@@ -75,14 +77,44 @@ class Refusal:
 def refusals_in(transfer: Transfer) -> list[Refusal]:
     """Files of a delivery's uploads that were not taken, upload by upload and sentence by sentence."""
     rows = RefusedFile.objects.filter(upload__transfer=transfer).order_by("upload", "entry")
-    found: dict[tuple[int, str], Refusal] = {}
-    for upload, entry, sentence in rows.values_list("upload", "entry", "sentence"):
+    found: dict[tuple[UUID | None, str], Refusal] = {}
+    for upload, entry, sentence in rows.values_list("upload__public_id", "entry", "sentence"):
         # Loose files are uploads of their own: what is said of them is said once.
-        refusal = found.setdefault((upload if entry else 0, sentence), Refusal(sentence))
+        refusal = found.setdefault((upload if entry else None, sentence), Refusal(sentence, upload))
         refusal.count += 1
         if entry:
             refusal.entries.append(entry)
     return list(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedDelivery:
+    """An upload that was begun and not finished: images that arrived, and files cut off on the way."""
+
+    transfer: Transfer
+    arrived: int
+    cut_off: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedUploads:
+    """Unfinished deliveries through the upload page for a timepoint; `own` is one that the person may go on with."""
+
+    deliveries: Sequence[UnfinishedDelivery]
+    own: Transfer | None
+
+
+def unfinished_uploads(timepoint: Timepoint, person: User) -> UnfinishedUploads:
+    """Tell what was begun for a timepoint on the upload page and not finished, newest first."""
+    begun = Transfer.objects.filter(
+        timepoint=timepoint, site=timepoint.site, door=Transfer.Door.WEB, state=TransferState.OPEN
+    ).select_related("uploaded_by")[:10]
+    told = [
+        UnfinishedDelivery(one, one.instances.count(), one.uploads.filter(state=WebUpload.State.RECEIVING).count())
+        for one in begun
+    ]
+    own = next((one.transfer for one in told if one.transfer.uploaded_by_id == person.pk), None)
+    return UnfinishedUploads([one for one in told if one.arrived or one.cut_off], own)
 
 
 def transfers_of(timepoint: Timepoint) -> QuerySet[Transfer]:
@@ -182,7 +214,8 @@ def recognised(transfer: Transfer) -> Recognised:
             found.archived[timepoint] += count
     found.series = list(rows.values())
     unread = any(state == ReceivedState.RECEIVED for state, _ in found.counts)
-    found.settled = bool(rows or found.refused) and not unread and not _is_worked_on(transfer)
+    told = rows or found.refused or transfer.state == TransferState.CLOSED
+    found.settled = bool(told) and not unread and not _is_worked_on(transfer)
     return found
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
+from dataclasses import asdict
+
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -17,6 +21,7 @@ from imaging.services import following, resolving, reviewing, viewing
 from imaging.states import ReceivedState, ReviewState, Verdict
 from imaging.views_form import form_on_page
 from trials.models import Timepoint, Trial
+from trials.schedule import date_of
 from trials.selectors import queries_seen_by, timepoints_seen_by, trials_of
 
 
@@ -55,16 +60,29 @@ def timepoint_show(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
 @require_safe
 @access.guarded("imaging.upload", timepoints_seen_by)
 def upload(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
-    """Where a coordinator drops a folder, files or a ZIP for a timepoint."""
+    """Where a coordinator drops a folder, files or a ZIP for a timepoint, and is told what the charter expects."""
+    subject, terms = timepoint.subject, timepoint.charter.terms
+    window = [date_of(day, subject.reference_date) for day in timepoint.window]
+    here = set(selectors.series_of(timepoint).values_list("label", flat=True))
     return render(
         request,
         "imaging/upload.html",
         {
             "timepoint": timepoint,
-            "subject": timepoint.subject,
+            "subject": subject,
             "trial": timepoint.trial,
-            "terms": timepoint.charter.terms,
             **form_on_page(timepoint),
+            "terms": terms,
+            "window": window,
+            "expected": {
+                "subject": subject.code,
+                "window": {"from": window[0].isoformat(), "to": window[1].isoformat()},
+                "series": [asdict(one) | {"here": one.label in here} for one in terms.series],
+            },
+            "unfinished": selectors.unfinished_uploads(timepoint, access.actor(request)),
+            "nobody": uuid.UUID(int=0),
+            "chunk_bytes": settings.UPLOAD_CHUNK_BYTES,
+            "most_bytes": settings.UPLOAD_MAX_BYTES,
         },
     )
 

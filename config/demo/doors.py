@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.cookiejar
 import io
 import json
 import re
 import subprocess
 import sys
+import time
 import urllib.parse
 import urllib.request
 import zipfile
@@ -19,15 +21,28 @@ from typing import Any
 
 from django.conf import settings
 
+#: Seconds before a sender tries again.
+_PAUSES = (1, 3, 10)
+
 
 def store(folder: Path, ae_title: str) -> int:
     """Send every file below a folder by C-STORE, from another process; return how many were accepted.
+
+    As a scanner does, it sends once more what a busy receiver put off.
 
     Raises
     ------
     subprocess.CalledProcessError
         The sender could not deliver everything.
     """
+    for pause in _PAUSES:
+        with contextlib.suppress(subprocess.CalledProcessError):
+            return _send(folder, ae_title)
+        time.sleep(pause)
+    return _send(folder, ae_title)
+
+
+def _send(folder: Path, ae_title: str) -> int:
     done = subprocess.run(
         [sys.executable, "-m", "config.demo.scanner", ae_title, str(folder)],
         env={

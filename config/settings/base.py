@@ -158,6 +158,8 @@ FILE_UPLOAD_TEMP_DIR = None
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 #: The largest single file or ZIP that the web door takes, in bytes.
 UPLOAD_MAX_BYTES = env.number("UPLOAD_MAX_BYTES", 4 * 1024**3)
+#: The upload page sends larger files in pieces of so many bytes: at most one piece of a file is ever sent twice.
+UPLOAD_CHUNK_BYTES = env.number("UPLOAD_CHUNK_BYTES", 4 * 1024**2)
 #: What comes in pieces lies here until it is whole; on the spool's disk, so that it goes there by name alone.
 UPLOAD_DIR = DATA_DIR / "uploads"
 #: Unfinished resumable uploads that one person may have, and their bytes at one site.
@@ -217,10 +219,9 @@ elif CELERY_BROKER_URL.startswith("redis"):
         "unacked_restore_throttle": 1,
     }
 CELERY_BEAT_SCHEDULE = {
-    # A sweep that waited for so long behind other messages is not worth it any more: the next ones follow.
-    "sweep jobs": {"task": "compliance.sweep_jobs", "schedule": 2.0, "options": {"expires": 60.0}},
+    "sweep jobs": {"task": "compliance.sweep_jobs", "schedule": 2.0},
     "sweep reads": {"task": "reading.sweep_reads", "schedule": 60.0},
-    "sweep spool": {"task": "imaging.index_spool", "schedule": 5.0, "options": {"expires": 60.0}},
+    "sweep spool": {"task": "imaging.index_spool", "schedule": 5.0},
     "sweep uploads": {"task": "imaging.sweep_uploads", "schedule": 3600.0},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")

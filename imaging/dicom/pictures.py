@@ -7,7 +7,7 @@ import struct
 import warnings
 from dataclasses import dataclass
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from compliance.errors import HouseError
 
@@ -71,6 +71,8 @@ def read_picture(content: bytes) -> Picture:
                         f"The picture has more than {MOST_PIXELS // 1_000_000} million pixels. Send it smaller."
                     )
                 upright = image.getexif().get(0x0112, 1) in (0, 1)
+                # Other users of the library in this process may have told it to fill up what is missing.
+                ImageFile.LOAD_TRUNCATED_IMAGES = False
                 image.load()
                 lossy = image.format == "JPEG"
                 if lossy and upright and image.mode in ("L", "RGB") and (stream := without_metadata(content)):

@@ -5,7 +5,8 @@ requests carry the session's cookie, all but HEAD and OPTIONS the header `X-CSRF
 `Tus-Resumable: 1.0.0`. With `Accept: application/json` every refusal is `{"code": ..., "detail": sentence}`.
 
 `POST /imaging/timepoints/<pk>/uploads/known/` — what does the server have? Ask before anything is sent.
-    Body `{"transfer": uuid, "files": [{"sha256": hex, "size": bytes}, ...]}`, at most 5,000 files a request.
+    Body `{"transfer": uuid, "files": [{"sha256": hex, "size": bytes}, ...]}`, at most 5,000 files a request; without
+    `transfer` it is only a look: to send the rest of what is "partial", ask again with the delivery it goes into.
     Answer `{"files": [...]}` in the same order, each `{"sha256", "state"}` and more:
     `"have"`: it is here for this timepoint, do not send it; `"partial"` with `"upload"` (address) and `"offset"`
     (durable bytes): send the rest there, also on another machine (it becomes part of the delivery named);
@@ -245,20 +246,20 @@ def _transfer(timepoint: Timepoint, said: str) -> Transfer:
     return transfer
 
 
-def _question(request: HttpRequest, timepoint: Timepoint) -> tuple[Transfer, list[tuple[str, int]]]:
+def _question(request: HttpRequest, timepoint: Timepoint) -> tuple[Transfer | None, list[tuple[str, int]]]:
     if (length_of(request) or 0) > _MOST_JSON:
         raise TooManyFiles(f"Ask about at most {MOST_FILES} files at once.")
     try:
         asked = json.loads(request.body)
         files = [(str(one["sha256"]), int(one["size"])) for one in asked["files"]]
-        said = str(asked["transfer"])
-    except (ArithmeticError, ValueError, TypeError, KeyError, RecursionError):
+        said = str(asked.get("transfer", ""))
+    except (ArithmeticError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise BadRequest("The question is not understood. Reload the page and try again.") from None
     if len(files) > MOST_FILES:
         raise TooManyFiles(f"Ask about at most {MOST_FILES} files at once.")
     if not all(_SHA256.fullmatch(sha256) and size >= 0 for sha256, size in files):
         raise BadRequest("The question is not understood. Reload the page and try again.")
-    return _transfer(timepoint, said), files
+    return _transfer(timepoint, said) if said else None, files
 
 
 def _number(request: HttpRequest, name: str) -> int:

@@ -21,12 +21,12 @@ _BATCH = 500
 
 
 def known_files(
-    *, timepoint: Timepoint, transfer: Transfer, files: Sequence[tuple[str, int]], actor: User
+    *, timepoint: Timepoint, transfer: Transfer | None, files: Sequence[tuple[str, int]], actor: User
 ) -> list[dict[str, Any]]:
     """Say of each file, by SHA-256 and size, whether it is here for a timepoint, begun, or new.
 
     A file that was begun, by whomever of the site, becomes part of the delivery given, which is the actor's own:
-    whoever holds the same bytes may send the rest of them.
+    whoever holds the same bytes may send the rest of them. Without a delivery nothing changes.
 
     Returns
     -------
@@ -34,7 +34,8 @@ def known_files(
         In the order of `files`: `sha256`, `state` ("have", "partial", "new"), with "partial" also `upload` and
         `offset`; `warning` where the file lies at another timepoint of the site.
     """
-    require_open(transfer, actor)
+    if transfer is not None:
+        require_open(transfer, actor)
     digests = sorted({sha256 for sha256, _ in files})
     here, elsewhere = _received(timepoint, digests)
     here |= _in_the_spool(lambda origin: origin.timepoint_id == timepoint.pk)
@@ -46,7 +47,7 @@ def known_files(
         if sha256 in here or (upload and upload.state != State.RECEIVING):
             answer["state"] = "have"
         elif upload and (offset := _offset(upload)) is not None:
-            if upload.transfer_id != transfer.pk:
+            if transfer is not None and upload.transfer_id != transfer.pk:
                 upload.transfer = transfer
                 upload.save(update_fields=["transfer"])
             answer |= {"state": "partial", "upload": upload, "offset": offset}

@@ -23,6 +23,7 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path
@@ -366,8 +367,10 @@ def tidy(folder: Path, *, before: dt.datetime) -> None:
     """Remove what was never acknowledged, if it is older than `before`, and then the folder if nothing is in it."""
     oldest = before.timestamp()
     for path in folder.glob(f"*{PARTIAL}"):
-        if path.stat().st_mtime < oldest:
-            path.unlink(missing_ok=True)
+        # One that gets its name this very moment is gone from here.
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < oldest:
+                path.unlink()
     if folder.stat().st_mtime >= oldest or any(path.name != DELIVERY for path in folder.iterdir()):
         return
     record = (folder / DELIVERY).read_bytes() if (folder / DELIVERY).exists() else b""

@@ -32,7 +32,7 @@ def test_the_policy_lets_a_page_load_from_this_server_alone() -> None:
     assert parts.pop("img-src") == "'self' data:"
     assert {parts.pop(name) for name in ("default-src", "base-uri", "frame-ancestors")} == {"'none'"}
     assert set(parts.values()) == {"'self'"}
-    assert set(parts) == {"script-src", "style-src", "font-src", "connect-src", "form-action"}
+    assert set(parts) == {"script-src", "worker-src", "style-src", "font-src", "connect-src", "form-action"}
 
 
 @pytest.mark.django_db
