@@ -24,7 +24,6 @@ urlpatterns = [
     path("uploads/<uuid:public_id>/", tus.piece, name="tus_upload"),
     path("transfers/<uuid:public_id>/", views.transfer_show, name="transfer"),
     path("transfers/<uuid:public_id>/status/", views.transfer_status, name="transfer_status"),
-    path("transfers/<uuid:public_id>/files/", upload.files, name="upload_files"),
     path("transfers/<uuid:public_id>/finish/", upload.finish, name="upload_finish"),
     path("transfers/<uuid:public_id>/resolve/", views.held_resolve, name="held_resolve"),
     path("transfers/<uuid:public_id>/discard/", views.held_discard, name="held_discard"),

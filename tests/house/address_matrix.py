@@ -79,7 +79,6 @@ MATRIX = tuple(
         ("HEAD PATCH DELETE", "imaging/uploads/<public_id>/", "upload", "C"),
         ("GET", "imaging/transfers/<public_id>/", "transfer", "CQAT"),
         ("GET", "imaging/transfers/<public_id>/status/", "transfer", "CQAT"),
-        ("POST", "imaging/transfers/<public_id>/files/", "transfer", "C"),
         ("POST", "imaging/transfers/<public_id>/finish/", "transfer", "C"),
         ("POST", "imaging/transfers/<public_id>/resolve/", "transfer", "CQ"),
         ("POST", "imaging/transfers/<public_id>/discard/", "transfer", "CQ"),
