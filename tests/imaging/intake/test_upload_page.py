@@ -38,6 +38,8 @@ PARALLEL = 3
 #: All that is wanted by the charter's one rule: axial CT, thin enough, at least 30 images.
 ENOUGH = 30
 PATIENCE = 60_000
+# Other tests may share the processors.
+expect.set_options(timeout=PATIENCE)
 
 
 @dataclass(frozen=True)
