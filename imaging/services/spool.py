@@ -69,8 +69,6 @@ class Origin:
     user_id: int | None = None
     timepoint_id: int | None = None
     encrypted: bool = False
-    #: The sender tries its connection: what comes is looked at and thrown away.
-    test: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,8 +41,7 @@ class Asking:
             self.status = NO_SUCH_INSTANCE
         elif action != _REQUEST:
             self.status = NO_SUCH_ACTION
-        elif not caller.can_be_called or caller.origin.test:
-            # Of a test nothing is kept, so that nothing can be promised.
+        elif not caller.can_be_called:
             self.status = PROCESSING_FAILURE
 
     def write(self, fragment: memoryview) -> None:

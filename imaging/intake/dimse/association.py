@@ -118,7 +118,7 @@ class Association:
         try:
             pdu.decode(self._request)
             request = pdu.to_primitive()
-            calling, called = str(request.calling_ae_title).strip(), str(request.called_ae_title).strip()
+            calling = str(request.calling_ae_title).strip()
         except Exception as problem:
             raise Violation("malformed association request", 6) from problem
         try:
@@ -126,7 +126,7 @@ class Association:
                 raise Rejected(VERSION_NOT_SUPPORTED)
             if str(request.application_context_name) != _APPLICATION_CONTEXT:
                 raise Rejected(CONTEXT_NAME_NOT_SUPPORTED)
-            self._caller = identify(calling, called, tls.fingerprint_of_peer(self._connection))
+            self._caller = identify(calling, tls.fingerprint_of_peer(self._connection))
         except Rejected as rejected:
             self._reject(rejected.answer)
             return False

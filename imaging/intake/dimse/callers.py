@@ -9,7 +9,6 @@ import uuid
 from collections import Counter
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.db import DatabaseError, connections
 from django.utils import timezone
 
@@ -52,13 +51,11 @@ class Caller:
     can_be_called: bool
 
 
-def identify(calling_ae_title: str, called_ae_title: str, certificate_sha256: str | None) -> Caller:
+def identify(calling_ae_title: str, certificate_sha256: str | None) -> Caller:
     """Return who calls, with the origin of a new delivery.
 
     Parameters
     ----------
-    called_ae_title
-        The title for tests says that what comes is to be thrown away; under any other it is kept.
     certificate_sha256
         Of the certificate that the caller proved to hold; None on a connection without encryption.
 
@@ -85,7 +82,6 @@ def identify(calling_ae_title: str, called_ae_title: str, certificate_sha256: st
             sender=calling_ae_title,
             delivery=uuid.uuid4(),
             encrypted=certificate_sha256 is not None,
-            test=called_ae_title == settings.DICOM_TEST_AE_TITLE,
         )
         return Caller(origin, can_be_called=bool(entity.host and entity.port))
     except DatabaseError:

@@ -43,8 +43,8 @@ def _requested(event: evt.Event) -> None:
     request: Any = event.assoc.requestor.primitive
     connection: Any = event.assoc.dul.socket
     try:
-        titles = str(request.calling_ae_title).strip(), str(request.called_ae_title).strip()
-        callers[event.assoc] = identify(*titles, fingerprint_of_peer(connection.socket))
+        calling = str(request.calling_ae_title).strip()
+        callers[event.assoc] = identify(calling, fingerprint_of_peer(connection.socket))
     except Rejected as rejected:
         event.assoc.acse.send_reject(*rejected.answer)
         event.assoc.kill()
