@@ -29,6 +29,8 @@ _ROOT = Path(__file__).resolve().parent.parent
 MEMORY = 384 * 1024**2
 #: Seconds that a child gets to start.
 _START = 30
+#: Seconds in which the system clears away a child that has ended.
+_END = 5
 _idle: list[_Child] = []
 _lock = threading.Lock()
 
@@ -166,7 +168,7 @@ class _Child:
             handle = self._process.stdout.fileno()
             answer: dict[str, Any] = wire.decode(lambda size: self._read(handle, size, until))
         except (TimeoutError, _Gone, BrokenPipeError) as problem:
-            status = self.end()
+            status = self.end(patience=0 if isinstance(problem, TimeoutError) else _END)
             if isinstance(problem, TimeoutError) or status == -signal.SIGALRM:
                 raise OverBudget(
                     "Reading the file took too long, so it was given up. "
@@ -197,10 +199,10 @@ class _Child:
             whole += piece
         return bytes(whole)
 
-    def end(self) -> int | None:
+    def end(self, patience: float = 0) -> int | None:
         """End the child, whatever it does; return how it ended if that was not our doing."""
         try:
-            status = self._process.wait(0.1)
+            status = self._process.wait(patience)
         except subprocess.TimeoutExpired:
             status = None
         self._process.kill()

@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 Handler = Callable[..., None]
 
 LEASE = dt.timedelta(seconds=15)
+#: The sweep rings again for a job that nobody has taken so long after it was rung for, and for so many at a time:
+#: messages that wait behind others must not become ever more.
+PATIENCE, AT_ONCE = dt.timedelta(seconds=10), 200
 #: A job is given up after this many tries; with the longest pause between them that is most of a working day.
 MAX_TRIES = 100
 LONGEST_PAUSE = dt.timedelta(minutes=5)
@@ -60,14 +63,14 @@ def enqueue(kind: str, key: str, *, at: dt.datetime, delay: dt.timedelta = dt.ti
     args
         Plain identifiers for the handler.
     """
-    due = at + delay
+    due, rung_at = at + delay, None if delay else at
     try:
         with transaction.atomic():
-            job = Job.objects.create(kind=kind, key=key, args=args, created_at=at, not_before=due)
+            job = Job.objects.create(kind=kind, key=key, args=args, created_at=at, not_before=due, rung_at=rung_at)
     except IntegrityError:
         # It waits already, perhaps for its next try after a failure: not longer than this asking wants.
         waiting = Job.objects.filter(kind=kind, key=key, state=Job.State.QUEUED)
-        if not waiting.filter(not_before__gt=due).update(not_before=due):
+        if not waiting.filter(not_before__gt=due).update(not_before=due, rung_at=rung_at):
             return
         job = waiting.get()
     if not delay:
@@ -161,6 +164,7 @@ def _finish(job: Job, state: str, error: str) -> None:
     mine = Job.objects.filter(pk=job.pk, state=Job.State.RUNNING, worker=job.worker)
     values: dict[str, Any] = {"state": state, "error": error, "lease_until": None}
     if state == Job.State.QUEUED:
+        values["rung_at"] = None
         values["not_before"] = now + min(dt.timedelta(seconds=2 ** min(job.tries, 10)), LONGEST_PAUSE)
     else:
         values["finished_at"] = now
@@ -173,14 +177,17 @@ def _finish(job: Job, state: str, error: str) -> None:
 
 
 def sweep(at: dt.datetime) -> int:
-    """Ring for each job that is due and that nobody holds; return how many."""
+    """Ring for each job that is due, that nobody holds, and for which nobody has rung lately; return how many."""
     for job in Job.objects.filter(state=Job.State.RUNNING, lease_until__gte=at):
         if _holder_is_gone(job.worker):
-            Job.objects.filter(pk=job.pk, state=Job.State.RUNNING, worker=job.worker).update(lease_until=at - LEASE)
+            mine = Job.objects.filter(pk=job.pk, state=Job.State.RUNNING, worker=job.worker)
+            mine.update(lease_until=at - LEASE, rung_at=None)
     due = Job.objects.filter(
-        Q(state=Job.State.QUEUED, not_before__lte=at) | Q(state=Job.State.RUNNING, lease_until__lt=at)
+        Q(state=Job.State.QUEUED, not_before__lte=at) | Q(state=Job.State.RUNNING, lease_until__lt=at),
+        Q(rung_at=None) | Q(rung_at__lt=at - PATIENCE),
     )
-    waiting = list(due.order_by("id").values_list("pk", flat=True)[:500])
+    waiting = list(due.order_by("id").values_list("pk", flat=True)[:AT_ONCE])
+    Job.objects.filter(pk__in=waiting).update(rung_at=at)
     for job_id in waiting:
         ring(job_id)
     return len(waiting)

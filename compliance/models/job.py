@@ -7,8 +7,8 @@ class Job(models.Model):
     """Work to do, written in the same transaction as the data that asks for it.
 
     The broker is only a doorbell. A worker claims a row by conditional update and holds it by a lease;
-    what nobody holds is rung again by the sweep. `key` makes asking twice the same as asking once, as long
-    as the first is still waiting.
+    what nobody holds is rung again by the sweep, a while after `rung_at`. `key` makes asking twice the same as
+    asking once, as long as the first is still waiting.
     """
 
     class State(models.TextChoices):
@@ -23,6 +23,7 @@ class Job(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
     tries = models.PositiveSmallIntegerField(default=0)
     not_before = models.DateTimeField()
+    rung_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
     worker = models.CharField(max_length=80, blank=True)
     error = models.TextField(blank=True)

@@ -217,9 +217,10 @@ elif CELERY_BROKER_URL.startswith("redis"):
         "unacked_restore_throttle": 1,
     }
 CELERY_BEAT_SCHEDULE = {
-    "sweep jobs": {"task": "compliance.sweep_jobs", "schedule": 2.0},
+    # A sweep that waited for so long behind other messages is not worth it any more: the next ones follow.
+    "sweep jobs": {"task": "compliance.sweep_jobs", "schedule": 2.0, "options": {"expires": 60.0}},
     "sweep reads": {"task": "reading.sweep_reads", "schedule": 60.0},
-    "sweep spool": {"task": "imaging.index_spool", "schedule": 5.0},
+    "sweep spool": {"task": "imaging.index_spool", "schedule": 5.0, "options": {"expires": 60.0}},
     "sweep uploads": {"task": "imaging.sweep_uploads", "schedule": 3600.0},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")

@@ -88,6 +88,31 @@ def test_the_sweep_rings_at_once_for_a_job_whose_worker_died(monkeypatch):
     assert jobs.run(job.pk)
 
 
+def test_messages_of_a_backlog_do_not_become_ever_more(monkeypatch):
+    """With a message for each job at each sweep, workers had to read more of them than they could do jobs."""
+    now = timezone.now()
+    for number in range(3):
+        ask(key=f"{number}")
+    jobs.enqueue("test.count", "later", at=now, delay=dt.timedelta(seconds=1), number=9)
+    rung: list[int] = []
+    monkeypatch.setattr(jobs, "ring", rung.append)
+
+    sweeps = [jobs.sweep(now + dt.timedelta(seconds=second)) for second in range(0, 21, 2)]
+
+    # None while the first message may still be on its way; each job once in the time of patience; what was due later.
+    assert sum(sweeps) == len(rung) == 3 * 1 + 2
+    assert [rung.count(number) for number in Job.objects.order_by("pk").values_list("pk", flat=True)] == [1, 1, 1, 2]
+
+
+def test_so_many_at_a_time_are_rung_for(monkeypatch):
+    monkeypatch.setattr(jobs, "AT_ONCE", 2)
+    for number in range(3):
+        ask(key=f"{number}")
+    Job.objects.update(rung_at=None)
+
+    assert [jobs.sweep(timezone.now()) for _ in range(3)] == [2, 1, 0]
+
+
 def test_a_failing_job_is_tried_again_later_and_in_the_end_given_up(settings):
     settings.JOBS_INLINE = False
 
