@@ -86,7 +86,7 @@ def test_the_power_fails(house: House) -> None:
         def cut(one: Round = one) -> None:
             if len(one.scan.acknowledged) == 1:
                 house.installation.cut_power()
-                house.restart()
+                house.installation.start()
                 one.killed = True
 
         senders.by_c_store(house.installation, one.scan, cut)

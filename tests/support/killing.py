@@ -108,6 +108,13 @@ DOORS = {
         ("web", "worker", READER),
         at_once=True,
     ),
+    "command": Door(
+        "import_dicom",
+        senders.by_command,
+        ("import.proven", *LANDING, "import.taken", "import.closed"),
+        ("worker",),
+        at_once=True,
+    ),
 }
 
 
@@ -128,7 +135,6 @@ class House:
     """An installation whose processes may be told where to end, and the scans that were sent to it."""
 
     installation: Installation
-    settings: dict[str, str]
     _unused: Iterator[tuple[str, int]]
     rounds: list[Round] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -137,10 +143,6 @@ class House:
     def scans(self) -> list[Scan]:
         """All scans so far."""
         return [one.scan for one in self.rounds]
-
-    def restart(self) -> None:
-        """Start the family anew after the power came back."""
-        self.installation.start(**self.settings)
 
     def scan(self, door: str, point: str) -> Round:
         """A scan for the next timepoint that has none; the house remembers it."""
@@ -243,13 +245,9 @@ def open_house(installation: Installation, *, scans: int) -> House:
     )
     installation.tokens["NORTH"] = answer["secret"]
     # A web process that ends is not waited for: another serves meanwhile.
-    house = House(
-        installation,
-        {"PARALLAX_FAULTS": "1", "PARALLAX_WEB_WORKERS": "2"},
-        ((name, pk) for name, pk in answer["places"]),
-    )
-    house.restart()
-    return house
+    installation.environment |= {"PARALLAX_FAULTS": "1", "PARALLAX_WEB_WORKERS": "2"}
+    installation.start()
+    return House(installation, ((name, pk) for name, pk in answer["places"]))
 
 
 def end_a_reader(installation: Installation) -> bool:

@@ -27,7 +27,6 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from pynetdicom import AE, evt
-from pynetdicom.association import Association
 
 from tests.factories import PASSWORD, encoded
 from tests.support.installation import ROOT, Installation
@@ -163,10 +162,10 @@ class Web:
             raise ConnectionError(f"a delivery was not begun: {answer.status}")
         return str(answer.json["transfer"])
 
-    def create(self, timepoint_id: int, transfer: str, size: int, **headers: str) -> Answer:
-        """Begin the upload of a file."""
+    def create(self, timepoint_id: int, transfer: str, size: int, body: bytes = b"", **headers: str) -> Answer:
+        """Begin the upload of a file, perhaps with its first bytes."""
         said = {"Upload_Length": str(size), "Upload_Metadata": f"transfer {b64encode(transfer.encode()).decode()}"}
-        return self.request("POST", f"/imaging/timepoints/{timepoint_id}/uploads/", **(said | headers))
+        return self.request("POST", f"/imaging/timepoints/{timepoint_id}/uploads/", body, **(said | headers))
 
     def append(self, upload: str, offset: int, piece: bytes, **headers: str) -> Answer:
         """Add bytes to an upload."""
@@ -235,7 +234,6 @@ def by_c_store(installation: Installation, scan: Scan, heard: Heard = nobody) ->
         )
         for uid in scan.waiting:
             if not association.is_established:
-                _hang_up(association)
                 break
             assert files[uid]
             scan.sent[uid] += 1
@@ -246,15 +244,6 @@ def by_c_store(installation: Installation, scan: Scan, heard: Heard = nobody) ->
             heard()
         else:
             association.release()
-
-
-def _hang_up(association: Association) -> None:
-    """Close what pynetdicom leaves open when a peer could not be reached or refused."""
-    wire = association.dul.socket
-    if wire is not None:
-        wire.close()
-        if wire.socket is not None:
-            wire.socket.close()
 
 
 #: pynetdicom would wait for its whole timeout for the answer of a peer that is gone.
