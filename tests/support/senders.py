@@ -137,7 +137,7 @@ class Web:
         if answer.status != 302:
             raise ConnectionError(f"signing in was answered with {answer.status}")
         cookies |= _cookies(answer)
-        self._headers = {
+        self.headers = {
             "Cookie": _pairs(cookies),
             "X-CSRFToken": cookies["csrftoken"],
             "Accept": "application/json",
@@ -147,12 +147,12 @@ class Web:
     def request(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
         """Make one request in the person's name; header names have underscores for hyphens."""
         more = {name.replace("_", "-"): value for name, value in headers.items()}
-        return request(self.port, method, path, body, self._headers | more)
+        return request(self.port, method, path, body, self.headers | more)
 
     def head(self, method: str, path: str, length: int, **headers: str) -> bytes:
         """Return the head of a request in the person's name, for one who then writes its body by hand."""
         more = {name.replace("_", "-"): value for name, value in headers.items()}
-        said = {"Host": f"127.0.0.1:{self.port}", "Content-Length": str(length)} | self._headers | more
+        said = {"Host": f"127.0.0.1:{self.port}", "Content-Length": str(length)} | self.headers | more
         return (f"{method} {path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in said.items()) + "\r\n").encode()
 
     def begin(self, timepoint_id: int) -> str:
@@ -167,7 +167,7 @@ class Web:
         said = {"Upload_Length": str(size), "Upload_Metadata": f"transfer {b64encode(transfer.encode()).decode()}"}
         return self.request("POST", f"/imaging/timepoints/{timepoint_id}/uploads/", body, **(said | headers))
 
-    def append(self, upload: str, offset: int, piece: bytes, **headers: str) -> Answer:
+    def append(self, upload: str, offset: object, piece: bytes, **headers: str) -> Answer:
         """Add bytes to an upload."""
         said = {"Upload_Offset": str(offset), "Content_Type": "application/offset+octet-stream"}
         return self.request("PATCH", upload, piece, **(said | headers))
