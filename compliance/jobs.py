@@ -112,6 +112,8 @@ def claim(job_id: int, at: dt.datetime) -> Job | None:
     twins = Job.objects.filter(state=Job.State.RUNNING, lease_until__gte=at).exclude(pk=job_id)
     if job is None or twins.filter(kind=job.kind, key=job.key).exists():
         return None
+    if job.state == Job.State.RUNNING and _holder_is_gone(job.worker):
+        free |= Q(state=Job.State.RUNNING, worker=job.worker)
     taken = Job.objects.filter(free, pk=job_id).update(
         state=Job.State.RUNNING, worker=_me(), lease_until=at + LEASE, tries=F("tries") + 1
     )

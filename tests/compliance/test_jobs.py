@@ -72,20 +72,31 @@ def test_a_job_whose_lease_ended_is_taken_over():
     assert jobs.claim(job.pk, now + jobs.LEASE + dt.timedelta(seconds=1))
 
 
-def test_the_sweep_rings_at_once_for_a_job_whose_worker_died(monkeypatch):
+def died_at(job: Job) -> None:
+    """Let a worker of this machine hold a job, and die."""
     dead = multiprocessing.get_context("spawn").Process(target=int)
     dead.start()
     dead.join()
+    worker = f"{socket.gethostname()}:{dead.pid}"
+    lease_until = timezone.now() + jobs.LEASE
+    Job.objects.filter(pk=job.pk).update(state=Job.State.RUNNING, worker=worker, lease_until=lease_until)
+
+
+def test_the_sweep_rings_at_once_for_a_job_whose_worker_died(monkeypatch):
     job = ask()
-    now = timezone.now()
-    Job.objects.filter(pk=job.pk).update(
-        state=Job.State.RUNNING, worker=f"{socket.gethostname()}:{dead.pid}", lease_until=now + jobs.LEASE
-    )
+    died_at(job)
     rung: list[int] = []
     monkeypatch.setattr(jobs, "ring", rung.append)
-    assert jobs.sweep(now) == 1
+    assert jobs.sweep(timezone.now()) == 1
     assert rung == [job.pk]
     assert jobs.run(job.pk)
+
+
+def test_a_message_that_comes_back_from_a_worker_that_died_is_enough():
+    job = ask()
+    died_at(job)
+    assert jobs.run(job.pk)
+    assert DONE == [1]
 
 
 def test_messages_of_a_backlog_do_not_become_ever_more(monkeypatch):
