@@ -283,11 +283,15 @@ def _write_delivery(folder: Path, origin: Origin) -> None:
 def _write_record(path: Path, content: dict[str, Any]) -> None:
     """Write a small record, durable when this returns."""
     partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}{PARTIAL}")
-    with open(partial, "x", encoding="utf-8") as file:
-        json.dump(content, file, default=str)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(partial, path)
+    try:
+        with open(partial, "x", encoding="utf-8") as file:
+            json.dump(content, file, default=str)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(partial, path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
     storage.sync_directory(path.parent)
 
 

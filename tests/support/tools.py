@@ -33,6 +33,8 @@ PACKAGES = {
     "redis-server": "redis-server",
     "pdftotext": "poppler-utils",
     "pdfinfo": "poppler-utils",
+    "mount": "mount",
+    "umount": "mount",
 }
 
 
