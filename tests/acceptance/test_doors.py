@@ -393,7 +393,11 @@ def test_the_same_scan_ten_times_at_once_through_each_of_three_doors_is_one_scan
     house.installation.wait_until_quiet()
 
     (scan, *_) = scans[senders.by_tus]
-    assert _states(house, scan) == {uid: Counter(archived=1, duplicate=3 * TIMES - 1) for uid in scan.instances}
+    for uid, states in _states(house, scan).items():
+        copies = sum(one.sent[uid] for mine in scans.values() for one in mine)
+        assert states == Counter(archived=1, duplicate=states["duplicate"])
+        # A sender that was put off for a moment may have sent a copy that had come through.
+        assert 3 * TIMES <= states.total() <= copies
     assert _archived(house, scan) == dict.fromkeys(scan.instances, 1)
 
 
@@ -413,7 +417,9 @@ def test_a_changed_pixel_under_the_same_uid_is_held_each_time_and_both_are_kept(
             one.result()
     house.installation.wait_until_quiet()
 
-    assert _states(house, first) == {uid: Counter(archived=1, uid_conflict=TIMES) for uid in first.instances}
+    for uid, states in _states(house, first).items():
+        assert states == Counter(archived=1, uid_conflict=states["uid_conflict"])
+        assert TIMES <= states["uid_conflict"] <= sum(scan.sent[uid] for scan in changed)
     assert _archived(house, first, "sha256") == before
     for row in _received(house, first):
         assert (house.installation.data_dir / "quarantine" / row["quarantine_key"]).stat().st_size == row["size"]

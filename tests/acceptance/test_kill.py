@@ -95,7 +95,7 @@ def test_the_power_fails(house: House) -> None:
 
 def test_at_last_everything_acknowledged_arrived_once(house: House) -> None:
     house.installation.wait_until_open()
-    house.installation.wait_until_quiet()
+    house.installation.wait_until_quiet(timeout=600)
 
     found = killing.judge(house.installation, house.scans)
 

@@ -39,6 +39,8 @@ SLICES = 3
 PATIENCE = 180
 #: Rounds at the same time.
 SIDE_BY_SIDE = 12
+#: Jobs that may wait when a round begins: the worker, which is ended all the time, must still come to each point.
+BEHIND = 30
 
 Send = Callable[[Installation, Scan, Heard], None]
 pseudonym = SubjectKeys(SECRET, "-").uid
@@ -145,7 +147,10 @@ class House:
         return [one.scan for one in self.rounds]
 
     def scan(self, door: str, point: str) -> Round:
-        """A scan for the next timepoint that has none; the house remembers it."""
+        """A scan for the next timepoint that has none, when the worker is not far behind; the house remembers it."""
+        patience = time.monotonic() + PATIENCE
+        while self._waiting_jobs() > BEHIND and time.monotonic() < patience:
+            time.sleep(0.2)
         with self._lock:
             name, timepoint_id = next(self._unused)
             number = len(self.rounds) + 1
@@ -157,6 +162,10 @@ class House:
             scan = Scan(subject, visit, timepoint_id, {str(one.SOPInstanceUID): one for one in slices})
             self.rounds.append(Round(door, point, scan))
             return self.rounds[-1]
+
+    def _waiting_jobs(self) -> int:
+        (row,) = self.installation.rows("SELECT COUNT(*) AS n FROM compliance_job WHERE state IN ('queued', 'running')")
+        return int(row["n"])
 
     def arm(self, point: str) -> None:
         """Let the next process that comes to a point end there."""
