@@ -28,6 +28,8 @@ _DEFLATED = "1.2.840.10008.1.2.1.99"
 _IMPLICIT = "1.2.840.10008.1.2"
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _LONG = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
+#: A data set has an element at least (PS3.5 §7.1).
+_LEAST = 8
 #: Bytes of a data set among which its SOP UIDs are looked for.
 _HEAD = 64 * 1024
 
@@ -87,6 +89,9 @@ class Storing:
             log.error("an instance was not stored: %s", problem.strerror)
 
     def _begin(self) -> None:
+        if len(self._head) < _LEAST:
+            self._refuse(CANNOT_UNDERSTAND)
+            return
         said = uids_of(self._head, self._syntax)
         if any(said.get(tag, uid) != uid for tag, uid in self._uids.items()):
             self._refuse(MISMATCH)

@@ -173,6 +173,7 @@ REFUSED: dict[str, tuple[bytes, int]] = {
     "UID of 100 characters": (stored(pdv(1, 3, command(sop="1." * 50)), pdv(1, 2, DATA[400:])), 0xC000),
     "empty UID": (stored(pdv(1, 3, command(sop="")), pdv(1, 2, DATA[400:])), 0xC000),
     "UID with leading zeros": (stored(pdv(1, 3, command(sop="1.02.3")), pdv(1, 2, DATA[400:])), 0xC000),
+    "data set too short for an element": (stored(STORE, pdv(1, 2, b"x")), 0xC000),
     "UID that is not the data set's": (
         stored(STORE, pdv(1, 2, struct.pack("<HH2sH", 8, 0x18, b"UI", 6) + b"1.2.99" + b"x" * 90)),
         0xA900,
