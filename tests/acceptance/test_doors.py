@@ -28,9 +28,6 @@ from tests.support.killing import pseudonym
 from tests.support.memory import Watch
 from tests.support.senders import BOUNDARY, Scan, Upload, Web, request, stow_headers
 
-# pynetdicom leaves the socket of a refused connection to the collector.
-pytestmark = pytest.mark.filterwarnings("ignore:.*socket.socket:pytest.PytestUnraisableExceptionWarning")
-
 FILES = hostile.files()
 ARCHIVES = hostile.archives(encoded(slice_of(1, scan_number=600)))
 MOST_MEMORY = 512 << 20

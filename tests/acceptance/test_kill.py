@@ -23,9 +23,6 @@ from tests.support.installation import Installation
 from tests.support.killing import DOORS, House, Round
 from tests.support.senders import Web
 
-# pynetdicom leaves the socket of a refused connection to the collector.
-pytestmark = pytest.mark.filterwarnings("ignore:.*socket.socket:pytest.PytestUnraisableExceptionWarning")
-
 REPEATS = int(os.environ.get("PARALLAX_KILL_REPEATS", "1"))
 TABLE = os.environ.get("PARALLAX_KILL_TABLE")
 #: Senders of rounds that have no point.

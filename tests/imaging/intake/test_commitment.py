@@ -28,11 +28,7 @@ from tests.support.certificates import Certificate, make_certificate
 from tests.support.installation import free_port
 from trials.services import connecting
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    # pynetdicom leaves sockets to the collector.
-    pytest.mark.filterwarnings("ignore:.*[sS]ocket.*:pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from imaging.models import ReceivedInstance
 from imaging.services import spool
 from imaging.services.receiving import index_spool
 from tests.factories import AT, PLANTED, World, encoded, make_world, slice_of
+from tests.support.calls import answered
 from tests.support.tools import requires_tool, tool
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,7 +51,7 @@ def call(port: int, title: str = "NORTH_CT", *contexts: tuple[str, Any]) -> Any:
     ae = AE(ae_title=title)
     for sop_class, syntax in contexts or ((CT, "1.2.840.10008.1.2.1"),):
         ae.add_requested_context(sop_class, syntax)
-    return ae.associate("127.0.0.1", port, ae_title="PARALLAX")
+    return answered(lambda: ae.associate("127.0.0.1", port, ae_title="PARALLAX"))
 
 
 def records(disk: Path) -> list[dict[str, Any]]:

@@ -21,16 +21,12 @@ from imaging.intake.dimse import tls
 from tests.factories import AT, World, encoded, make_world, slice_of
 from tests.imaging.intake.conftest import OURS
 from tests.imaging.intake.test_pdus import rest_of
+from tests.support.calls import answered
 from tests.support.certificates import Certificate, make_certificate
 from tests.support.tools import requires_tool, tool
 from trials.services import connecting
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    # pynetdicom leaves the socket of a refused connection to the collector.
-    pytest.mark.filterwarnings("ignore:.*socket.*:pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore:.*SSLSocket.*:pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 CT = slice_of().SOPClassUID
 
@@ -121,7 +117,7 @@ def test_without_it_there_is_no_association(door: Door, who: str) -> None:
 
 
 def test_a_certificate_does_not_open_the_door_for_another_title(door: Door) -> None:
-    sender = door.call(door.north, "SOUTH_CT")
+    sender = answered(lambda: door.call(door.north, "SOUTH_CT"))
 
     assert sender.is_rejected
     event = AuditEvent.objects.get(action="association.refused")
@@ -167,7 +163,7 @@ def test_a_site_that_may_not_send_plainly_is_refused_there(door: Door) -> None:
     ae = AE(ae_title="NORTH_CT")
     ae.add_requested_context(CT, "1.2.840.10008.1.2.1")
 
-    assert ae.associate("127.0.0.1", door.port, ae_title="PARALLAX").is_rejected
+    assert answered(lambda: ae.associate("127.0.0.1", door.port, ae_title="PARALLAX")).is_rejected
     assert door.call(door.north).is_established
 
 
