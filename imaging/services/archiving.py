@@ -60,11 +60,11 @@ def file_instances(cleaned: Sequence[Cleaned], *, transfer: Transfer, means: Mea
     IntegrityError
         Another worker is filing the same instance, study or series at this moment; look again.
     """
-    rows = ReceivedInstance.objects.filter(pk__in=[one.received.pk for one in cleaned])
     with transaction.atomic():
         for timepoint in {one.timepoint.pk: one.timepoint for one in cleaned}.values():
             here = {one.received.pk: one for one in cleaned if one.timepoint.pk == timepoint.pk}
-            moved = advance_batch(rows.filter(pk__in=here), "archive", about=transfer, at=at, timepoint=timepoint)
+            rows = ReceivedInstance.objects.filter(pk__in=here)
+            moved = advance_batch(rows, "archive", about=transfer, at=at, timepoint=timepoint)
             ordered = sorted((here[number] for number in moved), key=_place)
             for _, members in groupby(ordered, key=_place):
                 _file_series(list(members), means, at)
