@@ -9,7 +9,6 @@ and the record of the sender. The last arm runs the worker beside it, which inde
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import shutil
@@ -18,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -31,10 +29,10 @@ import django
 django.setup()
 
 from benchmarks.deid import make_files, renamed  # noqa: E402 - settings come first
-from benchmarks.report import machine, publish  # noqa: E402
-from tests.support.installation import Installation, free_port  # noqa: E402
+from benchmarks.report import machine, publish, version_of  # noqa: E402
+from tests.support.installation import Installation  # noqa: E402
+from tests.support.orthanc import Orthanc, orthanc  # noqa: E402
 
-ORTHANC = "/usr/sbin/Orthanc"
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -49,6 +47,11 @@ class Receiver:
     speeds: dict[int, list[float]] = field(default_factory=dict)
     cpu: dict[int, list[float]] = field(default_factory=dict)
     memory: float = 0.0
+
+    @classmethod
+    def of(cls, peer: Orthanc) -> Receiver:
+        """Orthanc as the receiver beside us."""
+        return cls("Orthanc", peer.port, peer.title, [peer.process.pid])
 
     def processes(self) -> list[tuple[float, float]]:
         """CPU seconds and MiB (shared pages counted once: Pss) of each of its processes that lives."""
@@ -86,45 +89,6 @@ def send(receiver: Receiver, files: list[Path], associations: int) -> float:
     receiver.memory = max(receiver.memory, sum(memory for _, memory in now))
     receiver.speeds.setdefault(associations, []).append(len(files) / took)
     return len(files) / took
-
-
-@contextmanager
-def orthanc(folder: Path, *plugins: str) -> Iterator[tuple[Receiver, int]]:
-    """Orthanc as Debian ships it, with its own storage and index; and the port of its web server."""
-    port, http = free_port(), free_port()
-    settings = {
-        "StorageDirectory": str(folder / "orthanc"),
-        "IndexDirectory": str(folder / "orthanc"),
-        "DicomPort": port,
-        "HttpPort": http,
-        "DicomAet": "ORTHANC",
-        "RemoteAccessAllowed": False,
-        "AuthenticationEnabled": False,
-        "DicomAlwaysAllowStore": True,
-        "SyncStorageArea": True,
-        "TcpNoDelay": True,
-        "Plugins": plugins,
-    }
-    (folder / "orthanc.json").write_text(json.dumps(settings))
-    with open(folder / "orthanc.log", "wb") as log:
-        process = subprocess.Popen(
-            [ORTHANC, str(folder / "orthanc.json")],
-            env=os.environ | {"TCP_NODELAY": "1"},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        for _ in range(100):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{http}/system", timeout=1)
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield Receiver("Orthanc", port, "ORTHANC", [process.pid]), http
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @contextmanager
@@ -205,7 +169,7 @@ def measure(count: int, rounds: int) -> list[str]:
     lines: list[str] = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        peer, _ = stack.enter_context(orthanc(folder))
+        peer = Receiver.of(stack.enter_context(orthanc(folder)))
         _, mine = stack.enter_context(ours(folder / "alone", "receiver"))
 
         def fresh() -> list[Path]:
@@ -252,12 +216,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     options = parser.parse_args()
-    if not Path(ORTHANC).exists():
-        raise SystemExit("Orthanc is not installed; `scripts/system-packages.sh test` installs it.")
+    version = version_of("Orthanc")
     lines = measure(options.count, options.rounds)
-    version = subprocess.run([ORTHANC, "--version"], capture_output=True, text=True).stdout.split("\n")[0]
     size = options.count * 530 // 1000
-    about = f"{options.count} CT images of 530 kB ({size} MB), {options.rounds} rounds, {machine()}, {version.strip()}."
+    about = f"{options.count} CT images of 530 kB ({size} MB), {options.rounds} rounds, {machine()}, {version}."
     publish("intake", "\n".join([about, "", *lines]), write=options.write)
 
 

@@ -13,21 +13,20 @@ import argparse
 import shutil
 import socket
 import statistics
-import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.deid import _UID, make_files
-from benchmarks.intake import ORTHANC, Receiver, installed_alone, orthanc
-from benchmarks.report import machine, publish
+from benchmarks.intake import Receiver, installed_alone
+from benchmarks.report import machine, needed, publish, version_of
 from tests.support.installation import Installation
+from tests.support.orthanc import orthanc
 
-PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 _BOUNDARY = b"benchmark"
 
 
@@ -119,9 +118,8 @@ def measure(count: int, rounds: int, times: int) -> list[str]:
     size = sum(map(len, made)) / 1e6
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        receiver, http = stack.enter_context(orthanc(folder, PLUGIN))
-        receiver.port = http
-        peer = Server(receiver, "/dicom-web/studies")
+        server = stack.enter_context(orthanc(folder, Plugins=[needed("OrthancDicomWeb")]))
+        peer = Server(replace(Receiver.of(server), port=server.http_port), "/dicom-web/studies")
         installation, mine = stack.enter_context(ours(folder / "ours"))
         for server in (peer, mine):
             server.send(study(made[:50], rounds))
@@ -163,13 +161,11 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=4, help="how much larger the large study is")
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     options = parser.parse_args()
-    if not Path(PLUGIN).exists():
-        raise SystemExit("Orthanc's DICOMweb plugin is not installed; `scripts/system-packages.sh test` installs it.")
+    version = version_of("Orthanc")
+    plugin = Path(needed("OrthancDicomWeb")).resolve().name.partition(".so.")[2]
     lines = measure(options.count, options.rounds, options.times)
-    version = subprocess.run([ORTHANC, "--version"], capture_output=True, text=True).stdout.split("\n")[0]
-    plugin = Path(PLUGIN).resolve().name.partition(".so.")[2]
     about = (
-        f"{options.count} CT images of 530 kB in one request, {options.rounds} rounds, {machine()}, {version.strip()}, "
+        f"{options.count} CT images of 530 kB in one request, {options.rounds} rounds, {machine()}, {version}, "
         f"DICOMweb plugin {plugin}."
     )
     publish("stow", "\n".join([about, "", *lines]), write=options.write)

@@ -19,6 +19,9 @@ ALIASES = {"chromium": ("chromium", "chromium-browser", "google-chrome", "google
 # Servers live outside an ordinary user's PATH on Debian.
 EXTRA_DIRECTORIES = ("/usr/sbin", "/usr/local/sbin")
 
+# Plug-ins are no programs, and lie in one place.
+PLUGINS = {"OrthancDicomWeb": "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"}
+
 PACKAGES = {
     "storescu": "dcmtk",
     "storescp": "dcmtk",
@@ -29,6 +32,7 @@ PACKAGES = {
     "dcmodify": "dcmtk",
     "dciodvfy": "dicom3tools",
     "Orthanc": "orthanc",
+    "OrthancDicomWeb": "orthanc-dicomweb",
     "chromium": "chromium",
     "redis-server": "redis-server",
     "pdftotext": "poppler-utils",
@@ -44,7 +48,9 @@ def requires_all() -> bool:
 
 
 def find_tool(name: str) -> str | None:
-    """Path of a program, looked for on PATH and where Debian keeps servers; None when absent."""
+    """Path of a program, looked for on PATH and where Debian keeps servers, or of a plug-in; None when absent."""
+    if name in PLUGINS:
+        return PLUGINS[name] if Path(PLUGINS[name]).exists() else None
     directories = os.pathsep.join([os.environ.get("PATH", os.defpath), *EXTRA_DIRECTORIES])
     for alias in ALIASES.get(name, (name,)):
         if found := shutil.which(alias, path=directories):

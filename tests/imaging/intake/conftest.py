@@ -10,6 +10,7 @@ from django.conf import LazySettings
 from imaging.intake.dimse import association, callers, stock
 from tests.factories import World
 from tests.imaging.intake.web import Browser
+from tests.support.certificates import Certificate, make_certificate
 from trials.models import Timepoint
 
 OURS, STOCK = "our path", "pynetdicom alone"
@@ -33,6 +34,14 @@ def data_path(
     # Each test is the first of its minute in which a stranger calls.
     monkeypatch.setattr(callers, "_refusals", callers._Refusals())
     return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Certificate, Certificate, Certificate]:
+    """Ours, the northern scanner's, and somebody else's."""
+    folder = tmp_path_factory.mktemp("tls")
+    ours, north, other = (make_certificate(folder, name) for name in ("receiver", "north", "other"))
+    return ours, north, other
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from imaging.services import committing, spool
 from imaging.services.receiving import index_spool
 from tests.factories import AT, World, encoded, make_world, slice_of
 from tests.imaging.dicom.test_commitments import CT, MR, action
-from tests.support.certificates import Certificate, make_certificate
+from tests.support.certificates import Certificate
 from tests.support.installation import free_port
 from trials.services import connecting
 
@@ -293,14 +293,6 @@ def test_a_question_is_one_row_however_often_it_is_found(world: World, own_disk:
     Commitment.objects.update(state="reported")  # and a crash before the file was removed
     committing.take_up(at=timezone.now())
     assert list((own_disk / "spool").glob("*/*.question.json")) == []
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Certificate, Certificate, Certificate]:
-    """Ours, the northern scanner's, and somebody else's."""
-    folder = tmp_path_factory.mktemp("tls")
-    ours, north, other = (make_certificate(folder, name) for name in ("receiver", "north", "other"))
-    return ours, north, other
 
 
 def test_a_sender_with_a_certificate_is_told_over_tls_and_nobody_else_in_its_place(

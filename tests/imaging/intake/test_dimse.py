@@ -227,6 +227,15 @@ def test_nothing_of_a_header_is_logged(port: int, caplog: pytest.LogCaptureFixtu
     assert [value for value in (*PLANTED.values(), str(dataset.SOPInstanceUID)) if value in logged] == []
 
 
+@requires_tool("echoscu")
+def test_echoscu_is_answered(port: int) -> None:
+    command = [tool("echoscu"), "-v", "-aet", "NORTH_CT", "-aec", "PARALLAX", "127.0.0.1", str(port)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 0, done.stderr
+    assert "Received Echo Response (Success)" in done.stdout + done.stderr
+
+
 @requires_tool("storescu")
 def test_storescu_sends_a_series_that_is_indexed_once(port: int, world: World, own_disk: Path, tmp_path: Path) -> None:
     folder = tmp_path / "to send"

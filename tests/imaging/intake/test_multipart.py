@@ -15,7 +15,7 @@ from imaging.intake.multipart import BadMultipart, Head, Limits, TooManyParts, s
 Part = tuple[dict[str, str], bytes]
 
 BOUNDARY = "parallax"
-#: RFC 2046 §5.1.1: all that a boundary may hold; a space, but not at its end.
+#: RFC 2046 §5.1.1: all that a boundary may hold; a space, but not at its end. Orthanc's are longer than it allows.
 BCHARS = string.ascii_letters + string.digits + "'()+_,-./:=?"
 
 
@@ -47,7 +47,7 @@ def parts_in(chunks: Iterator[bytes], boundary: str = BOUNDARY, limits: Limits |
 
 # --- any body, any chunks -----------------------------------------------------------------------------------
 
-boundaries = st.builds("{}{}".format, st.text(BCHARS + " ", max_size=69), st.text(BCHARS, min_size=1, max_size=1))
+boundaries = st.builds("{}{}".format, st.text(BCHARS + " ", max_size=127), st.text(BCHARS, min_size=1, max_size=1))
 fields = st.dictionaries(
     st.sampled_from(["content-type", "content-length", "x-note", "content-location"]),
     st.text(string.ascii_letters + string.digits + '/;="', max_size=40),
@@ -120,8 +120,8 @@ def test_a_body_cut_anywhere_is_no_body(length: int) -> None:
         parts_in(cut(WHOLE[:length], 5))
 
 
-@pytest.mark.parametrize("boundary", ["", " ", "a ", "x" * 71, "ä", "a\r\nb", 'a"b', "a;b"])
-def test_a_boundary_is_what_the_standard_allows(boundary: str) -> None:
+@pytest.mark.parametrize("boundary", ["", " ", "a ", "x" * 129, "ä", "a\r\nb", 'a"b', "a;b"])
+def test_what_cannot_be_a_boundary_is_refused(boundary: str) -> None:
     with pytest.raises(BadMultipart, match="no valid boundary"):
         list(split([], boundary))
 

@@ -22,7 +22,7 @@ from tests.factories import AT, World, encoded, make_world, slice_of
 from tests.imaging.intake.conftest import OURS
 from tests.imaging.intake.test_pdus import rest_of
 from tests.support.calls import answered
-from tests.support.certificates import Certificate, make_certificate
+from tests.support.certificates import Certificate
 from tests.support.tools import requires_tool, tool
 from trials.services import connecting
 
@@ -65,14 +65,6 @@ class Door:
         return ae.associate(
             "127.0.0.1", self.tls_port, ae_title="PARALLAX", tls_args=(self.context(certificate), "localhost")
         )
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Certificate, Certificate, Certificate]:
-    """Ours, the northern scanner's, and somebody else's."""
-    folder = tmp_path_factory.mktemp("tls")
-    ours, north, other = (make_certificate(folder, name) for name in ("receiver", "north", "other"))
-    return ours, north, other
 
 
 @pytest.fixture

@@ -15,13 +15,15 @@ from typing import Any
 import pytest
 from dicomweb_client.api import DICOMwebClient
 from dicomweb_client.session_utils import create_session_from_auth
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 from requests.auth import AuthBase
 from requests.exceptions import HTTPError
 
 from tests.factories import encoded, slice_of
 from tests.support.installation import Installation, installed
+from tests.support.orthanc import orthanc
 from tests.support.senders import Web, request, stow, stow_headers
+from tests.support.tools import requires_tool, tool
 
 #: Seconds that a peer may be silent here.
 PATIENCE = 3
@@ -132,6 +134,23 @@ def test_dicomweb_client_with_a_wrong_token_is_refused(house: Installation, toke
 
     assert refusal.value.response.status_code == 401
     assert spooled(house) == []
+
+
+@requires_tool("Orthanc", "OrthancDicomWeb")
+def test_orthanc_delivers(house: Installation, token: str, tmp_path: Path) -> None:
+    with orthanc(tmp_path, Plugins=[tool("OrthancDicomWeb")]) as pacs:
+        for file in SERIES:
+            pacs.ask("POST", "/instances", file)
+        us = {"Url": f"{house.address}/dicomweb/", "HttpHeaders": {"Authorization": f"Bearer {token}"}}
+        pacs.ask("PUT", "/dicom-web/servers/core-lab", us)
+        study = {"Resources": pacs.ask("GET", "/studies"), "Synchronous": True}
+        pacs.ask("POST", "/dicom-web/servers/core-lab/stow", study)
+
+    assert _by_number(spooled(house)) == _by_number(SERIES)
+
+
+def _by_number(files: list[bytes]) -> dict[int, Dataset]:
+    return {dataset.InstanceNumber: dataset for dataset in (dcmread(BytesIO(file)) for file in files)}
 
 
 @pytest.mark.parametrize("chunked", [True, False], ids=["in chunks", "with a length"])
