@@ -36,4 +36,5 @@ class ImagingConfig(AppConfig):
             models.QcReview,
             models.Finding,
             models.Commitment,
+            models.ConnectionTest,
         )

@@ -23,6 +23,7 @@ PROCESS = "imaging.process_transfer"
 
 #: Why a known scanner was refused, in the trail.
 NOT_ENCRYPTED, OTHER_CERTIFICATE = "DICOM without encryption", "certificate of another AE title"
+SWITCHED_OFF, OTHER_TITLE = "switched off", "calling AE title of no site, from its address"
 
 #: What a hold reason means, for the page that lists what waits.
 REASONS = {

@@ -15,6 +15,7 @@ from imaging.services import (  # noqa: F401 - their jobs
     committing,
     deidentifying,
     receiving,
+    trying,
     unpacking,
     uploading,
 )
@@ -28,6 +29,7 @@ def index_spool() -> None:
     with context.surroundings("", "imaging.index_spool"):
         receiving.index_spool(at=timezone.now())
         committing.take_up(at=timezone.now())
+        trying.take_up(at=timezone.now())
 
 
 @shared_task(name="imaging.sweep_uploads", ignore_result=True)

@@ -98,6 +98,13 @@ def entity_calling_as(ae_title: str) -> ApplicationEntity | None:
     return ApplicationEntity.objects.filter(title=ae_title, active=True).select_related("site__trial").first()
 
 
+def entity_meant_by(ae_title: str, address: str) -> ApplicationEntity | None:
+    """Whose call a refused one may be: of the one that has this AE title and is switched off, else of this address."""
+    known = ApplicationEntity.objects.select_related("site__trial").order_by("pk")
+    of_title = known.filter(title=ae_title, active=False).first()
+    return of_title or (known.filter(host=address, active=True).first() if address else None)
+
+
 def trusted_certificates() -> list[str]:
     """Certificates (PEM) of the scanners and archives that may call over TLS."""
     known = ApplicationEntity.objects.filter(active=True).exclude(certificate="")

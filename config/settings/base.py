@@ -170,6 +170,13 @@ BODY_PATIENCE_SECONDS = env.number("BODY_PATIENCE_SECONDS", 60)
 
 #: The receiver: its AE title, and where it listens.
 DICOM_AE_TITLE = env.text("DICOM_AE_TITLE", "PARALLAX")
+#: Called by this title, the receiver takes everything as usual, looks at it, and throws it away.
+DICOM_TEST_AE_TITLE = env.text("DICOM_TEST_AE_TITLE", f"{DICOM_AE_TITLE[:11]}_TEST")
+#: Images and bytes of such test studies that one site may send in an hour.
+DICOM_TEST_IMAGES = env.number("DICOM_TEST_IMAGES", 2000)
+DICOM_TEST_BYTES = env.number("DICOM_TEST_BYTES", 2 * 1024**3)
+#: Scanners are called at addresses of this machine and of its own link too: for trying things out, and nowhere else.
+DICOM_CALL_LOCAL = env.flag("DICOM_CALL_LOCAL", False)
 DICOM_HOST = env.text("DICOM_HOST", "127.0.0.1")
 DICOM_PORT = env.number("DICOM_PORT", 11112)
 #: DICOM over TLS: its port (0 is off), our certificate and its key, as PEM files.

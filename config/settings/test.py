@@ -14,5 +14,7 @@ from config.settings.base import *
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 JOBS_INLINE = True
 AXES_ENABLED = False
+# The scanners of the tests listen on this machine.
+DICOM_CALL_LOCAL = True
 # Nothing is collected for tests, and none asks for a file of the pages here.
 MIDDLEWARE = [name for name in MIDDLEWARE if not name.startswith("whitenoise.")]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 from compliance.errors import HouseError
 from imaging.dicom.archives import walk_archive
 from imaging.dicom.excerpts import excerpt
-from imaging.dicom.headers import read_header
+from imaging.dicom.headers import Header, read_header
 
 _CHUNK = 1 << 20
 
@@ -38,13 +39,31 @@ def prove(path: str) -> bool:
     HouseError
         The refusals of `imaging.dicom.headers.read_header`.
     """
+    _header(path)
+    return True
+
+
+def kind(path: str) -> tuple[str, str]:
+    """Read and prove the header of a file; return the modality, empty if it is no code, and the transfer syntax UID.
+
+    Raises
+    ------
+    Unreadable
+    HouseError
+        As `prove` does.
+    """
+    header = _header(path)
+    modality = header.modality if re.fullmatch(r"[A-Z0-9]{1,16}", header.modality) else ""
+    return modality, header.transfer_syntax_uid
+
+
+def _header(path: str) -> Header:
     try:
-        read_header(Path(path))
+        return read_header(Path(path))
     except (HouseError, OSError, MemoryError, RecursionError):
         raise
     except Exception as problem:
         raise Unreadable("The file cannot be read: it is damaged. Send it again from its source.") from problem
-    return True
 
 
 def measure(path: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The pictures' records: what came in, what the site says of it, what is archived, and what QC found."""
 
 from .commitment import Commitment
+from .connection import ConnectionTest
 from .form import TransferForm
 from .qc import Finding, QcReview
 from .study import ImagingStudy, Instance, Series
@@ -9,6 +10,7 @@ from .upload import RefusedFile, WebUpload
 
 __all__ = [
     "Commitment",
+    "ConnectionTest",
     "Finding",
     "ImagingStudy",
     "Instance",

@@ -6,6 +6,9 @@
 - `spool/<delivery>/<id>.<size>.<sha256>.dcm`: the bytes as they came. The name is the record of the instance:
   our own identifier (a UUID of version 7, so it holds the time of receipt), size in bytes, and digest.
 
+A test study, which is looked at and thrown away, lies in `spool/test-<delivery>/`, so that nothing that goes through
+the deliveries ever meets it.
+
 Everything else can be rebuilt from them, and `sha256sum` alone can verify them. No sender's name or identifier is
 ever part of a path. Bytes that are still coming lie beside them as `*.part`; those were never acknowledged.
 """
@@ -37,6 +40,8 @@ from compliance.faults import fault
 
 #: The record of a delivery.
 DELIVERY = "delivery.json"
+#: How the folder of a test study begins.
+TEST = "test-"
 #: Bytes that are still coming.
 PARTIAL = ".part"
 #: A question of a sender that is to be answered.
@@ -69,6 +74,13 @@ class Origin:
     user_id: int | None = None
     timepoint_id: int | None = None
     encrypted: bool = False
+    #: The sender tries its connection: what comes is looked at and thrown away.
+    test: bool = False
+
+    @property
+    def folder(self) -> str:
+        """Name of its folder in the spool."""
+        return f"{TEST if self.test else ''}{self.delivery}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +276,7 @@ def root() -> Path:
 
 def delivery_folder(origin: Origin) -> Path:
     """Return the folder of a delivery, with its record; both are durable."""
-    folder = root() / str(origin.delivery)
+    folder = root() / origin.folder
     if folder in _known:
         return folder
     storage.make_folder(folder)
@@ -336,8 +348,13 @@ def time_of(name: uuid.UUID) -> dt.datetime:
 
 def deliveries() -> Iterator[Path]:
     """Go through the folders of deliveries, the oldest first."""
-    folders = [path for path in root().iterdir() if path.is_dir()]
+    folders = [path for path in root().iterdir() if path.is_dir() and not path.name.startswith(TEST)]
     yield from sorted(folders, key=lambda path: path.stat().st_mtime_ns)
+
+
+def tests() -> list[Path]:
+    """Return the folders of test studies."""
+    return list(root().glob(f"{TEST}*/"))
 
 
 def entries(folder: Path) -> list[Entry]:

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 # N-ACTION status (PS3.7 §10.1.4.1.10).
 SUCCESS, PROCESSING_FAILURE, NO_SUCH_INSTANCE, INVALID_ARGUMENT = 0x0000, 0x0110, 0x0112, 0x0115
 NO_SUCH_CLASS, NO_SUCH_ACTION, RESOURCE_LIMITATION = 0x0118, 0x0123, 0x0213
-COMMENTS = {
+_COMMENTS = {
     PROCESSING_FAILURE: "No host and port for the answer are registered, or this is a test",
     INVALID_ARGUMENT: "The request cannot be read",
     RESOURCE_LIMITATION: "Too long, or the disk is nearly full",
@@ -41,8 +41,14 @@ class Asking:
             self.status = NO_SUCH_INSTANCE
         elif action != _REQUEST:
             self.status = NO_SUCH_ACTION
-        elif not caller.can_be_called:
+        elif not caller.can_be_called or caller.origin.test:
+            # Of a test nothing is kept, so that nothing can be promised.
             self.status = PROCESSING_FAILURE
+
+    @property
+    def comment(self) -> str:
+        """What the answer says besides its status."""
+        return _COMMENTS.get(self.status, "")
 
     def write(self, fragment: memoryview) -> None:
         """Take the next fragment."""

@@ -18,20 +18,22 @@ from pynetdicom.presentation import PresentationContext
 
 from compliance.faults import fault
 from imaging.dicom.commitments import PUSH_MODEL
-from imaging.intake.dimse import asking, commands, tls
+from imaging.intake.dimse import commands, tls
 from imaging.intake.dimse.asking import Asking
 from imaging.intake.dimse.callers import (
     CONTEXT_NAME_NOT_SUPPORTED,
     VERSION_NOT_SUPPORTED,
     Caller,
     Rejected,
+    address_of,
     faults,
     identify,
 )
 from imaging.intake.dimse.commands import Command, Unreadable
 from imaging.intake.dimse.negotiating import ACCEPTED, VERIFICATION, negotiated
-from imaging.intake.dimse.storing import COMMENTS, OUT_OF_RESOURCES, SUCCESS, Storing
+from imaging.intake.dimse.storing import OUT_OF_RESOURCES, SUCCESS, Storing
 from imaging.intake.dimse.wire import MAX_PDU, PeerGone, Violation, Wire
+from imaging.services import hearing
 from imaging.services.spool import OutOfSpace, require_space
 from imaging.tasks import ring_index
 
@@ -118,7 +120,7 @@ class Association:
         try:
             pdu.decode(self._request)
             request = pdu.to_primitive()
-            calling = str(request.calling_ae_title).strip()
+            calling, called = str(request.calling_ae_title).strip(), str(request.called_ae_title).strip()
         except Exception as problem:
             raise Violation("malformed association request", 6) from problem
         try:
@@ -126,7 +128,8 @@ class Association:
                 raise Rejected(VERSION_NOT_SUPPORTED)
             if str(request.application_context_name) != _APPLICATION_CONTEXT:
                 raise Rejected(CONTEXT_NAME_NOT_SUPPORTED)
-            self._caller = identify(calling, tls.fingerprint_of_peer(self._connection))
+            certificate = tls.fingerprint_of_peer(self._connection)
+            self._caller = identify(calling, called, certificate, address_of(self._connection))
         except Rejected as rejected:
             self._reject(rejected.answer)
             return False
@@ -240,6 +243,7 @@ class Association:
                 message.storing = Storing(self._caller.origin, request.text(0x0002), request.text(0x1000), syntax)
                 _refuse_when_full(message.storing)
             elif kind == (commands.C_ECHO_RQ, VERIFICATION):
+                hearing.note(self._caller.entity_id, hearing.Sign.ECHOED)
                 self._answer(message, SUCCESS)
                 self._message = None
             elif kind == (commands.N_ACTION_RQ, PUSH_MODEL) and request.has_data_set:
@@ -265,8 +269,7 @@ class Association:
 
     def _answer(self, message: _Message, status: int) -> None:
         assert message.request is not None
-        comments = asking.COMMENTS if isinstance(message.storing, Asking) else COMMENTS
-        response = message.request.response(status, comment=comments.get(status, ""))
+        response = message.request.response(status, comment=message.storing.comment if message.storing else "")
         fault("received.answering")
         self._wire.send(commands.as_pdu(message.context_id, response))
 
@@ -275,4 +278,4 @@ def _refuse_when_full(storing: Storing) -> None:
     try:
         require_space()
     except OutOfSpace:
-        storing.status = OUT_OF_RESOURCES
+        storing.refuse(OUT_OF_RESOURCES)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
 import uuid
 from collections import Counter
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from compliance import audit, context
 from compliance.models import Record
 from imaging.models import Transfer
-from imaging.selectors import NOT_ENCRYPTED, OTHER_CERTIFICATE
+from imaging.selectors import NOT_ENCRYPTED, OTHER_CERTIFICATE, OTHER_TITLE, SWITCHED_OFF
+from imaging.services import hearing
 from imaging.services.spool import Origin
 from trials.models import Site
-from trials.selectors import entity_calling_as
+from trials.selectors import entity_calling_as, entity_meant_by
 
 log = logging.getLogger(__name__)
 
@@ -48,16 +51,29 @@ class Caller:
     """A site's scanner or archive at the other end of an association, and whether it can be called back."""
 
     origin: Origin
+    entity_id: int
     can_be_called: bool
 
 
-def identify(calling_ae_title: str, certificate_sha256: str | None) -> Caller:
+def address_of(connection: socket.socket) -> str:
+    """Return the address of a peer; empty if it is gone already."""
+    try:
+        return str(connection.getpeername()[0]).removeprefix("::ffff:")
+    except OSError:
+        return ""
+
+
+def identify(calling_ae_title: str, called_ae_title: str, certificate_sha256: str | None, address: str) -> Caller:
     """Return who calls, with the origin of a new delivery.
 
     Parameters
     ----------
+    called_ae_title
+        The title for tests says that what comes is to be thrown away; under any other it is kept.
     certificate_sha256
         Of the certificate that the caller proved to hold; None on a connection without encryption.
+    address
+        Where the call comes from: whom a stranger may be is said in the trail, so that the site is told.
 
     Raises
     ------
@@ -68,7 +84,11 @@ def identify(calling_ae_title: str, certificate_sha256: str | None) -> Caller:
     try:
         entity = entity_calling_as(calling_ae_title)
         if entity is None:
-            _refusals.note("calling AE title of no site", _STRANGER)
+            meant = entity_meant_by(calling_ae_title, address)
+            if meant is None:
+                _refusals.note("calling AE title of no site", _STRANGER)
+            else:
+                _refusals.note(OTHER_TITLE if meant.active else SWITCHED_OFF, meant)
             raise Rejected(TITLE_NOT_RECOGNISED)
         if certificate_sha256 is None and not entity.site.plain_dicom:
             _refusals.note(NOT_ENCRYPTED, entity)
@@ -82,8 +102,10 @@ def identify(calling_ae_title: str, certificate_sha256: str | None) -> Caller:
             sender=calling_ae_title,
             delivery=uuid.uuid4(),
             encrypted=certificate_sha256 is not None,
+            test=called_ae_title == settings.DICOM_TEST_AE_TITLE,
         )
-        return Caller(origin, can_be_called=bool(entity.host and entity.port))
+        hearing.note(entity.pk, hearing.Sign.CALLED)
+        return Caller(origin, entity.pk, can_be_called=bool(entity.host and entity.port))
     except DatabaseError:
         log.error("an association was put off: the database cannot be asked who calls")
         raise Rejected(TRY_AGAIN) from None

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Mapping
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -22,11 +21,12 @@ from pynetdicom.transport import ThreadedAssociationServer
 from compliance.faults import fault
 from imaging.dicom.commitments import PUSH_MODEL
 from imaging.intake.dimse import asking
-from imaging.intake.dimse.callers import Caller, Rejected, faults, identify
+from imaging.intake.dimse.callers import Caller, Rejected, address_of, faults, identify
 from imaging.intake.dimse.negotiating import SYNTAXES, VERIFICATION, negotiated
-from imaging.intake.dimse.storing import CANNOT_UNDERSTAND, COMMENTS, Storing
+from imaging.intake.dimse.storing import CANNOT_UNDERSTAND, SUCCESS, Storing
 from imaging.intake.dimse.tls import Trust, fingerprint_of_peer
 from imaging.intake.dimse.wire import MAX_PDU, SILENCE
+from imaging.services import hearing
 from imaging.tasks import ring_index
 
 #: Who is at the other end of each association that was accepted.
@@ -43,8 +43,9 @@ def _requested(event: evt.Event) -> None:
     request: Any = event.assoc.requestor.primitive
     connection: Any = event.assoc.dul.socket
     try:
-        calling = str(request.calling_ae_title).strip()
-        callers[event.assoc] = identify(calling, fingerprint_of_peer(connection.socket))
+        titles = str(request.calling_ae_title).strip(), str(request.called_ae_title).strip()
+        peer = fingerprint_of_peer(connection.socket), address_of(connection.socket)
+        callers[event.assoc] = identify(*titles, *peer)
     except Rejected as rejected:
         event.assoc.acse.send_reject(*rejected.answer)
         event.assoc.kill()
@@ -56,32 +57,40 @@ def _requested(event: evt.Event) -> None:
 
 def _stored(event: evt.Event) -> Dataset:
     """Make one instance durable, then say so."""
-    return _status(_store(event), COMMENTS)
+    storing = _store(event)
+    return _status(storing.status, storing.comment)
 
 
-def _status(status: int, comments: Mapping[int, str]) -> Dataset:
+def _status(status: int, comment: str) -> Dataset:
     answer = Dataset()
     answer.Status = status
-    if status in comments:
-        answer.ErrorComment = comments[status]
+    if comment:
+        answer.ErrorComment = comment
     return answer
 
 
-def _store(event: evt.Event) -> int:
+def _store(event: evt.Event) -> Storing:
     request: Any = event.request
-    if event.context.transfer_syntax not in SYNTAXES:
-        return CANNOT_UNDERSTAND
     storing = Storing(
         callers[event.assoc].origin,
         str(request.AffectedSOPClassUID),
         str(request.AffectedSOPInstanceUID),
         str(event.context.transfer_syntax),
     )
+    if event.context.transfer_syntax not in SYNTAXES:
+        storing.refuse(CANNOT_UNDERSTAND)
     try:
         storing.write(request.DataSet.getbuffer())
-        return storing.end()
+        storing.end()
     finally:
         storing.drop()
+    return storing
+
+
+def _echoed(event: evt.Event) -> int:
+    """Answer an echo."""
+    hearing.note(callers[event.assoc].entity_id, hearing.Sign.ECHOED)
+    return SUCCESS
 
 
 def _asked(event: evt.Event) -> tuple[Dataset, None]:
@@ -97,7 +106,7 @@ def _asked(event: evt.Event) -> tuple[Dataset, None]:
     question.write(request.ActionInformation.getbuffer() if request.ActionInformation else memoryview(b""))
     status = question.end()
     ring_index()
-    return _status(status, asking.COMMENTS), None
+    return _status(status, question.comment), None
 
 
 def _ended(event: evt.Event) -> None:
@@ -163,6 +172,7 @@ def start(host: str, port: int, tls_port: int | None, ae_title: str) -> Servers:
     """Listen in the background, on a second port over TLS if one is given; `shutdown()` ends it."""
     handlers: list[Any] = [
         (evt.EVT_REQUESTED, _requested),
+        (evt.EVT_C_ECHO, _echoed),
         (evt.EVT_C_STORE, _stored),
         (evt.EVT_N_ACTION, _asked),
         (evt.EVT_RELEASED, _ended),

@@ -10,6 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from imaging.dicom.headers import is_valid_uid
+from imaging.services import metering
 from imaging.services.spool import Landing, Origin
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ COMMENTS = {
     MISMATCH: "Data set and command name different instances",
     CANNOT_UNDERSTAND: "The data set cannot be read",
 }
+_SPENT = "The site's test studies of this hour are used up; wait an hour"
 #: The implementation that wrote the file meta information.
 IMPLEMENTATION_CLASS_UID = "2.25.193736152866853024391243957107586812435"
 IMPLEMENTATION_VERSION = "PARALLAX"
@@ -46,9 +48,9 @@ class Storing:
         self._origin = origin
         self._landing: Landing | None = None
         self._head = bytearray()
-        self.status = SUCCESS
+        self.status, self.comment = SUCCESS, ""
         if not (is_valid_uid(sop_class_uid) and is_valid_uid(sop_instance_uid)):
-            self.status = CANNOT_UNDERSTAND
+            self.refuse(CANNOT_UNDERSTAND)
 
     def write(self, fragment: memoryview) -> None:
         """Take the next fragment."""
@@ -56,13 +58,13 @@ class Storing:
             return
         try:
             if self._landing is not None:
-                self._landing.write(fragment)
+                self._keep(self._landing, fragment)
                 return
             self._head += fragment
             if len(self._head) >= 4096:
                 self._begin()
         except OSError as problem:
-            self._refuse(OUT_OF_RESOURCES, problem)
+            self.refuse(OUT_OF_RESOURCES, problem)
 
     def end(self) -> int:
         """Make the instance durable and return the status; only `SUCCESS` means that it is."""
@@ -72,7 +74,7 @@ class Storing:
             if self.status == SUCCESS and self._landing is not None:
                 self._landing.commit()
         except OSError as problem:
-            self._refuse(OUT_OF_RESOURCES, problem)
+            self.refuse(OUT_OF_RESOURCES, problem)
         finally:
             self.drop()
         return self.status
@@ -83,24 +85,34 @@ class Storing:
             self._landing.__exit__(None, None, None)
             self._landing = None
 
-    def _refuse(self, status: int, problem: OSError | None = None) -> None:
-        self.status = status
-        if problem is not None:
+    def refuse(self, status: int, problem: OSError | None = None) -> None:
+        """Answer with this status; what comes of the data set is dropped."""
+        self.status, self.comment = status, COMMENTS[status]
+        if isinstance(problem, metering.Spent):
+            self.comment = _SPENT
+        elif problem is not None:
             log.error("an instance was not stored: %s", problem.strerror)
+
+    def _keep(self, landing: Landing, piece: memoryview | bytearray) -> None:
+        if self._origin.test:
+            metering.charge(self._origin.site_id, size=len(piece), at=timezone.now())
+        landing.write(piece)
 
     def _begin(self) -> None:
         if len(self._head) < _LEAST:
-            self._refuse(CANNOT_UNDERSTAND)
+            self.refuse(CANNOT_UNDERSTAND)
             return
         said = uids_of(self._head, self._syntax)
         if any(said.get(tag, uid) != uid for tag, uid in self._uids.items()):
-            self._refuse(MISMATCH)
+            self.refuse(MISMATCH)
             return
+        if self._origin.test:
+            metering.charge(self._origin.site_id, images=1, at=timezone.now())
         landing = Landing(self._origin, at=timezone.now())
         landing.__enter__()
         self._landing = landing
         landing.write(file_meta(self._uids[0x00080016], self._uids[0x00080018], self._syntax))
-        landing.write(self._head)
+        self._keep(landing, self._head)
         self._head = bytearray()
 
 

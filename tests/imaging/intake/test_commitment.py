@@ -81,12 +81,12 @@ def listening(world: World, context: ssl.SSLContext | None = None) -> Iterator[l
         server.shutdown()
 
 
-def asked(port: int, store: Sequence[Dataset], about: Sequence[tuple[str, str]]) -> int:
+def asked(port: int, store: Sequence[Dataset], about: Sequence[tuple[str, str]], *, called: str = "PARALLAX") -> int:
     """Send instances and ask about some in one association; return the status of the question."""
     ae = AE(ae_title="NORTH_CT")
     ae.add_requested_context(CT, "1.2.840.10008.1.2.1")
     ae.add_requested_context(PUSH_MODEL, "1.2.840.10008.1.2.1")
-    sender = ae.associate("127.0.0.1", port, ae_title="PARALLAX")
+    sender = ae.associate("127.0.0.1", port, ae_title=called)
     for dataset in store:
         encoded(dataset)
         assert sender.send_c_store(dataset).Status == 0x0000
@@ -219,6 +219,11 @@ def test_a_sender_that_cannot_be_called_is_refused(port: int, world: World, own_
     registered(world, None)
 
     assert asked(port, [], [(CT, "1.2.3")]) == 0x0110
+    assert list((own_disk / "spool").glob("*/*.question.json")) == []
+
+
+def test_nothing_is_promised_of_a_test(port: int, own_disk: Path) -> None:
+    assert asked(port, [], [(CT, "1.2.3")], called="PARALLAX_TEST") == 0x0110
     assert list((own_disk / "spool").glob("*/*.question.json")) == []
 
 

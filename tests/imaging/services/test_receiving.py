@@ -53,6 +53,7 @@ def test_receiving_needs_no_database_and_leaves_bytes_and_record(own_disk: Path)
         "user_id": None,
         "timepoint_id": None,
         "encrypted": False,
+        "test": False,
     }
 
 
