@@ -23,6 +23,7 @@ from typing import Any
 
 from compliance import confined_child as wire
 from compliance.errors import HouseError
+from compliance.faults import struck
 
 _ROOT = Path(__file__).resolve().parent.parent
 #: Bytes that a child may use above what its modules take.
@@ -165,6 +166,8 @@ class _Child:
             for piece in wire.encode(question):
                 self._write(piece, until)
             # From here on the child reads foreign bytes.
+            if struck("reader.asked"):
+                self._process.kill()
             handle = self._process.stdout.fileno()
             answer: dict[str, Any] = wire.decode(lambda size: self._read(handle, size, until))
         except (TimeoutError, _Gone, BrokenPipeError) as problem:
