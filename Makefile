@@ -10,7 +10,7 @@ help:
 	@echo "make test    all tests on SQLite, and again on PostgreSQL with Redis"
 	@echo "             (make test ARGS=tests/reading runs a part, PARALLAX_TEST_ON=sqlite one database)"
 	@echo "make kill    the long proof that intake loses nothing; writes docs/intake-faults.md (about an hour)"
-	@echo "make bench   every benchmark, beside Orthanc; writes docs/benchmarks.md (about five minutes, on a quiet machine)"
+	@echo "make bench   every benchmark, beside Orthanc; writes docs/benchmarks.md (about fifteen minutes, on a quiet machine)"
 	@echo "make setup   the environment in .venv alone"
 	@echo "make lock    renew requirements/ from pyproject.toml"
 

@@ -1,6 +1,6 @@
 """Every benchmark, one after the other, into `docs/benchmarks.md`: `python -m benchmarks` (`make bench`).
 
-Nothing else should run on the machine meanwhile. It takes about five minutes.
+Nothing else should run on the machine meanwhile. It takes about fifteen minutes.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-PARTS = ("intake", "stow", "rows", "deid")
+PARTS = ("intake", "stow", "crowd", "rows", "deid")
 
 
 def main() -> None:

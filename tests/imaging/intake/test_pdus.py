@@ -25,71 +25,13 @@ from imaging.intake.dimse.commands import as_pdu
 from imaging.services import spool
 from tests.factories import encoded, make_world, slice_of
 from tests.imaging.intake.conftest import STOCK
+from tests.support.pdus import CT, EXPLICIT, USER, command, context, element, item, pdu, pdv, request, stored
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-CT = str(slice_of().SOPClassUID)
-EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
+IMPLICIT = "1.2.840.10008.1.2"
 VERIFICATION = "1.2.840.10008.1.1"
 GIANT = 0xFFFFFFF0
-
-
-# --- the bricks ---------------------------------------------------------------------------------------------
-
-
-def pdu(kind: int, content: bytes, length: int | None = None) -> bytes:
-    return struct.pack(">BxI", kind, len(content) if length is None else length) + content
-
-
-def item(kind: int, content: bytes, length: int | None = None) -> bytes:
-    return struct.pack(">BxH", kind, len(content) if length is None else length) + content
-
-
-def context(number: int, abstract: str = CT, *syntaxes: str) -> bytes:
-    parts = item(0x30, abstract.encode()) + b"".join(item(0x40, one.encode()) for one in syntaxes or (EXPLICIT,))
-    return item(0x20, bytes((number, 0, 0, 0)) + parts)
-
-
-USER = item(0x50, item(0x51, struct.pack(">I", 16384)) + item(0x52, b"1.2.3.4"))
-
-
-def request(
-    *contexts: bytes,
-    title: bytes = b"NORTH_CT",
-    version: int = 1,
-    name: bytes = b"1.2.840.10008.3.1.1.1",
-    user: bytes = USER,
-) -> bytes:
-    head = struct.pack(">Hxx16s16s32x", version, b"PARALLAX".ljust(16), title.ljust(16))
-    return pdu(1, head + item(0x10, name) + b"".join(contexts or (context(1),)) + user)
-
-
-def pdv(context_id: int, control: int, content: bytes, length: int | None = None) -> bytes:
-    return struct.pack(">IBB", len(content) + 2 if length is None else length, context_id, control) + content
-
-
-def element(number: int, value: bytes, *, group: int = 0, length: int | None = None) -> bytes:
-    return struct.pack("<HHI", group, number, len(value) if length is None else length) + value
-
-
-def command(field: int = 1, *, data: int = 0, sop: str = "1.2.3", sop_class: str = CT, without: int = 0) -> bytes:
-    fields = {
-        0x0002: sop_class.encode() + b"\0" * (len(sop_class) % 2),
-        0x0100: field.to_bytes(2, "little"),
-        0x0110: b"\1\0",
-        0x0700: b"\0\0",
-        0x0800: data.to_bytes(2, "little"),
-        0x1000: sop.encode() + b"\0" * (len(sop) % 2),
-    }
-    fields.pop(without, None)
-    return b"".join(element(number, value) for number, value in sorted(fields.items()))
-
-
-def stored(first: bytes, *rest: bytes) -> bytes:
-    """P-DATA-TFs that follow an accepted request."""
-    return b"".join(pdu(4, one) for one in (first, *rest))
-
-
 STORE = pdv(1, 3, command())
 DATA = encoded(slice_of())
 

@@ -19,7 +19,8 @@ from pynetdicom import AllStoragePresentationContexts
 
 from imaging.intake import dimse
 from tests.factories import make_world
-from tests.imaging.intake.test_pdus import CT, command, connect, context, pdu, pdv, request
+from tests.imaging.intake.test_pdus import connect
+from tests.support.pdus import CT, command, context, pdu, pdv, request
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
