@@ -116,6 +116,7 @@ class Series:
                 received=one,
                 timepoint=self.timepoint,
                 seen={
+                    "patient": ["5a" * 32, ""],
                     "sop_class_uid": "1.2.840.10008.5.1.4.1.1.2",
                     "instance_number": number,
                     "series_number": 2,

@@ -37,4 +37,5 @@ class ImagingConfig(AppConfig):
             models.Finding,
             models.Commitment,
             models.ConnectionTest,
+            models.KnownPatient,
         )

@@ -76,6 +76,10 @@ class SubjectKeys:
             return None
         return moved + (match[2] or "") + (match[3] or "")
 
+    def patient(self, identifier: str) -> str:
+        """Pseudonym, 64 hexadecimal digits, by which a hospital's identifier is known again; keyed by the trial."""
+        return self._hash(b"patient", identifier.encode()).hex()
+
     def seal(self, content: bytes, pixels: bytes) -> str:
         """Keyed digest, 48 hexadecimal digits, that proves a file to be our own output, unaltered."""
         digest = hmac.new(self._secret, b"seal\0" + len(content).to_bytes(8, "big"), "sha256")

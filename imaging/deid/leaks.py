@@ -33,7 +33,8 @@ _WHO = re.compile(
 _PLACES = re.compile(r"Institution|Station")
 _TEMPORAL_OR_UID = frozenset({"DA", "DT", "UI"})
 _WHO_VRS = frozenset({"AE", "LO", "PN", "SH", "ST", "LT", "UC", "UT"})
-_NOBODY = frozenset({"anonymous", "anonymized", "anonymised", "anon", "none", "unknown", "removed", "test"})
+#: Words in place of a name or number.
+NOBODY = frozenset({"anonymous", "anonymized", "anonymised", "anon", "none", "unknown", "removed", "test"})
 _CODING_SCHEME_UID = 0x0008010C
 
 _TEXT_VRS = frozenset({"AE", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
@@ -247,7 +248,7 @@ def _is_telling(text: str) -> bool:
     least = 1 if any(ord(character) > 0x2E7F for character in letters) else 2
     if text.isdigit():
         least = 4
-    return len(letters) >= least and text.lower() not in _NOBODY and len(set(letters)) > (1 if least > 1 else 0)
+    return len(letters) >= least and text.lower() not in NOBODY and len(set(letters)) > (1 if least > 1 else 0)
 
 
 def _is_short_number(word: str) -> bool:

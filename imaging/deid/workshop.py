@@ -21,6 +21,7 @@ from compliance.errors import HouseError
 from imaging.deid import engine, leaks
 from imaging.deid.keys import SubjectKeys
 from imaging.deid.marks import TrialIdentity
+from imaging.deid.patients import PatientKey, digests_in
 from imaging.deid.recipe import InvalidRecipe, Recipe
 from imaging.dicom import digests, headers
 from imaging.dicom.excerpts import excerpt
@@ -56,9 +57,10 @@ def look(path: str, secret: bytes) -> Facts:
     -------
     dict
         `sop_uid_key`, `series_uid_key`, `study_uid_key` (pseudonyms), `modality`, `sop_class_uid`,
-        `dataset_sha256`; `subject_codes` (sorted) and `timepoint_code` in capitals as the header claims them, for
-        matching and nothing else; `scan_date` (ISO 8601); `instance_number`, `series_number`, `position_mm` along
-        the normal; `rows`, `columns`, `frames`. The date, the numbers and the position may be None.
+        `dataset_sha256`; `patient`, the two keyed digests of a `PatientKey`, or none; `subject_codes` (sorted) and
+        `timepoint_code` in capitals as the header claims them, for matching and nothing else; `scan_date`
+        (ISO 8601); `instance_number`, `series_number`, `position_mm` along the normal; `rows`, `columns`, `frames`.
+        The date, the numbers and the position may be None.
         Or `held` and `sentence`; `fault` then names the class of an error that nobody foresaw.
     """
     return _guarded(lambda: _look(Path(path), secret))
@@ -133,16 +135,16 @@ def _look(path: Path, secret: bytes) -> Facts:
             header, dataset_sha256 = headers.read_header(content), digests.dataset_digest(content)
     except HouseError as problem:
         raise _Held(_NAMED.get(problem.code, HoldReason.MALFORMED), problem.message) from problem
-    pseudonym = SubjectKeys(secret, "-").uid
-    dataset = header.dataset
+    keys, dataset = SubjectKeys(secret, "-"), header.dataset
     date, plane = headers.scan_date(dataset), plane_of(dataset)
     return {
-        "sop_uid_key": pseudonym(header.sop_instance_uid),
-        "series_uid_key": pseudonym(header.series_instance_uid),
-        "study_uid_key": pseudonym(header.study_instance_uid),
+        "sop_uid_key": keys.uid(header.sop_instance_uid),
+        "series_uid_key": keys.uid(header.series_instance_uid),
+        "study_uid_key": keys.uid(header.study_instance_uid),
         "modality": header.modality if re.fullmatch(r"[A-Z0-9]{1,16}", header.modality) else "",
         "sop_class_uid": header.sop_class_uid,
         "dataset_sha256": dataset_sha256,
+        "patient": list(PatientKey.of(*digests_in(dataset), keys) or ()),
         "subject_codes": sorted({_code(dataset, name) for name in ("ClinicalTrialSubjectID", "PatientID")} - {""}),
         "timepoint_code": _code(dataset, "ClinicalTrialTimePointID"),
         "scan_date": date.isoformat() if date else None,

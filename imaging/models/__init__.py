@@ -3,6 +3,7 @@
 from .commitment import Commitment
 from .connection import ConnectionTest
 from .form import TransferForm
+from .patient import KnownPatient
 from .qc import Finding, QcReview
 from .study import ImagingStudy, Instance, Series
 from .transfer import ReceivedInstance, Transfer
@@ -14,6 +15,7 @@ __all__ = [
     "Finding",
     "ImagingStudy",
     "Instance",
+    "KnownPatient",
     "QcReview",
     "ReceivedInstance",
     "RefusedFile",

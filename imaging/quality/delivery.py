@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from imaging.quality.facts import SeriesFacts
+from imaging.quality.patients import Patients
 from imaging.quality.rules import SeriesRule, VisitWindow
 
 
@@ -19,9 +20,12 @@ class Delivery:
         Rule label to the series that fulfils it.
     window
         The visit window, or None when the visit has none.
+    patients
+        Whether the patient is known from earlier images.
     """
 
     series: tuple[SeriesFacts, ...]
     rules: tuple[SeriesRule, ...]
     matches: Mapping[str, SeriesFacts]
     window: VisitWindow | None
+    patients: Patients

@@ -13,8 +13,10 @@ from django.db import transaction
 from compliance import audit
 from compliance.transitions import advance, advance_batch
 from imaging.deid.keys import SubjectKeys
+from imaging.deid.patients import PatientKey
 from imaging.deid.recipe import Recipe
 from imaging.models import ImagingStudy, Instance, ReceivedInstance, Series, Transfer
+from imaging.services.recognising import note_patients
 from trials.models import Timepoint, Trial
 from trials.schedule import study_day
 from trials.states import ImageState
@@ -71,6 +73,9 @@ def file_instances(cleaned: Sequence[Cleaned], *, transfer: Transfer, means: Mea
             current = Timepoint.objects.select_for_update().get(pk=timepoint.pk)
             if current.image_state != ImageState.RECEIVED:
                 advance(current, "receive", field="image_state", actor=None, at=at)
+            # Under the timepoint's lock, so that no two workers note the same.
+            patients = [PatientKey(*one.seen["patient"]) for one in here.values() if one.seen["patient"]]
+            note_patients(timepoint=timepoint, seen=patients, secret=means.secret, at=at)
 
 
 def _place(one: Cleaned) -> tuple[str, str]:

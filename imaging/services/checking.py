@@ -19,6 +19,7 @@ from imaging.models import Finding, QcReview, ReceivedInstance, Series
 from imaging.quality import Finding as Found
 from imaging.quality import SeriesFacts, SeriesRule, VisitWindow, check_timepoint, match_series, series_facts
 from imaging.selectors import transfers_of
+from imaging.services.recognising import patients_of
 from imaging.states import ReceivedState, ReviewState
 from trials.models import Timepoint
 from trials.states import QcState
@@ -47,7 +48,7 @@ def check(*, timepoint_id: int, at: dt.datetime) -> None:
     series = list(Series.objects.filter(imaging_study__timepoint=timepoint).select_related("imaging_study"))
     facts = [_facts(one) for one in series]
     rules = rules_of(timepoint)
-    found = check_timepoint(facts, rules, VisitWindow(*timepoint.window))
+    found = check_timepoint(facts, rules, VisitWindow(*timepoint.window), patients_of(timepoint))
     labels = {fact.key: label for label, fact in match_series(facts, rules).items()}
     data_sha256 = digest({"facts": [fact.as_json() for fact in facts], "found": [_plain(f) for f in found]})
     with transaction.atomic():

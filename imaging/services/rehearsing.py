@@ -10,12 +10,14 @@ from typing import Any
 
 from compliance import confined
 from compliance.errors import HouseError
+from imaging.deid.patients import PatientKey
 from imaging.dicom.excerpts import from_excerpt
 from imaging.models import Transfer
 from imaging.quality import Finding, SeriesFacts, VisitWindow, check_timepoint, series_facts
 from imaging.services.checking import rules_of
 from imaging.services.deidentifying import means_of
 from imaging.services.matching import Claim, Unmatched, match
+from imaging.services.recognising import patients_among
 from trials.models import Site, Timepoint
 
 
@@ -36,28 +38,32 @@ class Rehearsal:
         #: Sentences with which files would be held, and how many of each.
         self.held: Counter[str] = Counter()
         self._shown: dict[Timepoint, list[Mapping[str, Any]]] = {}
+        self._patients: dict[Timepoint, list[PatientKey]] = {}
         self._places: dict[Claim, Timepoint | Unmatched] = {}
 
     def show(self, path: Path) -> None:
         """Read where a file would go; one that cannot be read would be held."""
         try:
-            place = self._place_of(self._claim_of(path))
+            seen = self._look(path)
+            place = self._place_of(Claim.of(seen))
             excerpt = confined.call("imaging.dicom.unpacking:measure", str(path))
         except HouseError as why:
             self.held[why.message] += 1
         else:
             self._shown.setdefault(place, []).append(excerpt)
+            if seen["patient"]:
+                self._patients.setdefault(place, []).append(PatientKey(*seen["patient"]))
 
     def forecasts(self) -> list[Forecast]:
         """Say what the files shown would be, timepoint by timepoint."""
         return [self._forecast(timepoint, shown) for timepoint, shown in self._shown.items()]
 
-    def _claim_of(self, path: Path) -> Claim:
+    def _look(self, path: Path) -> dict[str, Any]:
         secret = means_of(self.site.trial).secret
-        seen = confined.call("imaging.deid.workshop:look", str(path), secret)
+        seen: dict[str, Any] = confined.call("imaging.deid.workshop:look", str(path), secret)
         if "held" in seen:
             raise HouseError(seen["sentence"])
-        return Claim.of(seen)
+        return seen
 
     def _place_of(self, claim: Claim) -> Timepoint:
         if claim not in self._places:
@@ -70,8 +76,10 @@ class Rehearsal:
             raise place
         return place
 
-    @staticmethod
-    def _forecast(timepoint: Timepoint, shown: Sequence[Mapping[str, Any]]) -> Forecast:
+    def _forecast(self, timepoint: Timepoint, shown: Sequence[Mapping[str, Any]]) -> Forecast:
         datasets = [from_excerpt(excerpt) for excerpt in shown]
         series = series_facts(datasets, reference_date=timepoint.subject.reference_date)
-        return Forecast(timepoint, series, check_timepoint(series, rules_of(timepoint), VisitWindow(*timepoint.window)))
+        secret = means_of(self.site.trial).secret
+        patients = patients_among(self._patients.get(timepoint, ()), timepoint, secret)
+        found = check_timepoint(series, rules_of(timepoint), VisitWindow(*timepoint.window), patients)
+        return Forecast(timepoint, series, found)

@@ -39,7 +39,7 @@ def slice_of(number: int = 1, *, scan_number: int = 1, day: int = -5, value: int
     value
         All pixels' value, in HU.
     values
-        Attributes by keyword that replace others; None leaves one out.
+        Attributes by keyword that replace others; None leaves one out. The hospital's number follows the subject.
     """
     dataset = Dataset()
     date = date_of(day, REFERENCE)
@@ -51,7 +51,7 @@ def slice_of(number: int = 1, *, scan_number: int = 1, day: int = -5, value: int
         "StudyInstanceUID": study,
         "SeriesInstanceUID": series,
         "FrameOfReferenceUID": f"{study}.2",
-        "PatientID": "MRN55667788",
+        "PatientID": f"MRN55667788{_digits(values.get('ClinicalTrialSubjectID'))}",
         "StudyDate": _da(date),
         "SeriesDate": _da(date),
         "AcquisitionDate": _da(date),
@@ -97,6 +97,10 @@ def scan(subject: str | None = "N-001", *, slices: int = 3, **values: Any) -> li
     """A scan as files; the subject's code stands in Clinical Trial Subject ID unless None."""
     named = {"ClinicalTrialSubjectID": subject} if subject else {}
     return [encoded(slice_of(number, **named | values)) for number in range(1, slices + 1)]
+
+
+def _digits(code: str | None) -> str:
+    return "".join(filter(str.isdigit, code or ""))
 
 
 def _da(date: dt.date) -> str:

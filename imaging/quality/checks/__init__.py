@@ -13,6 +13,7 @@ from imaging.quality.checks import (
     modality,
     orientation,
     required_series,
+    same_patient,
     slice_count,
     slice_thickness,
     spacing,
@@ -31,6 +32,7 @@ TIMEPOINT_CHECKS: tuple[TimepointCheck, ...] = (
     modality.check,
     visit_window.check,
     duplicates.check,
+    same_patient.check,
 )
 
 SERIES_CHECKS: tuple[SeriesCheck, ...] = (

@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset
 
 from imaging.deid import workshop
 from imaging.deid.engine import serialise
+from imaging.deid.patients import digest_of
 from imaging.dicom.digests import canonical_digest, dataset_digest
 from imaging.dicom.excerpts import from_excerpt
 from imaging.quality import series_facts
@@ -56,6 +57,7 @@ class TestLook:
             "modality": "CT",
             "sop_class_uid": "1.2.840.10008.5.1.4.1.1.2",
             "dataset_sha256": dataset_digest(Path(path)),
+            "patient": [KEYS.patient(digest_of("HOSP-77123")), ""],
             "subject_codes": ["HOSP-77123", "S01-004"],
             "timepoint_code": "WEEK8",
             "scan_date": "2024-03-01",
