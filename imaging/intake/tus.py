@@ -11,6 +11,10 @@ requests carry the session's cookie, all but HEAD and OPTIONS the header `X-CSRF
     `"have"`: it is here for this timepoint, do not send it; `"partial"` with `"upload"` (address) and `"offset"`
     (durable bytes): send the rest there, also on another machine (it becomes part of the delivery named);
     `"new"`: send it. `"warning"` (a sentence) is added when it lies at another timepoint of the same site.
+    With `"patients": [{"number": hex, "issuer": hex}, ...]` in the body, at most 100, the answer has `"patients"` in
+    the same order, with a `"warning"` where one is not the patient of the subject's earlier images, or is that of
+    another subject of the site. They are digests (`imaging.deid.patients.digest_of`) of Patient ID and its issuer,
+    empty where the header has none; they are compared and not kept.
 
 `POST /imaging/timepoints/<pk>/uploads/` — create; the body may hold the first or all bytes (creation-with-upload,
     `Content-Type: application/offset+octet-stream`), which saves a request for each small file.
@@ -64,7 +68,7 @@ from compliance.errors import HouseError
 from imaging import selectors
 from imaging.intake.body import Body, length_of
 from imaging.models import Transfer, WebUpload
-from imaging.services import knowing, uploading
+from imaging.services import knowing, recognising, uploading
 from imaging.tasks import ring_index
 from trials.models import Timepoint
 from trials.selectors import timepoints_seen_by
@@ -74,6 +78,8 @@ CONTENT_TYPE = "application/offset+octet-stream"
 EXTENSIONS = "creation,creation-with-upload,termination,expiration,checksum"
 #: Files in one question what is known, and the bytes of that question.
 MOST_FILES, _MOST_JSON = 5000, 2 * 1024 * 1024
+#: Patients in one question: those of a scan are one.
+MOST_PATIENTS = 100
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 View = Callable[..., HttpResponseBase]
@@ -207,12 +213,14 @@ def piece(request: HttpRequest, upload: WebUpload) -> HttpResponse:
 @access.guarded("imaging.upload", timepoints_seen_by)
 def known(request: HttpRequest, timepoint: Timepoint) -> JsonResponse:
     """Say which files are here already, and from where on the others are wanted."""
-    transfer, files = _question(request, timepoint)
+    transfer, files, patients = _question(request, timepoint)
     answers = knowing.known_files(timepoint=timepoint, transfer=transfer, files=files, actor=access.actor(request))
     for answer in answers:
         if upload := answer.get("upload"):
             answer["upload"] = reverse("imaging:tus_upload", kwargs={"public_id": upload.public_id})
-    return JsonResponse({"files": answers})
+    warnings = recognising.warnings_about(timepoint=timepoint, patients=patients)
+    told = [{"warning": warning} if warning else {} for warning in warnings]
+    return JsonResponse({"files": answers, "patients": told})
 
 
 def _append(request: HttpRequest, upload: WebUpload, offset: int, checksum: bytes | None) -> int:
@@ -246,20 +254,26 @@ def _transfer(timepoint: Timepoint, said: str) -> Transfer:
     return transfer
 
 
-def _question(request: HttpRequest, timepoint: Timepoint) -> tuple[Transfer | None, list[tuple[str, int]]]:
+def _question(
+    request: HttpRequest, timepoint: Timepoint
+) -> tuple[Transfer | None, list[tuple[str, int]], list[tuple[str, str]]]:
     if (length_of(request) or 0) > _MOST_JSON:
         raise TooManyFiles(f"Ask about at most {MOST_FILES} files at once.")
     try:
         asked = json.loads(request.body)
         files = [(str(one["sha256"]), int(one["size"])) for one in asked["files"]]
+        patients = [(str(one["number"]), str(one["issuer"])) for one in asked.get("patients", ())]
         said = str(asked.get("transfer", ""))
     except (ArithmeticError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise BadRequest("The question is not understood. Reload the page and try again.") from None
     if len(files) > MOST_FILES:
         raise TooManyFiles(f"Ask about at most {MOST_FILES} files at once.")
-    if not all(_SHA256.fullmatch(sha256) and size >= 0 for sha256, size in files):
+    if len(patients) > MOST_PATIENTS:
+        raise TooManyFiles(f"Ask about at most {MOST_PATIENTS} patients at once.")
+    understood = all(_SHA256.fullmatch(sha256) and size >= 0 for sha256, size in files)
+    if not understood or not all(_SHA256.fullmatch(one) for patient in patients for one in patient if one):
         raise BadRequest("The question is not understood. Reload the page and try again.")
-    return _transfer(timepoint, said) if said else None, files
+    return _transfer(timepoint, said) if said else None, files, patients
 
 
 def _number(request: HttpRequest, name: str) -> int:

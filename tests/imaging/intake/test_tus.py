@@ -22,12 +22,14 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from compliance import jobs
+from imaging.deid.patients import digest_of
 from imaging.intake import tus
 from imaging.models import ReceivedInstance, Transfer, WebUpload
 from imaging.services import uploading
 from imaging.services.receiving import index_spool
 from tests.factories import AT, World, encoded, scan, slice_of
-from tests.imaging.intake.web import OCTETS, PIECE, Browser, metadata, stored, zipped
+from tests.imaging.intake.web import JSON, OCTETS, PIECE, Browser, metadata, stored, zipped
+from tests.imaging.services.delivery import by_scanner
 from trials.models import Timepoint
 
 GOOD = encoded(slice_of())
@@ -484,6 +486,9 @@ def test_the_server_says_what_it_has_and_where_to_go_on(
         '{"files": [{"sha256": "SHA", "size": -1}], "transfer": "OWN"}',
         '{"files": [{"sha256": "SHA", "size": 1e999}], "transfer": "OWN"}',
         '{"files": [{"sha256": "SHA"}], "transfer": "OWN"}',
+        '{"files": [], "patients": [{"number": "MRN1", "issuer": ""}]}',
+        '{"files": [], "patients": [{"number": "SHA"}]}',
+        '{"files": [], "patients": 7}',
         "[" * 100_000,
     ],
     ids=lambda question: question[:24],
@@ -500,6 +505,24 @@ def test_a_question_that_is_none_is_refused(
     assert said(answer) == (400, "bad_request")
 
 
+def test_the_server_says_whether_the_patient_is_another_subjects(
+    world: World, browser: Browser, baseline: Timepoint
+) -> None:
+    by_scanner(world, scan("N-002", slices=1, PatientID="MRN-71829345"))
+    numbers = ["MRN-71829345", "MRN-99041726", ""]
+    patients = [{"number": digest_of(number), "issuer": ""} for number in numbers]
+
+    answer = browser.client.post(
+        f"/imaging/timepoints/{baseline.pk}/uploads/known/",
+        {"files": [], "patients": patients},
+        "application/json",
+        headers=JSON,
+    ).json()
+
+    assert answer["patients"][0]["warning"].startswith("The Patient ID belongs to N-002.")
+    assert answer["patients"][1:] == [{}, {}]
+
+
 def test_a_question_has_its_limits(
     browser: Browser, baseline: Timepoint, transfer: uuid.UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -507,6 +530,10 @@ def test_a_question_has_its_limits(
 
     assert browser.known(baseline, transfer, b"1", b"2").status_code == 200
     assert said(browser.known(baseline, transfer, b"1", b"2", b"3")) == (413, "too_many_files")
+    question = {"files": [], "patients": [{"number": "", "issuer": ""}] * (tus.MOST_PATIENTS + 1)}
+    address = f"/imaging/timepoints/{baseline.pk}/uploads/known/"
+    answer = browser.client.post(address, question, "application/json", headers=PIECE)
+    assert said(answer) == (413, "too_many_files")
 
 
 # --- any course of events -----------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from playwright.sync_api import Error as BrowserError
 
 from compliance.errors import HouseError
+from imaging.deid.patients import digest_of
 from imaging.dicom.files import NotDicom
 from imaging.dicom.geometry import orientation_of
 from imaging.dicom.headers import MediaDirectory, read_header, scan_date
@@ -128,7 +129,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with installed(tmp_path_factory.mktemp("installation")) as one:
         numbers = one.make_world(
             "from trials.models import Timepoint\n"
-            "for n in range(3, 9): world.enrol(world.north, f'N-{n:03}')\n"
+            "for n in range(3, 11): world.enrol(world.north, f'N-{n:03}')\n"
             "answer = {f'{t.subject.code} {t.code}': t.pk for t in Timepoint.objects.select_related('subject')}"
         )
         one.start(PARALLAX_UPLOAD_CHUNK_BYTES=str(CHUNK))
@@ -244,6 +245,19 @@ def test_headers_are_read_as_the_server_reads_them(page: Page, house: House) -> 
     assert compared > 150
 
 
+SAME_DIGESTS = """async (texts) => {
+  const { digestOf } = await import("/static/imaging/upload/patients.js");
+  return Promise.all(texts.map(digestOf));
+}"""
+
+
+def test_a_patients_number_is_digested_as_the_server_does(page: Page, house: House) -> None:
+    UploadPage(page, house.timepoints["N-001 BL"]).open()
+    texts = ["12345", " ab  12 ", "ab 12", "99999", "00000", "--", "", "Größe 7", "患者 12", "n-001"]
+
+    assert page.evaluate(SAME_DIGESTS, texts) == [digest_of(text) for text in texts]
+
+
 def _told_of(dataset: Any) -> dict[str, Any]:
     date, patient = scan_date(dataset), str(dataset.get("PatientID") or "").strip()
     issuer = str(dataset.get("IssuerOfPatientID") or "").strip()
@@ -317,7 +331,7 @@ WARNED = {
         ["images are of 2 different patients"],
     ),
     "another subject": (
-        scan("N-001", slices=ENOUGH),
+        scan("N-001", slices=ENOUGH, PatientID="MRN3"),
         ["30 images name another trial subject in the header than N-002"],
     ),
     "another visit": (whole(day=57), ["Scanned on 2 Mar 2026; this visit's window is 8 Dec 2025 to 5 Jan 2026"]),
@@ -350,6 +364,37 @@ def test_the_patient_is_not_named_on_the_page(page: Page, house: House, tmp_path
     content = page.content()
 
     assert not [word for word in ("MRN55667788", "Quillbrook", "19471123", "ACC918273645") if word in content]
+
+
+def test_another_patient_than_in_earlier_images_is_warned_of_before_a_byte_is_sent(
+    page: Page, house: House, tmp_path: Path
+) -> None:
+    hers, another = "MRN-71829345", "MRN-99041726"
+    told: list[str] = []
+    page.on("request", lambda request: told.extend((request.url, str(request.headers), str(request.post_data))))
+    first = written(tmp_path / "first", scan("N-009", slices=2, scan_number=109, PatientID=hers))
+    UploadPage(page, house.timepoints["N-009 BL"]).open().choose(first).send().ends("Sent and safe").settles()
+    assert house.archived("N-009 BL") == 2
+    told.clear()
+
+    later = written(tmp_path / "later", scan("N-009", slices=ENOUGH, scan_number=110, day=57, PatientID=another))
+    upload = UploadPage(page, house.timepoints["N-009 W8"]).open().choose(later)
+    assert upload.warnings == [
+        f"{ENOUGH} images: The Patient ID is not the one of the earlier images of N-009. Check who was scanned. "
+        "If the hospital has given the patient a new number, send the images all the same and say so in the transfer "
+        "form."
+    ]
+    expect(upload.part("send")).to_have_text("Send anyway")
+
+    mixed_up = written(tmp_path / "mixed-up", scan(None, slices=ENOUGH, scan_number=111, PatientID=hers))
+    upload = UploadPage(page, house.timepoints["N-010 BL"]).open().choose(mixed_up)
+    assert upload.warnings == [
+        f"{ENOUGH} images: The Patient ID belongs to N-009. Check who was scanned, and choose the timepoint of that "
+        "subject."
+    ]
+
+    assert house.deliveries("N-009 W8") == house.deliveries("N-010 BL") == []
+    assert [one for one in told if hers in one or another in one] == []
 
 
 def test_files_that_are_no_images_stay_and_are_listed(page: Page, house: House, tmp_path: Path) -> None:

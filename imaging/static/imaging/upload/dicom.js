@@ -15,7 +15,7 @@ const TAGS = {
   studyDate: 0x00080020, seriesDate: 0x00080021, acquisitionDate: 0x00080022,
   modality: 0x00080060, description: 0x0008103e,
   patientId: 0x00100020, issuer: 0x00100021, bodyPart: 0x00180015, thickness: 0x00180050,
-  subject: 0x00120040, study: 0x0020000d, series: 0x0020000e, number: 0x00200011,
+  subject: 0x00120040, identityRemoved: 0x00120062, study: 0x0020000d, series: 0x0020000e, number: 0x00200011,
   orientation: 0x00200037, frames: 0x00280008, burnedIn: 0x00280301,
 };
 const TRANSFER_SYNTAX = 0x00020010;
@@ -121,11 +121,17 @@ function told(found) {
     orientation: orientation(say("orientation")),
     frames: Number(say("frames")) || 1,
     subject: say("subject"),
-    // To be compared with that of the other files only; it is not shown.
-    patient: say("patientId") && `${say("patientId")}\\${say("issuer")}`,
+    // To be compared only (patients.js); it is not shown, and does not leave this computer.
+    patient: patient(found, say("charset")),
+    anonymous: say("identityRemoved") === "YES",
     burnedIn: say("burnedIn") !== "" && say("burnedIn") !== "NO",
     directory: found.has(FIRST_RECORD),
   };
+}
+
+function patient(found, charset) {
+  const number = words(found.get(TAGS.patientId), charset);
+  return number && `${number}\\${words(found.get(TAGS.issuer), charset)}`;
 }
 
 const text = (bytes) => (bytes ? ascii(bytes).replace(/[\0 ]+$/, "").trim() : "");

@@ -1,9 +1,10 @@
 // The web door's page: files are chosen and read, compared with what the charter expects and with what the server has,
-// and sent. Until the person says "send", nothing leaves this computer but digests of the files.
+// and sent. Until the person says "send", nothing leaves this computer but digests of the files and of Patient IDs.
 
 import { ask } from "./asking.js";
 import { View } from "./drawing.js";
 import { match, seriesOf } from "./matching.js";
+import { recognise } from "./patients.js";
 import { Reader } from "./reading.js";
 import { Delivery, compare } from "./sending.js";
 import { warningsFor } from "./warnings.js";
@@ -86,6 +87,7 @@ async function read(fresh) {
   });
   taken.forEach((item, n) => { item.sha256 = typeof digests[n] === "string" ? digests[n] : ""; });
   await compare(taken, addresses.known);
+  await recognise(taken.flatMap((item) => item.images ?? []), addresses.known);
 }
 
 function progress(text, share) {
@@ -118,8 +120,8 @@ function show() {
   const warnings = warningsFor(single, series, matched, expected);
   plan = { items, toSend, attachments, left, series, matched, warnings, expected, open: dataset.open };
   view.line("");
-  view.chosen(plan);
   view.enter("chosen", "chosen");
+  view.chosen(plan);
   view.say([view.part("sum").textContent, ...warnings.map((warning) => warning.text)].join(" "));
 }
 

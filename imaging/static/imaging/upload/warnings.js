@@ -30,6 +30,9 @@ function ofPeople(images, { subject }) {
   if (others) {
     said.push(warn(`${plural(others, "image names", "images name")} another trial subject in the header than ${subject}. Check who was scanned.`));
   }
+  const strangers = new Map();
+  for (const { stranger } of images) if (stranger) strangers.set(stranger, (strangers.get(stranger) ?? 0) + 1);
+  for (const [sentence, count] of strangers) said.push(warn(`${plural(count, "image")}: ${sentence}`));
   return said;
 }
 
