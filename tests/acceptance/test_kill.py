@@ -94,7 +94,7 @@ def test_the_power_fails(house: House) -> None:
 
 def test_at_last_everything_acknowledged_arrived_once(house: House) -> None:
     house.installation.wait_until_open()
-    house.installation.wait_until_quiet(timeout=600)
+    house.installation.wait_until_quiet(timeout=1200)
 
     found = killing.judge(house.installation, house.scans)
 

@@ -1,9 +1,9 @@
 """Ending processes at named points while scans come in, and the look from outside at what became of the scans.
 
-A round arms one point (`compliance.faults`), sends one scan through one door, and waits until a process ended there.
-The sender goes on as one in the field does. Rounds of different points run side by side and nobody waits until the
-processes have recovered: a kill meets whatever else is going on. Only in the end, when all is quiet, `judge` looks at
-the database and the stores.
+A round arms one point (`compliance.faults`), sends one scan, or attachments, through one door, and waits until a
+process ended there. The sender goes on as one in the field does. Rounds of different points run side by side and
+nobody waits until the processes have recovered: a kill meets whatever else is going on. Only in the end, when all is
+quiet, `judge` looks at the database and the stores.
 """
 
 from __future__ import annotations
@@ -20,19 +20,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
+
+from pydicom.dataset import Dataset
 
 from imaging.deid.keys import SubjectKeys
 from imaging.dicom.digests import dataset_digest
 from tests.factories import SECRET, slice_of
 from tests.support import senders
 from tests.support.installation import Installation
+from tests.support.papers import papers, seen_in, seen_in_dicom
 from tests.support.senders import Heard, Scan
 
 VISIT_DAYS = {"BL": -5, "W8": 57, "W16": 113}
-#: Instances of a scan.
+#: Instances of a scan; there are as many attachments.
 SLICES = 3
 #: A process that was told where to end must come there within so many seconds.
-PATIENCE = 180
+PATIENCE = 300
 #: So many rounds of a point may end before a process came there; others are made instead of them.
 SPARE = 3
 #: Rounds at the same time.
@@ -58,6 +62,8 @@ WORKER = (
     "checked.rows",
     "job.worked",
 )
+#: The last part of the way, which is an image's alone.
+ARCHIVE = ("archive.before", "archive.bytes", "archive.rows", "checked.rows")
 LANDING = ("received.opened", "received.body", "received.named", "received.record")
 
 
@@ -65,7 +71,7 @@ LANDING = ("received.opened", "received.body", "received.named", "received.recor
 class Door:
     """A way in: its sender, the points at which a process may end while a scan comes this way, and who may end.
 
-    `at_once`: a scan is acknowledged as a whole, not instance by instance.
+    `at_once`: a scan is acknowledged as a whole, not instance by instance. `papers`: attachments come instead of scans.
     """
 
     name: str
@@ -73,11 +79,12 @@ class Door:
     own: tuple[str, ...]
     members: tuple[str, ...]
     at_once: bool = False
+    papers: bool = False
 
     @property
     def points(self) -> tuple[str, ...]:
-        """All named points on the road of a scan through this door."""
-        return self.own + WORKER
+        """All named points on the road of a scan through this door; an attachment's ends in quarantine."""
+        return self.own + tuple(point for point in WORKER if not (self.papers and point in ARCHIVE))
 
 
 DOORS = {
@@ -115,6 +122,16 @@ DOORS = {
         ("import.proven", *LANDING, "import.taken", "import.closed"),
         ("worker",),
         at_once=True,
+    ),
+    "attachment": Door(
+        "web upload, attachments",
+        senders.by_tus,
+        (
+            *("upload.staged", "upload.created", "upload.written", "upload.synced", "upload.whole", "upload.queued"),
+            *("attached.wrapped", "received.named", "received.record", "attached.spool"),
+        ),
+        ("web", "worker"),
+        papers=True,
     ),
 }
 
@@ -154,11 +171,11 @@ class House:
             name, timepoint_id = next(self._unused)
             number = len(self.rounds) + 1
             subject, visit = name.split()
-            slices = [
-                slice_of(n, scan_number=number, day=VISIT_DAYS[visit], value=n, ClinicalTrialSubjectID=subject)
-                for n in range(1, SLICES + 1)
-            ]
-            scan = Scan(subject, visit, timepoint_id, {str(one.SOPInstanceUID): one for one in slices})
+            scan = Scan(subject, visit, timepoint_id)
+            if DOORS[door].papers:
+                scan.attachments = papers(number)
+            else:
+                scan.instances = _slices(number, subject, visit)
             self.rounds.append(Round(door, point, scan))
             return self.rounds[-1]
 
@@ -237,6 +254,14 @@ class House:
         return one
 
 
+def _slices(number: int, subject: str, visit: str) -> dict[str, Dataset]:
+    slices = [
+        slice_of(n, scan_number=number, day=VISIT_DAYS[visit], value=n, ClinicalTrialSubjectID=subject)
+        for n in range(1, SLICES + 1)
+    ]
+    return {str(one.SOPInstanceUID): one for one in slices}
+
+
 def open_house(installation: Installation, *, scans: int) -> House:
     """Prepare and start an installation with a timepoint for each of so many scans."""
     subjects = -(-scans // len(VISIT_DAYS))
@@ -275,7 +300,7 @@ def readers(installation: Installation) -> list[int]:
 
 @dataclass
 class Judgement:
-    """What became of instances: UIDs that were lost, halved or doubled although acknowledged, and other complaints."""
+    """What became of what was sent: names of what was lost, halved or doubled, and other complaints."""
 
     lost: set[str] = field(default_factory=set)
     halved: set[str] = field(default_factory=set)
@@ -293,9 +318,14 @@ def judge(installation: Installation, scans: Sequence[Scan]) -> Judgement:
     What was not acknowledged may be there or not, but never half.
     """
     found = Judgement()
-    received = _by("sop_uid_key", installation.rows(_RECEIVED))
+    rows = installation.rows(_RECEIVED)
+    made_here = {scan.timepoint_id for scan in scans if scan.attachments}
+    attached = _by("timepoint_id", [row for row in rows if row["timepoint_id"] in made_here])
+    received = _by("sop_uid_key", [row for row in rows if row["timepoint_id"] not in made_here])
     archived = _by("sop_instance_uid", installation.rows(_ARCHIVED))
     for scan in scans:
+        if scan.attachments:
+            _judge_attachments(installation, scan, attached.pop(scan.timepoint_id, []), found)
         for uid in scan.instances:
             rows, instances = received.pop(pseudonym(uid), []), archived.pop(pseudonym(uid), [])
             if uid in scan.acknowledged and not (rows and instances):
@@ -314,7 +344,36 @@ def judge(installation: Installation, scans: Sequence[Scan]) -> Judgement:
     return found
 
 
-_RECEIVED = "SELECT id, sop_uid_key, state, file_sha256, dataset_sha256, quarantine_key FROM imaging_receivedinstance"
+def _judge_attachments(
+    installation: Installation, scan: Scan, rows: Sequence[dict[str, Any]], found: Judgement
+) -> None:
+    """Each attachment lies once in the quarantine, whole, and waits there for a person.
+
+    Its sender sends a copy only if it was told that the first try is gone, so that there is never a second one.
+    """
+    there = Counter[bytes]()
+    for row in rows:
+        path = installation.data_dir / "quarantine" / row["quarantine_key"]
+        if _sha256(installation, f"quarantine/{row['quarantine_key']}") != row["file_sha256"]:
+            found.halved.update(scan.attachments)
+        elif (row["state"], row["hold_reason"]) != ("held", "cannot_deidentify"):
+            found.complaints.append(f"an attachment of {scan.subject} {scan.visit} is {row['state']}")
+        else:
+            there[seen_in_dicom(path)] += 1
+    for name, paper in scan.attachments.items():
+        copies = there.pop(seen_in(paper), 0)
+        if name in scan.acknowledged and not copies:
+            found.lost.add(name)
+        if copies > 1:
+            found.doubled.add(name)
+    if there:
+        found.halved.update(scan.attachments)
+
+
+_RECEIVED = (
+    "SELECT id, sop_uid_key, state, hold_reason, file_sha256, dataset_sha256, quarantine_key, timepoint_id"
+    " FROM imaging_receivedinstance"
+)
 _ARCHIVED = (
     "SELECT i.sop_instance_uid, i.archive_key, i.sha256, i.received_id, t.timepoint_id"
     " FROM imaging_instance i JOIN imaging_series s ON s.id = i.series_id"
@@ -370,6 +429,10 @@ def _checked_once(installation: Installation, scans: Sequence[Scan]) -> Iterator
     )
     for scan in scans:
         rounds, series = reviews.get(scan.timepoint_id, []), measured.get(scan.timepoint_id, [])
+        if scan.attachments:
+            if rounds or series:
+                yield f"attachments of {scan.subject} {scan.visit} were checked as images"
+            continue
         if [row["state"] for row in rounds] != ["superseded"] * (len(rounds) - 1) + ["open"]:
             yield f"the QC of {scan.subject} {scan.visit} has rounds {[row['state'] for row in rounds]}"
         if len({row["data_sha256"] for row in rounds}) != len(rounds):
@@ -393,6 +456,10 @@ def _nothing_else(installation: Installation) -> Iterator[str]:
         )
         if sorted(lies) != sorted(known):
             yield f"{len(lies)} files lie in the {store}, {len(known)} are known there"
+    over = installation.rows("SELECT public_id FROM imaging_webupload WHERE state <> 'receiving'")
+    staged = {path.stem for path in (installation.data_dir / "uploads").glob("*")}
+    if left := staged & {UUID(str(row["public_id"])).hex for row in over}:
+        yield f"{len(left)} uploads are over, and their bytes are still there"
     events = installation.rows("SELECT after FROM compliance_auditevent WHERE action = 'instance.archived'")
     told = [number for event in events for number, _ in _json(event["after"])["sop_instance_uid"]]
     if sorted(told) != sorted(row["id"] for row in installation.rows("SELECT id FROM imaging_instance")):
@@ -425,9 +492,10 @@ def table(house: House, door: str, found: Judgement) -> list[str]:
         ]
         lines.append(f"| {point} | " + " | ".join(str(number) for number in numbers) + " |")
     minutes = (max(one.ended for one in mine) - min(one.began for one in mine)) / 60
-    again = sum(one.scan.sent.total() - len(one.scan.instances) for one in mine)
+    again = sum(one.scan.sent.total() - len(one.scan.files) for one in mine)
+    what = "attachments" if DOORS[door].papers else "instances"
     return [
-        f"{len(mine)} rounds in {minutes:.0f} minutes; {again} instances were sent again. "
+        f"{len(mine)} rounds in {minutes:.0f} minutes; {again} {what} were sent again. "
         f"Other complaints: {'; '.join(found.complaints) or 'none'}.",
         "",
         "| point | rounds | killed | acknowledged | lost | halved | doubled |",

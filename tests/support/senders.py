@@ -31,8 +31,8 @@ from pynetdicom import AE, evt
 from tests.factories import PASSWORD, encoded
 from tests.support.installation import ROOT, Installation
 
-#: A sender gives up after this many seconds.
-PATIENCE = 180
+#: A sender gives up after this many seconds; a machine may have more to do than be killed.
+PATIENCE = 600
 #: The boundary of a STOW-RS request.
 BOUNDARY = "a-boundary-of-the-sender"
 Heard = Callable[[], object]
@@ -44,24 +44,28 @@ def nobody() -> None:
 
 @dataclass
 class Scan:
-    """One scan of a subject at a visit, with the sender's notes of what became of it."""
+    """One scan of a subject at a visit, or documents instead, with the sender's notes of what became of it.
+
+    `instances` go by their UIDs, `attachments` by names that no other scan has.
+    """
 
     subject: str
     visit: str
     timepoint_id: int
-    instances: dict[str, Dataset]
+    instances: dict[str, Dataset] = field(default_factory=dict)
+    attachments: dict[str, bytes] = field(default_factory=dict)
     sent: Counter[str] = field(default_factory=Counter)
     acknowledged: set[str] = field(default_factory=set)
 
     @property
     def waiting(self) -> list[str]:
-        """UIDs of what still has to be sent."""
-        return [uid for uid in self.instances if uid not in self.acknowledged]
+        """Names of what still has to be sent."""
+        return [name for name in self.files if name not in self.acknowledged]
 
     @cached_property
     def files(self) -> dict[str, bytes]:
-        """The instances as files."""
-        return {uid: encoded(dataset) for uid, dataset in self.instances.items()}
+        """The instances or attachments as files."""
+        return self.attachments or {uid: encoded(dataset) for uid, dataset in self.instances.items()}
 
     def patiently(self) -> Iterator[None]:
         """Go on until nothing waits, with a breath between two tries."""
@@ -162,9 +166,13 @@ class Web:
             raise ConnectionError(f"a delivery was not begun: {answer.status}")
         return str(answer.json["transfer"])
 
-    def create(self, timepoint_id: int, transfer: str, size: int, body: bytes = b"", **headers: str) -> Answer:
+    def create(
+        self, timepoint_id: int, transfer: str, size: int, body: bytes = b"", kind: str = "dicom", **headers: str
+    ) -> Answer:
         """Begin the upload of a file, perhaps with its first bytes."""
-        said = {"Upload_Length": str(size), "Upload_Metadata": f"transfer {b64encode(transfer.encode()).decode()}"}
+        about = {"transfer": transfer, "kind": kind}
+        pairs = [f"{key} {b64encode(value.encode()).decode()}" for key, value in about.items()]
+        said = {"Upload_Length": str(size), "Upload_Metadata": ",".join(pairs)}
         return self.request("POST", f"/imaging/timepoints/{timepoint_id}/uploads/", body, **(said | headers))
 
     def append(self, upload: str, offset: object, piece: bytes, **headers: str) -> Answer:
@@ -185,8 +193,9 @@ def _pairs(cookies: Mapping[str, str]) -> str:
 class Upload:
     """A file on its way by tus, as a maintained client does it: after any failure it asks how much is there."""
 
-    def __init__(self, web: Web, timepoint_id: int, transfer: str, content: bytes) -> None:
+    def __init__(self, web: Web, timepoint_id: int, transfer: str, content: bytes, kind: str) -> None:
         self.web, self.timepoint_id, self.transfer, self.content = web, timepoint_id, transfer, content
+        self.kind = kind
         self.address = ""
         #: Times that it had to begin anew.
         self.begun = 0
@@ -201,7 +210,7 @@ class Upload:
         """
         if not self.address:
             self.begun += 1
-            created = self.web.create(self.timepoint_id, self.transfer, len(self.content))
+            created = self.web.create(self.timepoint_id, self.transfer, len(self.content), kind=self.kind)
             if created.status != 201:
                 return False
             self.address = created.headers["location"]
@@ -287,8 +296,8 @@ def by_stow(installation: Installation, scan: Scan, heard: Heard = nobody) -> No
 
 
 def by_tus(installation: Installation, scan: Scan, heard: Heard = nobody) -> None:
-    """Send as a coordinator's browser: each file as an upload of two pieces, into one delivery."""
-    _upload(installation, scan, {uid: [uid] for uid in scan.instances}, scan.files, heard)
+    """Send as a coordinator's browser: each file, or attachment, as an upload of two pieces, into one delivery."""
+    _upload(installation, scan, {name: [name] for name in scan.files}, scan.files, heard)
 
 
 def by_zip(installation: Installation, scan: Scan, heard: Heard = nobody) -> None:
@@ -316,6 +325,7 @@ def _upload(
     web: Web | None = None
     transfer = ""
     going: dict[str, Upload] = {}
+    kind = "attachment" if scan.attachments else "dicom"
     for _ in scan.patiently():
         with contextlib.suppress(OSError, HTTPException):
             web = web or Web(installation.web_port)
@@ -323,7 +333,7 @@ def _upload(
             for name, uids in parcels.items():
                 if scan.acknowledged.issuperset(uids):
                     continue
-                upload = going.setdefault(name, Upload(web, scan.timepoint_id, transfer, contents[name]))
+                upload = going.setdefault(name, Upload(web, scan.timepoint_id, transfer, contents[name], kind))
                 begun = upload.begun
                 try:
                     whole = upload.push()
