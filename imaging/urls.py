@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from imaging import views, views_form
+from imaging import views, views_connection, views_form
 from imaging.intake import tus, upload
 
 app_name = "imaging"
@@ -12,6 +12,9 @@ urlpatterns = [
     path("trials/<int:pk>/transfers/", views.transfer_list, name="transfers"),
     path("trials/<int:pk>/quarantine/", views.quarantine, name="quarantine"),
     path("trials/<int:pk>/qc/", views.qc_queue, name="qc"),
+    path("sites/<int:pk>/connection/", views_connection.connection, name="connection"),
+    path("sites/<int:pk>/connection/status/", views_connection.connection_status, name="connection_status"),
+    path("entities/<int:pk>/echo/", views_connection.echo, name="echo"),
     path("timepoints/<int:pk>/", views.timepoint_show, name="timepoint"),
     path("timepoints/<int:pk>/form/", views_form.form_show, name="form"),
     path("timepoints/<int:pk>/form/save/", views_form.form_save, name="form_save"),

@@ -22,7 +22,7 @@ from imaging.states import ReceivedState, ReviewState, Verdict
 from imaging.views_form import form_on_page
 from trials.models import Timepoint, Trial
 from trials.schedule import date_of
-from trials.selectors import queries_seen_by, timepoints_seen_by, trials_of
+from trials.selectors import queries_seen_by, sites_coordinated_by, timepoints_seen_by, trials_of
 
 
 @require_safe
@@ -99,6 +99,7 @@ def transfer_list(request: HttpRequest, trial: Trial) -> HttpResponse:
             "trial": trial,
             "transfers": selectors.with_counts(seen).order_by("-opened_at", "-pk")[:200],
             "under_way": seen.filter(instances__state=ReceivedState.RECEIVED).exists(),
+            "own_sites": sites_coordinated_by(access.actor(request)).filter(trial=trial),
         },
     )
 

@@ -24,6 +24,20 @@ def connections(request: HttpRequest, site: Site) -> HttpResponse:
     return _page(request, site)
 
 
+def what_to_type(request: HttpRequest) -> dict[str, object]:
+    """What a scanner or program must be set to, and how much it may send to test."""
+    return {
+        "our_title": settings.DICOM_AE_TITLE,
+        "test_title": settings.DICOM_TEST_AE_TITLE,
+        "host": request.get_host().rsplit(":", 1)[0],
+        "port": settings.DICOM_PORT,
+        "tls_port": settings.DICOM_TLS_PORT,
+        "stow": request.build_absolute_uri("/dicomweb/studies"),
+        "images_per_hour": settings.DICOM_TEST_IMAGES,
+        "bytes_per_hour": settings.DICOM_TEST_BYTES,
+    }
+
+
 def _page(request: HttpRequest, site: Site, secret: str = "", status: int = 200) -> HttpResponse:
     may_change = access.may(access.actor(request), "trials.administer", site) and not site.frozen_by()
     entities = [
@@ -43,11 +57,7 @@ def _page(request: HttpRequest, site: Site, secret: str = "", status: int = 200)
             "token_form": forms.TokenForm(),
             "reason_form": forms.ReasonForm(),
             "secret": secret,
-            "our_title": settings.DICOM_AE_TITLE,
-            "host": request.get_host().rsplit(":", 1)[0],
-            "port": settings.DICOM_PORT,
-            "tls_port": settings.DICOM_TLS_PORT,
-            "stow": request.build_absolute_uri("/dicomweb/studies"),
+            **what_to_type(request),
         },
         status=status,
     )

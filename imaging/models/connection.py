@@ -41,5 +41,10 @@ class ConnectionTest(Record):
     def __str__(self) -> str:
         return f"{self.get_kind_display().lower()} {self.pk} of {self.entity}"
 
+    @property
+    def bytes_per_second(self) -> float | None:
+        """How fast a test study came; None if it was over too soon to tell."""
+        return self.size * 1000 / self.elapsed_ms if self.elapsed_ms and self.elapsed_ms >= 100 else None
+
     def scope(self) -> Scope:
         return self.entity.scope()
