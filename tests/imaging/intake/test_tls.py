@@ -18,6 +18,7 @@ from pynetdicom.association import Association
 from compliance.models import AuditEvent
 from imaging.intake import dimse
 from imaging.intake.dimse import tls
+from imaging.services import spool
 from tests.factories import AT, World, encoded, make_world, slice_of
 from tests.imaging.intake.conftest import OURS
 from tests.imaging.intake.test_pdus import rest_of
@@ -58,12 +59,12 @@ class Door:
             context.load_cert_chain(certificate.certificate, certificate.key)
         return context
 
-    def call(self, certificate: Certificate | None, title: str = "NORTH_CT") -> Association:
+    def call(self, certificate: Certificate | None, title: str = "NORTH_CT", called: str = "PARALLAX") -> Association:
         """Ask for an association over TLS."""
         ae = AE(ae_title=title)
         ae.add_requested_context(CT, "1.2.840.10008.1.2.1")
         return ae.associate(
-            "127.0.0.1", self.tls_port, ae_title="PARALLAX", tls_args=(self.context(certificate), "localhost")
+            "127.0.0.1", self.tls_port, ae_title=called, tls_args=(self.context(certificate), "localhost")
         )
 
 
@@ -101,6 +102,19 @@ def test_the_certificate_of_the_record_opens_the_door(door: Door, own_disk: Path
     assert sender.send_c_store(dataset).Status == 0x0000
     sender.release()
     assert spooled(own_disk) == 1
+
+
+def test_a_test_study_comes_in_by_the_same_rules(door: Door) -> None:
+    sender = door.call(door.north, called="PARALLAX_TEST")
+    dataset = slice_of()
+    encoded(dataset)
+    assert sender.send_c_store(dataset).Status == 0x0000
+    sender.release()
+
+    (folder,) = spool.tests()
+    origin = spool.origin_of(folder)
+    assert (origin.sender, origin.encrypted, origin.test, len(spool.entries(folder))) == ("NORTH_CT", True, True, 1)
+    assert not door.call(door.other, called="PARALLAX_TEST").is_established
 
 
 @pytest.mark.parametrize("who", ["nobody", "somebody else"])

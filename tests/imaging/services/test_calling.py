@@ -136,13 +136,13 @@ def test_a_name_that_nobody_has() -> None:
 
 
 def test_one_that_says_nothing_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calling, "ECHOING", 1)
+    monkeypatch.setattr(calling, "ECHOING", 3)
     with saying(after_request(b"")) as port:
-        assert problem(entity(port)).startswith("NORTH_CT took the connection and then said nothing for 1 seconds.")
+        assert problem(entity(port)).startswith("NORTH_CT took the connection and then said nothing for 3 seconds.")
 
 
 def test_one_that_drips_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calling, "ECHOING", 1)
+    monkeypatch.setattr(calling, "ECHOING", 3)
 
     def drip(connection: socket.socket) -> None:
         connection.sendall(struct.pack(">BxI", 2, 60000))
