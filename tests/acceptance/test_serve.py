@@ -23,7 +23,7 @@ linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="process
 def house(installation: Installation) -> Installation:
     """An installation with a trial, whose family runs."""
     installation.make_world()
-    installation.start()
+    installation.start(PARALLAX_FAULTS="1")
     return installation
 
 
@@ -67,6 +67,27 @@ def test_what_dcmtk_stores_is_in_the_archive(house: Installation, tmp_path: Path
 
     house.wait_until_quiet()
     assert [row["state"] for row in house.rows("SELECT state FROM imaging_receivedinstance")] == ["archived"] * 3
+
+
+@requires_tool("storescu")
+def test_a_test_study_is_counted_once_and_gone_though_the_worker_dies_over_it(
+    house: Installation, tmp_path: Path
+) -> None:
+    before = house.rows("SELECT count(*) AS number FROM imaging_receivedinstance")
+    (house.data_dir / "faults").mkdir()
+    (house.data_dir / "faults" / "tested.counted").touch()
+    for number, file in enumerate(scan("N-001", slices=3)):
+        (tmp_path / f"{number}.dcm").write_bytes(file)
+    store = [tool("storescu"), "-aet", "NORTH_CT", "-aec", "PARALLAX_TEST", "+sd", "127.0.0.1", str(house.dicom_port)]
+
+    assert subprocess.run([*store, str(tmp_path)], timeout=60).returncode == 0
+
+    assert eventually((house.data_dir / "faults" / "tested.counted.done").exists, 120)
+    house.wait_until_quiet()
+    (test,) = house.rows("SELECT images, passed FROM imaging_connectiontest")
+    assert (test["images"], bool(test["passed"])) == (3, True)
+    assert list((house.data_dir / "spool").rglob("*.dcm")) == []
+    assert house.rows("SELECT count(*) AS number FROM imaging_receivedinstance") == before
 
 
 @linux
