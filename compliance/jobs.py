@@ -18,11 +18,11 @@ from typing import Any
 
 from celery import shared_task
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from compliance import context
+from compliance import context, doorbell
 from compliance.faults import fault
 from compliance.models import Job
 
@@ -79,12 +79,8 @@ def enqueue(kind: str, key: str, *, at: dt.datetime, delay: dt.timedelta = dt.ti
 
 def ring(job_id: int) -> None:
     """Tell the workers that a job waits; a broker that cannot be reached only delays it."""
-    if settings.JOBS_INLINE:
-        return
-    try:
-        run_job.delay(job_id)
-    except Exception:
-        log.warning("the broker did not take job %s; the sweep will ring again", job_id)
+    if not settings.JOBS_INLINE:
+        doorbell.ring(run_job, job_id)
 
 
 def _me() -> str:
@@ -130,7 +126,11 @@ class _Lease(threading.Thread):
     def run(self) -> None:
         while not self.over.wait(LEASE.total_seconds() / 3):
             held = Job.objects.filter(pk=self.job.pk, state=Job.State.RUNNING, worker=self.job.worker)
-            held.update(lease_until=timezone.now() + LEASE)
+            try:
+                held.update(lease_until=timezone.now() + LEASE)
+            except DatabaseError:
+                # It may be back before the lease ends; a connection that is broken is not used again.
+                connection.close()
         connection.close()
 
 

@@ -86,6 +86,15 @@ def database() -> dict[str, object]:
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            # A server that takes a connection and says nothing is given up after so many seconds,
+            "connect_timeout": 10,
+            # and one whose machine or network is gone after about a minute, and not after two hours.
+            "keepalives_idle": 20,
+            "keepalives_interval": 10,
+            "keepalives_count": 4,
+            "tcp_user_timeout": 60_000,
+        },
     }
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 from django.core.paginator import Paginator
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -13,6 +16,9 @@ from compliance import access, audit, signing
 from compliance.models import User
 from config.home import own_work, work_in
 from trials.selectors import roles_in, trials_of
+
+#: What a request hears while the database cannot be asked.
+UNAVAILABLE = "The database does not answer now, so nothing was done. Try again in a moment."
 
 
 @require_safe
@@ -74,5 +80,16 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer a failure of ours."""
-    return render(request, "errors/500.html", status=500)
+    """Answer a failure of ours; one of the database passes, and whoever asked is told to try again.
+
+    Wherever it failed, be it in the session's middleware: Django calls this while it handles the exception. The pages
+    are written without the request, as its user could not be asked for now.
+    """
+    if not isinstance(sys.exception(), OperationalError | InterfaceError):
+        return HttpResponse(render_to_string("errors/500.html"), status=500)
+    if "application/json" in request.headers.get("Accept", ""):
+        response: HttpResponse = JsonResponse({"code": "unavailable", "detail": UNAVAILABLE}, status=503)
+    else:
+        response = HttpResponse(render_to_string("errors/503.html", {"sentence": UNAVAILABLE}), status=503)
+    response.headers["Retry-After"] = "10"
+    return response

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from compliance import context
+from compliance import context, doorbell
 from imaging.services import (  # noqa: F401 - their jobs
     attaching,
     checking,
@@ -19,8 +17,6 @@ from imaging.services import (  # noqa: F401 - their jobs
     unpacking,
     uploading,
 )
-
-log = logging.getLogger(__name__)
 
 
 @shared_task(name="imaging.index_spool", ignore_result=True)
@@ -41,9 +37,5 @@ def sweep_uploads() -> None:
 
 def ring_index() -> None:
     """Tell the workers that something lies in the spool; without a broker the beat's sweep finds it."""
-    if settings.JOBS_INLINE:
-        return
-    try:
-        index_spool.delay()
-    except Exception:
-        log.warning("the broker did not take the news of a delivery; the sweep will find it")
+    if not settings.JOBS_INLINE:
+        doorbell.ring(index_spool)

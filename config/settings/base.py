@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from config import env
+from config import env, logs
 
 ROOT = env.ROOT
 
@@ -201,6 +201,10 @@ CELERY_BROKER_URL = env.text("BROKER_URL", "filesystem://")
 #: Installations that share a broker keep apart by the name of their queue.
 CELERY_TASK_DEFAULT_QUEUE = env.text("QUEUE", "parallax")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+#: A worker without its broker waits for it, however long that takes.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+#: Who rings does not wait for a broker that is away: the sweep rings again.
+CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -222,6 +226,10 @@ elif CELERY_BROKER_URL.startswith("redis"):
         "visibility_timeout": 3600,
         "unacked_restore_interval": 2,
         "unacked_restore_throttle": 1,
+        "max_retries": 0,
+        # Seconds for a broker that takes connections and says nothing.
+        "socket_connect_timeout": 3,
+        "socket_timeout": 10,
     }
 CELERY_BEAT_SCHEDULE = {
     # A sweep that waited for so long behind other messages is not worth it any more: the next ones follow.
@@ -273,7 +281,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"short": {"()": "django.utils.log.CallbackFilter", "callback": logs.shorten}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["short"]}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         # These quote header values or addresses in their messages, so their word is taken only when grave.

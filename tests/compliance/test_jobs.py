@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import multiprocessing
 import socket
+import threading
+from unittest import mock
 
 import pytest
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
-from compliance import jobs
+from compliance import doorbell, jobs
 from compliance.models import Job
 
 pytestmark = pytest.mark.django_db
@@ -140,12 +142,44 @@ def test_a_failing_job_is_tried_again_later_and_in_the_end_given_up(settings):
     assert (job.state, job.error) == (Job.State.FAILED, "ValueError")
 
 
-def test_a_broker_that_is_away_only_delays(settings, monkeypatch, django_capture_on_commit_callbacks):
-    def away(*args: object) -> None:
+def test_a_broker_that_is_away_only_delays_and_is_left_alone_for_a_while(
+    settings, monkeypatch, django_capture_on_commit_callbacks
+):
+    tried = []
+
+    def away(job_id: int) -> None:
+        tried.append(job_id)
         raise ConnectionError
 
     settings.JOBS_INLINE = False
+    monkeypatch.setattr(doorbell, "_silent_until", 0.0)
     monkeypatch.setattr(jobs.run_job, "delay", away)
     with django_capture_on_commit_callbacks(execute=True):
-        ask()
-    assert jobs.drain() == 1
+        first, _ = ask(1, "first"), ask(2, "second")
+    assert tried == [first.pk]
+    assert jobs.drain() == 2
+
+    monkeypatch.setattr(doorbell, "_silent_until", 0.0)
+    jobs.ring(first.pk)
+    assert tried == [first.pk, first.pk]
+
+
+def test_a_lease_outlives_a_database_that_does_not_answer(monkeypatch):
+    renewed = threading.Event()
+    answers = iter([OperationalError, None])
+
+    class Held:
+        def update(self, **values: object) -> None:
+            if problem := next(answers, None):
+                raise problem
+            renewed.set()
+
+    monkeypatch.setattr(jobs, "LEASE", dt.timedelta(seconds=0.03))
+    monkeypatch.setattr(jobs.Job, "objects", mock.Mock(filter=lambda **which: Held()))
+    lease = jobs._Lease(Job(pk=1))
+    lease.start()
+    try:
+        assert renewed.wait(60)
+    finally:
+        lease.over.set()
+        lease.join()

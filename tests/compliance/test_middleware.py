@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import re
 
 import pytest
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import InterfaceError, OperationalError
 from django.test import Client
 
 from compliance import context
 from compliance.middleware import CONTENT_SECURITY_POLICY
 from compliance.models import AuditEvent
+from config import logs
 from tests.factories import World
 from trials.models import Role
 
@@ -49,6 +53,35 @@ def test_every_answer_has_the_headers(address: str) -> None:
         "nosniff",
         "same-origin",
     )
+
+
+@pytest.mark.parametrize("problem", [OperationalError, InterfaceError])
+def test_a_database_that_does_not_answer_is_said_and_passes(
+    problem: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(store: SessionStore) -> None:
+        raise problem("server closed the connection")
+
+    # The session is looked up by a middleware, before any view, and again by each page.
+    monkeypatch.setattr(SessionStore, "load", away)
+    browser = Client(raise_request_exception=False)
+    browser.cookies["sessionid"] = "one-that-lives"
+
+    page, program = browser.get("/"), browser.get("/", headers=JSON)
+
+    assert [(one.status_code, one["Retry-After"]) for one in (page, program)] == [(503, "10")] * 2
+    assert b"The database does not answer now" in page.content
+    assert program.json()["code"] == "unavailable"
+    assert page["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+
+
+@pytest.mark.parametrize(("problem", "is_short"), [(OperationalError, True), (InterfaceError, True), (KeyError, False)])
+def test_a_database_that_does_not_answer_leaves_one_line_in_the_log(problem: type[Exception], is_short: bool) -> None:
+    record = logging.makeLogRecord({"msg": "Service Unavailable", "exc_info": (problem, problem(), None)})
+
+    assert logs.shorten(record)
+
+    assert (logging.Formatter().format(record) == "Service Unavailable") is is_short
 
 
 @pytest.mark.django_db

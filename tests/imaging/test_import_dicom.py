@@ -375,6 +375,22 @@ def test_what_is_not_there_ends_with_1(
     assert stored(own_disk) == before
 
 
+def test_a_database_that_does_not_answer_at_all_ends_with_3(
+    world: World, scanned: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(code: str, trial: str | None) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(import_dicom, "_site", away)
+
+    ended = run(scanned)
+
+    assert (ended.code, ended.said) == (3, "")
+    assert ended.complained == (
+        "The database did not answer. What was taken is safe. Run the same command again for the rest."
+    )
+
+
 def test_a_command_line_that_is_not_understood_ends_with_1(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in ([], ["PATH"], ["PATH", "--site", "NORTH", "--what"]):
         with pytest.raises(SystemExit) as ended:

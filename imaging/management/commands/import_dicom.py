@@ -39,12 +39,14 @@ exit codes:
   0    every file was taken, or is here already
   1    the command line is wrong, or names a trial, site, subject, timepoint or user that is not there
   2    some files were refused; all others were taken, or are here already
-  3    stopped: the disk or the database did not take a file. What was taken before is safe
+  3    stopped: the disk did not take a file, or the database did not answer. What was taken before is safe
   130  interrupted (Ctrl-C), perhaps while waiting. What was taken before is safe
 
 The same command may be run again at any time: it takes the rest, and knows everything else by its content.
 """
 _INTERRUPTED = "You interrupted it."
+_NO_DATABASE = "The database did not answer."
+_GO_ON = "What was taken is safe. Run the same command again for the rest."
 #: Paths named for each reason of refusal.
 _EXAMPLES = 5
 #: Seconds between two looks at a delivery that is waited for.
@@ -138,6 +140,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Import, say what became of it, and end with the code that says the same."""
+        try:
+            self._run(options)
+        except DatabaseError as problem:
+            raise CommandError(f"{_NO_DATABASE} {_GO_ON}", returncode=NOT_STORED) from problem
+
+    def _run(self, options: dict[str, Any]) -> None:
         site = _site(options["site"], options["trial"])
         timepoint = _timepoint(site, options["subject"], options["timepoint"])
         rehearsal = Rehearsal(site, timepoint) if options["dry_run"] else None
@@ -179,11 +187,11 @@ class Command(BaseCommand):
         except NotStored as problem:
             stopped = problem.message
         except DatabaseError:
-            stopped = "The database did not answer."
+            stopped = _NO_DATABASE
         try:
             work.finish(at=timezone.now())
         except DatabaseError:
-            stopped = stopped or "The database did not answer."
+            stopped = stopped or _NO_DATABASE
         if work.transfer:
             ring_index()
         return tally, stopped
@@ -195,7 +203,7 @@ class Command(BaseCommand):
         if result["delivery"]:
             self.stdout.write(f"Delivery {result['delivery']}")
         if result["stopped"]:
-            self.stdout.write(f"{result['stopped']} What was taken is safe. Run the same command again for the rest.")
+            self.stdout.write(f"{result['stopped']} {_GO_ON}")
 
     def _waited(self, transfer: Transfer, taken: int) -> tuple[bool, list[dict[str, Any]]]:
         """Wait until a delivery is worked on; tell whether it is, and what became of its series so far."""
