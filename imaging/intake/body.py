@@ -57,9 +57,12 @@ class Body:
         self._source: IO[bytes] = request.META["wsgi.input"]
         self._pieces: queue.Queue[bytes | None] = queue.Queue(_AHEAD)
         self._over = threading.Event()
+        self._reader = threading.Thread(target=self._read_ahead, daemon=True, name="body")
+        # The server must not take the body away while it is read (`config.wsgi`).
+        request.META.get("parallax.readers", []).append(self._reader)
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._read_ahead, daemon=True, name="body").start()
+        self._reader.start()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import re
@@ -207,6 +208,25 @@ def test_a_sender_that_is_slow_is_waited_for_and_one_that_is_silent_is_not(house
         assert silent.recv(4096).startswith(b"HTTP/1.1 408")
 
     assert spooled(house) == [LARGE]
+
+
+def test_those_who_fall_silent_and_stay_hold_up_nobody_else(house: Installation, token: str) -> None:
+    with contextlib.ExitStack() as stack:
+
+        def fall_silent() -> socket.socket:
+            silent = stack.enter_context(socket.create_connection(("127.0.0.1", house.web_port)))
+            silent.settimeout(60)
+            silent.sendall(opening(house, token, 1 << 20) + b"--parallax\r\n")
+            return silent
+
+        # The process serves beside 8 of them, and starts anew with the ninth.
+        for silent in [fall_silent() for _ in range(8)]:
+            assert silent.recv(4096).startswith(b"HTTP/1.1 408")
+        assert stow(house.web_port, token, SERIES).status == 200
+        with contextlib.suppress(ConnectionError):
+            fall_silent().recv(4096)
+        house.wait_until_open("web")
+        assert stow(house.web_port, token, SERIES).status == 200
 
 
 def test_a_sender_that_hangs_up_leaves_what_was_whole_and_nothing_else(house: Installation, token: str) -> None:
