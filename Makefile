@@ -1,6 +1,6 @@
 # Each target makes what it needs; a second run finds it made. Needs Python 3.11+, make and a shell.
 .POSIX:
-.PHONY: help setup demo serve check test kill bench lock
+.PHONY: help setup demo serve check test kill outage bench lock
 
 help:
 	@echo "make demo    a fresh instance with a whole trial, played from scanner to export; stays running"
@@ -10,6 +10,7 @@ help:
 	@echo "make test    all tests on SQLite, and again on PostgreSQL with Redis"
 	@echo "             (make test ARGS=tests/reading runs a part, PARALLAX_TEST_ON=sqlite one database)"
 	@echo "make kill    the long proof that intake loses nothing; writes docs/intake-faults.md (about an hour)"
+	@echo "make outage  database and broker away for two minutes each, while scans come in (about a quarter of an hour)"
 	@echo "make bench   every benchmark, beside Orthanc; writes docs/benchmarks.md (about fifteen minutes, on a quiet machine)"
 	@echo "make setup   the environment in .venv alone"
 	@echo "make lock    renew requirements/ from pyproject.toml"
@@ -36,6 +37,10 @@ kill: setup
 	@scripts/system-packages.sh test
 	@PARALLAX_KILL_REPEATS=20 PARALLAX_KILL_TABLE=docs/intake-faults.md \
 		.venv/bin/python -m pytest tests/acceptance/test_kill.py $(ARGS)
+
+outage: setup
+	@scripts/system-packages.sh test
+	@PARALLAX_OUTAGE_SECONDS=120 .venv/bin/python -m pytest tests/acceptance/test_outage.py $(ARGS)
 
 bench: setup
 	@scripts/system-packages.sh test

@@ -38,10 +38,10 @@ def database() -> Iterator[None]:
     try:
         if account:
             os.chown(folder, account.pw_uid, account.pw_gid)
-        with postgres(programs, folder, account, durable=True) as url:
+        with postgres(programs, folder, account, durable=True) as server:
             os.environ |= {
                 "DJANGO_SETTINGS_MODULE": "config.settings.local",
-                "PARALLAX_DATABASE_URL": url,
+                "PARALLAX_DATABASE_URL": server.url,
                 "PARALLAX_DATA_DIR": str(folder / "parallax"),
             }
             import django

@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -79,47 +80,66 @@ def answers(port: int) -> bool:
         return False
 
 
-@contextmanager
-def running(
-    name: str,
-    command: list[str],
-    port: int,
-    folder: Path,
-    account: Account,
-    stop: signal.Signals,
-) -> Iterator[None]:
-    """A server process that listens on `port` before the body runs, and has ended after it."""
-    log_path = folder / f"{name}.log"
-    with log_path.open("wb") as log:
-        # In a session of its own: Ctrl-C reaches the tests first, and the server only when they have ended.
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            **identity(account),  # type: ignore[call-overload]
-        )
-    try:
+@dataclass
+class Server:
+    """A server that listens on a port of this machine; it may be stopped and started again."""
+
+    name: str
+    command: list[str]
+    port: int
+    folder: Path
+    account: Account
+    #: The signal by which it ends in order.
+    ending: signal.Signals
+    url: str = ""
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it listens."""
+        log_path = self.folder / f"{self.name}.log"
+        with log_path.open("ab") as log:
+            # In a session of its own: Ctrl-C reaches the tests first, and the server only when they have ended.
+            self.process = subprocess.Popen(
+                self.command,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                **identity(self.account),  # type: ignore[call-overload]
+            )
         deadline = time.monotonic() + START_SECONDS
-        while not answers(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise ServiceError(f"{name} did not start:\n{log_path.read_text(errors='replace')[-2000:]}")
+        while not answers(self.port):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise ServiceError(f"{self.name} did not start:\n{log_path.read_text(errors='replace')[-2000:]}")
             time.sleep(0.05)
-        yield
-    finally:
-        process.send_signal(stop)
+
+    def stop(self, number: signal.Signals | None = None) -> None:
+        """Ask it to end, by another signal perhaps, and wait until it has."""
+        if self.process is None:
+            return
+        self.process.send_signal(number or self.ending)
         try:
-            process.wait(STOP_SECONDS)
+            self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            self.process.kill()
+            self.process.wait()
+        self.process = None
 
 
 @contextmanager
-def postgres(programs: Path, folder: Path, account: Account, *, durable: bool = False) -> Iterator[str]:
-    """A PostgreSQL cluster for one run; gives its URL. Its data end with the run, so that it need not sync."""
+def running(server: Server) -> Iterator[Server]:
+    """A server that listens before the body runs, and has ended after it."""
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def postgres(programs: Path, folder: Path, account: Account, *, durable: bool = False) -> Iterator[Server]:
+    """A PostgreSQL cluster for one run. Its data end with the run, so that it need not sync."""
     password = secrets.token_hex(16)
     password_file = folder / "password"
     password_file.write_text(password)
@@ -150,8 +170,9 @@ def postgres(programs: Path, folder: Path, account: Account, *, durable: bool = 
     options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
     port = free_port()
     command = [str(programs / "postgres"), "-D", str(data), "-p", str(port), *options]
+    url = f"postgresql://parallax:{password}@127.0.0.1:{port}/parallax"
     # SIGINT is PostgreSQL's fast shutdown: it ends connections that tests left open.
-    with running("postgres", command, port, folder, account, signal.SIGINT):
+    with running(Server("postgres", command, port, folder, account, signal.SIGINT, url)) as server:
         environment = {**os.environ, "PGPASSWORD": password}
         address = ["-h", "127.0.0.1", "-p", str(port), "-U", "parallax"]
         # It listens before it lets anybody in.
@@ -159,12 +180,12 @@ def postgres(programs: Path, folder: Path, account: Account, *, durable: bool = 
         while subprocess.run([programs / "pg_isready", "-q", *address]).returncode and time.monotonic() < deadline:
             time.sleep(0.05)
         subprocess.run([programs / "createdb", *address, "parallax"], env=environment, check=True)
-        yield f"postgresql://parallax:{password}@127.0.0.1:{port}/parallax"
+        yield server
 
 
 @contextmanager
-def redis(program: str, folder: Path, account: Account) -> Iterator[str]:
-    """A Redis server that writes nothing to disk; gives its URL."""
+def redis(program: str, folder: Path, account: Account) -> Iterator[Server]:
+    """A Redis server that writes nothing to disk."""
     port, password = free_port(), secrets.token_hex(16)
     configuration = folder / "redis.conf"
     configuration.touch(mode=0o600)
@@ -173,35 +194,38 @@ def redis(program: str, folder: Path, account: Account) -> Iterator[str]:
     )
     if account:
         os.chown(configuration, account.pw_uid, account.pw_gid)
-    with running("redis", [program, str(configuration)], port, folder, account, signal.SIGTERM):
-        yield f"redis://:{password}@127.0.0.1:{port}/0"
+    url, command = f"redis://:{password}@127.0.0.1:{port}/0", [program, str(configuration)]
+    with running(Server("redis", command, port, folder, account, signal.SIGTERM, url)) as server:
+        yield server
 
 
-def start(stack: ExitStack, programs: Path, redis_program: str) -> dict[str, str]:
-    """Both servers, left to `stack` to stop; gives the environment variables that name them."""
+def start(stack: ExitStack, programs: Path, redis_program: str, *, durable: bool) -> tuple[Server, Server]:
+    """PostgreSQL and Redis, left to `stack` to stop."""
     account = unprivileged()
     folder = Path(tempfile.mkdtemp(prefix="parallax-services-"))
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
     if account:
         os.chown(folder, account.pw_uid, account.pw_gid)
-    return {
-        "PARALLAX_DATABASE_URL": stack.enter_context(postgres(programs, folder, account)),
-        "PARALLAX_BROKER_URL": stack.enter_context(redis(redis_program, folder, account)),
-    }
+    return (
+        stack.enter_context(postgres(programs, folder, account, durable=durable)),
+        stack.enter_context(redis(redis_program, folder, account)),
+    )
 
 
-def start_patiently(stack: ExitStack, programs: Path, redis_program: str) -> dict[str, str]:
+def start_patiently(
+    stack: ExitStack, programs: Path, redis_program: str, *, durable: bool = False
+) -> tuple[Server, Server]:
     """As `start`, and again when another process took a port between our looking and our listening."""
     for attempt in range(1, START_ATTEMPTS + 1):
         with ExitStack() as trial:
             try:
-                urls = start(trial, programs, redis_program)
+                servers = start(trial, programs, redis_program, durable=durable)
             except ServiceError:
                 if attempt == START_ATTEMPTS:
                     raise
                 continue
             stack.enter_context(trial.pop_all())
-            return urls
+            return servers
     raise AssertionError("unreachable")
 
 
@@ -225,10 +249,11 @@ def main() -> int:
     signal.signal(signal.SIGHUP, stop_on_signal)
     with ExitStack() as stack:
         try:
-            urls = start_patiently(stack, programs, redis_program)
+            database, broker = start_patiently(stack, programs, redis_program)
         except ServiceError as problem:
             print(f"parallax: {problem}", file=sys.stderr)
             return 1
+        urls = {"PARALLAX_DATABASE_URL": database.url, "PARALLAX_BROKER_URL": broker.url}
         child = subprocess.Popen(arguments.command, env={**os.environ, **urls})
         try:
             return child.wait()

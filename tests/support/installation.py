@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -149,9 +149,9 @@ class Installation:
         self.process.wait(timeout=60)
         self.process = None
 
-    def processes(self) -> set[int]:
-        """Return the numbers of the family's processes that live now, helpers included."""
-        return {pid for member in MEMBERS for pid in _group(self.pid_of(member))}
+    def processes(self, *members: str) -> set[int]:
+        """Return the numbers of the processes that live now, helpers included, of the family or some members."""
+        return {pid for member in members or MEMBERS for pid in _group(self.pid_of(member))}
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         """Stop as Ctrl-C does, or as another signal asks, and return the exit status."""
@@ -207,15 +207,20 @@ def _group(leader: int) -> set[int]:
 
 
 @contextlib.contextmanager
-def installed(data_dir: Path) -> Iterator[Installation]:
-    """A fresh installation on the engines of this test run: SQLite and files, or PostgreSQL and Redis."""
+def installed(data_dir: Path, engines: Mapping[str, str] | None = None) -> Iterator[Installation]:
+    """A fresh installation on the engines of this test run: SQLite and files, or PostgreSQL and Redis.
+
+    `engines` are the settings of others, which are all its own.
+    """
     environment = {
         k: v for k, v in os.environ.items() if not k.startswith("PARALLAX_") and k != "DJANGO_ALLOW_ASYNC_UNSAFE"
     }
     with contextlib.ExitStack() as clean_up:
-        if url := os.environ.get("PARALLAX_DATABASE_URL"):
+        if engines is not None:
+            environment |= engines
+        elif url := os.environ.get("PARALLAX_DATABASE_URL"):
             environment["PARALLAX_DATABASE_URL"] = clean_up.enter_context(_scratch_database(url))
-        if broker := os.environ.get("PARALLAX_BROKER_URL"):
+        if engines is None and (broker := os.environ.get("PARALLAX_BROKER_URL")):
             environment["PARALLAX_BROKER_URL"] = broker
             environment["PARALLAX_QUEUE"] = f"test-{uuid.uuid4().hex[:12]}"
         installation = Installation(data_dir, environment)

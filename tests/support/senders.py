@@ -342,7 +342,8 @@ def _upload(
                 if whole:
                     scan.acknowledged.update(uids)
                     heard()
-            web.request("POST", f"/imaging/transfers/{transfer}/finish/")
+            if not scan.waiting:
+                web.request("POST", f"/imaging/transfers/{transfer}/finish/")
 
 
 def by_command(installation: Installation, scan: Scan, heard: Heard = nobody) -> None:

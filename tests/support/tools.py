@@ -17,7 +17,7 @@ import pytest
 ALIASES = {"chromium": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")}
 
 # Servers live outside an ordinary user's PATH on Debian.
-EXTRA_DIRECTORIES = ("/usr/sbin", "/usr/local/sbin")
+EXTRA_DIRECTORIES = ("/usr/sbin", "/usr/local/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin")))
 
 # Plug-ins are no programs, and lie in one place.
 PLUGINS = {"OrthancDicomWeb": "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"}
@@ -35,6 +35,7 @@ PACKAGES = {
     "OrthancDicomWeb": "orthanc-dicomweb",
     "chromium": "chromium",
     "redis-server": "redis-server",
+    "initdb": "postgresql",
     "pdftotext": "poppler-utils",
     "pdfinfo": "poppler-utils",
     "mount": "mount",
