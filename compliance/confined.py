@@ -32,6 +32,8 @@ MEMORY = 384 * 1024**2
 _START = 30
 #: Seconds in which the system clears away a child that has ended.
 _END = 5
+#: Seconds before a question is put again whose child was killed.
+_PAUSES = (0.0, 1.0, 4.0)
 _idle: list[_Child] = []
 _lock = threading.Lock()
 
@@ -55,8 +57,11 @@ class Failed(Exception):
     """The function in the child failed in a way that nobody foresaw; the text is the type of its error alone."""
 
 
-class _Killed(OverBudget):
-    """Somebody ended the child: the system when it was short of memory, or a person."""
+class Killed(OverBudget):
+    """Somebody ended the child at each try: the system when it was short of memory, a person, or the file.
+
+    Nobody can tell which: what was acknowledged and is nowhere else must be tried again later.
+    """
 
 
 class _Gone(Exception):
@@ -79,6 +84,8 @@ def call(function: str, *args: Any, seconds: float = 20, memory: int = MEMORY) -
     ------
     OverBudget
         It took too long or too much, or crashed.
+    Killed
+        The child was ended from outside, several times within seconds.
     Refused
         A `HouseError` of the function, with the same code and sentence.
     OSError
@@ -87,11 +94,7 @@ def call(function: str, *args: Any, seconds: float = 20, memory: int = MEMORY) -
         Any other error of the function.
     """
     question = {"function": function, "args": list(args), "memory": memory, "seconds": seconds}
-    try:
-        answer = _ask(question, seconds)
-    except _Killed:
-        # Perhaps for another's sake: a file is to blame if it happens twice.
-        answer = _ask(question, seconds)
+    answer = _ask_patiently(question, seconds)
     if "value" in answer:
         return answer["value"]
     problem = answer["problem"]
@@ -106,6 +109,16 @@ def call(function: str, *args: Any, seconds: float = 20, memory: int = MEMORY) -
     if kind == "os":
         raise OSError(problem["errno"], problem["text"])
     raise Failed(problem["type"])
+
+
+def _ask_patiently(question: dict[str, Any], seconds: float) -> dict[str, Any]:
+    for pause in _PAUSES:
+        try:
+            return _ask(question, seconds)
+        except Killed:
+            # Perhaps for another's sake, and that may take a moment.
+            time.sleep(pause)
+    return _ask(question, seconds)
 
 
 def _ask(question: dict[str, Any], seconds: float) -> dict[str, Any]:
@@ -177,7 +190,7 @@ class _Child:
                     "Reading the file took too long, so it was given up. "
                     "It may be damaged; send it again from its source."
                 ) from problem
-            raise (_Killed if status == -signal.SIGKILL else OverBudget)(
+            raise (Killed if status == -signal.SIGKILL else OverBudget)(
                 "The program that reads files ended while it read this one. "
                 "The file is damaged or harmful; set it aside, or send it again from its source."
             ) from problem

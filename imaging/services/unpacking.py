@@ -67,11 +67,16 @@ def unpack(archive: Path, folder: Path) -> list[tuple[int, str, str]]:
     ------
     OSError
         The archive could not be read, or the disk did not take its files.
+    compliance.confined.Killed
+        The child was ended from outside again and again.
     """
     seconds = _PATIENCE + archive.stat().st_size / _BYTES_PER_SECOND
     function, reserve = "imaging.dicom.unpacking:unpack", settings.SPOOL_RESERVE_BYTES
     try:
         answer = confined.call(function, str(archive), str(folder), reserve, seconds=seconds)
+    except confined.Killed:
+        # The archive was acknowledged and is nowhere else: the job is tried again.
+        raise
     except confined.OverBudget as problem:
         return [(0, problem.code, problem.message)]
     except confined.Failed:

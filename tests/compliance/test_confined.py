@@ -67,6 +67,13 @@ def test_a_child_that_is_killed_in_the_middle_is_not_the_files_fault() -> None:
     assert confined.call("os:getpid") != child
 
 
+def test_a_child_that_is_killed_more_than_once_is_not_the_files_fault_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    struck = iter([True, True, True, False])
+    monkeypatch.setattr(confined, "struck", lambda point: next(struck))
+
+    assert confined.call("math:sqrt", 4.0) == 2.0
+
+
 def test_a_refusal_keeps_its_code_and_its_sentence(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.touch()

@@ -10,7 +10,7 @@ from typing import Any
 import pydicom
 import pytest
 
-from compliance import jobs
+from compliance import confined, jobs
 from imaging.models import ImagingStudy, ReceivedInstance, RefusedFile, Transfer, WebUpload
 from imaging.services import attaching, receiving, uploading
 from tests.factories import AT, World
@@ -92,6 +92,22 @@ def test_a_job_that_ends_in_the_middle_is_repeated_and_the_attachment_is_there_o
 
     assert ReceivedInstance.objects.count() == 1
     assert (WebUpload.objects.get().state, lying(own_disk)) == ("kept", [])
+
+
+def test_an_attachment_whose_reader_is_killed_again_and_again_waits_for_another_try(
+    send: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = send(jpeg())
+
+    def killed(*question: object, **how: float) -> object:
+        raise confined.Killed("It ended.")
+
+    with monkeypatch.context() as patched, pytest.raises(confined.Killed):
+        patched.setattr(attaching.confined, "call", killed)
+        attaching.attach_upload(upload_id=upload.pk, at=AT)
+    attaching.attach_upload(upload_id=upload.pk, at=AT)
+
+    assert (WebUpload.objects.get().state, ReceivedInstance.objects.count()) == ("kept", 1)
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,21 @@ def test_what_came_out_before_the_child_was_ended_is_taken(
     assert RefusedFile.objects.get().entry == 0
 
 
+def test_an_archive_whose_reader_is_killed_again_and_again_waits_for_another_try(
+    own_disk: Path, upload: WebUpload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*question: object, **how: float) -> object:
+        raise confined.Killed("It ended.")
+
+    with monkeypatch.context() as patched, pytest.raises(confined.Killed):
+        patched.setattr(unpacking.confined, "call", killed)
+        unpacking.unpack_upload(upload_id=upload.pk, at=AT)
+    assert (WebUpload.objects.get().state, RefusedFile.objects.count()) == ("unpacking", 0)
+    jobs.drain()
+
+    assert states() == {"archived": 3}
+
+
 def test_of_many_refusals_the_last_one_says_how_many_more_there_were(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
