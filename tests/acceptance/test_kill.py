@@ -14,7 +14,7 @@ import os
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,12 @@ from tests.support.senders import Web
 
 REPEATS = int(os.environ.get("PARALLAX_KILL_REPEATS", "1"))
 TABLE = os.environ.get("PARALLAX_KILL_TABLE")
+#: What may become of instances and attachments, and a question to the database that shows all of them so.
+HARM: dict[str, Callable[[str], str]] = {
+    "lost": lambda known: f"{known} WHERE 1 = 0",
+    "halved": lambda known: known.replace("file_sha256", "'of other bytes' AS file_sha256"),
+    "doubled": lambda known: f"{known} UNION ALL {known}",
+}
 #: Senders of rounds that have no point.
 MORE = 25
 
@@ -40,10 +46,11 @@ def points_of(door: str) -> Sequence[str]:
 @pytest.fixture(scope="module")
 def house(installation: Installation) -> Iterator[House]:
     """An installation whose processes may be told where to end."""
-    rounds = sum(len(door.points) + len(door.members) for door in DOORS.values())
-    spare = sum(len(door.points) for door in DOORS.values()) * killing.SPARE
+    scans = sum(
+        len(points_of(name)) * (REPEATS + killing.SPARE) + len(door.members) * REPEATS for name, door in DOORS.items()
+    )
     socket.setdefaulttimeout(60)
-    yield killing.open_house(installation, scans=rounds * REPEATS + spare + MORE)
+    yield killing.open_house(installation, scans=scans + MORE)
     socket.setdefaulttimeout(None)
     # What pynetdicom leaves to the collector is collected here, where the warning of it is expected.
     gc.collect()
@@ -103,3 +110,13 @@ def test_at_last_everything_acknowledged_arrived_once(house: House) -> None:
             fault_tables.write(Path(TABLE), f"kills: {door}", killing.table(house, door, found))
     assert [scan.waiting for scan in house.scans if scan.waiting] == []
     assert found == killing.Judgement()
+
+
+@pytest.mark.parametrize("what", HARM)
+def test_the_look_from_outside_sees_what_is(house: House, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    monkeypatch.setattr(killing, "RECEIVED", HARM[what](killing.RECEIVED))
+
+    found = killing.judge(house.installation, house.scans)
+
+    everything = {name for scan in house.scans for name in scan.files}
+    assert {key: names for key in HARM if (names := getattr(found, key))} == {what: everything}

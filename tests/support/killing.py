@@ -318,7 +318,7 @@ def judge(installation: Installation, scans: Sequence[Scan]) -> Judgement:
     What was not acknowledged may be there or not, but never half.
     """
     found = Judgement()
-    rows = installation.rows(_RECEIVED)
+    rows = installation.rows(RECEIVED)
     made_here = {scan.timepoint_id for scan in scans if scan.attachments}
     attached = _by("timepoint_id", [row for row in rows if row["timepoint_id"] in made_here])
     received = _by("sop_uid_key", [row for row in rows if row["timepoint_id"] not in made_here])
@@ -353,24 +353,21 @@ def _judge_attachments(
     """
     there = Counter[bytes]()
     for row in rows:
-        path = installation.data_dir / "quarantine" / row["quarantine_key"]
-        if _sha256(installation, f"quarantine/{row['quarantine_key']}") != row["file_sha256"]:
-            found.halved.update(scan.attachments)
-        elif (row["state"], row["hold_reason"]) != ("held", "cannot_deidentify"):
+        if (row["state"], row["hold_reason"]) != ("held", "cannot_deidentify"):
             found.complaints.append(f"an attachment of {scan.subject} {scan.visit} is {row['state']}")
-        else:
-            there[seen_in_dicom(path)] += 1
-    for name, paper in scan.attachments.items():
-        copies = there.pop(seen_in(paper), 0)
-        if name in scan.acknowledged and not copies:
-            found.lost.add(name)
-        if copies > 1:
-            found.doubled.add(name)
+        file = f"quarantine/{row['quarantine_key']}"
+        whole = _sha256(installation, file) == row["file_sha256"]
+        there[seen_in_dicom(installation.data_dir / file) if whole else b""] += 1
+    copies = {name: there.pop(seen_in(paper), 0) for name, paper in scan.attachments.items()}
     if there:
-        found.halved.update(scan.attachments)
+        # Nobody can tell which of them this is the half of.
+        found.halved.update(copies)
+        return
+    found.lost.update(name for name, count in copies.items() if name in scan.acknowledged and not count)
+    found.doubled.update(name for name, count in copies.items() if count > 1)
 
 
-_RECEIVED = (
+RECEIVED = (
     "SELECT id, sop_uid_key, state, hold_reason, file_sha256, dataset_sha256, quarantine_key, timepoint_id"
     " FROM imaging_receivedinstance"
 )
