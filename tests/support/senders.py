@@ -193,7 +193,7 @@ def _pairs(cookies: Mapping[str, str]) -> str:
 class Upload:
     """A file on its way by tus, as a maintained client does it: after any failure it asks how much is there."""
 
-    def __init__(self, web: Web, timepoint_id: int, transfer: str, content: bytes, kind: str) -> None:
+    def __init__(self, web: Web, timepoint_id: int, transfer: str, content: bytes, kind: str = "dicom") -> None:
         self.web, self.timepoint_id, self.transfer, self.content = web, timepoint_id, transfer, content
         self.kind = kind
         self.address = ""
