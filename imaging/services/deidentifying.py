@@ -38,6 +38,8 @@ COPIES = 5
 #: Tries at filing a batch while other workers file the same.
 TRIES = 5
 
+#: For so long after its receipt, an instance whose reader was killed is tried again; then the file is to blame.
+BLAMED_AFTER = dt.timedelta(minutes=15)
 _BROKEN = (
     "Working on the image failed in a way that nobody foresaw, so it stays out. "
     "Tell the trial administrator, or set it aside."
@@ -133,7 +135,11 @@ class _Batch:
             except Held as why:
                 held.append((item, why))
             except confined.OverBudget as why:
-                held.append((item, Held(HoldReason.OVER_BUDGET, why.message)))
+                if isinstance(why, confined.Killed) and self.at < item.received.received_at + BLAMED_AFTER:
+                    # Perhaps the machine is in distress: only this instance waits for the next try.
+                    self.failure = why
+                else:
+                    held.append((item, Held(HoldReason.OVER_BUDGET, why.message)))
             except DatabaseError:
                 raise
             except (OSError, HouseError) as problem:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
 import hashlib
 import json
 from collections import Counter
@@ -453,3 +455,23 @@ def test_an_instance_that_outlives_its_time_is_held_and_the_others_go_in(
     monkeypatch.setattr(confined, "call", bomb)
 
     assert outcome(by_scanner(world, scan("N-001", slices=2))) == {"over_budget": 1, "archived": 1}
+
+
+@pytest.mark.parametrize(("later", "state"), [(0, "received"), (16, "over_budget")])
+def test_an_instance_whose_reader_is_killed_is_tried_again_for_a_while(
+    world: World, monkeypatch: pytest.MonkeyPatch, later: int, state: str
+) -> None:
+    transfer = by_scanner(world, scan("N-001", slices=1), work=False)
+    at = AT + dt.timedelta(minutes=later)
+
+    def killed(*question: object, **how: float) -> object:
+        raise confined.Killed("It ended.")
+
+    with monkeypatch.context() as patched, contextlib.suppress(confined.Killed):
+        patched.setattr(confined, "call", killed)
+        deidentifying.process_transfer(transfer_id=transfer.pk, at=at)
+    assert outcome(transfer) == {state: 1}
+
+    if state == "received":
+        deidentifying.process_transfer(transfer_id=transfer.pk, at=at)
+        assert outcome(transfer) == {"archived": 1}
