@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 
 import pytest
 from django.conf import LazySettings
 
+from imaging.intake import dimse
 from imaging.intake.dimse import association, callers, stock
 from tests.factories import World
 from tests.imaging.intake.web import Browser
@@ -34,6 +36,14 @@ def data_path(
     # Each test is the first of its minute in which a stranger calls.
     monkeypatch.setattr(callers, "_refusals", callers._Refusals())
     return str(request.param)
+
+
+@pytest.fixture
+def port(world: World, data_path: str) -> Iterator[int]:
+    """A receiver that listens, and its port; every test runs on both ways in."""
+    server = dimse.start("127.0.0.1", 0)
+    yield server.server_address[1]
+    server.shutdown()
 
 
 @pytest.fixture(scope="session")

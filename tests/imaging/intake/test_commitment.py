@@ -18,7 +18,6 @@ from pynetdicom import AE, evt
 from compliance import jobs, storage
 from compliance.models import AuditEvent, Job
 from imaging.dicom.commitments import PUSH_MODEL, PUSH_MODEL_INSTANCE, Reference, Request
-from imaging.intake import dimse
 from imaging.models import Commitment, ReceivedInstance, Transfer
 from imaging.services import committing, spool
 from imaging.services.receiving import index_spool
@@ -37,14 +36,6 @@ def world(transactional_db: None, own_disk: Path) -> World:
     world = make_world()
     registered(world, free_port())
     return world
-
-
-@pytest.fixture
-def port(world: World, data_path: str) -> Iterator[int]:
-    """A receiver that listens, on either way in."""
-    server = dimse.start("127.0.0.1", 0)
-    yield server.server_address[1]
-    server.shutdown()
 
 
 def registered(world: World, port: int | None, certificate: str = "") -> None:

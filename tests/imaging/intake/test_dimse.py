@@ -7,7 +7,6 @@ import json
 import logging
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from pydicom.uid import JPEG2000Lossless, MRImageStorage
 from pynetdicom import AE
 
 from compliance.models import AuditEvent
-from imaging.intake import dimse
 from imaging.intake.dimse import callers
 from imaging.models import ReceivedInstance
 from imaging.services import spool
@@ -37,14 +35,6 @@ CT = slice_of().SOPClassUID
 def world(transactional_db: None, own_disk: Path) -> World:
     """The trial, committed, as the receiver's threads have connections of their own."""
     return make_world()
-
-
-@pytest.fixture
-def port(world: World, data_path: str) -> Iterator[int]:
-    """A receiver that listens, and its port; every test runs on both ways in."""
-    server = dimse.start("127.0.0.1", 0)
-    yield server.server_address[1]
-    server.shutdown()
 
 
 def call(port: int, title: str = "NORTH_CT", *contexts: tuple[str, Any]) -> Any:

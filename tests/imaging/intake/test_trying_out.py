@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from pynetdicom import AE
 
 from compliance import jobs
 from compliance.models import AuditEvent
-from imaging.intake import dimse
 from imaging.models import ConnectionTest, ReceivedInstance, Transfer
 from imaging.services import hearing, trying
 from imaging.services.hearing import Sign
@@ -36,14 +34,6 @@ SYNTAX = "1.2.840.10008.1.2.1"
 def world(transactional_db: None, own_disk: Path) -> World:
     """The trial, committed, as the receiver's threads have connections of their own."""
     return make_world()
-
-
-@pytest.fixture
-def port(world: World, data_path: str) -> Iterator[int]:
-    """A receiver that listens, on either way in."""
-    server = dimse.start("127.0.0.1", 0)
-    yield server.server_address[1]
-    server.shutdown()
 
 
 def scanner(world: World) -> ApplicationEntity:
