@@ -12,6 +12,7 @@ def register() -> None:
     """Register this room's verbs."""
     access.register("imaging.upload", role(Role.SITE_COORDINATOR))
     access.register("imaging.see_transfers", role(*SITE_AWARE))
+    access.register("imaging.see_proof", role(Role.AUDITOR, Role.TRIAL_ADMINISTRATOR, Role.QC_ANALYST))
     access.register("imaging.test_connection", role(Role.SITE_COORDINATOR, Role.TRIAL_ADMINISTRATOR))
     access.register("imaging.resolve", role(Role.SITE_COORDINATOR, Role.QC_ANALYST))
     access.register("imaging.review", role(Role.QC_ANALYST))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from imaging import views, views_connection, views_form
+from imaging import views, views_connection, views_form, views_proof
 from imaging.intake import tus, upload
 
 app_name = "imaging"
 urlpatterns = [
     path("trials/<int:pk>/transfers/", views.transfer_list, name="transfers"),
     path("trials/<int:pk>/quarantine/", views.quarantine, name="quarantine"),
+    path("trials/<int:pk>/deidentification/", views_proof.trial_proof, name="trial_proof"),
+    path("trials/<int:pk>/deidentification/report/", views_proof.trial_report, name="trial_proof_report"),
     path("trials/<int:pk>/qc/", views.qc_queue, name="qc"),
     path("sites/<int:pk>/connection/", views_connection.connection, name="connection"),
     path("sites/<int:pk>/connection/status/", views_connection.connection_status, name="connection_status"),
@@ -27,6 +29,12 @@ urlpatterns = [
     path("uploads/<uuid:public_id>/", tus.piece, name="tus_upload"),
     path("transfers/<uuid:public_id>/", views.transfer_show, name="transfer"),
     path("transfers/<uuid:public_id>/status/", views.transfer_status, name="transfer_status"),
+    path("transfers/<uuid:public_id>/deidentification/", views_proof.transfer_proof, name="transfer_proof"),
+    path(
+        "transfers/<uuid:public_id>/deidentification/report/",
+        views_proof.transfer_report,
+        name="transfer_proof_report",
+    ),
     path("transfers/<uuid:public_id>/finish/", upload.finish, name="upload_finish"),
     path("transfers/<uuid:public_id>/resolve/", views.held_resolve, name="held_resolve"),
     path("transfers/<uuid:public_id>/discard/", views.held_discard, name="held_discard"),

@@ -100,6 +100,7 @@ def transfer_list(request: HttpRequest, trial: Trial) -> HttpResponse:
             "transfers": selectors.with_counts(seen).order_by("-opened_at", "-pk")[:200],
             "under_way": seen.filter(instances__state=ReceivedState.RECEIVED).exists(),
             "own_sites": sites_coordinated_by(access.actor(request)).filter(trial=trial),
+            "may_see_proof": access.may(request.user, "imaging.see_proof", trial),
         },
     )
 

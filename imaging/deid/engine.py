@@ -15,8 +15,9 @@ Text that stays is searched for the subject's own names and numbers and removed 
 from __future__ import annotations
 
 import copy
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -54,6 +55,7 @@ Element = DataElement | RawDataElement
 MAX_DEPTH = 24
 MAX_ELEMENTS = 500_000
 
+_ITEM = re.compile(r"\[\d+\]")
 _PIXEL_DATA = 0x7FE00010
 _CHARACTER_SET, _SOP_CLASS = 0x00080005, 0x00080016
 _TIMEZONE, _AGE = 0x00080201, 0x00101010
@@ -127,6 +129,15 @@ def deidentify(dataset: Dataset, *, recipe: Recipe, keys: SubjectKeys, identity:
         except (AttributeError, NotImplementedError, TypeError, ValueError, LookupError, OverflowError) as problem:
             raise CannotDeidentify("unwritable") from problem
     return Deidentified(result, tuple(run.actions), dict(run.counters), names)
+
+
+def summary(actions: Iterable[Action]) -> list[list[str | int]]:
+    """Path, action and count of what was done, in file order; items of a sequence count together.
+
+    The slices of a scan have the same summary, whatever their numbers of items.
+    """
+    counts = Counter((_ITEM.sub("[]", path) if "[" in path else path, action) for path, action in actions)
+    return [[path, action, count] for (path, action), count in counts.items()]
 
 
 def serialise(deidentified: Deidentified) -> bytes:

@@ -84,8 +84,8 @@ def deidentify(path: str, recipe: Mapping[str, Any], secret: bytes, identity: Se
     Returns
     -------
     dict
-        `counters`, `recipe_sha256`, `sha256` and `size` of the output, `facts` for quality checks
-        (`imaging.dicom.excerpts`). Or `held`, `sentence` and perhaps `fault`, as in `look`.
+        `counters`, `actions` (`engine.summary`), `recipe_sha256`, `sha256` and `size` of the output, `facts` for
+        quality checks (`imaging.dicom.excerpts`). Or `held`, `sentence` and perhaps `fault`, as in `look`.
     bytes
         The output; empty when held.
     """
@@ -191,11 +191,13 @@ def _deidentified(path: Path, mapping: Mapping[str, Any], secret: bytes, codes: 
         raise _Held(HoldReason.CANNOT_DEIDENTIFY, problem.message) from problem
     identifiers = leaks.known_identifiers(original, recipe=recipe, keys=keys, own=own, names=result.names)
     output, counters, facts = engine.serialise(result), dict(result.counters), excerpt(result.dataset)
+    actions = engine.summary(result.actions)
     del original, result  # their pixel data, before the output's are read for the search
     if leaks.find_leaks(output, identifiers, own=own):
         raise _Held(HoldReason.LEAK_FOUND, _LEAK)
     return {
         "counters": counters,
+        "actions": actions,
         "recipe_sha256": recipe.digest(),
         "sha256": hashlib.sha256(output).hexdigest(),
         "size": len(output),

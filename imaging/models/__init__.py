@@ -5,11 +5,12 @@ from .connection import ConnectionTest
 from .form import TransferForm
 from .patient import KnownPatient
 from .qc import Finding, QcReview
-from .study import ImagingStudy, Instance, Series
+from .study import ActionList, ImagingStudy, Instance, Series
 from .transfer import ReceivedInstance, Transfer
 from .upload import RefusedFile, WebUpload
 
 __all__ = [
+    "ActionList",
     "Commitment",
     "ConnectionTest",
     "Finding",

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Sequence
+
 from django.db import models
 
 from compliance.models import Record
@@ -65,6 +69,32 @@ class Series(Record):
         return self.imaging_study.frozen_by()
 
 
+class ActionList(models.Model):
+    """What de-identification did to an instance, attribute by attribute, under the digest of its content.
+
+    `actions` are triples in file order: path of the attribute, such as `(0040,0275)[].(0040,0007)`, letter of the
+    action (PS3.15 §E.3.1), and how often; no value is in it. Instances of a scan are treated alike and share a
+    list. Their audited rows name its digest, so that a changed list shows.
+    """
+
+    sha256 = models.CharField(primary_key=True, max_length=64)
+    actions = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"actions {self.sha256[:12]}"
+
+    @classmethod
+    def of(cls, actions: Sequence[Sequence[str | int]]) -> ActionList:
+        """Return the list, not stored yet."""
+        content = json.dumps(actions, separators=(",", ":")).encode()
+        return cls(sha256=hashlib.sha256(content).hexdigest(), actions=actions)
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether the content still has its digest."""
+        return ActionList.of(self.actions).sha256 == self.sha256
+
+
 class Instance(Record):
     """A de-identified DICOM instance, written once to the archive under `archive_key`.
 
@@ -88,6 +118,10 @@ class Instance(Record):
     size = models.BigIntegerField()
     recipe_sha256 = models.CharField(max_length=64)
     deid_counters = models.JSONField(default=dict)
+    #: None in rows that are older than this record.
+    deid_actions = models.ForeignKey(
+        ActionList, null=True, on_delete=models.PROTECT, related_name="instances", db_index=False
+    )
     measured = models.JSONField(default=dict)
 
     class Meta:

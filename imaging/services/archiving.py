@@ -15,7 +15,7 @@ from compliance.transitions import advance, advance_batch
 from imaging.deid.keys import SubjectKeys
 from imaging.deid.patients import PatientKey
 from imaging.deid.recipe import Recipe
-from imaging.models import ImagingStudy, Instance, ReceivedInstance, Series, Transfer
+from imaging.models import ActionList, ImagingStudy, Instance, ReceivedInstance, Series, Transfer
 from imaging.services.recognising import note_patients
 from trials.models import Timepoint, Trial
 from trials.schedule import study_day
@@ -51,6 +51,7 @@ class Cleaned:
     sha256: str
     size: int
     counters: dict[str, int]
+    actions: ActionList
     measured: dict[str, Any]
 
 
@@ -63,6 +64,7 @@ def file_instances(cleaned: Sequence[Cleaned], *, transfer: Transfer, means: Mea
         Another worker is filing the same instance, study or series at this moment; look again.
     """
     with transaction.atomic():
+        _keep_lists([one.actions for one in cleaned])
         for timepoint in {one.timepoint.pk: one.timepoint for one in cleaned}.values():
             here = {one.received.pk: one for one in cleaned if one.timepoint.pk == timepoint.pk}
             rows = ReceivedInstance.objects.filter(pk__in=here)
@@ -76,6 +78,13 @@ def file_instances(cleaned: Sequence[Cleaned], *, transfer: Transfer, means: Mea
             # Under the timepoint's lock, so that no two workers note the same.
             patients = [PatientKey(*one.seen["patient"]) for one in here.values() if one.seen["patient"]]
             note_patients(timepoint=timepoint, seen=patients, secret=means.secret, at=at)
+
+
+def _keep_lists(lists: Sequence[ActionList]) -> None:
+    found = {one.sha256: one for one in lists}
+    here = ActionList.objects.filter(pk__in=found).values_list("pk", flat=True)
+    for sha256 in sorted(found.keys() - set(here)):
+        ActionList.objects.get_or_create(pk=sha256, defaults={"actions": found[sha256].actions})
 
 
 def _place(one: Cleaned) -> tuple[str, str]:
@@ -102,6 +111,7 @@ def _file_series(members: Sequence[Cleaned], means: Means, at: dt.datetime) -> N
             size=one.size,
             recipe_sha256=recipe_sha256,
             deid_counters=one.counters,
+            deid_actions_id=one.actions.sha256,
             measured=one.measured,
         )
         for one in members

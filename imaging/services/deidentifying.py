@@ -19,7 +19,7 @@ from compliance.errors import HouseError
 from compliance.faults import fault
 from compliance.transitions import advance_batch
 from imaging.deid.recipe import InvalidRecipe, Recipe
-from imaging.models import ImagingStudy, Instance, ReceivedInstance, Transfer
+from imaging.models import ActionList, ImagingStudy, Instance, ReceivedInstance, Transfer
 from imaging.selectors import PROCESS
 from imaging.services.archiving import Cleaned, Means, file_instances
 from imaging.services.checking import CHECK
@@ -241,8 +241,17 @@ class _Batch:
         fault("archive.before")
         sha256 = storage.put(storage.ARCHIVE, key, output)
         fault("archive.bytes")
-        made = {"counters": result["counters"], "measured": result["facts"]}
-        return Cleaned(item.received, timepoint, item.seen, key, sha256, len(output), **made)
+        return Cleaned(
+            received=item.received,
+            timepoint=timepoint,
+            seen=item.seen,
+            archive_key=key,
+            sha256=sha256,
+            size=len(output),
+            counters=result["counters"],
+            actions=ActionList.of(result["actions"]),
+            measured=result["facts"],
+        )
 
     def _match(self, item: _Item) -> Timepoint:
         chosen = item.received.timepoint

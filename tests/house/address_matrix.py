@@ -66,6 +66,8 @@ MATRIX = tuple(
         # --- imaging: pages
         ("GET", "imaging/trials/<pk>/transfers/", "trial", "CQAT"),
         ("GET", "imaging/trials/<pk>/quarantine/", "trial", "CQAT"),
+        ("GET", "imaging/trials/<pk>/deidentification/", "trial", "QAT"),
+        ("GET", "imaging/trials/<pk>/deidentification/report/", "trial", "QAT"),
         ("GET", "imaging/trials/<pk>/qc/", "trial", "Q"),
         ("GET", "imaging/sites/<pk>/connection/", "site", "CQAT"),
         ("GET", "imaging/sites/<pk>/connection/status/", "site", "CQAT"),
@@ -82,6 +84,8 @@ MATRIX = tuple(
         ("HEAD PATCH DELETE", "imaging/uploads/<public_id>/", "upload", "C"),
         ("GET", "imaging/transfers/<public_id>/", "transfer", "CQAT"),
         ("GET", "imaging/transfers/<public_id>/status/", "transfer", "CQAT"),
+        ("GET", "imaging/transfers/<public_id>/deidentification/", "transfer", "CQAT"),
+        ("GET", "imaging/transfers/<public_id>/deidentification/report/", "transfer", "CQAT"),
         ("POST", "imaging/transfers/<public_id>/finish/", "transfer", "C"),
         ("POST", "imaging/transfers/<public_id>/resolve/", "transfer", "CQ"),
         ("POST", "imaging/transfers/<public_id>/discard/", "transfer", "CQ"),

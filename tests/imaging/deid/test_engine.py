@@ -22,7 +22,7 @@ from pydicom.uid import (
 )
 
 from imaging.deid.admission import REASONS, CannotDeidentify
-from imaging.deid.engine import Action, deidentify, serialise
+from imaging.deid.engine import Action, deidentify, serialise, summary
 from imaging.deid.keys import SubjectKeys
 from imaging.deid.marks import IMPLEMENTATION_CLASS_UID, TrialIdentity
 from imaging.deid.recipe import Recipe
@@ -359,3 +359,9 @@ class TestHeld:
         dataset = make_ct()
         del dataset.file_meta.TransferSyntaxUID
         assert reason_of(dataset) == "transfer_syntax"
+
+
+def test_a_summary_counts_the_items_of_a_sequence_together() -> None:
+    actions = [Action("(0010,0030)", "X"), *(Action(f"(0040,0275)[{n}].(0040,0007)", "X") for n in range(3))]
+
+    assert summary(actions) == [["(0010,0030)", "X", 1], ["(0040,0275)[].(0040,0007)", "X", 3]]

@@ -1,0 +1,186 @@
+"""Proof of de-identification: what was done to the images of a delivery, or of a trial, and by which recipe.
+
+Nothing of a header is in it but the names of attributes; files are named by their digests.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, QuerySet
+from pydicom.datadict import dictionary_description, dictionary_has_tag, dictionary_VR
+from pydicom.tag import BaseTag, Tag
+
+from imaging.deid.profile import EDITION
+from imaging.deid.recipe import InvalidRecipe, Recipe
+from imaging.deid.values import TEMPORAL_VRS
+from imaging.models import ActionList, Instance, ReceivedInstance, Transfer
+from imaging.selectors import REASONS
+from imaging.states import HoldReason, ReceivedState
+from trials.models import Trial
+
+#: Name and version of the report's format, for programs.
+FORMAT = {"name": "parallax de-identification report", "version": 1}
+#: What the letters of PS3.15 §E.3.1 say.
+WORDS = {
+    "X": "removed",
+    "Z": "emptied",
+    "D": "dummy value",
+    "U": "pseudonymous UID",
+    "C": "cleaned or shifted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeUsed:
+    """A recipe by which images were de-identified; `name` is empty when no charter of the trial has it."""
+
+    sha256: str
+    name: str
+    charters: Sequence[int]
+    instances: int
+
+
+@dataclass(frozen=True, slots=True)
+class Treated:
+    """An attribute, by the path of its sequences, and what was done to it in how many images."""
+
+    path: str
+    name: str
+    action: str
+    temporal: bool
+    instances: int
+
+    @property
+    def word(self) -> str:
+        """The action in words."""
+        if self.action == "C":
+            return "shifted" if self.temporal else "cleaned"
+        return WORDS[self.action]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Images that stayed in quarantine, by the reason."""
+
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What de-identification did to a set of images.
+
+    `unproven` counts images that were archived before lists of actions were kept, `damaged` lists whose content is
+    not what their digest says.
+    """
+
+    instances: int
+    unproven: int
+    damaged: int
+    recipes: Sequence[RecipeUsed]
+    treated: Sequence[Treated]
+    counters: Mapping[str, int]
+    held: Sequence[Held]
+
+
+def proof_of_transfer(transfer: Transfer) -> Proof:
+    """Tell what was done to the images of one delivery."""
+    return _proof(Instance.objects.filter(received__transfer=transfer), transfer.instances, transfer.site.trial)
+
+
+def proof_of_trial(trial: Trial) -> Proof:
+    """Tell what was done to all images of a trial."""
+    received = ReceivedInstance.objects.filter(transfer__site__trial=trial)
+    return _proof(Instance.objects.filter(trial=trial), received, trial)
+
+
+def report_of_transfer(transfer: Transfer) -> Iterator[str]:
+    """Return the proof of one delivery for programs; see `docs/deidentification.md` for the format."""
+    return _lines(Instance.objects.filter(received__transfer=transfer), proof_of_transfer(transfer))
+
+
+def report_of_trial(trial: Trial) -> Iterator[str]:
+    """Return the proof of a trial for programs; see `docs/deidentification.md` for the format."""
+    return _lines(Instance.objects.filter(trial=trial), proof_of_trial(trial))
+
+
+def _lines(instances: QuerySet[Instance], proof: Proof) -> Iterator[str]:
+    """A line of JSON about the whole, one for each list of actions, and one for each file, in the order of digests."""
+    yield _line(
+        format=FORMAT,
+        profile=f"DICOM PS3.15 Annex E, {EDITION}",
+        recipes=[
+            {"sha256": one.sha256, "name": one.name, "charter_versions": list(one.charters)} for one in proof.recipes
+        ],
+        files=proof.instances,
+        held={one.reason: one.count for one in proof.held},
+    )
+    for one in ActionList.objects.filter(instances__in=instances).distinct().order_by("pk").iterator():
+        yield _line(actions=one.sha256, did=one.actions)
+    names = ("input_sha256", "output_sha256", "recipe_sha256", "actions", "counters")
+    files = instances.order_by("sha256").values_list(
+        "received__file_sha256", "sha256", "recipe_sha256", "deid_actions_id", "deid_counters"
+    )
+    for row in files.iterator():
+        yield _line(**dict(zip(names, row, strict=True)))
+
+
+def _line(**content: Any) -> str:
+    return json.dumps(content, sort_keys=True, separators=(",", ":")) + "\n"
+
+
+def _proof(instances: QuerySet[Instance], received: Any, trial: Trial) -> Proof:
+    recipes: Counter[str] = Counter()
+    used: Counter[str | None] = Counter()
+    alike = instances.order_by().values_list("recipe_sha256", "deid_actions").annotate(Count("pk"))
+    for recipe, actions, count in alike:
+        recipes[recipe] += count
+        used[actions] += count
+    lists = ActionList.objects.in_bulk([sha256 for sha256 in used if sha256])
+    treated: Counter[tuple[str, str]] = Counter()
+    counters: Counter[str] = Counter()
+    for sha256, one in lists.items():
+        for path, action, times in one.actions:
+            treated[path, action] += used[sha256]
+            counters[action] += times * used[sha256]
+    held = received.filter(state=ReceivedState.HELD).order_by().values_list("hold_reason").annotate(Count("pk"))
+    return Proof(
+        instances=sum(used.values()),
+        unproven=used[None],
+        damaged=sum(not one.is_intact for one in lists.values()),
+        recipes=list(_recipes(recipes, trial)),
+        treated=[_treated(path, action, count) for (path, action), count in sorted(treated.items())],
+        counters={WORDS[letter]: counters[letter] for letter in WORDS if counters[letter]},
+        held=[Held(REASONS[HoldReason(reason)], count) for reason, count in sorted(held)],
+    )
+
+
+def _recipes(used: Counter[str], trial: Trial) -> Iterator[RecipeUsed]:
+    names: dict[str, str] = {}
+    charters: dict[str, list[int]] = {}
+    for charter in trial.charters.order_by("version"):
+        try:
+            recipe = Recipe.parse(charter.terms.deidentification)
+        except InvalidRecipe:
+            continue  # a draft may be anything
+        names[recipe.digest()] = f"{recipe.identifier} {recipe.version}"
+        charters.setdefault(recipe.digest(), []).append(charter.version)
+    for sha256, count in used.most_common():
+        yield RecipeUsed(sha256, names.get(sha256, ""), charters.get(sha256, ()), count)
+
+
+def _treated(path: str, action: str, instances: int) -> Treated:
+    tags = [Tag(int(part[1:5], 16), int(part[6:10], 16)) for part in path.split(".")]
+    temporal = dictionary_has_tag(tags[-1]) and dictionary_VR(tags[-1]) in TEMPORAL_VRS
+    return Treated(path, " › ".join(map(_name_of, tags)), action, temporal, instances)
+
+
+def _name_of(tag: BaseTag) -> str:
+    if tag.is_private:
+        return "Private attribute"
+    return dictionary_description(tag) if dictionary_has_tag(tag) else "Unknown attribute"
