@@ -10,11 +10,9 @@ from __future__ import annotations
 import datetime as dt
 import errno
 import hashlib
-import os
-import stat
 import tempfile
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,7 +25,8 @@ from compliance import access, audit, confined, storage
 from compliance.errors import HouseError
 from compliance.faults import fault
 from compliance.models import User
-from imaging.dicom.archives import is_archive, is_junk
+from imaging.dicom.archives import is_archive
+from imaging.dicom.walking import Found, Unreadable
 from imaging.models import Transfer
 from imaging.services import receiving, spool, unpacking
 from imaging.services.knowing import KnownFiles
@@ -38,22 +37,6 @@ from trials.models import Site, Timepoint
 _CHUNK = 1 << 20
 #: Seconds that the proof of one file may take, and bytes that it must manage in each further one.
 _PATIENCE, _BYTES_PER_SECOND = 60, 5_000_000
-#: The list of a disc (PS3.10 §8.6), also as ISO 9660 spells it.
-_DISC_LISTS = ("DICOMDIR", "DICOMDIR.", "DICOMDIR;1")
-
-
-class Unreadable(HouseError):
-    """The medium or the rights do not let us read a file or folder."""
-
-    code = "unreadable"
-    status = 422
-
-
-class NoFile(HouseError):
-    """What lies there is a device, a pipe, or a link that leads out of the folder."""
-
-    code = "no_file"
-    status = 422
 
 
 class Changed(HouseError):
@@ -79,15 +62,6 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A file that was named or lies below a folder that was; or the reason why nothing there is read."""
-
-    path: Path
-    size: int = 0
-    problem: HouseError | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a file, or of one of a ZIP: `entry` is its number there, 0 the file or ZIP itself.
 
@@ -101,62 +75,6 @@ class Outcome:
     code: str = ""
     sentence: str = ""
     lies_at: Timepoint | None = None
-
-
-def find_files(paths: Iterable[Path]) -> Iterator[Found]:
-    """Find the files at some paths and in the folders there, of any depth, in a fixed order.
-
-    The list of a disc (DICOMDIR) and the leavings of desktop systems are passed over. Links within a folder are not
-    followed; one that leads out of it is named.
-    """
-    for path in paths:
-        path = Path(os.path.abspath(path))
-        try:
-            known = path.stat()
-        except OSError as problem:
-            yield Found(path, problem=_unreadable(problem))
-            continue
-        if stat.S_ISDIR(known.st_mode):
-            yield from _below(path)
-        elif stat.S_ISREG(known.st_mode):
-            yield Found(path, known.st_size)
-        else:
-            yield Found(path, problem=_no_file())
-
-
-def _below(top: Path) -> Iterator[Found]:
-    waiting = [top]
-    while waiting:
-        folder = waiting.pop()
-        try:
-            with os.scandir(folder) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
-        except OSError as problem:
-            yield Found(folder, problem=_unreadable(problem))
-            continue
-        inner = []
-        for entry in entries:
-            path = Path(entry.path)
-            if is_junk(path.relative_to(top).as_posix()) or entry.name.upper() in _DISC_LISTS:
-                continue
-            try:
-                known = entry.stat(follow_symlinks=False)
-            except OSError as problem:
-                yield Found(path, problem=_unreadable(problem))
-                continue
-            if stat.S_ISDIR(known.st_mode):
-                inner.append(path)
-            elif stat.S_ISREG(known.st_mode):
-                yield Found(path, known.st_size)
-            elif not (stat.S_ISLNK(known.st_mode) and _stays_inside(path, top)):
-                yield Found(path, problem=_no_file())
-        waiting.extend(reversed(inner))
-
-
-def _stays_inside(link: Path, top: Path) -> bool:
-    """Tell whether a link's target is found by itself."""
-    target = Path(os.path.realpath(link))
-    return target.exists() and target.is_relative_to(os.path.realpath(top))
 
 
 class Import:
@@ -324,7 +242,7 @@ def _reading() -> Iterator[None]:
         if problem.errno in (errno.ENOSPC, errno.EDQUOT):
             with on_the_disk():
                 raise
-        raise _unreadable(problem) from problem
+        raise Unreadable(problem) from problem
     except confined.Failed as problem:
         raise Unforeseen("Reading it failed in a way that nobody foresaw. Set it aside.") from problem
 
@@ -344,13 +262,4 @@ def _pieces(path: Path) -> Iterator[bytes]:
             while piece := file.read(_CHUNK):
                 yield piece
     except OSError as problem:
-        raise _unreadable(problem) from problem
-
-
-def _unreadable(problem: OSError) -> Unreadable:
-    why = os.strerror(problem.errno) if problem.errno else "unknown"
-    return Unreadable(f"It could not be read ({why}). Check the medium and the rights, then run the command again.")
-
-
-def _no_file() -> NoFile:
-    return NoFile("It is no file, or a link that leads out of the folder. Name what it leads to if that is wanted.")
+        raise Unreadable(problem) from problem

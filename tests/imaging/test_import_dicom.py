@@ -299,7 +299,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_taken(
 ) -> None:
     def scratched(path: Path) -> Iterator[bytes]:
         if path.name == "IM1":
-            raise importing.Unreadable("It could not be read (Input/output error).")
+            raise importing.Unreadable(OSError(errno.EIO, ""))
         yield path.read_bytes()
 
     monkeypatch.setattr(importing, "_pieces", scratched)

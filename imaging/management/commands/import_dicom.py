@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-import argparse
 import getpass
 import json
 import math
 import os
-import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
+from django.core.management.base import CommandError
 from django.db import DatabaseError
 from django.utils import timezone
-from tqdm import tqdm
 
 from compliance import context
 from compliance.errors import HouseError
 from compliance.models import User
+from imaging.dicom.walking import find_files
+from imaging.management.terminal import FolderCommand, shown, with_bar
 from imaging.models import Transfer
 from imaging.quality import SeriesFacts
 from imaging.services.following import Followed, follow
-from imaging.services.importing import Fate, Found, Import, Outcome, find_files
+from imaging.services.importing import Fate, Import, Outcome
 from imaging.services.rehearsing import Forecast, Rehearsal
 from imaging.services.uploading import NotStored
 from imaging.tasks import ring_index
@@ -53,10 +52,6 @@ _EXAMPLES = 5
 _PAUSE = 0.5
 #: Seconds of waiting after which a worker may be missing.
 _WORRY = 60
-
-
-class _Help(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Django's order of options, and the exit codes as they are written above."""
 
 
 @dataclass
@@ -100,26 +95,15 @@ class Tally:
                 reason.paths.append(shown(outcome.path) + (f", file {outcome.entry}" if outcome.entry else ""))
 
 
-class Command(BaseCommand):
+class Command(FolderCommand):
     """Import files for a site through the same spool as every other door."""
 
+    codes = CODES
+    usage = USAGE
     help = (
         "Import DICOM files, folders of any depth, discs and ZIPs of this machine for a site. Each file is proven and "
         "taken as by any other door; what the site has sent before is known by its content."
     )
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """Let a command line that is not understood end with our code for it: argparse's says something else here."""
-        parser = super().create_parser(prog_name, subcommand, formatter_class=_Help, epilog=CODES, **kwargs)
-
-        def refuse(message: str) -> NoReturn:
-            if not parser.called_from_command_line:
-                raise CommandError(f"Error: {message}")
-            parser.print_usage(sys.stderr)
-            parser.exit(USAGE, f"{parser.prog}: {message}\n")
-
-        parser.error = refuse  # type: ignore[method-assign]
-        return parser
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the paths, where they belong, and how to speak."""
@@ -178,7 +162,7 @@ class Command(BaseCommand):
         tally, stopped = Tally(options["only_dicom"]), ""
         try:
             files = list(find_files(options["paths"]))
-            for found in _with_bar(files):
+            for found in with_bar(files):
                 with closing(work.take(found, at=timezone.now())) as outcomes:
                     for outcome in outcomes:
                         tally.add(outcome, work.timepoint)
@@ -311,21 +295,6 @@ def _became(result: dict[str, Any]) -> Iterator[str]:
         yield f"{series['received']:>9,}  {series['modality'] or 'unread'}, {series['timepoint'] or '-'}: {counts}"
         for sentence in series["sentences"]:
             yield f"{'':11}{sentence}"
-
-
-def _with_bar(files: Sequence[Found]) -> Iterator[Found]:
-    """Go through the files, with a bar of their bytes on a terminal."""
-    with tqdm(total=sum(one.size for one in files), unit="B", unit_scale=True, disable=None, leave=False) as bar:
-        for number, found in enumerate(files, start=1):
-            bar.set_postfix_str(f"file {number:,} of {len(files):,}", refresh=False)
-            yield found
-            bar.update(found.size)
-
-
-def shown(path: Path) -> str:
-    """Return a path as a terminal may show it: old discs hold names in unknown encodings, and worse."""
-    text = os.fsencode(path).decode("utf-8", "replace")
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def _site(code: str, trial: str | None) -> Site:
