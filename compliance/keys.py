@@ -32,6 +32,17 @@ def create(trial_code: str, secret: bytes | None = None) -> None:
     """Make a trial's key, 32 random bytes unless given; an existing key is never replaced."""
     path = _path(trial_code)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    create_file(path, secret)
+
+
+def create_file(path: Path, secret: bytes | None = None) -> None:
+    """Write a key, 32 random bytes unless given, into a new file that its owner alone may read.
+
+    Raises
+    ------
+    OSError
+        The file is there already, or cannot be made.
+    """
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write((secret or secrets.token_bytes(32)).hex().encode())
@@ -53,12 +64,23 @@ def of_trial(trial_code: str) -> bytes:
         The key's file is not there or not readable.
     """
     try:
-        secret = bytes.fromhex(_path(trial_code).read_text().strip())
-        if len(secret) < SHORTEST:
-            raise ValueError("the key is cut off")
+        return of_file(_path(trial_code))
     except (OSError, ValueError) as problem:
         raise KeyMissing(
             f"The secret key of trial {trial_code} cannot be read, so nothing can be de-identified for it. "
             "Restore the key file from its back-up."
         ) from problem
+
+
+def of_file(path: Path) -> bytes:
+    """Return the key in a file, which holds at least 16 bytes in hexadecimal digits.
+
+    Raises
+    ------
+    OSError, ValueError
+        The file cannot be read, or holds something else.
+    """
+    secret = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    if len(secret) < SHORTEST:
+        raise ValueError("the key is cut off")
     return secret

@@ -24,6 +24,7 @@ IMPLEMENTATION_VERSION_NAME = "PARALLAX"
 _METHOD = 0x00120063
 _MARK = "Parallax "
 _UNSEALED = "seal:" + "0" * 48
+_OPTIONAL = ("site_id", "timepoint_id")
 _PIXEL_GROUP, _PIXEL_DATA = 0x7FE00000, 0x7FE00010
 
 
@@ -35,7 +36,8 @@ class TrialIdentity:
     ----------
     protocol_id, site_id, subject_code, timepoint_id
         Written as Clinical Trial Protocol, Site, Subject and Time Point ID (PS3.3 §C.7.1.3, §C.7.2.3).
-        The subject's code also stands for the patient's name and ID.
+        The subject's code also stands for the patient's name and ID. Site and timepoint may be empty, and are not
+        written then.
     """
 
     protocol_id: str
@@ -45,12 +47,14 @@ class TrialIdentity:
 
     def __post_init__(self) -> None:
         for name in (field.name for field in fields(self)):
+            if name in _OPTIONAL and not getattr(self, name):
+                continue
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 ._/+-]{0,63}", getattr(self, name)):
                 raise ValueError(f"{name} holds 1 to 64 ASCII letters, digits, spaces and . _ / + -")
 
     def values(self) -> frozenset[str]:
         """Return what the output holds by right, for `imaging.deid.leaks`."""
-        return frozenset(getattr(self, field.name) for field in fields(self))
+        return frozenset(getattr(self, field.name) for field in fields(self)) - {""}
 
 
 def write(dataset: Dataset, *, recipe: Recipe, identity: TrialIdentity) -> None:
@@ -62,9 +66,11 @@ def write(dataset: Dataset, *, recipe: Recipe, identity: TrialIdentity) -> None:
     dataset.DeidentificationMethodCodeSequence = Sequence([_code(*code) for code in recipe.codes()])
     dataset.LongitudinalTemporalInformationModified = "MODIFIED" if recipe.dates == "shifted" else "REMOVED"
     dataset.ClinicalTrialProtocolID = identity.protocol_id
-    dataset.ClinicalTrialSiteID = identity.site_id
+    if identity.site_id:
+        dataset.ClinicalTrialSiteID = identity.site_id
     dataset.ClinicalTrialSubjectID = identity.subject_code
-    dataset.ClinicalTrialTimePointID = identity.timepoint_id
+    if identity.timepoint_id:
+        dataset.ClinicalTrialTimePointID = identity.timepoint_id
     if "ClinicalTrialSponsorName" in dataset:
         del dataset.ClinicalTrialSponsorName
 

@@ -71,7 +71,9 @@ def look_all(paths: Sequence[str], secret: bytes) -> list[Facts]:
     return [look(path, secret) for path in paths]
 
 
-def deidentify(path: str, recipe: Mapping[str, Any], secret: bytes, identity: Sequence[str]) -> tuple[Facts, bytes]:
+def deidentify(
+    path: str, recipe: Mapping[str, Any], secret: bytes, identity: Sequence[str], known: Sequence[str] = ()
+) -> tuple[Facts, bytes]:
     """De-identify one received file and search the result for what the original said of the person.
 
     Parameters
@@ -80,12 +82,15 @@ def deidentify(path: str, recipe: Mapping[str, Any], secret: bytes, identity: Se
         The charter's `deidentification`; see `Recipe.parse`.
     identity
         Codes of trial, site, subject and timepoint.
+    known
+        What other files say of the person: names, identifiers and places.
 
     Returns
     -------
     dict
         `counters`, `actions` (`engine.summary`), `recipe_sha256`, `sha256` and `size` of the output, `facts` for
-        quality checks (`imaging.dicom.excerpts`). Or `held`, `sentence` and perhaps `fault`, as in `look`.
+        quality checks (`imaging.dicom.excerpts`). Or `held`, `sentence` and perhaps `fault`, as in `look`,
+        with the engine's own reason as `detail`.
     bytes
         The output; empty when held.
     """
@@ -93,7 +98,7 @@ def deidentify(path: str, recipe: Mapping[str, Any], secret: bytes, identity: Se
 
     def work() -> Facts:
         nonlocal output
-        facts, output = _deidentified(Path(path), recipe, secret, identity)
+        facts, output = _deidentified(Path(path), recipe, secret, identity, frozenset(known))
         return facts
 
     return _guarded(work), output
@@ -116,7 +121,8 @@ def _guarded(work: Callable[[], Facts]) -> Facts:
     try:
         return work()
     except _Held as held:
-        return {"held": held.reason.value, "sentence": held.message}
+        known = {"held": held.reason.value, "sentence": held.message}
+        return known | {"detail": held.detail} if held.detail else known
     except (OSError, MemoryError):
         raise
     except Exception as problem:
@@ -124,9 +130,9 @@ def _guarded(work: Callable[[], Facts]) -> Facts:
 
 
 class _Held(HouseError):
-    def __init__(self, reason: HoldReason, sentence: str) -> None:
+    def __init__(self, reason: HoldReason, sentence: str, detail: str = "") -> None:
         super().__init__(sentence)
-        self.reason = reason
+        self.reason, self.detail = reason, detail
 
 
 def _look(path: Path, secret: bytes) -> Facts:
@@ -158,7 +164,7 @@ def _look(path: Path, secret: bytes) -> Facts:
 
 
 @lru_cache(maxsize=16)
-def _recipe(terms: str) -> Recipe:
+def parsed_recipe(terms: str) -> Recipe:
     """Parse a recipe once for all files of a trial: its tables and its digest are kept in it."""
     return Recipe.parse(json.loads(terms))
 
@@ -175,9 +181,11 @@ def _number(dataset: Dataset, keyword: str) -> int | None:
     return number if abs(number) < 2**31 else None
 
 
-def _deidentified(path: Path, mapping: Mapping[str, Any], secret: bytes, codes: Sequence[str]) -> tuple[Facts, bytes]:
+def _deidentified(
+    path: Path, mapping: Mapping[str, Any], secret: bytes, codes: Sequence[str], known: frozenset[str]
+) -> tuple[Facts, bytes]:
     try:
-        recipe = _recipe(json.dumps(mapping, sort_keys=True))
+        recipe = parsed_recipe(json.dumps(mapping, sort_keys=True))
     except InvalidRecipe as problem:
         raise _Held(HoldReason.NO_RECIPE, problem.message) from problem
     identity = TrialIdentity(*codes)
@@ -188,8 +196,13 @@ def _deidentified(path: Path, mapping: Mapping[str, Any], secret: bytes, codes: 
     try:
         result = engine.deidentify(original, recipe=recipe, keys=keys, identity=identity)
     except HouseError as problem:
-        raise _Held(HoldReason.CANNOT_DEIDENTIFY, problem.message) from problem
-    identifiers = leaks.known_identifiers(original, recipe=recipe, keys=keys, own=own, names=result.names)
+        raise _Held(
+            HoldReason.CANNOT_DEIDENTIFY, problem.message, getattr(problem, "reason", problem.code)
+        ) from problem
+    identifiers: frozenset[str] = frozenset()
+    if result.names is not None:  # our own output, which comes back unchanged, holds what it holds by right
+        identifiers = leaks.known_identifiers(original, recipe=recipe, keys=keys, own=own, names=result.names)
+        identifiers |= known - own
     output, counters, facts = engine.serialise(result), dict(result.counters), excerpt(result.dataset)
     actions = engine.summary(result.actions)
     del original, result  # their pixel data, before the output's are read for the search

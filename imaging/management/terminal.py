@@ -41,9 +41,10 @@ class FolderCommand(BaseCommand):
         return parser
 
 
-def with_bar(files: Sequence[Found]) -> Iterator[Found]:
+def with_bar(files: Sequence[Found], doing: str = "") -> Iterator[Found]:
     """Go through the files, with a bar of their bytes on a terminal."""
-    with tqdm(total=sum(one.size for one in files), unit="B", unit_scale=True, disable=None, leave=False) as bar:
+    total = sum(one.size for one in files)
+    with tqdm(desc=doing or None, total=total, unit="B", unit_scale=True, disable=None, leave=False) as bar:
         for number, found in enumerate(files, start=1):
             bar.set_postfix_str(f"file {number:,} of {len(files):,}", refresh=False)
             yield found

@@ -300,12 +300,9 @@ def _refuse_scattered(study_uid: str, timepoint: Timepoint) -> None:
         raise Held(HoldReason.TIMEPOINT_UNKNOWN, _SCATTERED)
 
 
-def _budget(received: ReceivedInstance) -> dict[str, Any]:
-    """Time and memory that reading an instance may take: the file is read whole, and written anew beside it."""
-    return {
-        "seconds": PATIENCE + received.size / BYTES_PER_SECOND,
-        "memory": confined.MEMORY + COPIES * received.size,
-    }
+def budget(size: int) -> dict[str, Any]:
+    """Time and memory that reading an instance of `size` bytes may take: it is read whole, and written anew beside."""
+    return {"seconds": PATIENCE + size / BYTES_PER_SECOND, "memory": confined.MEMORY + COPIES * size}
 
 
 def look(received: ReceivedInstance, means: Means) -> dict[str, Any]:
@@ -317,7 +314,9 @@ def look(received: ReceivedInstance, means: Means) -> dict[str, Any]:
         It is no instance that can be worked on.
     """
     with storage.on_disk(storage.QUARANTINE, received.quarantine_key) as path:
-        seen: dict[str, Any] = confined.call("imaging.deid.workshop:look", str(path), means.secret, **_budget(received))
+        seen: dict[str, Any] = confined.call(
+            "imaging.deid.workshop:look", str(path), means.secret, **budget(received.size)
+        )
     return _unless_held(received, seen)
 
 
@@ -340,7 +339,7 @@ def deidentify(received: ReceivedInstance, means: Means, timepoint: Timepoint) -
             means.terms,
             means.secret,
             identity,
-            **_budget(received),
+            **budget(received.size),
         )
     return _unless_held(received, result), output
 
@@ -359,7 +358,7 @@ def same_content(one: ReceivedInstance, other: ReceivedInstance) -> bool:
     for received in (one, other):
         with storage.on_disk(storage.QUARANTINE, received.quarantine_key) as path:
             try:
-                digests.add(confined.call("imaging.deid.workshop:content_digest", str(path), **_budget(received)))
+                digests.add(confined.call("imaging.deid.workshop:content_digest", str(path), **budget(received.size)))
             except confined.Refused:
                 return False
     return len(digests) == 1
