@@ -17,13 +17,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from compliance import confined_child as wire
 from compliance.errors import HouseError
 from compliance.faults import struck
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 _ROOT = Path(__file__).resolve().parent.parent
 #: Bytes that a child may use above what its modules take.
@@ -109,6 +113,18 @@ def call(function: str, *args: Any, seconds: float = 20, memory: int = MEMORY) -
     if kind == "os":
         raise OSError(problem["errno"], problem["text"])
     raise Failed(problem["type"])
+
+
+def each(work: Callable[[T], R], items: Iterable[T], *, workers: int) -> Generator[R, None, None]:
+    """Do work that asks a child for several items at a time; yield the results in the order of the items.
+
+    Whoever closes it early waits for what was begun, and for no more.
+    """
+    executor = ThreadPoolExecutor(workers)
+    try:
+        yield from executor.map(work, items)
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 def _ask_patiently(question: dict[str, Any], seconds: float) -> dict[str, Any]:

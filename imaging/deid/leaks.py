@@ -88,7 +88,7 @@ def known_identifiers(
     names = names_and_numbers(dataset, recipe) if names is None else names
     found = {text for text in names if text not in own}
     dates: set[str] = set()
-    for _, tag, vr, texts in _walk(dataset, _TEMPORAL_OR_UID):
+    for _, tag, vr, texts in walk(dataset, _TEMPORAL_OR_UID):
         if vr != "UI":
             dates.update(text.replace(".", "")[:8] for text in texts)
         elif tag != _CODING_SCHEME_UID and not _kept(tag, recipe):
@@ -119,7 +119,7 @@ def find_leaks(output: bytes, identifiers: Collection[str], *, own: Collection[s
     with config.disable_value_validation():
         dataset = dcmread(BytesIO(output), force=True)
         pixels = b""
-        for path, tag, vr, texts in _walk(dataset):
+        for path, tag, vr, texts in walk(dataset):
             if needles.in_text(vr, [text for text in texts if text not in own]):
                 leaks.append(path + name_of(tag))
         if _PIXEL_DATA in dataset:
@@ -161,7 +161,7 @@ class _Needles:
                 Needle(encoded, word.isdigit() or word in self._uids, word.isascii())
                 for word in identifiers
                 if not _is_short_number(word)
-                for encoded in _encodings(word)
+                for encoded in encodings(word)
             }
         )
 
@@ -199,7 +199,7 @@ def _alternatives(words: frozenset[str]) -> re.Pattern[str]:
 
 def _people_and_places(dataset: Dataset, recipe: Recipe | None) -> Iterator[str]:
     makers = [str(dataset.get(name) or "") for name in ("Manufacturer", "ManufacturerModelName")]
-    for _, tag, vr, texts in _walk(dataset, _WHO_VRS):
+    for _, tag, vr, texts in walk(dataset, _WHO_VRS):
         if vr == "PN":
             for text in texts:
                 yield from (part for part in re.split(r"[\^=\s,]+", text) if _is_telling(part))
@@ -215,7 +215,7 @@ def _says_who(tag: int) -> bool:
     return _WHO.search(keyword_for_tag(tag)) is not None
 
 
-def _walk(
+def walk(
     dataset: Dataset, vrs: Container[str] = _SEARCHED_VRS, path: str = "", depth: int = 0
 ) -> Iterator[tuple[str, int, str, list[str]]]:
     """Path of the level, tag, VR and texts of each element of the given VRs at every level, private ones too.
@@ -223,7 +223,7 @@ def _walk(
     Values are not cached in the data set, and only text that depends on a character set is parsed.
     """
     if depth == 0 and getattr(dataset, "file_meta", None) is not None:
-        yield from _walk(dataset.file_meta, vrs, path, 1)
+        yield from walk(dataset.file_meta, vrs, path, 1)
     for tag, element in in_order(dataset):
         vr = element.VR
         if vr is None or vr == "UN":
@@ -231,7 +231,7 @@ def _walk(
         if vr == "SQ":
             items = parsed(dataset, element).value if depth < _MAX_DEPTH else None
             for number, item in enumerate(items if isinstance(items, Sequence) else ()):
-                yield from _walk(item, vrs, f"{path}{name_of(tag)}[{number}].", depth + 1)
+                yield from walk(item, vrs, f"{path}{name_of(tag)}[{number}].", depth + 1)
         elif vr in vrs:
             texts = readable(dataset, element, vr) if vr in CHARACTER_SET_VRS else text_of(element)
             yield path, tag, vr, [text for text in texts if text]
@@ -265,7 +265,7 @@ def _bounded(word: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _encodings(word: str) -> frozenset[bytes]:
+def encodings(word: str) -> frozenset[bytes]:
     """A word's bytes in lower case, in every encoding."""
     if word.isascii():
         # Without the last zero it is found in both byte orders.

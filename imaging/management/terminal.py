@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import sys
-from collections.abc import Iterator, Sequence
+from argparse import ArgumentParser
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 from tqdm import tqdm
 
+from compliance import storage
 from imaging.dicom.walking import Found
+
+#: The code when a file that was asked for could not be written.
+NOT_WRITTEN = 4
 
 
 class _Help(DjangoHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -40,6 +46,12 @@ class FolderCommand(BaseCommand):
         parser.error = refuse  # type: ignore[method-assign]
         return parser
 
+    def add_workers(self, parser: ArgumentParser) -> None:
+        """Take how many files are worked on at a time."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        said = "files that are worked on at a time; one per processor core without it"
+        parser.add_argument("--workers", type=_positive, metavar="N", default=cores, help=said)
+
 
 def with_bar(files: Sequence[Found], doing: str = "") -> Iterator[Found]:
     """Go through the files, with a bar of their bytes on a terminal."""
@@ -55,3 +67,27 @@ def shown(path: Path) -> str:
     """Return a path as a terminal may show it: old discs hold names in unknown encodings, and worse."""
     text = os.fsencode(path).decode("utf-8", "replace")
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def write_anew(path: Path, pieces: Iterable[str], *, mode: int = 0o644) -> None:
+    """Write a file of the operator's, whole or not at all."""
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with open(handle, "w", encoding="utf-8", newline="") as file:
+            file.writelines(pieces)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+        storage.sync_directory(path.parent)
+    except OSError as problem:
+        partial.unlink(missing_ok=True)
+        why = os.strerror(problem.errno or 0)
+        raise CommandError(f"{path.name} cannot be written ({why}).", returncode=NOT_WRITTEN) from problem
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number

@@ -12,13 +12,12 @@ import hashlib
 import os
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path, PurePath
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from compliance import confined, storage
 from compliance.errors import HouseError
@@ -34,8 +33,6 @@ from imaging.services.deidentifying import budget
 
 #: A file that is not whole yet; none is left after a run that ended by itself, or after the next one.
 PARTIAL = ".part"
-
-T = TypeVar("T")
 
 
 class OtherOutput(HouseError):
@@ -234,7 +231,7 @@ class Cleaning:
         """Look at each file; yield it when that is done."""
         self._tasks = []
         alike: dict[tuple[str, ...], tuple[str, ...]] = {}  # files of a scan say the same
-        with self._working(self._look, self._files) as seen:
+        with closing(confined.each(self._look, self._files, workers=self._workers)) as seen:
             for found, facts in zip(self._files, seen, strict=True):
                 if names := tuple(facts.get("names", ())):
                     facts["names"] = alike.setdefault(names, names)
@@ -254,17 +251,8 @@ class Cleaning:
         def work(number: int) -> Outcome:
             return self._one(self._tasks[number], subjects[number], known[subjects[number]], target)
 
-        with self._working(work, range(len(self._tasks))) as outcomes:
+        with closing(confined.each(work, range(len(self._tasks)), workers=self._workers)) as outcomes:
             yield from outcomes
-
-    @contextmanager
-    def _working(self, work: Callable[[Any], T], items: Sequence[Any]) -> Iterator[Iterator[T]]:
-        """Work on several items at a time; yield the results in order. Whoever leaves early waits for those begun."""
-        executor = ThreadPoolExecutor(self._workers)
-        try:
-            yield executor.map(work, items)
-        finally:
-            executor.shutdown(cancel_futures=True)
 
     def _look(self, found: Found) -> dict[str, Any]:
         try:

@@ -8,7 +8,7 @@ import os
 import secrets
 from argparse import ArgumentParser
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +18,12 @@ import yaml
 from django.core.management.base import CommandError
 from django.db import DatabaseError
 
-from compliance import keys, storage
+from compliance import keys
 from compliance.errors import HouseError
 from imaging.deid.recipe import InvalidRecipe, Recipe
 from imaging.deid.reports import Report
 from imaging.dicom.walking import find_files
-from imaging.management.terminal import FolderCommand, with_bar
+from imaging.management.terminal import FolderCommand, with_bar, write_anew
 from imaging.services.cleaning import Busy, Cleaning, Fate, Means, Outcome, Stopped, Target
 from trials.models import Trial
 
@@ -108,13 +108,7 @@ class Command(FolderCommand):
             "--only-dicom", action="store_true", help="pass over files that are no DICOM (the viewer on a disc)"
         )
         parser.add_argument("--dry-run", action="store_true", help="do everything but write into OUT")
-        parser.add_argument(
-            "--workers",
-            type=_positive,
-            metavar="N",
-            default=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-            help="files that are worked on at a time; one per processor core without it",
-        )
+        self.add_workers(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """De-identify, say what became of it, and end with the code that says the same."""
@@ -133,9 +127,9 @@ class Command(FolderCommand):
                 problem
             )
         if options["report"]:
-            _write(options["report"], report.lines(complete=not end), mode=0o644)
+            write_anew(options["report"], report.lines(complete=not end))
         if options["private_list"]:
-            _write(options["private_list"], _private(tally), mode=0o600)
+            write_anew(options["private_list"], _private(tally), mode=0o600)
         self._say(tally, end, means, dry=dry, kept=kept)
         if code := _code(tally, end):
             raise SystemExit(code)
@@ -306,27 +300,3 @@ def _private(tally: Tally) -> Iterator[str]:
     writer.writerow(_PRIVATE_COLUMNS)
     writer.writerows(tally.private)
     yield buffer.getvalue()
-
-
-def _write(path: Path, pieces: Iterable[str], *, mode: int) -> None:
-    """Write a file anew, whole or not at all."""
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with open(handle, "w", encoding="utf-8", newline="") as file:
-            file.writelines(pieces)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-        storage.sync_directory(path.parent)
-    except OSError as problem:
-        partial.unlink(missing_ok=True)
-        why = os.strerror(problem.errno or 0)
-        raise CommandError(f"{path.name} cannot be written ({why}).", returncode=STOPPED) from problem
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
