@@ -1,4 +1,4 @@
-"""Table E.1-1 of PS3.15 and what it asks of each attribute."""
+"""Tables E.1-1 and E.3.10-1 of PS3.15: what is asked of each attribute, and which private ones are safe."""
 
 from __future__ import annotations
 
@@ -44,6 +44,42 @@ class Row:
     keyword: str
     basic: str
     options: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class SafePrivate:
+    """A private attribute that is known not to identify anybody.
+
+    Attributes
+    ----------
+    vr
+        As in the dictionary of standard attributes: one VR, or `OB or OW`.
+    vm
+        Such as `1`, `3-4` or `1-n`.
+    source
+        Where it is documented: `E.3.10-1` for the standard's own table.
+    """
+
+    vr: str
+    vm: str
+    meaning: str
+    source: str
+
+
+@cache
+def safe_private() -> Mapping[tuple[str, int, int], SafePrivate]:
+    """Return the safe private attributes by creator, group and the low byte of the element.
+
+    The creator is matched whole, once trailing spaces are stripped; the block that it reserves does not matter
+    (PS3.5 §7.8.1, PS3.15 §E.3.10). A row without VR is left out: what has no VR cannot be checked.
+    """
+    return {
+        (line["creator"], int(line["group"], 16), int(line["element"].removeprefix("xx"), 16)): SafePrivate(
+            line["vr"], line["vm"], line["meaning"], line["source"]
+        )
+        for line in read_table("safe_private.csv")
+        if line["vr"]
+    }
 
 
 @cache

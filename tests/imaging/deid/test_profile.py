@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from imaging.deid.admission import CannotDeidentify
-from imaging.deid.profile import RESOLVED, Row, allowed, listed, option_names, rows
+from imaging.deid.profile import RESOLVED, Row, allowed, listed, option_names, read_table, rows, safe_private
 from imaging.deid.values import standard_vr
 from tests.imaging.deid.conftest import IDENTITY, KEYS, clean
 
@@ -61,6 +61,26 @@ def test_every_option_of_the_standard_has_its_column() -> None:
 def test_what_is_allowed_has_a_reason_and_is_not_listed() -> None:
     assert all(allowed().values())
     assert not allowed().keys() & listed().keys()
+
+
+def test_the_safe_private_list_is_the_standards() -> None:
+    standard = [line for line in read_table("safe_private.csv") if line["source"] == "E.3.10-1"]
+    assert len(standard) == len({(line["creator"], line["group"], line["element"]) for line in standard}) == 479
+    assert len({line["creator"] for line in standard}) == 20
+    assert Counter(line["vr"] for line in standard)[""] == 5
+
+
+def test_safe_private_attributes_are_found_by_creator_group_and_byte() -> None:
+    suv = safe_private()["Philips PET Private Group", 0x7053, 0x00]
+    assert (suv.vr, suv.vm, suv.source) == ("DS", "1", "E.3.10-1")
+    b_matrix = safe_private()["SIEMENS MR HEADER", 0x0019, 0x27]
+    assert (b_matrix.vr, b_matrix.vm, b_matrix.meaning) == ("FD", "6", "B Matrix")
+    assert ("SIEMENS CSA HEADER", 0x0029, 0x10) not in safe_private()
+
+
+def test_a_safe_private_attribute_without_vr_is_not_safe() -> None:
+    assert ("SIEMENS Ultrasound SC2000", 0x0129, 0x02) in safe_private()
+    assert ("SIEMENS Ultrasound SC2000", 0x0129, 0x03) not in safe_private()
 
 
 def example(row: Row) -> list[DataElement]:
