@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from django import forms
+from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 
 from imaging.models import TransferForm
 from imaging.quality.declared import PARTS, REQUIRED, problems
 from imaging.states import Verdict
 from trials.forms import SignatureForm
-from trials.models import Timepoint
+from trials.models import ImagingCharter, Timepoint
 
 
 class VerdictForm(forms.Form):
@@ -42,6 +43,56 @@ class FailForm(SignatureForm):
     reason = forms.CharField(label="Why it cannot be read", widget=forms.Textarea(attrs={"rows": 2}))
     query_title = forms.CharField(label="Query to the site", max_length=120)
     query_text = forms.CharField(label="What the site should do", widget=forms.Textarea(attrs={"rows": 3}))
+
+
+class _SeveralFiles(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class _FilesField(forms.FileField):
+    """Several files of one input."""
+
+    widget = _SeveralFiles
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+        """Return the files, each of which has bytes."""
+        return [super(_FilesField, self).clean(one, initial) for one in data or [None]]
+
+
+class _RecipeField(forms.ModelChoiceField):
+    """A version of the charter, named by its recipe."""
+
+    def label_from_instance(self, obj: ImagingCharter) -> str:
+        """Return version, state and recipe."""
+        terms = obj.terms.deidentification
+        recipe = f"{terms.get('identifier')} {terms.get('version')}"
+        return f"version {obj.version} ({obj.get_state_display().lower()}): {recipe}"
+
+
+class PreviewForm(forms.Form):
+    """Files to show before and after, and the versions of the charter whose recipes are tried."""
+
+    MOST_FILES, MOST_BYTES = 20, 64 << 20
+
+    charter = _RecipeField(ImagingCharter.objects.none(), label="Recipe of", empty_label=None)
+    other = _RecipeField(ImagingCharter.objects.none(), label="Compared with", required=False, empty_label="nothing")
+    images = _FilesField(
+        label="DICOM files", help_text=f"Up to {MOST_FILES} files of up to {MOST_BYTES >> 20} MB; nothing is kept."
+    )
+
+    def __init__(self, *args: Any, charters: QuerySet[ImagingCharter], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("charter", "other"):
+            cast(_RecipeField, self.fields[name]).queryset = charters
+
+    def clean_images(self) -> list[UploadedFile]:
+        """Refuse more than a page can show."""
+        files: list[UploadedFile] = self.cleaned_data["images"]
+        if len(files) > self.MOST_FILES or any((file.size or 0) > self.MOST_BYTES for file in files):
+            raise forms.ValidationError(
+                f"Choose at most {self.MOST_FILES} files, each of at most {self.MOST_BYTES >> 20} MB."
+            )
+        return files
 
 
 def _yes_or_no(label: str) -> forms.TypedChoiceField:

@@ -12,6 +12,8 @@ def register() -> None:
     """Register this room's verbs."""
     access.register("imaging.upload", role(Role.SITE_COORDINATOR))
     access.register("imaging.see_transfers", role(*SITE_AWARE))
+    preview = role(Role.SITE_COORDINATOR, Role.QC_ANALYST, Role.TRIAL_ADMINISTRATOR)
+    access.register("imaging.preview", preview)
     access.register("imaging.see_proof", role(Role.AUDITOR, Role.TRIAL_ADMINISTRATOR, Role.QC_ANALYST))
     access.register("imaging.test_connection", role(Role.SITE_COORDINATOR, Role.TRIAL_ADMINISTRATOR))
     access.register("imaging.resolve", role(Role.SITE_COORDINATOR, Role.QC_ANALYST))

@@ -13,6 +13,7 @@ urlpatterns = [
     path("trials/<int:pk>/quarantine/", views.quarantine, name="quarantine"),
     path("trials/<int:pk>/deidentification/", views_proof.trial_proof, name="trial_proof"),
     path("trials/<int:pk>/deidentification/report/", views_proof.trial_report, name="trial_proof_report"),
+    path("trials/<int:pk>/deidentification/preview/", views_proof.preview, name="preview"),
     path("trials/<int:pk>/qc/", views.qc_queue, name="qc"),
     path("sites/<int:pk>/connection/", views_connection.connection, name="connection"),
     path("sites/<int:pk>/connection/status/", views_connection.connection_status, name="connection_status"),

@@ -22,6 +22,7 @@ from imaging.deid import engine, leaks
 from imaging.deid.keys import SubjectKeys
 from imaging.deid.marks import TrialIdentity
 from imaging.deid.patients import PatientKey, digests_in
+from imaging.deid.preview import changes
 from imaging.deid.recipe import InvalidRecipe, Recipe
 from imaging.dicom import digests, headers
 from imaging.dicom.excerpts import excerpt
@@ -111,6 +112,24 @@ def deidentify_all(
     return [deidentify(path, recipe, secret, identity) for path in paths]
 
 
+def preview(path: str, recipe: Mapping[str, Any], secret: bytes) -> Facts:
+    """Show what a recipe makes of a file, to somebody who has the file; nothing of it is kept.
+
+    Parameters
+    ----------
+    recipe
+        The charter's `deidentification`; see `Recipe.parse`.
+    secret
+        Made for the occasion: with the trial's own, pseudonyms and shifts of its subjects could be asked for.
+
+    Returns
+    -------
+    dict
+        `changes` (`imaging.deid.preview.Change`) and `counters`; or `held`, `sentence` and perhaps `fault`.
+    """
+    return _guarded(lambda: _previewed(Path(path), recipe, secret))
+
+
 def content_digest(path: str) -> str:
     """Digest of what a file says, however it was written: `imaging.dicom.digests.canonical_digest`."""
     return digests.canonical_digest(Path(path))
@@ -181,13 +200,35 @@ def _number(dataset: Dataset, keyword: str) -> int | None:
     return number if abs(number) < 2**31 else None
 
 
+def _previewed(path: Path, mapping: Mapping[str, Any], secret: bytes) -> Facts:
+    recipe, identity = _parsed(mapping), TrialIdentity("PREVIEW", "PREVIEW", "PREVIEW", "PREVIEW")
+    try:
+        with opened(path) as content:
+            headers.read_header(content)
+    except HouseError as problem:
+        raise _Held(_NAMED.get(problem.code, HoldReason.MALFORMED), problem.message) from problem
+    with config.disable_value_validation():
+        original = dcmread(path, force=True)
+        try:
+            result = engine.deidentify(
+                original, recipe=recipe, keys=SubjectKeys(secret, identity.subject_code), identity=identity
+            )
+        except HouseError as problem:
+            raise _Held(HoldReason.CANNOT_DEIDENTIFY, problem.message) from problem
+        return {"changes": changes(original, result.dataset), "counters": dict(result.counters)}
+
+
+def _parsed(mapping: Mapping[str, Any]) -> Recipe:
+    try:
+        return parsed_recipe(json.dumps(mapping, sort_keys=True))
+    except InvalidRecipe as problem:
+        raise _Held(HoldReason.NO_RECIPE, problem.message) from problem
+
+
 def _deidentified(
     path: Path, mapping: Mapping[str, Any], secret: bytes, codes: Sequence[str], known: frozenset[str]
 ) -> tuple[Facts, bytes]:
-    try:
-        recipe = parsed_recipe(json.dumps(mapping, sort_keys=True))
-    except InvalidRecipe as problem:
-        raise _Held(HoldReason.NO_RECIPE, problem.message) from problem
+    recipe = _parsed(mapping)
     identity = TrialIdentity(*codes)
     keys = SubjectKeys(secret, identity.subject_code)
     own = identity.values()

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, QuerySet
-from pydicom.datadict import dictionary_description, dictionary_has_tag, dictionary_VR
-from pydicom.tag import BaseTag, Tag
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
+from pydicom.tag import Tag
 
+from imaging.deid.preview import name_in_dictionary
 from imaging.deid.profile import EDITION
 from imaging.deid.recipe import InvalidRecipe, Recipe
 from imaging.deid.values import TEMPORAL_VRS
@@ -175,12 +176,7 @@ def _recipes(used: Counter[str], trial: Trial) -> Iterator[RecipeUsed]:
 
 
 def _treated(path: str, action: str, instances: int) -> Treated:
-    tags = [Tag(int(part[1:5], 16), int(part[6:10], 16)) for part in path.split(".")]
-    temporal = dictionary_has_tag(tags[-1]) and dictionary_VR(tags[-1]) in TEMPORAL_VRS
-    return Treated(path, " › ".join(map(_name_of, tags)), action, temporal, instances)
-
-
-def _name_of(tag: BaseTag) -> str:
-    if tag.is_private:
-        return "Private attribute"
-    return dictionary_description(tag) if dictionary_has_tag(tag) else "Unknown attribute"
+    tags = path.replace("[]", "").split(".")
+    number = Tag(int(tags[-1][1:5], 16), int(tags[-1][6:10], 16))
+    temporal = dictionary_has_tag(number) and dictionary_VR(number) in TEMPORAL_VRS
+    return Treated(path, " › ".join(map(name_in_dictionary, tags)), action, temporal, instances)

@@ -68,6 +68,7 @@ MATRIX = tuple(
         ("GET", "imaging/trials/<pk>/quarantine/", "trial", "CQAT"),
         ("GET", "imaging/trials/<pk>/deidentification/", "trial", "QAT"),
         ("GET", "imaging/trials/<pk>/deidentification/report/", "trial", "QAT"),
+        ("GET POST", "imaging/trials/<pk>/deidentification/preview/", "trial", "CQT"),
         ("GET", "imaging/trials/<pk>/qc/", "trial", "Q"),
         ("GET", "imaging/sites/<pk>/connection/", "site", "CQAT"),
         ("GET", "imaging/sites/<pk>/connection/status/", "site", "CQAT"),
