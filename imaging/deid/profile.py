@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-EDITION = "2026c"
+EDITION = "2026d"
 
 # One action for each combination of the table: the one that stays valid when the attribute's type in the object is
 # unknown, and of those the one that says least. An empty value is valid for types 2 and 3; a dummy value for every
