@@ -119,6 +119,34 @@ def test_safe_private_attributes_are_found_by_creator_group_and_byte() -> None:
     assert ("SIEMENS CSA HEADER", 0x0029, 0x10) not in safe_private()
 
 
+def test_what_makers_add_to_the_safe_private_list_can_carry_no_words() -> None:
+    added = [line for line in read_table("safe_private.csv") if line["source"] != "E.3.10-1"]
+    assert {line["vr"] for line in added} <= {"DS", "IS", "DT", "US", "SL", "FL", "FD"}
+    assert all(line["source"] and line["meaning"] and line["vm"] for line in added)
+    assert len(safe_private()) == 479 - 5 + len(added)  # none repeats a row of the standard
+
+
+@pytest.mark.parametrize(
+    ("creator", "group", "byte", "vr"),
+    [
+        ("SIEMENS MED PT", 0x0071, 0x22, "DT"),  # decay correction
+        ("GEMS_PETD_01", 0x0009, 0x0D, "DT"),  # scan, for uptake values of reformatted series
+        ("GEMS_PETD_01", 0x0009, 0x3B, "DT"),  # administration
+        ("Philips PET Private Group", 0x7053, 0x09, "DS"),  # activity concentration
+        ("GEMS_PARM_01", 0x0043, 0x39, "IS"),  # b-value
+        ("GEMS_ACQU_01", 0x0019, 0xBB, "DS"),  # gradient direction
+        ("SIEMENS MR HEADER", 0x0019, 0x0C, "IS"),  # b-value
+        ("SIEMENS MR HEADER", 0x0019, 0x0A, "US"),  # images in a mosaic
+        ("PHILIPS MR IMAGING DD 001", 0x2005, 0xB0, "FL"),  # gradient direction, older spelling
+        ("Image Private Header", 0x0065, 0x37, "FD"),  # gradient direction, United Imaging
+        ("ELSCINT1", 0x00E1, 0x21, "DS"),  # dose-length product
+        ("TOSHIBA_MEC_CT3", 0x7005, 0x40, "FD"),  # dose-length product
+    ],
+)
+def test_what_uptake_diffusion_and_dose_need_is_safe(creator: str, group: int, byte: int, vr: str) -> None:
+    assert safe_private()[creator, group, byte].vr == vr
+
+
 def test_a_safe_private_attribute_without_vr_is_not_safe() -> None:
     assert ("SIEMENS Ultrasound SC2000", 0x0129, 0x02) in safe_private()
     assert ("SIEMENS Ultrasound SC2000", 0x0129, 0x03) not in safe_private()
