@@ -30,6 +30,7 @@ from pydicom.uid import UID
 
 from imaging.deid import marks
 from imaging.deid.admission import CannotDeidentify, admit, native_length
+from imaging.deid.codestreams import without_comments
 from imaging.deid.keys import STANDARD_ROOT, SubjectKeys
 from imaging.deid.leaks import Words, names_and_numbers
 from imaging.deid.marks import TrialIdentity
@@ -346,13 +347,20 @@ def _with_meta(dataset: Dataset, syntax: UID) -> Dataset:
 
 
 def _cut_padding(result: Dataset, source: Dataset, syntax: UID, run: _Run) -> None:
-    """Cut bytes past the last native pixel, which no viewer shows."""
+    """Cut what no viewer shows: bytes past the last native pixel, comments between compressed ones."""
     element = result.get_item(_PIXEL_DATA) if _PIXEL_DATA in result else None
-    if element is None or syntax.is_encapsulated:
+    if element is None or not isinstance(value := element.value, bytes):
+        return
+    if syntax.is_encapsulated:
+        if (cut := without_comments(value)) is not value:
+            made = DataElement(_PIXEL_DATA, "OB", cut)
+            made.is_undefined_length = True
+            result[_PIXEL_DATA] = made
+            run.actions.append(Action(name_of(_PIXEL_DATA), "C"))
+            run.counters["comments"] += 1
         return
     length = native_length(source)
-    value = element.value
-    if isinstance(value, bytes) and len(value) > length + length % 2:
+    if len(value) > length + length % 2:
         result[_PIXEL_DATA] = DataElement(_PIXEL_DATA, element.VR or "OW", value[: length + length % 2])
         run.actions.append(Action(name_of(_PIXEL_DATA), "C"))
         run.counters["padding"] += 1

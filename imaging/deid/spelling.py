@@ -26,12 +26,20 @@ _NAME_PARTS = re.compile(r"[\^=\s,;|]+")
 _TITLES = frozenset({"dr", "prof", "professor", "mr", "mrs", "ms", "miss", "herr", "frau", "mme", "von", "van", "de"})
 # Two letters that some languages write for one.
 _DIGRAPHS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "å": "aa", "ø": "oe", "æ": "ae"})
+# In English, German, French, Spanish, Italian, Dutch and Portuguese.
 _MONTHS = (
-    *("jan january januar janvier enero gennaio januari janeiro", "feb february februar fevrier febrero febbraio"),
-    *("mar march marz maerz mars marzo maart", "apr april avril abril aprile", "may mai mayo maggio mei maio"),
-    *("jun june juni juin junio giugno", "jul july juli juillet julio luglio", "aug august aout agosto augustus"),
-    *("sep sept september septembre septiembre settembre", "oct october oktober okt octobre octubre ottobre"),
-    *("nov november novembre noviembre", "dec december dezember dez decembre diciembre dicembre"),
+    "jan january januar janvier enero gennaio januari janeiro",
+    "feb february februar fevrier febrero febbraio februari fevereiro",
+    "mar march marz maerz mars marzo maart marco",
+    "apr april avril abril aprile",
+    "may mai mayo maggio mei maio",
+    "jun june juni juin junio giugno junho",
+    "jul july juli juillet julio luglio julho",
+    "aug august aout agosto augustus",
+    "sep sept september septembre septiembre settembre setembro",
+    "oct october oktober okt octobre octubre ottobre outubro",
+    "nov november novembre noviembre novembro",
+    "dec december dezember dez decembre diciembre dicembre dezembro",
 )
 _LEAST_PHONE = 7
 #: The last digits of a phone number, without what depends on where one calls from.

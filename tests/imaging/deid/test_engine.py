@@ -104,11 +104,26 @@ class TestPixels:
 
     @pytest.mark.parametrize(
         "name",
-        ["MR_small_jp2klossless.dcm", "MR_small_RLE.dcm", "MR_small_bigendian.dcm", "rtdose.dcm", "liver_1frame.dcm"],
+        [
+            "MR_small_jpeg_ls_lossless.dcm",
+            "MR_small_RLE.dcm",
+            "MR_small_bigendian.dcm",
+            "rtdose.dcm",
+            "liver_1frame.dcm",
+        ],
     )
     def test_compressed_and_multi_frame_pixels_pass_unchanged(self, name: str) -> None:
         original = dcmread(get_testdata_file(name))
         assert reread(original).PixelData == original.PixelData
+
+    def test_comments_in_compressed_pixels_go_and_the_picture_stays(self) -> None:
+        original = dcmread(get_testdata_file("MR_small_jp2klossless.dcm"))
+        result = clean(original)
+        found = dcmread(BytesIO(serialise(result)))
+        assert b"OpenJPEG" in original.PixelData
+        assert b"OpenJPEG" not in found.PixelData
+        assert np.array_equal(found.pixel_array, original.pixel_array)
+        assert (result.actions[-1], result.counters["comments"]) == (("(7FE0,0010)", "C"), 1)
 
     def test_genuine_slice_decodes_to_the_same_array(self) -> None:
         original = dcmread(get_testdata_file("CT_small.dcm"))
