@@ -69,6 +69,11 @@ def shown(path: Path) -> str:
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number of things in words, such as `1 file` or `1,000 files`."""
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
 def write_anew(path: Path, pieces: Iterable[str], *, mode: int = 0o644) -> None:
     """Write a file of the operator's, whole or not at all."""
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")

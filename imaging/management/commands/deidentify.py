@@ -23,7 +23,7 @@ from compliance.errors import HouseError
 from imaging.deid.recipe import InvalidRecipe, Recipe
 from imaging.deid.reports import Report
 from imaging.dicom.walking import find_files
-from imaging.management.terminal import FolderCommand, with_bar, write_anew
+from imaging.management.terminal import FolderCommand, counted, with_bar, write_anew
 from imaging.services.cleaning import Busy, Cleaning, Fate, Means, Outcome, Stopped, Target
 from trials.models import Trial
 
@@ -137,7 +137,7 @@ class Command(FolderCommand):
     def _say(self, tally: Tally, end: str, means: Means, *, dry: bool, kept: bool) -> None:
         would = "would be " if dry else ""
         recipe = f"{means.recipe.identifier} {means.recipe.version}"
-        people = f"{len(tally.subjects):,} subject" + ("s" if len(tally.subjects) != 1 else "")
+        people = counted(len(tally.subjects), "subject")
         self.stdout.write(f"Recipe {recipe}, {people}" + (": a dry run" if dry else ""))
         there = f", {tally.there:,} of them there already" if tally.there else ""
         self.stdout.write(f"{tally.fates[Fate.CLEANED]:>9,}  {would}cleaned{there}")

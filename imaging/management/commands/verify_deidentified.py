@@ -16,7 +16,7 @@ from django.core.management.base import CommandError
 
 from imaging.deid.identifiers import Known, UnreadableList, read_list
 from imaging.dicom.walking import find_files
-from imaging.management.terminal import FolderCommand, shown, with_bar, write_anew
+from imaging.management.terminal import FolderCommand, counted, shown, with_bar, write_anew
 from imaging.services.verifying import Verification, Verified
 
 CLEAN, FOUND, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -116,8 +116,8 @@ class Command(FolderCommand):
     def _say(self, tally: Tally) -> None:
         searched, rows = len(tally.known.identifiers), {one.row for one in tally.known.identifiers}
         self.stdout.write(
-            f"{tally.files:,} files, {tally.instances:,} of them instances, searched for {searched:,} identifiers of "
-            f"{len(rows):,} rows"
+            f"{counted(tally.files, 'file')}, {tally.instances:,} of them instances, searched for "
+            f"{counted(searched, 'identifier')} of {counted(len(rows), 'row')}"
         )
         for row, column in tally.known.too_short:
             self.stdout.write(f"{'':11}row {row}, {column}: too short to be searched for")

@@ -1,0 +1,76 @@
+"""An upload with identifiers at every place, through the command: nothing of them leaves."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+from tests.imaging.deid.planted import Planted, upload
+from tests.imaging.deid.planted_checks import intervals_kept, left_behind, named_anywhere, read, references_intact
+from tests.imaging.deid.planted_people import PEOPLE
+from tests.imaging.test_deidentify_command import RECIPE
+
+
+@dataclass
+class Run:
+    """What the command made of the upload."""
+
+    files: list[Planted]
+    target: Path
+    rows: dict[str, dict[str, str]]
+
+    def path(self, file: Planted) -> Path:
+        return self.target / self.rows[file.name]["new path"]
+
+    @property
+    def outputs(self) -> dict[Planted, bytes]:
+        return {file: self.path(file).read_bytes() for file in self.files if self.rows[file.name]["new path"]}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    home = tmp_path_factory.mktemp("planted")
+    files = list(upload())
+    for file in files:
+        path = home / "upload" / file.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(file.content)
+    (home / "upload" / "DICOMDIR").write_bytes(b"Luedenscheidt")
+    (home / "recipe.yaml").write_text(RECIPE)
+    with pytest.raises(SystemExit) as ended:
+        call_command(
+            "deidentify",
+            str(home / "upload"),
+            str(home / "out"),
+            recipe=home / "recipe.yaml",
+            private_list=home / "list.csv",
+            stdout=io.StringIO(),
+        )
+    assert ended.value.code == 3
+    with open(home / "list.csv", newline="", encoding="utf-8") as table:
+        return Run(files, home / "out", {row["path"]: row for row in csv.DictReader(table)})
+
+
+def test_nothing_that_was_planted_is_left_anywhere(run: Run) -> None:
+    left = [
+        (file.kind, place, path) for file, output in run.outputs.items() for place, path in left_behind(file, output)
+    ]
+    assert left == []
+    found = {run.path(file): named_anywhere(file, str(run.path(file))) for file in run.outputs}
+    assert {path: one for path, one in found.items() if one["hits"] or one["missing"] or one["unread"]} == {}
+
+
+def test_intervals_and_references_are_intact(run: Run) -> None:
+    assert intervals_kept(run.outputs)
+    assert references_intact(run.outputs.values())
+
+
+def test_each_person_is_one_subject_and_no_other(run: Run) -> None:
+    subjects = {(file.person.number_of, read(output).PatientID) for file, output in run.outputs.items()}
+
+    assert len(subjects) == len({subject for _, subject in subjects}) == len(PEOPLE)
