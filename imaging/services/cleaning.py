@@ -157,6 +157,8 @@ class Target:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise Busy("Another run writes into the folder for the output. Wait for its end.") from None
+            except OSError:
+                pass  # a file system without locks: nobody can be kept away
             for left in folder.rglob(f".*{SUFFIX}{PARTIAL}"):
                 left.unlink()
             yield cls(folder)

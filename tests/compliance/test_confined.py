@@ -118,6 +118,34 @@ def test_questions_of_several_threads_do_not_mix() -> None:
     assert answers == {number: [number] * 20 for number in range(6)}
 
 
+def test_several_are_worked_on_at_a_time_and_the_results_keep_their_order() -> None:
+    both = threading.Barrier(2, timeout=60)
+
+    def work(number: int) -> int:
+        both.wait()
+        return number * number
+
+    assert list(confined.each(work, range(6), workers=2)) == [0, 1, 4, 9, 16, 25]
+
+
+def test_who_leaves_early_waits_for_what_was_begun_and_no_more() -> None:
+    begun, go = [], threading.Event()
+
+    def work(number: int) -> int:
+        begun.append(number)
+        if number:
+            go.wait(60)
+        return number
+
+    results = confined.each(work, range(1000), workers=1)
+    assert next(results) == 0
+    threading.Timer(0.2, go.set).start()
+    results.close()
+
+    assert go.is_set()
+    assert len(begun) <= 2
+
+
 def test_a_forked_process_has_a_child_of_its_own() -> None:
     mine = confined.call("os:getpid")
     read, write = os.pipe()
