@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import re
 import secrets
@@ -70,6 +71,16 @@ def of_trial(trial_code: str) -> bytes:
             f"The secret key of trial {trial_code} cannot be read, so nothing can be de-identified for it. "
             "Restore the key file from its back-up."
         ) from problem
+
+
+def of_originals(trial_code: str) -> bytes:
+    """Return the key under which a trial's originals lie; it follows from the trial's secret.
+
+    Raises
+    ------
+    KeyMissing
+    """
+    return hmac.digest(of_trial(trial_code), b"originals at rest", "sha256")
 
 
 def of_file(path: Path) -> bytes:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import secrets
-import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -43,37 +41,34 @@ class WriteOnceStorage(FileSystemStorage):
     """
 
     def _save(self, name: str, content: File) -> str:
-        path = Path(self.path(name))
-        make_folder(path.parent)
-        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        try:
-            with open(partial, "xb") as file:
-                for chunk in content.chunks():
-                    file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
-            os.link(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
-        sync_directory(path.parent)
+        self.write(name, content.chunks(), partial=secrets.token_hex(4))
+        sync_directory(Path(self.path(name)).parent)
         return name
 
-    def take(self, name: str, source: Path) -> bool:
-        """Give a synced file of the same disk a second name here; false if it lies on another disk.
+    def write(self, name: str, pieces: Iterable[bytes], *, partial: str) -> None:
+        """Write a whole file that is not there yet; its bytes are synced, its folder the caller syncs.
 
-        The caller syncs the folder.
+        Parameters
+        ----------
+        partial
+            Part of the name that it has until it is whole. What a crash left under that name is overwritten.
+
+        Raises
+        ------
+        FileExistsError
         """
-        target = Path(self.path(name))
-        make_folder(target.parent)
+        path = Path(self.path(name))
+        make_folder(path.parent)
+        unnamed = path.with_name(f".{path.name}.{partial}")
         try:
-            os.link(source, target)
-        except FileExistsError:
-            return True
-        except OSError as problem:
-            if problem.errno in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP):
-                return False
-            raise
-        return True
+            with open(unnamed, "wb") as file:
+                for piece in pieces:
+                    file.write(piece)
+                file.flush()
+                os.fsync(file.fileno())
+            os.link(unnamed, path)
+        finally:
+            unnamed.unlink(missing_ok=True)
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         return name
@@ -122,19 +117,29 @@ def put(alias: str, key: str, data: bytes) -> str:
     return sha256
 
 
-def adopt(alias: str, files: Mapping[str, Path]) -> None:
-    """Store whole files that lie on this machine, each under its key, durably; a key that is taken is left alone.
+def adopt(alias: str, files: Mapping[str, Path], *, through: Callable[[IO[bytes]], Iterable[bytes]]) -> None:
+    """Store files of this machine, each under its key, durably; a key that is taken is left alone.
 
-    A store on the same disk takes them by name alone; any other gets a copy. The files themselves stay.
+    One process at a time adopts files under the same keys. The files themselves stay.
+
+    Parameters
+    ----------
+    through
+        What becomes of a file on the way, piece by piece.
     """
     store = of(alias)
     folders = set()
     for key, path in files.items():
-        if isinstance(store, WriteOnceStorage) and store.take(key, path):
-            folders.add(Path(store.path(key)).parent)
-        elif not store.exists(key):
-            with open(path, "rb") as file:
-                store.save(key, File(file))
+        if store.exists(key):
+            continue
+        with open(path, "rb") as file:
+            if isinstance(store, WriteOnceStorage):
+                store.write(key, through(file), partial="adopting")
+                folders.add(Path(store.path(key)).parent)
+            else:
+                with tempfile.TemporaryFile() as whole:
+                    whole.writelines(through(file))
+                    store.save(key, File(whole))
     for folder in folders:
         sync_directory(folder)
 
@@ -146,16 +151,32 @@ def get(alias: str, key: str) -> bytes:
 
 
 @contextmanager
+def as_file(pieces: Iterable[bytes]) -> Iterator[Path]:
+    """Give bytes as a file of this machine, for a reader that works in another process, as long as it is needed.
+
+    Where the system has `/proc`, the file has no name and is gone with this process.
+    """
+    if Path("/proc/self/fd").is_dir():
+        with tempfile.TemporaryFile() as copy:
+            copy.writelines(pieces)
+            copy.flush()
+            yield Path(f"/proc/{os.getpid()}/fd/{copy.fileno()}")
+        return
+    with tempfile.NamedTemporaryFile() as named:
+        named.writelines(pieces)
+        named.flush()
+        yield Path(named.name)
+
+
+@contextmanager
 def on_disk(alias: str, key: str) -> Iterator[Path]:
     """Give the bytes under a key as a file of this machine, for a reader that works in another process."""
     store = of(alias)
     if isinstance(store, WriteOnceStorage):
         yield Path(store.path(key))
         return
-    with tempfile.NamedTemporaryFile() as copy, store.open(key) as file:
-        shutil.copyfileobj(file, copy)
-        copy.flush()
-        yield Path(copy.name)
+    with store.open(key) as file, as_file(file.chunks()) as path:
+        yield path
 
 
 def open_file(alias: str, key: str) -> IO[bytes]:

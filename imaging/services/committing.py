@@ -12,12 +12,13 @@ import json
 import logging
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from compliance import audit, jobs, keys, storage
+from compliance import audit, jobs, keys, storage, vault
 from compliance.errors import HouseError
 from compliance.transitions import advance
 from imaging.deid.keys import SubjectKeys
@@ -25,7 +26,7 @@ from imaging.dicom import commitments
 from imaging.dicom.commitments import CLASS_CONFLICT, NO_SUCH_INSTANCE, PROCESSING_FAILURE, Reference, Request
 from imaging.dicom.prefix import ENOUGH, Names, read_names
 from imaging.models import Commitment, ReceivedInstance
-from imaging.services import calling, spool
+from imaging.services import calling, originals, spool
 from imaging.services.spool import Origin
 from imaging.states import CommitmentState, ReceivedState
 from trials.models import ApplicationEntity, Site
@@ -164,7 +165,8 @@ def _judge(commitment: Commitment, references: Sequence[Reference], at: dt.datet
 
 def _of(site: Site) -> Any:
     """Rows of what the site sent, through any door; what somebody set aside is not kept."""
-    return ReceivedInstance.objects.filter(transfer__site=site).exclude(state=ReceivedState.DISCARDED)
+    rows = ReceivedInstance.objects.filter(transfer__site=site).select_related("transfer__site__trial")
+    return rows.exclude(state=ReceivedState.DISCARDED)
 
 
 def _received(site: Site, wanted: Sequence[str]) -> dict[str, list[ReceivedInstance]]:
@@ -202,9 +204,9 @@ def _nameless(site: Site, until: dt.datetime, wanted: set[str]) -> dict[str, lis
 
 def _names(row: ReceivedInstance) -> Names | None:
     try:
-        with storage.on_disk(storage.QUARANTINE, row.quarantine_key) as path, open(path, "rb") as file:
+        with _original(row) as path, open(path, "rb") as file:
             return read_names(file.read(ENOUGH))
-    except storage.StoreUnavailable:
+    except (storage.StoreUnavailable, keys.KeyMissing):
         raise
     except (HouseError, FileNotFoundError):
         return None
@@ -227,7 +229,11 @@ def _verdict(one: Reference, rows: Iterable[ReceivedInstance], *, otherwise: int
 def _is_whole(row: ReceivedInstance) -> bool:
     """Tell whether the stored bytes are those that were received."""
     try:
-        with storage.on_disk(storage.QUARANTINE, row.quarantine_key) as path, open(path, "rb") as file:
+        with _original(row) as path, open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == row.file_sha256
-    except FileNotFoundError:
+    except (FileNotFoundError, vault.Damaged):
         return False
+
+
+def _original(row: ReceivedInstance) -> AbstractContextManager[Path]:
+    return originals.on_disk(row, trial_code=row.transfer.site.trial.code)

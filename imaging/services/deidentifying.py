@@ -21,6 +21,7 @@ from compliance.transitions import advance_batch
 from imaging.deid.recipe import InvalidRecipe, Recipe
 from imaging.models import ActionList, ImagingStudy, Instance, ReceivedInstance, Transfer
 from imaging.selectors import PROCESS
+from imaging.services import originals
 from imaging.services.archiving import Cleaned, Means, file_instances
 from imaging.services.checking import CHECK
 from imaging.services.matching import Claim, Unmatched, match
@@ -217,7 +218,8 @@ class _Batch:
             before = earlier[item.received.sop_uid_key]
             if before.pk == item.received.pk:
                 return
-            if before.dataset_sha256 != item.received.dataset_sha256 and not same_content(before, item.received):
+            same = before.dataset_sha256 == item.received.dataset_sha256
+            if not same and not same_content(before, item.received, trial_code=self.trial.code):
                 raise Held(HoldReason.UID_CONFLICT, _CONFLICT)
             known.append(item.received.pk)
 
@@ -313,7 +315,7 @@ def look(received: ReceivedInstance, means: Means) -> dict[str, Any]:
     Held
         It is no instance that can be worked on.
     """
-    with storage.on_disk(storage.QUARANTINE, received.quarantine_key) as path:
+    with originals.on_disk(received, trial_code=means.trial.code) as path:
         seen: dict[str, Any] = confined.call(
             "imaging.deid.workshop:look", str(path), means.secret, **budget(received.size)
         )
@@ -332,7 +334,7 @@ def deidentify(received: ReceivedInstance, means: Means, timepoint: Timepoint) -
     """
     subject = timepoint.subject
     identity = [means.trial.code, subject.site.code, subject.code, timepoint.code]
-    with storage.on_disk(storage.QUARANTINE, received.quarantine_key) as path:
+    with originals.on_disk(received, trial_code=means.trial.code) as path:
         result, output = confined.call(
             "imaging.deid.workshop:deidentify",
             str(path),
@@ -352,11 +354,11 @@ def _unless_held(received: ReceivedInstance, result: dict[str, Any]) -> dict[str
     return result
 
 
-def same_content(one: ReceivedInstance, other: ReceivedInstance) -> bool:
-    """Tell whether two instances differ only in how their data sets are encoded."""
+def same_content(one: ReceivedInstance, other: ReceivedInstance, *, trial_code: str) -> bool:
+    """Tell whether two instances of a trial differ only in how their data sets are encoded."""
     digests = set()
     for received in (one, other):
-        with storage.on_disk(storage.QUARANTINE, received.quarantine_key) as path:
+        with originals.on_disk(received, trial_code=trial_code) as path:
             try:
                 digests.add(confined.call("imaging.deid.workshop:content_digest", str(path), **budget(received.size)))
             except confined.Refused:

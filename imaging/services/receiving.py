@@ -1,8 +1,8 @@
 """Receiving: bytes and the record of their sender are durable in the spool before anybody hears success.
 
-Indexing follows: it links what lies in the spool into the quarantine store and writes the rows of a batch, with
-the job that will work on them, in one transaction. It may be killed and repeated anywhere: a file without a row
-is found by the next sweep, and a row is written only when its file lies in the store.
+Indexing follows: it brings what lies in the spool under lock into the quarantine store and writes the rows of a
+batch, with the job that will work on them, in one transaction. It may be killed and repeated anywhere: a file without
+a row is found by the next sweep, and a row is written only when its file lies in the store.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pathlib import Path
 
 from django.db import DatabaseError, transaction
 
-from compliance import access, audit, jobs, storage
+from compliance import access, audit, jobs
 from compliance.faults import fault
 from compliance.models import User
 from compliance.transitions import advance
 from imaging.models import ReceivedInstance, Transfer
 from imaging.selectors import PROCESS
-from imaging.services import spool
+from imaging.services import originals, spool
 from imaging.services.spool import Entry, Origin, OutOfSpace, Receipt, receive_instance
 from imaging.states import TransferState
 from trials.models import Site, Timepoint
@@ -126,7 +126,9 @@ def _index(batch: Sequence[Entry], origin: Origin, stuck: set[Path], at: dt.date
         stuck.update(entry.path for entry in damaged)
         fresh = [entry for entry in fresh if entry not in damaged]
     keys = {entry: f"{origin.delivery}/{entry.spool_id.hex}.dcm" for entry in fresh}
-    storage.adopt(storage.QUARANTINE, {keys[entry]: entry.path for entry in fresh})
+    if fresh:
+        trial_code = Site.objects.values_list("trial__code", flat=True).get(pk=origin.site_id)
+        originals.keep({keys[entry]: entry.path for entry in fresh}, trial_code=trial_code)
     fault("indexed.bytes")
     if fresh:
         with transaction.atomic():

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -25,11 +26,13 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from pydicom import dcmread
 
+from compliance import vault
 from compliance.exporting import verify
 from config.demo import story
 from config.demo.doors import Browser
 from tests.support.installation import Installation, installed
 from tests.support.leaks import Planted, planted_in, texts_of
+from tests.support.originals import originals
 from tests.support.tools import requires_tool, tool
 
 #: Days that the sites enter as a subject's day 1; another patient of the story was scanned on two of them.
@@ -114,7 +117,7 @@ def test_the_search_finds_what_is_there_to_find(demo: Demo) -> None:
     planted = demo.planted
     everything = planted.texts | planted.uids | {day.isoformat() for day in planted.dates - REFERENCE_DATES}
 
-    quarantine = [dcmread(path) for path in (demo.home / "quarantine").rglob("*.dcm")]
+    quarantine = [dcmread(BytesIO(file)) for file in originals(demo.home)]
 
     assert planted.found_in("\n".join({text for dataset in quarantine for text in texts_of(dataset)})) == everything
     names = {"Jansen^Wilhelmina^Maria", "Müller", "Кузнецов", "NH4418203", "CompressedSamples^CT1", "1CT1", "4MR1"}
@@ -158,6 +161,13 @@ def test_the_database_holds_none_of_it(demo: Demo) -> None:
 
 def _plain(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, dict | list) else str(value)
+
+
+def test_originals_lie_under_lock(demo: Demo) -> None:
+    files = list((demo.home / "quarantine").rglob("*.dcm"))
+
+    assert len(files) > 800
+    assert [path.name for path in files if not vault.is_locked(path.read_bytes()[:16])] == []
 
 
 def test_no_other_file_of_the_installation_holds_any_of_it(demo: Demo) -> None:

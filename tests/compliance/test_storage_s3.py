@@ -21,6 +21,7 @@ from compliance import jobs, storage
 from compliance.buckets import BucketStorage
 from compliance.models import Job
 from imaging.models import Instance, ReceivedInstance, Transfer
+from imaging.services import originals
 from imaging.services.deidentifying import process_transfer
 from imaging.services.receiving import index_spool
 from tests.compliance import bucket
@@ -149,7 +150,7 @@ def test_a_scan_goes_from_the_spool_through_quarantine_to_the_archive(
 
     rows = ReceivedInstance.objects.order_by("pk")
     assert [row.state for row in rows] == ["archived"] * 3
-    assert sorted(storage.get(storage.QUARANTINE, row.quarantine_key) for row in rows) == sorted(files)
+    assert sorted(originals.read(row, trial_code=world.trial.code) for row in rows) == sorted(files)
     for instance in Instance.objects.all():
         archived = storage.get(storage.ARCHIVE, instance.archive_key)
         assert (hashlib.sha256(archived).hexdigest(), len(archived)) == (instance.sha256, instance.size)

@@ -18,17 +18,20 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from pydicom.dataset import Dataset
 
+from compliance import vault
 from imaging.deid.keys import SubjectKeys
 from imaging.dicom.digests import dataset_digest
 from tests.factories import SECRET, slice_of
 from tests.support import senders
 from tests.support.installation import Installation
+from tests.support.originals import original
 from tests.support.papers import papers, seen_in, seen_in_dicom
 from tests.support.senders import Heard, Scan
 
@@ -355,9 +358,8 @@ def _judge_attachments(
     for row in rows:
         if (row["state"], row["hold_reason"]) != ("held", "cannot_deidentify"):
             found.complaints.append(f"an attachment of {scan.subject} {scan.visit} is {row['state']}")
-        file = f"quarantine/{row['quarantine_key']}"
-        whole = _sha256(installation, file) == row["file_sha256"]
-        there[seen_in_dicom(installation.data_dir / file) if whole else b""] += 1
+        kept = _original(installation, row)
+        there[b"" if kept is None else seen_in_dicom(BytesIO(kept))] += 1
     copies = {name: there.pop(seen_in(paper), 0) for name, paper in scan.attachments.items()}
     if there:
         # Nobody can tell which of them this is the half of.
@@ -392,10 +394,18 @@ def _sha256(installation: Installation, path: str) -> str:
         return ""
 
 
+def _original(installation: Installation, row: dict[str, Any]) -> bytes | None:
+    """What was received, if it lies in quarantine whole."""
+    try:
+        content = original(installation.data_dir, row["quarantine_key"])
+    except (FileNotFoundError, vault.Damaged):
+        return None
+    return content if hashlib.sha256(content).hexdigest() == row["file_sha256"] else None
+
+
 def _is_whole(installation: Installation, row: dict[str, Any], file: bytes) -> bool:
     """Tell whether a received instance lies in quarantine as it was sent; C-STORE gives it file meta of ours."""
-    kept = _sha256(installation, f"quarantine/{row['quarantine_key']}")
-    return kept == row["file_sha256"] and row["dataset_sha256"] == dataset_digest(file)
+    return _original(installation, row) is not None and row["dataset_sha256"] == dataset_digest(file)
 
 
 def _is_single(rows: Sequence[dict[str, Any]], instances: Sequence[dict[str, Any]], sent: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 from pathlib import Path
+from typing import BinaryIO
 
 import pydicom
 from PIL import Image
@@ -41,9 +42,9 @@ def seen_in(paper: bytes) -> bytes:
     return Image.open(io.BytesIO(paper)).tobytes()
 
 
-def seen_in_dicom(path: Path) -> bytes:
+def seen_in_dicom(file: Path | BinaryIO) -> bytes:
     """What a person sees of an attachment that was made DICOM."""
-    dataset = pydicom.dcmread(path)
+    dataset = pydicom.dcmread(file)
     if "EncapsulatedDocument" in dataset:
         return bytes(dataset.EncapsulatedDocument[: dataset.EncapsulatedDocumentLength])
     return seen_in(next(generate_frames(dataset.PixelData, number_of_frames=1)))

@@ -12,10 +12,11 @@ from django.core.management import call_command
 from django.test import override_settings
 from pynetdicom import AE
 
-from compliance import jobs, storage
+from compliance import jobs
 from imaging.dicom.digests import dataset_digest
 from imaging.intake import dimse
 from imaging.models import ReceivedInstance
+from imaging.services import originals
 from imaging.services.receiving import index_spool
 from tests.factories import AT, World, encoded, make_world, slice_of
 from tests.imaging.intake.web import Browser, zipped
@@ -96,7 +97,7 @@ def test_a_series_lies_in_quarantine_as_it_left_its_sender(world: World, door: C
     rows = ReceivedInstance.objects.all()
     sent = sorted(dataset_digest(encoded(dataset)) for dataset in SERIES)
     assert sorted(row.dataset_sha256 for row in rows) == sent
-    assert sorted(dataset_digest(storage.get(storage.QUARANTINE, row.quarantine_key)) for row in rows) == sent
+    assert sorted(dataset_digest(originals.read(row, trial_code=world.trial.code)) for row in rows) == sent
     assert {row.state for row in rows} == {"archived"}
     assert {row.timepoint for row in rows} == {world.timepoint("N-001", "BL")}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from compliance import confined, jobs
 from imaging.models import ImagingStudy, ReceivedInstance, RefusedFile, Transfer, WebUpload
-from imaging.services import attaching, receiving, uploading
+from imaging.services import attaching, originals, receiving, uploading
 from tests.factories import AT, World
 from tests.imaging.dicom.attachments import SECRETS, jpeg, mp4, pdf, png, png_bomb
 from tests.imaging.intake.web import Browser
@@ -57,7 +58,7 @@ def test_an_attachment_waits_in_quarantine_for_a_person(
     assert sentence in received.hold_sentence
     assert received.timepoint == upload.transfer.timepoint
     assert (lying(own_disk), ImagingStudy.objects.count()) == ([], 0)
-    stored = (own_disk / "quarantine" / received.quarantine_key).read_bytes()
+    stored = originals.read(received, trial_code=upload.transfer.site.trial.code)
     assert [secret for secret in SECRETS if secret in stored] == []
 
 
@@ -67,7 +68,8 @@ def test_the_day_is_the_one_given_or_that_of_the_upload(own_disk: Path, send: An
     dates = []
     for upload in uploads:
         received = ReceivedInstance.objects.get(transfer=upload.transfer)
-        dates.append(pydicom.dcmread(own_disk / "quarantine" / received.quarantine_key).StudyDate)
+        stored = originals.read(received, trial_code=upload.transfer.site.trial.code)
+        dates.append(pydicom.dcmread(BytesIO(stored)).StudyDate)
     assert dates == ["20260104", f"{uploads[1].created_at:%Y%m%d}"]
 
 

@@ -25,7 +25,7 @@ from compliance.transitions import advance
 from imaging.deid import engine
 from imaging.deid.keys import SubjectKeys
 from imaging.models import ImagingStudy, Instance, ReceivedInstance, Series, Transfer
-from imaging.services import deidentifying
+from imaging.services import deidentifying, originals
 from imaging.states import HoldReason, ReceivedState
 from tests.factories import AT, PASSWORD, PLANTED, World, encoded, scan, slice_of
 from tests.factories.scans import ROOT
@@ -182,7 +182,7 @@ def test_bad_input_waits_with_its_reason_and_changes_nothing(world: World, own_d
     held = ReceivedInstance.objects.get(transfer=transfer)
     assert held.hold_sentence.endswith(".")
     assert [value for value in PLANTED.values() if value in held.hold_sentence] == []
-    assert storage.get(storage.QUARANTINE, held.quarantine_key) == make()
+    assert originals.read(held, trial_code=world.trial.code) == make()
     assert (archive(own_disk), list(Instance.objects.values())) == (before, rows)
 
 
@@ -220,7 +220,7 @@ def test_the_same_uid_with_other_pixels_is_held_and_both_are_kept(world: World, 
 
     assert outcome(transfer) == {"uid_conflict": 1}
     held = ReceivedInstance.objects.get(transfer=transfer)
-    assert storage.get(storage.QUARANTINE, held.quarantine_key) == other[0]
+    assert originals.read(held, trial_code=world.trial.code) == other[0]
     assert archive(own_disk) == before
 
 
@@ -257,9 +257,10 @@ def test_a_locked_trial_takes_nothing(world: World, own_disk: Path) -> None:
 
 
 def test_without_the_trials_key_nothing_goes_in(world: World, own_disk: Path) -> None:
+    transfer = by_scanner(world, scan("N-001", slices=1), work=False)
     (own_disk / "keys" / f"{world.trial.code}.key").unlink()
 
-    transfer = by_scanner(world, scan("N-001", slices=1))
+    jobs.drain()
 
     assert outcome(transfer) == {"no_recipe": 1}
     assert archive(own_disk) == {}
@@ -377,15 +378,15 @@ def test_a_disk_that_fails_for_one_instance_delays_that_one_alone(
     transfer = by_scanner(world, scan("N-001", slices=3), work=False)
     first = ReceivedInstance.objects.order_by("pk").first()
     assert first is not None
-    real = storage.on_disk
+    real = originals.on_disk
 
-    def flaky(alias: str, key: str) -> Any:
-        if key == first.quarantine_key:
+    def flaky(received: ReceivedInstance, *, trial_code: str) -> Any:
+        if received.pk == first.pk:
             raise OSError("Input/output error")
-        return real(alias, key)
+        return real(received, trial_code=trial_code)
 
     with monkeypatch.context() as failing:
-        failing.setattr(storage, "on_disk", flaky)
+        failing.setattr(originals, "on_disk", flaky)
         with pytest.raises(OSError, match="Input/output"):
             deidentifying.process_transfer(transfer_id=transfer.pk, at=AT)
     assert outcome(transfer) == {"archived": 2, str(ReceivedState.RECEIVED): 1}

@@ -12,6 +12,7 @@ from django.test import Client
 from compliance import storage
 from compliance.models import User
 from imaging.models import ActionList, Instance, ReceivedInstance, Transfer
+from imaging.services import originals
 from imaging.services.proving import Held, proof_of_transfer, proof_of_trial, report_of_transfer, report_of_trial
 from tests.factories import PLANTED, World, scan
 from tests.imaging.services.delivery import by_scanner
@@ -62,7 +63,7 @@ def test_what_stayed_in_quarantine_is_counted_by_its_reason(world: World) -> Non
     assert proof_of_trial(world.trial).held == [Held("Cannot be de-identified", 2)]
 
 
-def test_the_report_ties_what_came_to_what_is_kept(transfer: Transfer) -> None:
+def test_the_report_ties_what_came_to_what_is_kept(transfer: Transfer, world: World) -> None:
     head, actions, *files = lines(report_of_transfer(transfer))
 
     assert (head["format"]["version"], head["files"], head["held"]) == (1, 3, {})
@@ -70,7 +71,7 @@ def test_the_report_ties_what_came_to_what_is_kept(transfer: Transfer) -> None:
     assert [file["output_sha256"] for file in files] == sorted(file["output_sha256"] for file in files)
     for file in files:
         instance = Instance.objects.get(sha256=file["output_sha256"])
-        came = storage.get(storage.QUARANTINE, instance.received.quarantine_key)
+        came = originals.read(instance.received, trial_code=world.trial.code)
         kept = storage.get(storage.ARCHIVE, instance.archive_key)
         assert file["input_sha256"] == hashlib.sha256(came).hexdigest()
         assert instance.sha256 == hashlib.sha256(kept).hexdigest()

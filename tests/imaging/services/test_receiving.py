@@ -16,7 +16,7 @@ from django.conf import LazySettings
 from compliance import access, audit, storage
 from compliance.models import AuditEvent, Job
 from imaging.models import ReceivedInstance, Transfer
-from imaging.services import receiving, spool
+from imaging.services import originals, receiving, spool
 from imaging.services.receiving import Origin, close_transfer, index_spool, open_transfer, receive_instance
 from imaging.states import TransferState
 from tests.factories import AT, World, scan
@@ -186,7 +186,7 @@ def test_indexing_moves_the_spool_to_quarantine_rows_and_one_job(world: World, o
         "NORTH_CT",
     )
     rows = ReceivedInstance.objects.order_by("pk")
-    assert sorted(storage.get(storage.QUARANTINE, row.quarantine_key) for row in rows) == sorted(files)
+    assert sorted(originals.read(row, trial_code=world.trial.code) for row in rows) == sorted(files)
     assert list(Job.objects.values_list("kind", "key", "args")) == [
         (
             "imaging.process_transfer",
@@ -240,7 +240,7 @@ def test_an_indexer_that_dies_is_followed_by_one_that_ends_its_work(
     index_spool(at=AT)
 
     row = ReceivedInstance.objects.get()
-    assert storage.get(storage.QUARANTINE, row.quarantine_key) == b"bytes"
+    assert originals.read(row, trial_code=world.trial.code) == b"bytes"
     assert (Transfer.objects.count(), Job.objects.count(), spooled(own_disk)) == (1, 1, [])
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from compliance import access, audit, jobs, storage
+from compliance import access, audit, jobs
 from compliance.transitions import IllegalMove, ReasonRequired
 from imaging import selectors
 from imaging.models import Instance, ReceivedInstance
+from imaging.services import originals
 from imaging.services.resolving import OtherDelivery, OtherSite, discard_held, resolve_held
 from imaging.states import ReceivedState
 from tests.factories import AT, World, scan
@@ -125,7 +126,7 @@ def test_setting_aside_needs_a_reason_and_keeps_the_bytes(world: World) -> None:
 
     row = ReceivedInstance.objects.get()
     assert row.state == ReceivedState.DISCARDED
-    assert storage.get(storage.QUARANTINE, row.quarantine_key) == file
+    assert originals.read(row, trial_code=world.trial.code) == file
     assert audit.history(row).first().reason == "stray"
 
 

@@ -1,0 +1,62 @@
+"""Originals in quarantine, as they came: at rest they lie under their trial's key (`compliance.vault`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from compliance import keys, storage, vault
+from imaging.models import ReceivedInstance
+
+_PIECE = 1 << 20
+
+
+def keep(files: Mapping[str, Path], *, trial_code: str) -> None:
+    """Store files of the spool under their keys, durably; what is stored already is left alone.
+
+    Raises
+    ------
+    KeyMissing
+        The trial's key cannot be read; nothing is stored.
+    OSError
+        The disk did not take one; it may be tried again.
+    """
+    key = keys.of_originals(trial_code)
+    storage.adopt(storage.QUARANTINE, files, through=lambda file: vault.lock(file, key))
+
+
+@contextmanager
+def on_disk(received: ReceivedInstance, *, trial_code: str) -> Iterator[Path]:
+    """Give an original as a file of this machine, for a reader that works in another process.
+
+    Raises
+    ------
+    FileNotFoundError, vault.Damaged, KeyMissing, StoreUnavailable
+    """
+    with (
+        storage.open_file(storage.QUARANTINE, received.quarantine_key) as stored,
+        storage.as_file(_content(stored, trial_code)) as path,
+    ):
+        yield path
+
+
+def read(received: ReceivedInstance, *, trial_code: str) -> bytes:
+    """Return an original's bytes.
+
+    Raises
+    ------
+    FileNotFoundError, vault.Damaged, KeyMissing, StoreUnavailable
+    """
+    with storage.open_file(storage.QUARANTINE, received.quarantine_key) as stored:
+        return b"".join(_content(stored, trial_code))
+
+
+def _content(stored: IO[bytes], trial_code: str) -> Iterable[bytes]:
+    """The pieces of an original; those of before there was a vault lie open."""
+    head = stored.read(16)
+    stored.seek(0)
+    if vault.is_locked(head):
+        return vault.unlock(stored, keys.of_originals(trial_code))
+    return iter(lambda: stored.read(_PIECE), b"")
