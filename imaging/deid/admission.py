@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydicom.dataset import Dataset
 
 from compliance.errors import HouseError
+from imaging.deid.recipe import Recipe
 
 # Storage classes whose objects are acquired images, or data in their frame without text of their own (PS3.4 §B.5).
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
@@ -17,9 +18,16 @@ ACCEPTED_CLASSES = frozenset(
         *("20", "128", "128.1", "130"),  # NM, PET, legacy converted PET, enhanced PET
         *("30", "66.1", "66.3", "66.4"),  # parametric maps, registrations, segmentations
         *("481.1", "481.2", "481.3"),  # RT image, dose, structure set
+        *("4.2", "481.4", "481.5", "481.6", "481.7", "481.8", "481.9"),  # spectroscopy, RT plans and records
+        *("9.1.1", "9.1.2", "9.1.3", "9.2.1", "9.3.1", "9.4.1"),  # waveforms
     )
 )
 _DOCUMENTS, _REPORTS, _PRESENTATIONS = _STORAGE + "104.", _STORAGE + "88.", _STORAGE + "11."
+_STRUCTURED = frozenset(
+    _STORAGE + tail for tail in ("88.11", "88.22", "88.33", "88.34", "88.35", "88.40", "88.50", "88.59")
+)
+_STRUCTURED |= {_STORAGE + tail for tail in ("88.65", "88.67", "88.68", "88.76")}
+_GRAPHIC = frozenset(_STORAGE + tail for tail in ("11.1", "11.2", "11.3", "11.4"))
 _SECONDARY_CAPTURE = (_STORAGE + "7", _STORAGE + "7.")
 
 _SENTENCES = {
@@ -39,9 +47,13 @@ _SENTENCES = {
     "secondary_capture": (
         "The image is a copy of a screen or a film, on which text is usual. Send the acquired images instead."
     ),
+    "presentation": (
+        "The instance is a presentation, whose annotations are text, and the recipe does not clean graphics. "
+        "Discard it, or add clean_graphics to the charter's recipe."
+    ),
     "structured_content": (
-        "The instance is a report, a selection or a presentation, which holds text. Discard it unless the charter "
-        "asks for it."
+        "The instance is a report or a selection, which holds text, and the recipe does not clean structured content. "
+        "Discard it, or add clean_structured_content to the charter's recipe."
     ),
     "too_complex": "The instance nests too deeply or holds too many elements. Export it in a plainer form.",
     "transfer_syntax": "The instance does not say how it is written. Export it as Explicit VR Little Endian.",
@@ -68,7 +80,7 @@ class CannotDeidentify(HouseError):
         self.reason = reason
 
 
-def admit(dataset: Dataset) -> None:
+def admit(dataset: Dataset, recipe: Recipe) -> None:
     """Refuse what carries, or may well carry, text outside the attributes the profile cleans.
 
     Raises
@@ -80,8 +92,16 @@ def admit(dataset: Dataset) -> None:
         raise CannotDeidentify("identifiers_missing")
     if sop_class.startswith(_DOCUMENTS) or "EncapsulatedDocument" in dataset:
         raise CannotDeidentify("document")
-    if sop_class.startswith((_REPORTS, _PRESENTATIONS)) or "ContentSequence" in dataset:
-        raise CannotDeidentify("structured_content")
+    if sop_class.startswith(_REPORTS) or "ContentSequence" in dataset:
+        if "clean_structured_content" not in recipe.options:
+            raise CannotDeidentify("structured_content")
+        if sop_class in _STRUCTURED:
+            return
+    if sop_class.startswith(_PRESENTATIONS):
+        if "clean_graphics" not in recipe.options:
+            raise CannotDeidentify("presentation")
+        if sop_class in _GRAPHIC:
+            return
     screen = "SCREEN" in " ".join(_texts(dataset, "ImageType"))
     if sop_class == _SECONDARY_CAPTURE[0] or sop_class.startswith(_SECONDARY_CAPTURE[1]) or screen:
         raise CannotDeidentify("secondary_capture")

@@ -88,11 +88,16 @@ def known_identifiers(
     names = names_and_numbers(dataset, recipe) if names is None else names
     found = {text for text in names if text not in own}
     dates: set[str] = set()
+    kept: set[str] = set()  # the same value may be kept in one place and not in another
     for _, tag, vr, texts in walk(dataset, _TEMPORAL_OR_UID):
         if vr != "UI":
-            dates.update(text.replace(".", "")[:8] for text in texts)
-        elif tag != _CODING_SCHEME_UID and not _kept(tag, recipe):
-            found.update(text for text in texts if _UID.fullmatch(text) and not text.startswith(STANDARD_ROOT))
+            some = kept if _kept(tag, recipe) else dates
+            some.update(text.replace(".", "")[:8] for text in texts)
+        elif tag != _CODING_SCHEME_UID:
+            some = kept if _kept(tag, recipe) else found
+            some.update(text for text in texts if _UID.fullmatch(text) and not text.startswith(STANDARD_ROOT))
+    dates -= kept
+    found -= kept
     if keys is not None:
         dates -= {moved for moved in map(keys.shift_date, dates) if moved}
     return frozenset(found | {date for date in dates if _DATE.fullmatch(date)})
@@ -144,6 +149,10 @@ class Words:
     def in_any(self, texts: Collection[str]) -> bool:
         """Tell whether one of the texts holds one of the words."""
         return self._pattern is not None and any(self._pattern.search(text) for text in texts)
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Where the words stand in a text."""
+        return [] if self._pattern is None else [match.span() for match in self._pattern.finditer(text)]
 
 
 class _Needles:
@@ -203,7 +212,7 @@ def _people_and_places(dataset: Dataset, recipe: Recipe | None) -> Iterator[str]
         if vr == "PN":
             for text in texts:
                 yield from (part for part in re.split(r"[\^=\s,]+", text) if _is_telling(part))
-        elif _says_who(tag) and not _kept(tag, recipe):
+        elif _says_who(tag) and not _kept(tag, recipe) and not (vr == "AE" and _cleaned(tag, recipe)):
             place = _PLACES.search(keyword_for_tag(tag)) is not None
             for text in texts:
                 if _is_telling(text) and not (place and Words([text]).in_any(makers)):
@@ -237,8 +246,13 @@ def walk(
             yield path, tag, vr, [text for text in texts if text]
 
 
+def _cleaned(tag: int, recipe: Recipe | None) -> bool:
+    """Whether what it holds is cleaned as text, so that it cannot be what text is cleaned of."""
+    return recipe is not None and recipe.actions.get(tag) == "C"
+
+
 def _kept(tag: int, recipe: Recipe | None) -> bool:
-    return recipe is not None and recipe.actions.get(tag) == "K"
+    return recipe is not None and recipe.keeps(tag)
 
 
 @lru_cache(maxsize=4096)

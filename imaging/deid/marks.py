@@ -24,6 +24,7 @@ IMPLEMENTATION_VERSION_NAME = "PARALLAX"
 _METHOD = 0x00120063
 _MARK = "Parallax "
 _UNSEALED = "seal:" + "0" * 48
+_LONGITUDINAL = {"shifted": "MODIFIED", "kept": "UNMODIFIED", "removed": "REMOVED"}
 _OPTIONAL = ("site_id", "timepoint_id")
 _PIXEL_GROUP, _PIXEL_DATA = 0x7FE00000, 0x7FE00010
 
@@ -64,7 +65,7 @@ def write(dataset: Dataset, *, recipe: Recipe, identity: TrialIdentity) -> None:
     dataset.PatientIdentityRemoved = "YES"
     dataset.DeidentificationMethod = _method(recipe)
     dataset.DeidentificationMethodCodeSequence = Sequence([_code(*code) for code in recipe.codes()])
-    dataset.LongitudinalTemporalInformationModified = "MODIFIED" if recipe.dates == "shifted" else "REMOVED"
+    dataset.LongitudinalTemporalInformationModified = _LONGITUDINAL[recipe.dates]
     dataset.ClinicalTrialProtocolID = identity.protocol_id
     if identity.site_id:
         dataset.ClinicalTrialSiteID = identity.site_id

@@ -6,18 +6,31 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.datadict import dictionary_VR, private_dictionary_VR, tag_for_keyword
 
 from compliance.errors import HouseError
-from imaging.deid.profile import EDITION, RESOLVED, listed, option_names
+from imaging.deid.profile import EDITION, RESOLVED, listed, safe_private
+from imaging.deid.rules import Unlisted, verdict
+from imaging.deid.values import NUMBER_VRS, standard_vr
 
 # PS3.16 CID 7050.
 _BASIC_PROFILE = ("113100", "DCM", "Basic Application Confidentiality Profile")
 _OPTION_CODES = {
+    "clean_pixel_data": ("113101", "DCM", "Clean Pixel Data Option"),
+    "clean_recognizable_visual_features": ("113102", "DCM", "Clean Recognizable Visual Features Option"),
+    "clean_graphics": ("113103", "DCM", "Clean Graphics Option"),
+    "clean_structured_content": ("113104", "DCM", "Clean Structured Content Option"),
+    "clean_descriptors": ("113105", "DCM", "Clean Descriptors Option"),
+    "retain_longitudinal_full_dates": (
+        "113106",
+        "DCM",
+        "Retain Longitudinal Temporal Information Full Dates Option",
+    ),
     "retain_longitudinal_modified_dates": (
         "113107",
         "DCM",
@@ -25,12 +38,18 @@ _OPTION_CODES = {
     ),
     "retain_patient_characteristics": ("113108", "DCM", "Retain Patient Characteristics Option"),
     "retain_device_identity": ("113109", "DCM", "Retain Device Identity Option"),
+    "retain_uids": ("113110", "DCM", "Retain UIDs Option"),
+    "retain_safe_private": ("113111", "DCM", "Retain Safe Private Option"),
+    "retain_institution_identity": ("113112", "DCM", "Retain Institution Identity Option"),
 }
-OPTIONS = frozenset(_OPTION_CODES)
-_OTHER_OPTIONS = option_names() - OPTIONS | {"clean_pixel_data", "clean_recognizable_visual_features"}
+OPTIONS = frozenset(_OPTION_CODES) - {"clean_pixel_data", "clean_recognizable_visual_features"}
+_DATES = {"retain_longitudinal_full_dates": "kept", "retain_longitudinal_modified_dates": "shifted"}
+_PARTS = frozenset({"identifier", "version", "options", "dates", "rules", "pixels"})
+_STANDARD = Path(__file__).parent / "recipes"
 
 # What says who the subject is; no rule of a trial keeps it.
 _NEVER_KEPT_VRS = frozenset({"DA", "DT", "OB", "OW", "PN", "SQ", "UI", "UN"})
+_TAG = re.compile(r"\(([0-9A-Fa-f]{4}),(?:([0-9A-Fa-f]{4})\)|xx([0-9A-Fa-f]{2})\) ?(.{1,64}))")
 _NEVER_KEPT_GROUPS = frozenset({0x0000, 0x0002, 0x0004, 0x0010, 0x0012, 0x0032, 0x0038, 0x0040, 0x0400, 0x4008})
 # The engine writes or needs these itself.
 _OWN = frozenset({0x00080005, 0x00080016, 0x00080018, 0x0020000D, 0x0020000E, 0x7FE00010})
@@ -49,16 +68,23 @@ class Rule:
 
     Attributes
     ----------
+    tag
+        Of a private attribute with zeros for the block.
+    keyword
+        As the charter names it.
     action
         `X` remove, `Z` empty, or `K` keep.
     reason
         Why; a recipe without it is refused.
+    creator
+        Of a private attribute.
     """
 
     tag: int
     keyword: str
     action: str
     reason: str
+    creator: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,9 +96,11 @@ class Recipe:
     options
         Names of the table's option columns that are in force.
     dates
-        `shifted` by one number of days per subject, or `removed`.
+        `shifted` by one number of days per subject, `kept`, or `removed`.
     rules
         Own rules in the order of tags.
+    pixels
+        What becomes of images on which text is usual: `hold` for a person, or `blank` the text.
     """
 
     identifier: str
@@ -80,6 +108,7 @@ class Recipe:
     options: frozenset[str] = frozenset()
     dates: str = "removed"
     rules: tuple[Rule, ...] = ()
+    pixels: str = "hold"
 
     @classmethod
     def parse(cls, mapping: Mapping[str, Any]) -> Recipe:
@@ -89,7 +118,9 @@ class Recipe:
         ----------
         mapping
             `identifier`, `version`; optional `options` (names), `dates` (must agree with the options) and
-            `rules` (mappings with `attribute`, a keyword; `action`, one of X, Z, K; `reason`).
+            `rules` (mappings with `attribute`, `action` and `reason`). An attribute is named by its keyword, its tag
+            such as `(0008,103E)` or, a private one, by its creator too: `(0019,xx0C) SIEMENS MR HEADER`. Actions are
+            X, Z and K; for a private attribute X and K, and K keeps numbers only. `pixels` is `hold` or `blank`.
 
         Raises
         ------
@@ -98,17 +129,34 @@ class Recipe:
         """
         if not isinstance(mapping, Mapping):
             raise InvalidRecipe("A de-identification recipe is a table of names and values. Write it as one.")
-        if unknown := sorted(map(str, mapping.keys() - {"identifier", "version", "options", "dates", "rules"})):
+        if unknown := sorted(map(str, mapping.keys() - _PARTS)):
             raise InvalidRecipe(f"The recipe has parts that are not known: {', '.join(unknown)}. Remove them.")
         identifier, version = (_short_text(mapping, name) for name in ("identifier", "version"))
         options = _options(mapping.get("options", ()))
-        dates = "shifted" if "retain_longitudinal_modified_dates" in options else "removed"
+        dates = next((_DATES[name] for name in sorted(options & _DATES.keys())), "removed")
         if mapping.get("dates", dates) != dates:
             raise InvalidRecipe(
                 "The recipe's handling of dates contradicts its options: dates are shifted with "
-                "retain_longitudinal_modified_dates and removed without it. Change one of them."
+                "retain_longitudinal_modified_dates, kept with retain_longitudinal_full_dates, and removed without "
+                "either. Change one of them."
             )
-        return cls(identifier, version, options, dates, _rules(mapping.get("rules", ())))
+        pixels = mapping.get("pixels", "hold")
+        if pixels not in ("hold", "blank"):
+            raise InvalidRecipe("The recipe's handling of pixels is not known: choose hold or blank.")
+        if pixels == "blank" and "clean_pixel_data" not in options:
+            raise InvalidRecipe("The recipe blanks pixels without the option clean_pixel_data. Add it, or hold them.")
+        return cls(identifier, version, options, dates, _rules(mapping.get("rules", ())), pixels)
+
+    @classmethod
+    def standard(cls, name: str) -> Recipe:
+        """Read a recipe that comes with this package, such as `trial-default`.
+
+        Raises
+        ------
+        KeyError
+            There is no recipe of that name.
+        """
+        return cls.parse(standard_terms(name))
 
     def digest(self) -> str:
         """SHA-256, in hexadecimal, of the recipe and of the profile's edition and rows."""
@@ -116,15 +164,22 @@ class Recipe:
 
     @cached_property
     def _digest(self) -> str:
-        content = {
+        content: dict[str, Any] = {
             "identifier": self.identifier,
             "version": self.version,
             "options": sorted(self.options),
             "dates": self.dates,
-            "rules": [[f"{rule.tag:08X}", rule.action, rule.reason] for rule in self.rules],
+            "rules": [
+                [f"{rule.tag:08X}", rule.action, rule.reason, *([rule.creator] if rule.creator else [])]
+                for rule in self.rules
+            ],
             "edition": EDITION,
             "profile": [[f"{tag:08X}", row.basic, sorted(row.options.items())] for tag, row in listed().items()],
         }
+        if self.pixels != "hold":
+            content["pixels"] = self.pixels
+        if "retain_safe_private" in self.options:
+            content["private"] = [[*key, *astuple(one)] for key, one in sorted(safe_private().items())]
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     def codes(self) -> tuple[tuple[str, str, str], ...]:
@@ -135,17 +190,62 @@ class Recipe:
     def actions(self) -> Mapping[int, str]:
         """One action for each attribute the table or an own rule names, by tag.
 
-        `X` remove, `Z` empty, `D` dummy, `U` pseudonymous UID, `K` keep, `C` clean dates. An option's C for
-        text is not available, so the Basic Profile's action stays in force there.
+        `X` remove, `Z` empty, `D` dummy, `U` pseudonymous UID, `K` keep, `C` clean: shift dates, clean text, walk
+        sequences. Where one option keeps and another one cleans, it is cleaned, and what is harmless stays.
         """
         actions = {}
         for tag, row in listed().items():
-            found = {row.options[name] for name in self.options if name in row.options}
-            if "C" in found and "retain_longitudinal_modified_dates" in self.options & row.options.keys():
-                actions[tag] = "C"
-            else:
-                actions[tag] = "K" if found == {"K"} else RESOLVED[row.basic]
-        return actions | {rule.tag: rule.action for rule in self.rules}
+            found = {row.options[name] for name in self.options & row.options.keys()}
+            actions[tag] = "C" if "C" in found else "K" if found else RESOLVED[row.basic]
+        return actions | {rule.tag: rule.action for rule in self.rules if not rule.creator}
+
+    @cached_property
+    def private(self) -> Mapping[tuple[str, int, int], tuple[str, str]]:
+        """VR and VM of each private attribute that stays, by creator, group and low byte.
+
+        The VR is empty where an own rule keeps whatever number it is.
+        """
+        kept = {}
+        if "retain_safe_private" in self.options:
+            kept = {key: (one.vr, one.vm) for key, one in safe_private().items()}
+        for rule in self.rules:
+            if rule.creator:
+                key = rule.creator, rule.tag >> 16, rule.tag & 0xFF
+                if rule.action == "K":
+                    kept.setdefault(key, ("", "1-n"))
+                else:
+                    kept.pop(key, None)
+        return kept
+
+    @cached_property
+    def unlisted(self) -> Unlisted:
+        """What becomes of attributes that the table does not name."""
+        cleans = self.options & {"clean_descriptors", "clean_structured_content"}
+        return Unlisted(
+            temporal={"shifted": "C", "kept": "K", "removed": "X"}[self.dates],
+            uid="K" if "retain_uids" in self.options else "U",
+            local_code="C" if cleans else "X",
+            content="C" if "clean_structured_content" in self.options else "X",
+        )
+
+    def keeps(self, tag: int) -> bool:
+        """Tell whether the value of a standard attribute stays as it is."""
+        return verdict(tag, None, self.actions.get(tag), self.unlisted)[1] == "K"
+
+
+def standard_terms(name: str) -> Mapping[str, Any]:
+    """Terms of a recipe that comes with this package, as a charter would hold them.
+
+    Raises
+    ------
+    KeyError
+        There is no recipe of that name.
+    """
+    path = _STANDARD / f"{name}.json"
+    if path.parent != _STANDARD or not path.is_file():
+        raise KeyError(name)
+    terms: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return terms
 
 
 def _short_text(mapping: Mapping[str, Any], name: str) -> str:
@@ -161,34 +261,60 @@ def _options(names: Any) -> frozenset[str]:
     if not isinstance(names, list | tuple | set | frozenset) or not all(isinstance(name, str) for name in names):
         raise InvalidRecipe("The recipe's options are a list of names. Write them as one.")
     options = frozenset(names)
-    if waiting := sorted(options & _OTHER_OPTIONS):
-        raise InvalidRecipe(f"These options of the profile are not available: {', '.join(waiting)}. Remove them.")
-    if unknown := sorted(options - OPTIONS):
+    if unknown := sorted(options - _OPTION_CODES.keys()):
         raise InvalidRecipe(f"These options are not in the profile: {', '.join(unknown)}. Correct their names.")
+    if waiting := sorted(options - OPTIONS):
+        raise InvalidRecipe(f"These options of the profile are not available: {', '.join(waiting)}. Remove them.")
+    if options >= _DATES.keys():
+        raise InvalidRecipe(
+            "The recipe asks for full dates and for modified dates. Choose one of retain_longitudinal_full_dates and "
+            "retain_longitudinal_modified_dates."
+        )
     return options
 
 
 def _rules(entries: Any) -> tuple[Rule, ...]:
     if not isinstance(entries, list | tuple):
         raise InvalidRecipe("The recipe's rules are a list. Write them as one.")
-    rules: dict[int, Rule] = {}
+    rules: dict[tuple[int, str], Rule] = {}
     for entry in entries:
         if not isinstance(entry, Mapping) or entry.keys() != {"attribute", "action", "reason"}:
             raise InvalidRecipe("Each rule of the recipe has an attribute, an action and a reason. Complete it.")
-        keyword, action, reason = (str(entry[name]) for name in ("attribute", "action", "reason"))
-        tag = tag_for_keyword(keyword)
-        if tag is None:
-            raise InvalidRecipe(f"The recipe has a rule for {keyword}, which is no attribute's keyword. Correct it.")
-        if action not in {"X", "Z", "K"}:
-            raise InvalidRecipe(f"The recipe's rule for {keyword} has no known action: choose X, Z or K.")
+        name, action, reason = (str(entry[part]) for part in ("attribute", "action", "reason"))
+        tag, creator = _attribute(name)
+        if action not in ({"X", "K"} if creator else {"X", "Z", "K"}):
+            choice = "X or K, as it is private" if creator else "X, Z or K"
+            raise InvalidRecipe(f"The recipe's rule for {name} has no known action: choose {choice}.")
         if not reason.strip():
-            raise InvalidRecipe(f"The recipe's rule for {keyword} gives no reason. Write one.")
-        if tag in _OWN or (action == "K" and not _may_be_kept(tag)):
-            raise InvalidRecipe(f"The recipe's rule for {keyword} would break the profile. Remove it.")
-        if tag in rules:
-            raise InvalidRecipe(f"The recipe has two rules for {keyword}. Keep one.")
-        rules[tag] = Rule(tag, keyword, action, reason)
-    return tuple(rules[tag] for tag in sorted(rules))
+            raise InvalidRecipe(f"The recipe's rule for {name} gives no reason. Write one.")
+        if action == "K" and creator and _private_vr(tag, creator) not in {"", "UN", *NUMBER_VRS}:
+            raise InvalidRecipe(f"The recipe's rule for {name} would keep what is no number. Remove it.")
+        if tag in _OWN or (action == "K" and not creator and not _may_be_kept(tag)):
+            raise InvalidRecipe(f"The recipe's rule for {name} would break the profile. Remove it.")
+        if (tag, creator) in rules:
+            raise InvalidRecipe(f"The recipe has two rules for {name}. Keep one.")
+        rules[tag, creator] = Rule(tag, name, action, reason, creator)
+    return tuple(rules[key] for key in sorted(rules))
+
+
+def _attribute(name: str) -> tuple[int, str]:
+    """Tag and private creator of an attribute that a rule names."""
+    match = _TAG.fullmatch(name.strip())
+    tag = tag_for_keyword(name) if match is None else int(match[1] + (match[2] or f"00{match[3]}"), 16)
+    creator = ((match and match[4]) or "").strip()
+    if tag is None or (bool(tag >> 16 & 1) != bool(creator)) or (not creator and not standard_vr(tag)):
+        raise InvalidRecipe(
+            f"The recipe has a rule for {name}, which is no attribute. Name it by its keyword, its tag such as "
+            "(0008,103E), or a private one by its creator: (0019,xx0C) SIEMENS MR HEADER."
+        )
+    return tag, creator
+
+
+def _private_vr(tag: int, creator: str) -> str:
+    try:
+        return private_dictionary_VR(tag, creator)
+    except KeyError:
+        return ""
 
 
 def _may_be_kept(tag: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 from imaging.deid.profile import allowed
 from imaging.deid.values import BYTES_VRS, FREE_TEXT_VRS, TEMPORAL_VRS, is_disguised, standard_vr
@@ -16,10 +17,31 @@ PUBLISHED_SCHEMES = frozenset(
 _CODING_SCHEME_UID = 0x0008010C
 _NO_GROUPS = frozenset({0x0000, 0x0002, 0x0004, 0x0006})
 _WHO_GROUPS = frozenset({0x0010, 0x0012, 0x0032, 0x0038, 0x0400, 0x4008})
+# The text of content items (PS3.3 §C.17.3), which the table does not name.
+_CONTENT = frozenset({0x0040A160})
+
+
+class Unlisted(NamedTuple):
+    """Actions for attributes that the table does not name, by the recipe.
+
+    Attributes
+    ----------
+    temporal, uid
+        For dates and times, and for UIDs.
+    local_code
+        For codes of schemes that are not published.
+    content
+        For the text of a report.
+    """
+
+    temporal: str = "X"
+    uid: str = "U"
+    local_code: str = "X"
+    content: str = "X"
 
 
 @lru_cache(maxsize=16384)
-def verdict(tag: int, declared: str | None, listed: str | None, shifted: bool) -> tuple[str, str]:
+def verdict(tag: int, declared: str | None, listed: str | None, unlisted: Unlisted) -> tuple[str, str]:
     """Standard VR of an element, and what becomes of it.
 
     Parameters
@@ -28,8 +50,8 @@ def verdict(tag: int, declared: str | None, listed: str | None, shifted: bool) -
         The VR it claims.
     listed
         The recipe's action for it, if any.
-    shifted
-        Whether dates are shifted.
+    unlisted
+        The recipe's actions where `listed` is none.
 
     Returns
     -------
@@ -47,16 +69,18 @@ def verdict(tag: int, declared: str | None, listed: str | None, shifted: bool) -
         return "", "unknown"
     if is_disguised(declared, vr):
         return vr, "disguised"
-    return vr, listed or ("code" if tag in CODE_TAGS else _unlisted(tag, group, vr, shifted))
+    return vr, listed or ("code" if tag in CODE_TAGS else _unlisted(tag, group, vr, unlisted))
 
 
-def _unlisted(tag: int, group: int, vr: str, shifted: bool) -> str:
+def _unlisted(tag: int, group: int, vr: str, unlisted: Unlisted) -> str:
     if tag in allowed():
-        return "K"
+        return "C" if vr in FREE_TEXT_VRS else "K"
+    if tag in _CONTENT:
+        return unlisted.content
     if group in _WHO_GROUPS or vr in FREE_TEXT_VRS or not BYTES_VRS.isdisjoint(vr.split(" or ")):
         return "X"
     if vr in TEMPORAL_VRS:
-        return "C" if shifted else "X"
+        return unlisted.temporal
     if vr == "UI":
-        return "K" if tag == _CODING_SCHEME_UID else "U"
+        return "K" if tag == _CODING_SCHEME_UID else unlisted.uid
     return "K"

@@ -18,6 +18,7 @@ FREE_TEXT_VRS = frozenset({"AE", "AS", "LO", "LT", "PN", "SH", "ST", "UC", "UR",
 CHARACTER_SET_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 BYTES_VRS = frozenset({"OB", "OW", "UN", "OV"})
 TEMPORAL_VRS = frozenset({"DA", "DT", "TM"})
+NUMBER_VRS = frozenset({"DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"})
 _NUMBERS = frozenset({"AT", "FD", "FL", "OD", "OF", "OL", "SL", "SS", "SV", "UL", "US", "UV"})
 
 # Elements written under an older edition may carry a VR of the same family; any other VR is a disguise.
@@ -29,12 +30,16 @@ _FAMILIES = (
 )
 _FORMS = {
     "AS": re.compile(rb"\d{3}[DWMY]"),
+    "DA": re.compile(rb"\d{8} *|\d{4}\.\d\d\.\d\d *"),
+    "DT": re.compile(rb"\d{4}(?:\d\d){0,5}(?:\.\d{1,6})?(?:[+-]\d{4})? *"),
     "CS": re.compile(rb"[A-Z0-9 _]{0,16}"),
     "DS": re.compile(rb" *[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)? *"),
     "IS": re.compile(rb" *[+-]?\d{1,12} *"),
     "TM": re.compile(rb"\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,6})?)?)? *|\d{2}:\d{2}:\d{2}(?:\.\d{1,6})? *"),
     "UI": re.compile(rb"[0-9.]{1,64}"),
 }
+# No binary number but one made of letters is written like this.
+_TEXT = re.compile(rb"[ -~]{8,}\0?")
 _ANY_TAG = Tag(0x00100010)
 _LONGEST_CACHED = 1024
 _WIDTHS = {"AT": 4, "FD": 8, "FL": 4, "SL": 4, "SS": 2, "SV": 8, "UL": 4, "US": 2, "UV": 8}
@@ -152,10 +157,17 @@ def is_plain(element: DataElement | RawDataElement, tag: int, vr: str) -> bool:
     form = _FORMS.get(vr)
     value = element.value
     if form is None:
-        return not isinstance(value, bytes) or len(value) <= _most_bytes(tag, vr)
+        return not isinstance(value, bytes) or _is_binary(value, tag, vr)
     if isinstance(value, bytes):
         return all(form.fullmatch(part) or not part for part in value.rstrip(b"\0 ").split(b"\\"))
     return all(form.fullmatch(text.encode("utf-8")) for text in text_of(element) if text)
+
+
+def _is_binary(value: bytes, tag: int, vr: str) -> bool:
+    width = _WIDTHS.get(vr[:2]) if " or O" not in vr else None
+    if width is None:
+        return True
+    return len(value) % width == 0 and len(value) <= _most_bytes(tag, vr) and not _TEXT.fullmatch(value)
 
 
 @lru_cache(maxsize=8192)

@@ -235,7 +235,7 @@ def _deidentified(
     with config.disable_value_validation(), path.open("rb") as file:
         original = dcmread(file, force=True)
     try:
-        result = engine.deidentify(original, recipe=recipe, keys=keys, identity=identity)
+        result = engine.deidentify(original, recipe=recipe, keys=keys, identity=identity, known=known)
     except HouseError as problem:
         raise _Held(
             HoldReason.CANNOT_DEIDENTIFY, problem.message, getattr(problem, "reason", problem.code)

@@ -125,7 +125,8 @@ def _series_of(first: Cleaned, means: Means, at: dt.datetime) -> Series:
     if study is None:
         date = dt.date.fromisoformat(first.seen["scan_date"]) if first.seen["scan_date"] else None
         keys = means.keys(timepoint.subject.code)
-        shifted = keys.shift_date(date.strftime("%Y%m%d")) if date and means.recipe.dates == "shifted" else None
+        day = date.strftime("%Y%m%d") if date else ""
+        shifted = {"shifted": keys.shift_date(day), "kept": day}.get(means.recipe.dates)
         study = ImagingStudy(
             trial=means.trial,
             timepoint=timepoint,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imaging.deid.rules import verdict
+from imaging.deid.rules import Unlisted, verdict
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from imaging.deid.rules import verdict
         (0x00100010, "PN", "Z", True, ("PN", "Z")),
         (0x00080100, "SH", None, True, ("SH", "code")),
         (0x00080100, "SH", "X", True, ("SH", "X")),
-        (0x00181160, "SH", None, True, ("SH", "K")),  # Filter Type is in allowed.csv
+        (0x00181160, "SH", None, True, ("SH", "C")),  # Filter Type is in allowed.csv
         (0x00402016, "LO", None, True, ("LO", "X")),  # free text
         (0x00321060, None, None, True, ("LO", "X")),  # about the request
         (0x00280106, None, None, True, ("US or SS", "K")),
@@ -36,4 +36,11 @@ from imaging.deid.rules import verdict
 def test_first_rule_that_matches(
     tag: int, declared: str | None, listed: str | None, shifted: bool, expected: tuple[str, str]
 ) -> None:
-    assert verdict(tag, declared, listed, shifted) == expected
+    assert verdict(tag, declared, listed, Unlisted(temporal="C" if shifted else "X")) == expected
+
+
+def test_the_recipe_decides_on_what_no_table_names() -> None:
+    assert verdict(0x00081155, "UI", None, Unlisted(uid="K")) == ("UI", "K")
+    assert verdict(0x00181078, "DT", None, Unlisted(temporal="K")) == ("DT", "K")
+    assert verdict(0x0040A160, "UT", None, Unlisted()) == ("UT", "X")
+    assert verdict(0x0040A160, "UT", None, Unlisted(content="C")) == ("UT", "C")
