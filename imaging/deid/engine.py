@@ -59,6 +59,7 @@ class Deidentified:
     actions: tuple[Action, ...]
     counters: Mapping[str, int]
     names: frozenset[str] | None = field(default=None, repr=False)
+    head: bytes = field(default=b"", repr=False)
 
 
 def deidentify(
@@ -103,12 +104,12 @@ def deidentify(
             _clean_pixels(result, dataset, syntax, run)
             marks.write(result, recipe=recipe, identity=identity)
             _with_meta(result, syntax)
-            marks.seal(result, keys)
+            head = marks.seal(result, keys)
         except RecursionError:
             raise CannotDeidentify("too_complex") from None
         except (AttributeError, NotImplementedError, TypeError, ValueError, LookupError, OverflowError) as problem:
             raise CannotDeidentify("unwritable") from problem
-    return Deidentified(result, tuple(run.actions), dict(run.counters), names)
+    return Deidentified(result, tuple(run.actions), dict(run.counters), names, head)
 
 
 def summary(actions: Iterable[Action]) -> list[list[str | int]]:
@@ -123,7 +124,7 @@ def summary(actions: Iterable[Action]) -> list[list[str | int]]:
 def serialise(deidentified: Deidentified) -> bytes:
     """Write a DICOM file: preamble of zeros, file meta, data set; the same bytes each time."""
     with config.disable_value_validation():
-        return marks.file_bytes(deidentified.dataset)
+        return marks.file_bytes(deidentified.dataset, deidentified.head)
 
 
 def _transfer_syntax(dataset: Dataset) -> UID:

@@ -6,22 +6,21 @@ import hmac
 import re
 import zlib
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
-from pydicom.dataelem import DataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import write_file_meta_info
-from pydicom.sequence import Sequence
+from pydicom.tag import Tag
 
 from imaging.deid.keys import SubjectKeys
 from imaging.deid.recipe import Recipe
 from imaging.deid.values import copied
-from imaging.deid.writing import encoded
+from imaging.deid.writing import encoded, file_meta_bytes, items_bytes
 
 IMPLEMENTATION_CLASS_UID = "2.25.246608625638812650468298638564650933929"
 IMPLEMENTATION_VERSION_NAME = "PARALLAX"
 
-_METHOD = 0x00120063
+_METHOD, _METHOD_CODES = 0x00120063, 0x00120064
 _MARK = "Parallax "
 _UNSEALED = "seal:" + "0" * 48
 _LONGITUDINAL = {"shifted": "MODIFIED", "kept": "UNMODIFIED", "removed": "REMOVED"}
@@ -64,7 +63,7 @@ def write(dataset: Dataset, *, recipe: Recipe, identity: TrialIdentity) -> None:
     dataset.PatientID = identity.subject_code
     dataset.PatientIdentityRemoved = "YES"
     dataset.DeidentificationMethod = _method(recipe)
-    dataset.DeidentificationMethodCodeSequence = Sequence([_code(*code) for code in recipe.codes()])
+    dataset[_METHOD_CODES] = _codes(recipe.codes(), *dataset.original_encoding)
     dataset.LongitudinalTemporalInformationModified = _LONGITUDINAL[recipe.dates]
     dataset.ClinicalTrialProtocolID = identity.protocol_id
     if identity.site_id:
@@ -80,10 +79,18 @@ def _method(recipe: Recipe) -> list[str]:
     return [f"{_MARK}{recipe.identifier} {recipe.version}", f"recipe sha256:{recipe.digest()[:16]}", _UNSEALED]
 
 
-def _code(value: str, scheme: str, meaning: str) -> Dataset:
-    code = Dataset()
-    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = value, scheme, meaning
-    return code
+@lru_cache(maxsize=64)
+def _codes(
+    codes: tuple[tuple[str, str, str], ...], implicit: bool | None, little: bool | None
+) -> DataElement | RawDataElement:
+    """The sequence of codes, as if it had been read: it is the same for all files of a recipe."""
+    items = [Dataset() for _ in codes]
+    for item, code in zip(items, codes, strict=True):
+        item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code
+    if implicit is None or little is None:  # made in memory
+        return DataElement(_METHOD_CODES, "SQ", items)
+    content = items_bytes(items, implicit=implicit, little=little)
+    return RawDataElement(Tag(_METHOD_CODES), "SQ", len(content), content, 0, implicit, little, True)
 
 
 def claims_to_be_ours(dataset: Dataset) -> bool:
@@ -104,13 +111,24 @@ def is_sealed(dataset: Dataset, *, recipe: Recipe, keys: SubjectKeys, identity: 
     unsealed = copied(dataset)
     unsealed.file_meta = dataset.file_meta
     unsealed[_METHOD] = DataElement(_METHOD, "LO", expected)
-    return hmac.compare_digest(seal_found, _seal(unsealed, keys))
+    return hmac.compare_digest(seal_found, _seal_of(b"".join(_encoded(unsealed, before=_PIXEL_GROUP)), unsealed, keys))
 
 
-def seal(dataset: Dataset, keys: SubjectKeys) -> None:
-    """Replace the open seal by the keyed digest of everything else."""
+def seal(dataset: Dataset, keys: SubjectKeys) -> bytes:
+    """Replace the open seal by the keyed digest of everything else.
+
+    Returns
+    -------
+    bytes
+        What is before the pixels, encoded with the seal in it, for `file_bytes`.
+    """
     *method, _ = _values(dataset)
-    dataset[_METHOD] = DataElement(_METHOD, "LO", [*method, _seal(dataset, keys)])
+    head = b"".join(_encoded(dataset, before=_PIXEL_GROUP))
+    found = _seal_of(head, dataset, keys)
+    dataset[_METHOD] = DataElement(_METHOD, "LO", [*method, found])
+    if head.count(_UNSEALED.encode()) != 1:
+        return b"".join(_encoded(dataset, before=_PIXEL_GROUP))
+    return head.replace(_UNSEALED.encode(), found.encode())
 
 
 def _values(dataset: Dataset) -> list[str]:
@@ -120,27 +138,29 @@ def _values(dataset: Dataset) -> list[str]:
     return [value.value] if isinstance(value.value, str) else [str(part) for part in value.value]
 
 
-def _seal(dataset: Dataset, keys: SubjectKeys) -> str:
-    head = b"".join(_encoded(dataset, before=_PIXEL_GROUP))
+def _seal_of(head: bytes, dataset: Dataset, keys: SubjectKeys) -> str:
     pixels = dataset.get_item(_PIXEL_DATA) if _PIXEL_DATA in dataset else None
     value = b"" if pixels is None else pixels.value
     return f"seal:{keys.seal(head, value if isinstance(value, bytes) else b'')}"
 
 
-def _encoded(dataset: Dataset, *, before: int = 1 << 32) -> list[bytes]:
+def _encoded(dataset: Dataset, *, since: int = 0, before: int = 1 << 32) -> list[bytes]:
     syntax = dataset.file_meta.TransferSyntaxUID
-    return encoded(dataset, implicit=syntax.is_implicit_VR, little=syntax.is_little_endian, before=before)
+    return encoded(dataset, implicit=syntax.is_implicit_VR, little=syntax.is_little_endian, since=since, before=before)
 
 
-def file_bytes(dataset: Dataset) -> bytes:
-    """Write a file with an empty preamble (PS3.10 §7.1)."""
-    buffer = DicomBytesIO()
-    buffer.is_implicit_VR, buffer.is_little_endian = False, True
-    buffer.write(b"\0" * 128 + b"DICM")
-    write_file_meta_info(buffer, dataset.file_meta)
-    pieces = _encoded(dataset)
+def file_bytes(dataset: Dataset, head: bytes = b"") -> bytes:
+    """Write a file with an empty preamble (PS3.10 §7.1).
+
+    Parameters
+    ----------
+    head
+        What `seal` gave, to save encoding it again.
+    """
+    start = b"\0" * 128 + b"DICM" + file_meta_bytes(dataset.file_meta)
+    pieces = [head, *_encoded(dataset, since=_PIXEL_GROUP)] if head else _encoded(dataset)
     if dataset.file_meta.TransferSyntaxUID.is_deflated:
         deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
         content = deflater.compress(b"".join(pieces)) + deflater.flush()
         pieces = [content, b"\0" * (len(content) % 2)]
-    return b"".join([buffer.getvalue(), *pieces])
+    return b"".join([start, *pieces])

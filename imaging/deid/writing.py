@@ -12,7 +12,7 @@ from typing import Any
 
 from pydicom.charset import convert_encodings, default_encoding
 from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_data_element, write_dataset
 from pydicom.multival import MultiValue
@@ -30,19 +30,31 @@ _LONG = {True: Struct("<HH2sHL"), False: Struct(">HH2sHL")}
 Charset = str | list[str]
 
 
-def encoded(dataset: Dataset, *, implicit: bool, little: bool, before: int = 1 << 32) -> list[bytes]:
+def encoded(dataset: Dataset, *, implicit: bool, little: bool, since: int = 0, before: int = 1 << 32) -> list[bytes]:
     """Elements of a data set in the order of their tags, in pieces to be joined; retired group lengths are left out.
 
     Parameters
     ----------
-    before
-        Elements from this tag on are left out.
+    since, before
+        Elements before this tag, and from that one on, are left out.
     """
     if passes_unchanged(dataset, implicit=implicit, little=little):
-        return _level(dataset, implicit, little, default_encoding, before)
-    part = Dataset({tag: element for tag, element in dataset.items() if int(tag) < before})
+        return _level(dataset, implicit, little, default_encoding, since, before)
+    part = Dataset({tag: element for tag, element in dataset.items() if since <= int(tag) < before})
     same_encoding(part, dataset)
     return [_anew(part, implicit, little, default_encoding)]
+
+
+def file_meta_bytes(meta: FileMetaDataset) -> bytes:
+    """File meta information with the length of its group, always in Explicit VR Little Endian (PS3.10 §7.1)."""
+    pieces = [piece for tag, one in in_order(meta) if tag & 0xFFFF for piece in _element(tag, one, False, True, "")]
+    content = b"".join(pieces)
+    return _SHORT[True].pack(0x0002, 0x0000, b"UL", 4) + Struct("<L").pack(len(content)) + content
+
+
+def items_bytes(items: Iterable[Dataset], *, implicit: bool, little: bool) -> bytes:
+    """Items of a sequence that holds ASCII alone, as the value of that sequence."""
+    return _items(items, implicit, little, default_encoding)
 
 
 def passes_unchanged(dataset: Dataset, *, implicit: bool, little: bool) -> bool:
@@ -59,11 +71,13 @@ def _anew(dataset: Dataset, implicit: bool, little: bool, parent: Charset) -> by
     return buffer.getvalue()
 
 
-def _level(dataset: Dataset, implicit: bool, little: bool, parent: Charset, before: int = 1 << 32) -> list[bytes]:
+def _level(
+    dataset: Dataset, implicit: bool, little: bool, parent: Charset, since: int = 0, before: int = 1 << 32
+) -> list[bytes]:
     charset: Charset = dataset.get("SpecificCharacterSet", parent)
     pieces: list[bytes] = []
     for tag, element in in_order(dataset):
-        if tag < before and (tag & 0xFFFF or tag >> 16 <= 6):
+        if since <= tag < before and (tag & 0xFFFF or tag >> 16 <= 6):
             pieces += _element(tag, element, implicit, little, charset)
     return pieces
 
