@@ -1,19 +1,19 @@
-"""An upload with identifiers at every place, through the command: nothing of them leaves."""
+"""An upload with identifiers at every place, through the command: nothing leaves, and what a trial needs stays."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from django.core.management import call_command
 
-from tests.imaging.deid.planted import Planted, upload
-from tests.imaging.deid.planted_checks import intervals_kept, left_behind, named_anywhere, read, references_intact
+from tests.imaging.deid.planted import DOCUMENTS, WRITTEN_ON, Planted, upload
+from tests.imaging.deid.planted_checks import intervals_kept, left_behind, lost, named_anywhere, read, references_intact
 from tests.imaging.deid.planted_people import PEOPLE
-from tests.imaging.test_deidentify_command import RECIPE
 
 
 @dataclass
@@ -41,19 +41,27 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(file.content)
     (home / "upload" / "DICOMDIR").write_bytes(b"Luedenscheidt")
-    (home / "recipe.yaml").write_text(RECIPE)
     with pytest.raises(SystemExit) as ended:
         call_command(
             "deidentify",
             str(home / "upload"),
             str(home / "out"),
-            recipe=home / "recipe.yaml",
             private_list=home / "list.csv",
             stdout=io.StringIO(),
         )
     assert ended.value.code == 3
     with open(home / "list.csv", newline="", encoding="utf-8") as table:
         return Run(files, home / "out", {row["path"]: row for row in csv.DictReader(table)})
+
+
+def test_every_file_is_cleaned_but_documents_and_pictures_with_text(run: Run) -> None:
+    waiting = DOCUMENTS | WRITTEN_ON
+    ends = Counter((file.kind, run.rows[file.name]["reason"]) for file in run.files if file.kind not in WRITTEN_ON)
+
+    assert {kind for kind, reason in ends if not reason} == {file.kind for file in run.files} - waiting
+    assert {kind: (reason, count) for (kind, reason), count in ends.items() if reason} == {
+        "PDF": ("document", len(PEOPLE))
+    }
 
 
 def test_nothing_that_was_planted_is_left_anywhere(run: Run) -> None:
@@ -63,6 +71,10 @@ def test_nothing_that_was_planted_is_left_anywhere(run: Run) -> None:
     assert left == []
     found = {run.path(file): named_anywhere(file, str(run.path(file))) for file in run.outputs}
     assert {path: one for path, one in found.items() if one["hits"] or one["missing"] or one["unread"]} == {}
+
+
+def test_nothing_that_a_trial_keeps_is_lost(run: Run) -> None:
+    assert [(file.kind, path) for file, output in run.outputs.items() for path in lost(file, output)] == []
 
 
 def test_intervals_and_references_are_intact(run: Run) -> None:

@@ -20,13 +20,15 @@ from django.db import DatabaseError
 
 from compliance import keys
 from compliance.errors import HouseError
-from imaging.deid.recipe import InvalidRecipe, Recipe
+from imaging.deid.recipe import InvalidRecipe, Recipe, standard_terms
 from imaging.deid.reports import Report
 from imaging.dicom.walking import find_files
 from imaging.management.terminal import FolderCommand, counted, with_bar, write_anew
 from imaging.services.cleaning import Busy, Cleaning, Fate, Means, Outcome, Stopped, Target
 from trials.models import Trial
 
+#: The recipe without --trial and --recipe.
+DEFAULT = "trial-default"
 CLEANED, NOTHING, USAGE, SOME_HELD, STOPPED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 CODES = """\
 exit codes:
@@ -87,9 +89,11 @@ class Command(FolderCommand):
         """Take the two folders, the recipe, the key, and where to write what was done."""
         parser.add_argument("source", metavar="IN", type=Path, help="a folder, or a file")
         parser.add_argument("target", metavar="OUT", type=Path, help="a folder; made if it is not there")
-        recipe = parser.add_mutually_exclusive_group(required=True)
+        recipe = parser.add_mutually_exclusive_group()
         recipe.add_argument("--trial", metavar="CODE", help="take the recipe and the key of a trial")
-        recipe.add_argument("--recipe", metavar="FILE", type=Path, help="take the recipe of a YAML or JSON file")
+        recipe.add_argument(
+            "--recipe", metavar="FILE", type=Path, help=f"take the recipe of a YAML or JSON file; without it {DEFAULT}"
+        )
         parser.add_argument(
             "--key",
             metavar="FILE",
@@ -232,7 +236,7 @@ def _means(options: dict[str, Any]) -> tuple[Means, bool]:
         if options["key"]:
             raise CommandError("--trial brings its own key; leave out --key.", returncode=USAGE)
         return _means_of_trial(options["trial"]), True
-    terms = _terms(options["recipe"])
+    terms = _terms(options["recipe"]) if options["recipe"] else standard_terms(DEFAULT)
     try:
         recipe = Recipe.parse(terms)
     except InvalidRecipe as problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from functools import lru_cache
@@ -142,7 +143,9 @@ def _same_pixels(file: Planted, original: Dataset, dataset: Dataset) -> bool:
 
 def _frames(dataset: Dataset) -> np.ndarray | None:
     try:
-        frames = dataset.pixel_array
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # bytes behind the pixels were planted
+            frames = dataset.pixel_array
     except (AttributeError, NotImplementedError, RuntimeError, ValueError, KeyError):
         return None
     return frames.reshape(-1, *frames.shape[-2:])
