@@ -14,6 +14,7 @@ from typing import Any
 from pydicom.datadict import dictionary_VR, private_dictionary_VR, tag_for_keyword
 
 from compliance.errors import HouseError
+from imaging.deid.content import actions as content_items
 from imaging.deid.profile import EDITION, RESOLVED, listed, safe_private
 from imaging.deid.rules import Unlisted, verdict
 from imaging.deid.values import NUMBER_VRS, standard_vr
@@ -180,6 +181,10 @@ class Recipe:
             content["pixels"] = self.pixels
         if "retain_safe_private" in self.options:
             content["private"] = [[*key, *astuple(one)] for key, one in sorted(safe_private().items())]
+        if "clean_structured_content" in self.options:
+            content["content_items"] = sorted(
+                [*concept, action] for concept, action in content_items(self.options).items()
+            )
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     def codes(self) -> tuple[tuple[str, str, str], ...]:

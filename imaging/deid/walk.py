@@ -25,7 +25,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag, Tag
 
-from imaging.deid import private
+from imaging.deid import content, private
 from imaging.deid.admission import CannotDeidentify
 from imaging.deid.keys import SubjectKeys
 from imaging.deid.profile import RESOLVED, listed
@@ -70,6 +70,7 @@ class Walk:
     def __init__(self, recipe: Recipe, keys: SubjectKeys, cleaner: Cleaner) -> None:
         self._actions_of, self._unlisted, self._private_of = recipe.actions, recipe.unlisted, recipe.private
         self._dates = recipe.dates
+        self._concepts = content.actions(recipe.options)
         self._keys = keys
         self._cleaner = cleaner
         self._left = MAX_ELEMENTS
@@ -229,13 +230,26 @@ class Walk:
 
     def _descend(self, source: Dataset, element: Element, tag: int, path: str, depth: int) -> DataElement:
         here = f"{path}{name_of(tag)}"
-        items = _items(source, element)
+        items = enumerate(_items(source, element))
         self.counters["sequences"] += 1
-        return DataElement(
-            tag,
-            "SQ",
-            Sequence([self.clean(item, f"{here}[{number}].", depth + 1) for number, item in enumerate(items)]),
-        )
+        made = [self._item(item, f"{here}[{number}]", depth + 1) for number, item in items]
+        return DataElement(tag, "SQ", Sequence([item for item in made if item is not None]))
+
+    def _item(self, source: Dataset, path: str, depth: int) -> Dataset | None:
+        """Clean an item; the concept of a content item may ask more than its attributes do (`content.actions`)."""
+        concept = content.concept_of(source) if self._concepts else None
+        action = self._concepts.get(concept) if concept else None
+        if action == "X":
+            self.actions.append(Action(path, "X"))
+            self.counters["content"] += 1
+            return None
+        made = self.clean(source, f"{path}.", depth)
+        if action == "D" and content.TEXT in made:
+            self._did(content.TEXT, f"{path}.", "D", "dummies")
+            made[content.TEXT] = DataElement(content.TEXT, "UT", dummy("UT"))
+        if action == "K" and content.UID in made:
+            made[content.UID] = copy.copy(source.get_item(content.UID))
+        return made
 
     def _pseudonym(self, element: Element, tag: int, path: str) -> DataElement:
         originals = text_of(element)
