@@ -32,13 +32,13 @@ def version_of(program: str) -> str:
     return said.partition("\n")[0].strip("$ ")
 
 
-def publish(section: str, text: str, *, write: bool) -> None:
+def publish(section: str, text: str, *, write: bool, document: Path = DOCUMENT) -> None:
     """Print a section's text, and put it into the document if asked to."""
     sys.stdout.write(text + "\n")
     if not write:
         return
     begin, end = f"<!-- {section} -->\n", f"<!-- /{section} -->"
-    head, found, rest = DOCUMENT.read_text().partition(begin)
+    head, found, rest = document.read_text().partition(begin)
     if not found or end not in rest:
-        raise SystemExit(f"{DOCUMENT.name} has no place for {section}")
-    DOCUMENT.write_text(head + begin + text + "\n" + end + rest.partition(end)[2])
+        raise SystemExit(f"{document.name} has no place for {section}")
+    document.write_text(head + begin + text + "\n" + end + rest.partition(end)[2])
