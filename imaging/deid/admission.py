@@ -44,6 +44,8 @@ _SENTENCES = {
     ),
     "identifiers_missing": "The instance lacks the UIDs by which it is filed. Export it again.",
     "pixel_description": "The image does not say how its pixels are stored. Export it again.",
+    "pixels_too_many": "The image has more pixels than can be searched for text. Send it in parts.",
+    "pixels_unreadable": "The pixels cannot be read, so nobody knows what is written in them. Export it again.",
     "secondary_capture": (
         "The image is a copy of a screen or a film, on which text is usual. Send the acquired images instead."
     ),
@@ -55,10 +57,12 @@ _SENTENCES = {
         "The instance is a report or a selection, which holds text, and the recipe does not clean structured content. "
         "Discard it, or add clean_structured_content to the charter's recipe."
     ),
+    "text_remains": "Text in the pixels was found again after it was blanked. Send the image without annotation.",
     "too_complex": "The instance nests too deeply or holds too many elements. Export it in a plainer form.",
     "transfer_syntax": "The instance does not say how it is written. Export it as Explicit VR Little Endian.",
     "unknown_class": "The instance is of a kind that this system does not de-identify yet. Discard it.",
     "unwritable": "The instance holds a value that cannot be written again. Export it again from the source.",
+    "video": "The instance is a film, which is not searched for text. Discard it unless the charter asks for it.",
 }
 REASONS = frozenset(_SENTENCES)
 

@@ -1,0 +1,104 @@
+"""Where a picture holds text that may tell of a person. What was read goes nowhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imaging.deid.pixels.networks import Box, Picture, detect, read
+
+#: Larger pictures are looked at in overlapping tiles, so that memory has a bound and small text stays large enough.
+TILE, _OVERLAP = 640, 96
+#: Pictures smaller than this are enlarged.
+_SMALL = 400
+_LEAST_CERTAIN = 0.5
+#: The network is as sure of a line in a script that the other one cannot read.
+_SURE_WITHOUT_READING = 0.85
+#: Depths, gains and tick marks say nothing of a person, and measuring needs them.
+_SCALE = re.compile(r"[-+]?(\d{1,3}|\d{1,2}[.,]\d)( ?(cm|mm|dB|Hz|MHz|fps|%))?")
+
+
+def find_text(views: Sequence[Picture], words: Collection[str], *, scale: float = 1) -> list[Box]:
+    """Boxes of text, in pixels of the picture.
+
+    Left out are single letters, such as marks of the side, and numbers of a scale, unless they are among `words`.
+
+    Parameters
+    ----------
+    views
+        The same picture (rows, columns, 3) in one or more windows.
+    words
+        What is known of the person; found as whole words without regard to case.
+    scale
+        Enlargement. Two scales see different things.
+    """
+    import cv2
+
+    known = frozenset(word.casefold() for word in words)
+    found: set[Box] = set()
+    for view in views:
+        rows, columns = view.shape[:2]
+        factor = scale * (2 if min(rows, columns) < _SMALL else 1)
+        large = view
+        if factor != 1:
+            size = (round(columns * factor), round(rows * factor))
+            large = cv2.resize(view, size, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+        for x, y in _tiles(large.shape[1], large.shape[0]):
+            tile = large[y : y + TILE, x : x + TILE]
+            for (left, top, right, bottom), certain in detect(tile):
+                if _tells(tile[top:bottom, left:right], certain, known):
+                    found.add(
+                        (
+                            int((x + left) / factor),
+                            int((y + top) / factor),
+                            min(-int(-(x + right) // factor), columns),
+                            min(-int(-(y + bottom) // factor), rows),
+                        )
+                    )
+    return sorted(found)
+
+
+def views_of(frame: NDArray[Any]) -> list[Picture]:
+    """Pictures of 8 bits of one frame (rows, columns) or (rows, columns, 3).
+
+    Deeper ones are shown twice: without their most extreme values, and whole, since text is often written with these.
+    """
+    if frame.dtype == np.uint8:
+        return [frame if frame.ndim == 3 else np.repeat(frame[..., None], 3, axis=2)]
+    low, high = np.percentile(frame, (1, 99))
+    windows = {(float(low), float(high)), (float(frame.min()), float(frame.max()))}
+    shown = []
+    for bottom, top in sorted(windows):
+        scaled = (frame.astype(np.float32) - bottom) * (255 / max(top - bottom, 1))
+        grey = scaled.clip(0, 255).astype(np.uint8)
+        shown.append(grey if grey.ndim == 3 else np.repeat(grey[..., None], 3, axis=2))
+    return shown
+
+
+def _tiles(columns: int, rows: int) -> Iterator[tuple[int, int]]:
+    for y in _starts(rows):
+        for x in _starts(columns):
+            yield x, y
+
+
+def _starts(length: int) -> list[int]:
+    last = max(length - TILE, 0)
+    return [*range(0, last, TILE - _OVERLAP), last]
+
+
+def _tells(line: Picture, certain: float, known: frozenset[str]) -> bool:
+    upright = line.shape[0] <= 1.5 * line.shape[1]
+    turned = [line] if upright else [np.rot90(line), np.rot90(line, 3)]
+    text, read_well = max((read(one) for one in turned), key=lambda result: result[1])
+    parts = re.findall(r"\w+", text.casefold())
+    if not known.isdisjoint(parts):
+        return True
+    if _SCALE.fullmatch(text.strip()):
+        return False
+    if sum(character.isalnum() for character in text) >= 2:
+        return read_well >= _LEAST_CERTAIN or certain >= _SURE_WITHOUT_READING
+    return not text and certain >= _SURE_WITHOUT_READING
