@@ -28,17 +28,13 @@ from benchmarks.report import machine, publish
 from imaging.deid import engine, workshop
 from imaging.deid.keys import SubjectKeys
 from imaging.deid.marks import TrialIdentity
-from imaging.deid.recipe import Recipe
+from imaging.deid.recipe import Recipe, standard_terms
 from imaging.phantom.canvas import Grid
 from imaging.phantom.identity import planted_identity
 from imaging.phantom.series import ct_series
 from imaging.phantom.subjects import PhantomSubject
 
-TERMS = {
-    "identifier": "benchmark",
-    "version": "1",
-    "options": ["retain_longitudinal_modified_dates", "retain_patient_characteristics"],
-}
+TERMS = standard_terms("trial-default")
 SECRET = bytes(range(32))
 CODES = ("TRIAL-1", "S01", "S01-004", "WEEK8")
 

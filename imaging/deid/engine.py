@@ -155,7 +155,7 @@ def _clean_pixels(result: Dataset, source: Dataset, syntax: UID, run: Walk) -> N
     cleaned, outcomes = cleaned_pixels(value, source, syntax)
     if not outcomes:
         return
-    result[_PIXEL_DATA] = DataElement(_PIXEL_DATA, element.VR or "OW", cleaned)
+    result[_PIXEL_DATA] = DataElement(_PIXEL_DATA, "OB" if syntax.is_encapsulated else element.VR or "OW", cleaned)
     result[_PIXEL_DATA].is_undefined_length = syntax.is_encapsulated
     run.actions.append(Action(name_of(_PIXEL_DATA), "C"))
     run.counters.update(outcomes)

@@ -24,6 +24,7 @@ _METHOD, _METHOD_CODES = 0x00120063, 0x00120064
 _MARK = "Parallax "
 _UNSEALED = "seal:" + "0" * 48
 _LONGITUDINAL = {"shifted": "MODIFIED", "kept": "UNMODIFIED", "removed": "REMOVED"}
+_NOT_TOLD = "REMOVED"
 _OPTIONAL = ("site_id", "timepoint_id")
 _PIXEL_GROUP, _PIXEL_DATA = 0x7FE00000, 0x7FE00010
 
@@ -36,8 +37,8 @@ class TrialIdentity:
     ----------
     protocol_id, site_id, subject_code, timepoint_id
         Written as Clinical Trial Protocol, Site, Subject and Time Point ID (PS3.3 §C.7.1.3, §C.7.2.3).
-        The subject's code also stands for the patient's name and ID. Site and timepoint may be empty, and are not
-        written then.
+        The subject's code also stands for the patient's name and ID. Site and timepoint may be empty; the site is
+        written as such then, and the timepoint is not.
     """
 
     protocol_id: str
@@ -66,13 +67,15 @@ def write(dataset: Dataset, *, recipe: Recipe, identity: TrialIdentity) -> None:
     dataset[_METHOD_CODES] = _codes(recipe.codes(), *dataset.original_encoding)
     dataset.LongitudinalTemporalInformationModified = _LONGITUDINAL[recipe.dates]
     dataset.ClinicalTrialProtocolID = identity.protocol_id
-    if identity.site_id:
-        dataset.ClinicalTrialSiteID = identity.site_id
+    dataset.ClinicalTrialSiteID = identity.site_id
     dataset.ClinicalTrialSubjectID = identity.subject_code
     if identity.timepoint_id:
         dataset.ClinicalTrialTimePointID = identity.timepoint_id
-    if "ClinicalTrialSponsorName" in dataset:
-        del dataset.ClinicalTrialSponsorName
+    # The module is not valid without them (PS3.3 §C.7.1.3); who the sponsor is, is nobody's business here.
+    dataset.ClinicalTrialSponsorName = _NOT_TOLD
+    for keyword in ("ClinicalTrialProtocolName", "ClinicalTrialSiteName"):
+        if keyword not in dataset:
+            setattr(dataset, keyword, "")
 
 
 def _method(recipe: Recipe) -> list[str]:

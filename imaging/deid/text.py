@@ -34,11 +34,12 @@ _UID = re.compile(r"(?<![\w.])[0-2](?:\.\d+){5,}(?![\w.]*\w)")
 _NAME = r"[A-ZÀ-ÖØ-ÞΑ-ΩА-Я][\w'’-]+"
 _NAMES = rf"(?:[A-Z]\.\s*)*{_NAME}(?:[\s,]+(?:[A-Z]\.\s*)*{_NAME}){{0,2}}"
 # Titles and roles before a name. `MR` and `DR` in capitals are modalities.
-_BY_TITLE = re.compile(
-    rf"\b(?:(?:Dr|Prof|Mr|Mrs|Ms|Miss|Herr|Frau|Mme|Mlle|Dott|Sra?|Dra|Frl)\b\.?|(?:DR|PROF|MRS)\.)\s*(?:med\.\s*)?{_NAMES}"
-    rf"|\b(?i:referred|reported|performed|signed|seen|read|requested|ordered|dictated|verified|approved)"
-    rf"\s+(?i:by)\b:?\s*{_NAMES}"
-    rf"|\b(?i:patient(?:'s)?(?:\s+name)?|name|physician|operator|technologist|radiologist|nurse)\s*[:=]\s*{_NAMES}"
+_TITLE = r"(?:(?:Dr|Prof|Mr|Mrs|Ms|Miss|Herr|Frau|Mme|Mlle|Dott|Sra?|Dra|Frl)\b\.?|(?:DR|PROF|MRS)\.)\s*(?:med\.\s*)?"
+_BY_TITLE = re.compile(rf"\b(?:{_TITLE})+{_NAMES}")
+_BY_ROLE = re.compile(
+    r"\b(?:(?i:referred|reported|performed|signed|seen|read|requested|ordered|dictated|verified|approved)\s+(?i:by)\b:?"
+    r"|(?i:patient(?:'s)?(?:\s+name)?|name|physician|operator|technologist|radiologist|nurse)\s*[:=])"
+    rf"\s*(?:{_TITLE})*{_NAMES}"
 )
 _ALWAYS = re.compile(
     r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
@@ -257,6 +258,7 @@ def _forms(token: str) -> tuple[str, ...]:
 
 def _fixed_in(text: str) -> Iterator[re.Match[str]]:
     yield from _BY_TITLE.finditer(text)
+    yield from _BY_ROLE.finditer(text)
     yield from _ALWAYS.finditer(text)
     yield from _LABELLED.finditer(text)
 
@@ -276,7 +278,7 @@ def _edited(text: str, edits: list[Edit]) -> str:
 
 
 def _tidy(text: str) -> str:
-    text = re.sub(r"[(\[]\s*[)\]]", "", text)
+    text = re.sub(r"[ \t]+(?=[,;])", "", re.sub(r"[(\[]\s*[)\]]", "", text))
     lines = (re.sub(r"[ \t]{2,}", " ", line).strip(_DANGLING) for line in text.split("\n"))
     made = "\n".join(lines).strip()
     return made[1:].lstrip() if made[:1] == "." and not made[1:2].isdigit() else made

@@ -270,6 +270,10 @@ class Walk:
         shift = self._keys.shift_date if vr == "DA" else self._keys.shift_datetime
         values = [shift(text) if text else "" for text in text_of(element)]
         if None in values:
+            row = listed().get(tag)
+            if row is not None and RESOLVED[row.basic] == "Z":  # must be there, and may be empty
+                self._did(tag, path, "Z", "malformed")
+                return DataElement(tag, vr, None)
             return self._drop(tag, path, "malformed")
         if any(values):
             self._did(tag, path, "C", "dates")

@@ -38,7 +38,7 @@ WRITTEN_BY_US = {
     "ClinicalTrialSiteID": IDENTITY.site_id,
     "ClinicalTrialSubjectID": IDENTITY.subject_code,
     "ClinicalTrialTimePointID": IDENTITY.timepoint_id,
-    "ClinicalTrialSponsorName": None,
+    "ClinicalTrialSponsorName": "REMOVED",
 }
 # At the top level these make an instance a kind of its own, with tests of its own.
 ANOTHER_KIND = {"ContentSequence", "EncapsulatedDocument"}
