@@ -10,6 +10,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from difflib import SequenceMatcher
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -17,12 +18,14 @@ from typing import Any, NamedTuple
 
 from pydicom import config, dcmread
 from pydicom.dataset import Dataset
+from pydicom.pixels import iter_pixels
 
 from compliance.errors import HouseError
 from imaging.deid.documents import texts_of
 from imaging.deid.identifiers import DATE, Identifier
 from imaging.deid.leaks import encodings, walk
 from imaging.deid.needles import Needle, Sieve
+from imaging.deid.pixels.reading import lines_in, read_line, views_of
 from imaging.deid.spelling import folded, phone_runs, phone_tail, raw_words, readings, spellings, tokens_of
 from imaging.deid.values import name_of
 from imaging.dicom.files import layout_of, opened
@@ -33,6 +36,8 @@ _DATED_VRS = frozenset({"DA", "DT"})
 _PIXEL_DATA, _DOCUMENT = 0x7FE00010, 0x00420011
 #: Shorter numbers, and shorter words in codes, are looked for in prose alone: there are too many of them.
 _LEAST_NUMBER, _LEAST_CODE = 6, 4
+#: Letters of a word that may be misread, and how alike the two must be then.
+_LEAST_READ, _CLOSE = 5, 0.8
 # As in `imaging.deid.leaks`: bytes that a value needs to be searched for, and in pixels.
 _LEAST_BYTES, _LEAST_PIXEL_BYTES = 4, 7
 _MARKS = ("PatientIdentityRemoved", "DeidentificationMethod", "DeidentificationMethodCodeSequence")
@@ -55,10 +60,13 @@ class Search:
         self._wide: list[tuple[str, int]] = []
         self._tails: dict[str, set[int]] = defaultdict(set)
         self._raw: dict[Needle, set[int]] = defaultdict(set)
+        self._long: dict[str, set[int]] = defaultdict(set)
         self._dates = {number for number, one in enumerate(identifiers) if one.kind == DATE}
         for number, one in enumerate(identifiers):
             for tokens in spellings(one):
                 self._starts[tokens[0]].append((tokens, number))
+                if len(tokens) == 1 and len(tokens[0]) >= _LEAST_READ:
+                    self._long[tokens[0]].add(number)
                 if len(tokens) == 1 and len(tokens[0]) > 1 and ord(tokens[0][0]) > 0x2E7F:
                     self._wide.append((tokens[0], number))
             if tail := phone_tail(one):
@@ -93,6 +101,16 @@ class Search:
             for number in self._raw[needle]:
                 yield number, at
 
+    def in_picture(self, text: str) -> set[int]:
+        """Which identifiers a text holds that was read from a picture, a few letters of which may be wrong."""
+        found = self.in_text(text)
+        for token in tokens_of(text):
+            if len(token) >= _LEAST_READ:
+                for word, numbers in self._long.items():
+                    if not numbers <= found and _is_close(token, word):
+                        found |= numbers
+        return found
+
     def in_name(self, name: str) -> set[int]:
         """Which identifiers the name of a file or folder holds."""
         return self.in_text(name) | {number for number, _ in self.in_bytes(os.fsencode(name))}
@@ -116,6 +134,14 @@ class Search:
         return found
 
 
+def _is_close(one: str, other: str) -> bool:
+    """Whether one word may be the other, misread."""
+    if abs(len(one) - len(other)) > 2:
+        return False
+    match = SequenceMatcher(None, one, other, autojunk=False)
+    return match.quick_ratio() >= _CLOSE and match.ratio() >= _CLOSE
+
+
 def _counts(spelling: tuple[str, ...], vr: str) -> bool:
     """Whether a spelling means something in a value of a VR."""
     if vr in _NUMERIC_VRS:
@@ -125,13 +151,15 @@ def _counts(spelling: tuple[str, ...], vr: str) -> bool:
     return True
 
 
-def verify(path: str, identifiers: str) -> dict[str, Any]:
+def verify(path: str, identifiers: str, pixels: bool = False) -> dict[str, Any]:
     """Search one file for identifiers.
 
     Parameters
     ----------
     identifiers
         JSON of a list of `Identifier`.
+    pixels
+        Read what is written in each frame, which takes about a third of a second.
 
     Returns
     -------
@@ -143,7 +171,7 @@ def verify(path: str, identifiers: str) -> dict[str, Any]:
     with opened(Path(path)) as whole:
         content = bytes(whole)
     look = _Look(search)
-    instance = look.at(content)
+    instance = look.at(content, pixels)
     return {
         "instance": instance,
         "hits": sorted(look.hits.items()),
@@ -161,8 +189,8 @@ class _Look:
         self.missing: list[str] = []
         self.unread: list[str] = []
 
-    def at(self, content: bytes) -> bool:
-        """Search a file; tell whether it is an instance."""
+    def at(self, content: bytes, pictures: bool) -> bool:
+        """Search a file, and what its pixels show if asked to; tell whether it is an instance."""
         try:
             layout = layout_of(memoryview(content))
         except HouseError:
@@ -179,6 +207,11 @@ class _Look:
             self.missing = [name for name in _MARKS if not dataset.get(name)]
             if dataset.get("PatientIdentityRemoved") != "YES" and _MARKS[0] not in self.missing:
                 self.missing.insert(0, _MARKS[0])
+        if pictures and _PIXEL_DATA in dataset:
+            try:
+                self._pictures(dataset)
+            except (AttributeError, LookupError, NotImplementedError, RuntimeError, TypeError, ValueError):
+                self.unread.append("pixels")
         if layout.inflated:
             self._bytes(content[: layout.file_start], "byte")
             self._pixels(dataset, bytes(layout.view), "inflated byte")
@@ -192,6 +225,12 @@ class _Look:
                 self._found(self._search.in_text(text, vr), path + name_of(tag))
         if _DOCUMENT in dataset and isinstance(document := dataset[_DOCUMENT].value, bytes):
             self._document(document, name_of(_DOCUMENT))
+
+    def _pictures(self, dataset: Dataset) -> None:
+        for number, frame in enumerate(iter_pixels(dataset), start=1):
+            for view in views_of(frame):
+                for _, line, _ in lines_in(view):
+                    self._found(self._search.in_picture(read_line(line)[0]), f"pixels of frame {number}")
 
     def _document(self, document: bytes, place: str) -> None:
         for text in texts_of(document):

@@ -28,6 +28,8 @@ class Unforeseen(HouseError):
         super().__init__("Searching it failed in a way that nobody foresaw. Look at it by hand.")
 
 
+#: More seconds and bytes of memory for reading what is written in pixels.
+_LOADING, _BYTES_READ_PER_SECOND, _NETWORKS = 60, 50_000, 1 << 30
 #: Stands for a part of a path that holds an identifier.
 HIDDEN = "[…]"
 
@@ -58,7 +60,15 @@ class Verified:
 class Verification:
     """One search of the files that were found."""
 
-    def __init__(self, files: Sequence[Found], *, top: Path, identifiers: Sequence[Identifier], workers: int) -> None:
+    def __init__(
+        self,
+        files: Sequence[Found],
+        *,
+        top: Path,
+        identifiers: Sequence[Identifier],
+        workers: int,
+        pixels: bool = True,
+    ) -> None:
         """Begin a search.
 
         Parameters
@@ -67,8 +77,11 @@ class Verification:
             From `find_files(..., everything=True)`.
         top
             The folder that was named, or that of the file that was.
+        pixels
+            Read what is written in the pixels.
         """
         self._files, self._top, self._workers = files, Path(os.path.abspath(top)), workers
+        self._pixels = pixels
         self._identifiers, self._search = json.dumps(identifiers), Search(identifiers)
 
     def verify(self) -> Generator[Verified, None, None]:
@@ -91,10 +104,13 @@ class Verification:
         return Verified(path, looked["instance"], hits, looked["missing"], looked["unread"])
 
     def _ask(self, found: Found) -> dict[str, Any]:
+        limits = budget(found.size)
+        if self._pixels:
+            limits["seconds"] += _LOADING + found.size / _BYTES_READ_PER_SECOND
+            limits["memory"] += _NETWORKS
+        question = ("imaging.deid.verifying:verify", str(found.path), self._identifiers, self._pixels)
         try:
-            answer: dict[str, Any] = confined.call(
-                "imaging.deid.verifying:verify", str(found.path), self._identifiers, **budget(found.size)
-            )
+            answer: dict[str, Any] = confined.call(*question, **limits)
         except OSError as problem:
             raise Unreadable(problem) from problem
         except confined.Failed as problem:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from PIL import Image, ImageDraw, ImageFont
 
 from compliance import confined
 from imaging.management.commands import verify_deidentified
@@ -105,6 +106,24 @@ def test_names_of_files_are_searched_and_hidden(folder: Path) -> None:
         (3, "Patient Name", "[…]/[…]", "name"),
         (3, "Patient ID", "[…]/[…]", "name"),
     ]
+
+
+def test_names_in_pixels_are_read_unless_it_is_said_otherwise(folder: Path) -> None:
+    picture = Image.new("L", (320, 120), 10)
+    ImageDraw.Draw(picture).text((10, 40), "QUILLBROOK, Perpetua", fill=240, font=ImageFont.load_default(size=20))
+    shown = slice_of(
+        PatientName="A", BitsAllocated=8, BitsStored=8, HighBit=7, Rows=120, Columns=320, PixelData=picture.tobytes()
+    )
+    shown["PixelData"].VR = "OB"
+    (folder / "IM1").write_bytes(encoded(shown))
+    known = "name\nQuillbrook^Perpetua\n"
+
+    ended = run(folder, known=known)
+    assert [(one["row"], one["place"]) for one in ended.report["found"]] == [(2, "pixels of frame 1")]
+    assert ended.report["pixels_read"]
+
+    ended = run(folder, "--no-ocr", known=known)
+    assert (ended.report["found"], ended.report["pixels_read"]) == ([], False)
 
 
 def test_many_places_are_counted_and_some_are_named(folder: Path) -> None:

@@ -36,30 +36,44 @@ def find_text(views: Sequence[Picture], words: Collection[str], *, scale: float 
     scale
         Enlargement. Two scales see different things.
     """
+    known = frozenset(word.casefold() for word in words)
+    return sorted(
+        {
+            box
+            for view in views
+            for box, line, certain in lines_in(view, scale=scale)
+            if _tells(*read_line(line), certain, known)
+        }
+    )
+
+
+def lines_in(view: Picture, *, scale: float = 1) -> Iterator[tuple[Box, Picture, float]]:
+    """Lines of text in a picture: the box in its pixels, the line as it was seen, and how sure the network is."""
     import cv2
 
-    known = frozenset(word.casefold() for word in words)
-    found: set[Box] = set()
-    for view in views:
-        rows, columns = view.shape[:2]
-        factor = scale * (2 if min(rows, columns) < _SMALL else 1)
-        large = view
-        if factor != 1:
-            size = (round(columns * factor), round(rows * factor))
-            large = cv2.resize(view, size, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
-        for x, y in _tiles(large.shape[1], large.shape[0]):
-            tile = large[y : y + TILE, x : x + TILE]
-            for (left, top, right, bottom), certain in detect(tile):
-                if _tells(tile[top:bottom, left:right], certain, known):
-                    found.add(
-                        (
-                            int((x + left) / factor),
-                            int((y + top) / factor),
-                            min(-int(-(x + right) // factor), columns),
-                            min(-int(-(y + bottom) // factor), rows),
-                        )
-                    )
-    return sorted(found)
+    rows, columns = view.shape[:2]
+    factor = scale * (2 if min(rows, columns) < _SMALL else 1)
+    large = view
+    if factor != 1:
+        size = (round(columns * factor), round(rows * factor))
+        large = cv2.resize(view, size, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    for x, y in _tiles(large.shape[1], large.shape[0]):
+        tile = large[y : y + TILE, x : x + TILE]
+        for (left, top, right, bottom), certain in detect(tile):
+            box = (
+                int((x + left) / factor),
+                int((y + top) / factor),
+                min(-int(-(x + right) // factor), columns),
+                min(-int(-(y + bottom) // factor), rows),
+            )
+            yield box, tile[top:bottom, left:right], certain
+
+
+def read_line(line: Picture) -> tuple[str, float]:
+    """Text of one line, which may stand upright or on its side, and the mean certainty of its characters."""
+    upright = line.shape[0] <= 1.5 * line.shape[1]
+    turned = [line] if upright else [np.rot90(line), np.rot90(line, 3)]
+    return max((read(one) for one in turned), key=lambda result: result[1])
 
 
 def views_of(frame: NDArray[Any]) -> list[Picture]:
@@ -90,10 +104,7 @@ def _starts(length: int) -> list[int]:
     return [*range(0, last, TILE - _OVERLAP), last]
 
 
-def _tells(line: Picture, certain: float, known: frozenset[str]) -> bool:
-    upright = line.shape[0] <= 1.5 * line.shape[1]
-    turned = [line] if upright else [np.rot90(line), np.rot90(line, 3)]
-    text, read_well = max((read(one) for one in turned), key=lambda result: result[1])
+def _tells(text: str, read_well: float, certain: float, known: frozenset[str]) -> bool:
     parts = re.findall(r"\w+", text.casefold())
     if not known.isdisjoint(parts):
         return True

@@ -40,6 +40,7 @@ class Tally:
     """What was found so far."""
 
     known: Known
+    pixels: bool
     files: int = 0
     instances: int = 0
     places: dict[int, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
@@ -67,8 +68,8 @@ class Command(FolderCommand):
     """Search a folder for known identifiers; no database is asked."""
 
     help = (
-        "Search the files of a folder for what is known of people: in text of any depth, documents, bytes, and the "
-        "names of files and folders, in every usual spelling, alphabet and encoding."
+        "Search the files of a folder for what is known of people: in text of any depth, documents, bytes, pixels, and "
+        "the names of files and folders, in every usual spelling, alphabet and encoding."
     )
     codes = CODES
     usage = USAGE
@@ -87,6 +88,7 @@ class Command(FolderCommand):
             "a person (name, patient id, birth date, phone, address, e-mail)",
         )
         parser.add_argument("--report", metavar="FILE", type=Path, help="write what was found as JSON")
+        parser.add_argument("--no-ocr", action="store_true", help="do not read what is written in the pixels")
         self.add_workers(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -96,10 +98,16 @@ class Command(FolderCommand):
             raise CommandError("FOLDER is not there.", returncode=USAGE)
         if Path(os.path.realpath(options["known"])).is_relative_to(os.path.realpath(folder)):
             raise CommandError("The list lies in FOLDER, and would be found there. Move it.", returncode=USAGE)
-        tally = Tally(known)
+        tally = Tally(known, pixels=not options["no_ocr"])
         files = list(find_files([folder], everything=True))
         top = folder if folder.is_dir() else folder.parent
-        work = Verification(files, top=top, identifiers=known.identifiers, workers=options["workers"])
+        work = Verification(
+            files,
+            top=top,
+            identifiers=known.identifiers,
+            workers=options["workers"],
+            pixels=not options["no_ocr"],
+        )
         try:
             with closing(work.verify()) as verified:
                 for _, one in zip(with_bar(files, "searching"), verified, strict=True):
@@ -155,6 +163,7 @@ def _report(tally: Tally) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "complete": tally.complete,
+        "pixels_read": tally.pixels,
         "clean": tally.complete and tally.is_clean,
         "files": tally.files,
         "instances": tally.instances,
