@@ -28,6 +28,16 @@ _STRUCTURED = frozenset(
 )
 _STRUCTURED |= {_STORAGE + tail for tail in ("88.65", "88.67", "88.68", "88.76")}
 _GRAPHIC = frozenset(_STORAGE + tail for tail in ("11.1", "11.2", "11.3", "11.4"))
+# On these text is usual: they pass only where it is looked for and blanked.
+_PICTURES = frozenset(
+    _STORAGE + tail
+    for tail in (
+        *("7", "7.1", "7.2", "7.3", "7.4"),  # secondary capture
+        *("3.1", "6.1", "6.2"),  # ultrasound
+        *("77.1.1", "77.1.2", "77.1.3", "77.1.4"),  # visible light
+        *("77.1.5.1", "77.1.5.2", "77.1.5.4"),  # ophthalmic photographs and tomography
+    )
+)
 _SECONDARY_CAPTURE = (_STORAGE + "7", _STORAGE + "7.")
 
 _SENTENCES = {
@@ -106,6 +116,10 @@ def admit(dataset: Dataset, recipe: Recipe) -> None:
             raise CannotDeidentify("presentation")
         if sop_class in _GRAPHIC:
             return
+    if recipe.pixels == "blank" and sop_class in ACCEPTED_CLASSES | _PICTURES:
+        if _embedded_overlay(dataset):
+            raise CannotDeidentify("embedded_overlay")
+        return
     screen = "SCREEN" in " ".join(_texts(dataset, "ImageType"))
     if sop_class == _SECONDARY_CAPTURE[0] or sop_class.startswith(_SECONDARY_CAPTURE[1]) or screen:
         raise CannotDeidentify("secondary_capture")

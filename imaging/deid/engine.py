@@ -18,6 +18,7 @@ from imaging.deid.keys import STANDARD_ROOT, SubjectKeys
 from imaging.deid.leaks import names_and_numbers
 from imaging.deid.marks import TrialIdentity
 from imaging.deid.pixeldata import cleaned_pixels
+from imaging.deid.pixels import cleaning
 from imaging.deid.recipe import Recipe
 from imaging.deid.text import Cleaner, cleaner
 from imaging.deid.values import (
@@ -102,6 +103,8 @@ def deidentify(
             run = Walk(recipe, keys, _cleaner_for(dataset, recipe, keys, names | known))
             result = run.clean(dataset, "", 0)
             _clean_pixels(result, dataset, syntax, run)
+            if recipe.pixels == "blank":
+                syntax = _blank(result, syntax, names | known, run)
             marks.write(result, recipe=recipe, identity=identity)
             _with_meta(result, syntax)
             head = marks.seal(result, keys)
@@ -159,6 +162,17 @@ def _clean_pixels(result: Dataset, source: Dataset, syntax: UID, run: Walk) -> N
     result[_PIXEL_DATA].is_undefined_length = syntax.is_encapsulated
     run.actions.append(Action(name_of(_PIXEL_DATA), "C"))
     run.counters.update(outcomes)
+
+
+def _blank(result: Dataset, syntax: UID, words: frozenset[str], run: Walk) -> UID:
+    """Blank the text in the pixels, and return how they are written now."""
+    cleaned = cleaning.clean(_with_meta(result, syntax), words=words)
+    if cleaned.changed:
+        run.actions.append(Action(name_of(_PIXEL_DATA), "C"))
+        run.counters["texts_in_pixels"] += cleaned.count
+    elif str(result.get("BurnedInAnnotation") or "NO").strip() != "NO":
+        raise CannotDeidentify("burned_in_annotation")  # it is there, and was not found
+    return cleaned.transfer_syntax
 
 
 def _cleaner_for(dataset: Dataset, recipe: Recipe, keys: SubjectKeys, known: frozenset[str]) -> Cleaner:

@@ -43,7 +43,7 @@ _OPTION_CODES = {
     "retain_safe_private": ("113111", "DCM", "Retain Safe Private Option"),
     "retain_institution_identity": ("113112", "DCM", "Retain Institution Identity Option"),
 }
-OPTIONS = frozenset(_OPTION_CODES) - {"clean_pixel_data", "clean_recognizable_visual_features"}
+OPTIONS = frozenset(_OPTION_CODES) - {"clean_recognizable_visual_features"}
 _DATES = {"retain_longitudinal_full_dates": "kept", "retain_longitudinal_modified_dates": "shifted"}
 _PARTS = frozenset({"identifier", "version", "options", "dates", "rules", "pixels"})
 _STANDARD = Path(__file__).parent / "recipes"
@@ -146,6 +146,8 @@ class Recipe:
             raise InvalidRecipe("The recipe's handling of pixels is not known: choose hold or blank.")
         if pixels == "blank" and "clean_pixel_data" not in options:
             raise InvalidRecipe("The recipe blanks pixels without the option clean_pixel_data. Add it, or hold them.")
+        if pixels == "hold" and "clean_pixel_data" in options:
+            raise InvalidRecipe("The recipe's option clean_pixel_data needs pixels: blank. Say so, or remove it.")
         return cls(identifier, version, options, dates, _rules(mapping.get("rules", ())), pixels)
 
     @classmethod

@@ -137,7 +137,8 @@ def outcome(options: frozenset[str]) -> Outcome:
 
 
 def recipe_of(options: Collection[str]) -> Recipe:
-    return Recipe.parse({"identifier": "every-row", "version": "1", "options": sorted(options)})
+    pixels = "blank" if "clean_pixel_data" in options else "hold"
+    return Recipe.parse({"identifier": "every-row", "version": "1", "options": sorted(options), "pixels": pixels})
 
 
 def wrong(row: Row, options: frozenset[str]) -> str:

@@ -82,7 +82,8 @@ def test_option_columns_replace_the_basic_action(keyword_tag: int, options: list
         ({"rules": [rule(attribute="NoSuchThing")]}, "NoSuchThing"),
         ({"rules": [rule(action="C")]}, "choose X, Z or K"),
         ({"rules": [rule(reason=" ")]}, "reason"),
-        ({"pixels": "blank"}, "clean_pixel_data"),
+        ({"pixels": "blank"}, "without the option clean_pixel_data"),
+        ({"options": ["clean_pixel_data"]}, "needs pixels: blank"),
         ({"rules": [rule(attribute="(0019,100C)")]}, "no attribute"),
         ({"rules": [rule(attribute="(0018,xx0C) MAKER")]}, "no attribute"),
         ({"rules": [rule(attribute="(0019,xx0C) MAKER", action="Z")]}, "choose X or K"),
@@ -115,10 +116,13 @@ def test_every_option_has_the_code_of_cid_7050() -> None:
     codes = {
         code: meaning
         for name in OPTIONS
-        for code, _, meaning in Recipe.parse({**GOOD, "options": [name], "rules": []}).codes()
+        for code, _, meaning in Recipe.parse(
+            {**GOOD, "options": [name], "rules": [], "pixels": "blank" if name == "clean_pixel_data" else "hold"}
+        ).codes()
     }
     assert codes == {
         "113100": "Basic Application Confidentiality Profile",
+        "113101": "Clean Pixel Data Option",
         "113103": "Clean Graphics Option",
         "113104": "Clean Structured Content Option",
         "113105": "Clean Descriptors Option",
