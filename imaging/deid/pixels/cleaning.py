@@ -258,5 +258,6 @@ class _Pixels:
         self._dataset.LossyImageCompression = "01"
 
     def _swapped(self) -> bool:
-        """Whether bytes lie in words of another order, which nothing has written for twenty years."""
-        return not self._syntax.is_little_endian and int(self._dataset.BitsAllocated) == 8
+        """Whether bytes lie in words of another order (PS3.5 §A.3), which nothing has written for twenty years."""
+        shallow = int(self._dataset.BitsAllocated) == 8
+        return not self._syntax.is_little_endian and shallow and self._dataset["PixelData"].VR != "OB"

@@ -393,9 +393,7 @@ class _Maker:
         for keyword, value in (("BitsAllocated", 8), ("BitsStored", 8), ("HighBit", 7), ("PixelRepresentation", 0)):
             self._set(keyword, value, kept=True)
         syntaxes = (*_NATIVE, *COMPRESSED)
-        syntax = syntaxes[(self.number + self.person.number_of) % len(syntaxes)]
-        # Grey of 8 bits in words of another order is held, as nobody can tell which byte comes first.
-        self.syntax = EXPLICIT if self.texts and syntax == BIG else syntax
+        self.syntax = syntaxes[(self.number + self.person.number_of) % len(syntaxes)]
         self.dataset.PixelData = frames.tobytes()
         self.dataset["PixelData"].VR = "OB"
 
