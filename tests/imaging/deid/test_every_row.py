@@ -251,6 +251,12 @@ def words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+", text.lower())
 
 
+def test_every_option_of_the_standard_is_exercised_but_the_cleaning_of_faces() -> None:
+    columns = {option for row in rows() for option in row.options}
+    assert len(columns) == 10
+    assert columns | {"clean_pixel_data"} == OPTIONS
+
+
 @pytest.mark.parametrize("row", rows(), ids=lambda row: f"{row.keyword}-{row.basic}")
 def test_the_basic_profile(row: Row) -> None:
     assert wrong(row, frozenset()) == ""
