@@ -272,7 +272,8 @@ class Cleaning:
         means = self._means
         question = (f"imaging.deid.survey:{step}", str(found.path), means.terms, means.secret)
         try:
-            return confined.call(*question, *arguments, **budget(found.size))
+            reading = step != "survey" and means.terms.get("pixels") == "blank"
+            return confined.call(*question, *arguments, **budget(found.size, reading=reading))
         except confined.Failed as problem:
             raise Unforeseen from problem
         except OSError as problem:

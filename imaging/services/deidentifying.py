@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 BATCH = 64
 #: Seconds that one instance may take in the child; a very large one takes longer.
 PATIENCE, BYTES_PER_SECOND = 20, 5_000_000
+#: More seconds, and bytes of memory, for reading what is written in pixels.
+_LOADING, _BYTES_READ_PER_SECOND, _NETWORKS = 60, 50_000, 1 << 30
 #: Copies of an instance that its de-identification holds at once, at most.
 COPIES = 5
 #: Tries at filing a batch while other workers file the same.
@@ -302,9 +304,19 @@ def _refuse_scattered(study_uid: str, timepoint: Timepoint) -> None:
         raise Held(HoldReason.TIMEPOINT_UNKNOWN, _SCATTERED)
 
 
-def budget(size: int) -> dict[str, Any]:
-    """Time and memory that reading an instance of `size` bytes may take: it is read whole, and written anew beside."""
-    return {"seconds": PATIENCE + size / BYTES_PER_SECOND, "memory": confined.MEMORY + COPIES * size}
+def budget(size: int, *, reading: bool = False) -> dict[str, Any]:
+    """Time and memory that reading an instance of `size` bytes may take: it is read whole, and written anew beside.
+
+    Parameters
+    ----------
+    reading
+        Whether what is written in its pixels is read as well.
+    """
+    limits: dict[str, Any] = {"seconds": PATIENCE + size / BYTES_PER_SECOND, "memory": confined.MEMORY + COPIES * size}
+    if reading:
+        limits["seconds"] += _LOADING + size / _BYTES_READ_PER_SECOND
+        limits["memory"] += _NETWORKS
+    return limits
 
 
 def look(received: ReceivedInstance, means: Means) -> dict[str, Any]:
@@ -341,7 +353,7 @@ def deidentify(received: ReceivedInstance, means: Means, timepoint: Timepoint) -
             means.terms,
             means.secret,
             identity,
-            **budget(received.size),
+            **budget(received.size, reading=means.recipe.pixels == "blank"),
         )
     return _unless_held(received, result), output
 

@@ -28,8 +28,6 @@ class Unforeseen(HouseError):
         super().__init__("Searching it failed in a way that nobody foresaw. Look at it by hand.")
 
 
-#: More seconds and bytes of memory for reading what is written in pixels.
-_LOADING, _BYTES_READ_PER_SECOND, _NETWORKS = 60, 50_000, 1 << 30
 #: Stands for a part of a path that holds an identifier.
 HIDDEN = "[…]"
 
@@ -104,13 +102,9 @@ class Verification:
         return Verified(path, looked["instance"], hits, looked["missing"], looked["unread"])
 
     def _ask(self, found: Found) -> dict[str, Any]:
-        limits = budget(found.size)
-        if self._pixels:
-            limits["seconds"] += _LOADING + found.size / _BYTES_READ_PER_SECOND
-            limits["memory"] += _NETWORKS
         question = ("imaging.deid.verifying:verify", str(found.path), self._identifiers, self._pixels)
         try:
-            answer: dict[str, Any] = confined.call(*question, **limits)
+            answer: dict[str, Any] = confined.call(*question, **budget(found.size, reading=self._pixels))
         except OSError as problem:
             raise Unreadable(problem) from problem
         except confined.Failed as problem:

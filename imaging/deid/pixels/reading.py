@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from imaging.deid.pixels.networks import Box, Picture, detect, read
 
-#: Larger pictures are looked at in overlapping tiles, so that memory has a bound and small text stays large enough.
-TILE, _OVERLAP = 640, 96
+#: Larger pictures are looked at in tiles that overlap by a sixth, so that memory has a bound and text keeps its size.
+TILE, _OVERLAP = 640, 6
 #: Pictures smaller than this are enlarged.
 _SMALL = 400
 _LEAST_CERTAIN = 0.5
@@ -53,18 +53,18 @@ def lines_in(view: Picture, *, scale: float = 1) -> Iterator[tuple[Box, Picture,
 
     rows, columns = view.shape[:2]
     factor = scale * (2 if min(rows, columns) < _SMALL else 1)
-    large = view
-    if factor != 1:
-        size = (round(columns * factor), round(rows * factor))
-        large = cv2.resize(view, size, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
-    for x, y in _tiles(large.shape[1], large.shape[0]):
-        tile = large[y : y + TILE, x : x + TILE]
+    side = int(TILE / factor)
+    for x, y in ((x, y) for y in _starts(rows, side) for x in _starts(columns, side)):
+        tile = view[y : y + side, x : x + side]
+        if factor != 1:
+            size = (round(tile.shape[1] * factor), round(tile.shape[0] * factor))
+            tile = cv2.resize(tile, size, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
         for (left, top, right, bottom), certain in detect(tile):
             box = (
-                int((x + left) / factor),
-                int((y + top) / factor),
-                min(-int(-(x + right) // factor), columns),
-                min(-int(-(y + bottom) // factor), rows),
+                x + int(left / factor),
+                y + int(top / factor),
+                min(x - int(-right // factor), columns),
+                min(y - int(-bottom // factor), rows),
             )
             yield box, tile[top:bottom, left:right], certain
 
@@ -93,15 +93,9 @@ def views_of(frame: NDArray[Any]) -> list[Picture]:
     return shown
 
 
-def _tiles(columns: int, rows: int) -> Iterator[tuple[int, int]]:
-    for y in _starts(rows):
-        for x in _starts(columns):
-            yield x, y
-
-
-def _starts(length: int) -> list[int]:
-    last = max(length - TILE, 0)
-    return [*range(0, last, TILE - _OVERLAP), last]
+def _starts(length: int, side: int) -> list[int]:
+    last = max(length - side, 0)
+    return [*range(0, last, side - side // _OVERLAP), last]
 
 
 def _tells(text: str, read_well: float, certain: float, known: frozenset[str]) -> bool:
