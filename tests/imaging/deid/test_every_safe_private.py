@@ -11,10 +11,10 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from imaging.deid.profile import safe_private
-from tests.imaging.deid.conftest import clean
+from tests.imaging.deid.conftest import as_file, clean
 from tests.imaging.deid.test_every_row import CARRIER, days, is_new_uid, recipe_of, words
 
 SURNAME = "Zubrow"
@@ -24,6 +24,7 @@ NUMBERS: dict[str, Any] = {
 }  # fmt: skip
 WORDS = {"LO", "LT", "SH", "ST"}
 SHIFTED = frozenset({"retain_safe_private", "retain_longitudinal_modified_dates"})
+SYNTAXES = ("", ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 Key = tuple[str, int, int]
 
 
@@ -61,7 +62,8 @@ def level(keys: list[Key], moved: bool) -> Dataset:
 
 
 @cache
-def outcome(options: frozenset[str]) -> tuple[Dataset, Dataset]:
+def outcome(options: frozenset[str], syntax: str = "") -> tuple[Dataset, Dataset]:
+    """What becomes of the top and of the item; with a transfer syntax the data set is first written and read again."""
     with config.disable_value_validation():
         keys = list(safe_private())
         top = level(keys, moved=False)
@@ -71,7 +73,7 @@ def outcome(options: frozenset[str]) -> tuple[Dataset, Dataset]:
         top.SOPInstanceUID, top.StudyInstanceUID, top.SeriesInstanceUID = "1.2.3.1", "1.2.3.2", "1.2.3.3"
         top.file_meta = FileMetaDataset()
         top.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        result = clean(top, recipe_of(options)).dataset
+        result = clean(as_file(top, syntax) if syntax else top, recipe_of(options)).dataset
         return result, result[CARRIER].value[0]
 
 
@@ -85,7 +87,7 @@ def found(key: Key, dataset: Dataset) -> DataElement | None:
 @pytest.mark.parametrize("key", list(safe_private()), ids=lambda key: f"{key[0]}-{key[1]:04X},xx{key[2]:02X}")
 def test_a_safe_private_attribute(key: Key) -> None:
     one = safe_private()[key]
-    for dataset in outcome(SHIFTED):
+    for dataset in (place for syntax in SYNTAXES for place in outcome(SHIFTED, syntax)):
         element = found(key, dataset)
         if one.vr.startswith("O") or one.vr == "AT":
             assert element is None  # bytes and lists of tags may hold anything
