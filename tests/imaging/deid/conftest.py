@@ -14,13 +14,21 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from imaging.deid.engine import Deidentified, deidentify
 from imaging.deid.keys import SubjectKeys
 from imaging.deid.marks import TrialIdentity
-from imaging.deid.recipe import Recipe
+from imaging.deid.recipe import Recipe, standard_terms
 
 SECRET = bytes(range(32))
 IDENTITY = TrialIdentity(protocol_id="LUNG-1", site_id="S01", subject_code="S01-004", timepoint_id="WEEK8")
 KEYS = SubjectKeys(SECRET, IDENTITY.subject_code)
 BASIC = Recipe.parse({"identifier": "basic", "version": "1"})
 SHIFTED = Recipe.parse({"identifier": "trial-basic", "version": "1", "options": ["retain_longitudinal_modified_dates"]})
+#: What trials use, but for the look at pixels, which takes its time and has tests of its own.
+TRIAL = Recipe.parse(
+    {
+        **standard_terms("trial-default"),
+        "options": sorted(set(standard_terms("trial-default")["options"]) - {"clean_pixel_data"}),
+        "pixels": "hold",
+    }
+)
 
 
 @pytest.fixture

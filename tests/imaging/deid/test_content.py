@@ -15,11 +15,10 @@ from imaging.deid.admission import CannotDeidentify
 from imaging.deid.engine import serialise
 from imaging.deid.leaks import find_leaks, known_identifiers
 from imaging.deid.recipe import Recipe
-from tests.imaging.deid.conftest import IDENTITY, KEYS, SHIFTED, as_file, clean
+from tests.imaging.deid.conftest import IDENTITY, KEYS, SHIFTED, TRIAL, as_file, clean
 
 Make = Callable[..., Dataset]
 
-TRIAL = Recipe.standard("trial-default")
 STORAGE = "1.2.840.10008.5.1.4.1.1."
 
 

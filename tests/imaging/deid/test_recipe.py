@@ -151,10 +151,11 @@ def test_a_rule_names_its_attribute_by_keyword_tag_or_creator() -> None:
 
 def test_the_standard_recipe_for_trials() -> None:
     recipe = Recipe.standard("trial-default")
-    assert (recipe.identifier, recipe.dates, recipe.pixels) == ("trial-default", "shifted", "hold")
+    assert (recipe.identifier, recipe.dates, recipe.pixels) == ("trial-default", "shifted", "blank")
     assert recipe.options == {
         "clean_descriptors",
         "clean_graphics",
+        "clean_pixel_data",
         "clean_structured_content",
         "retain_longitudinal_modified_dates",
         "retain_patient_characteristics",

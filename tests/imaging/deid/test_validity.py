@@ -14,11 +14,9 @@ from pydicom import config, dcmread
 from imaging.deid.admission import CannotDeidentify
 from imaging.deid.engine import deidentify, serialise
 from imaging.deid.leaks import find_leaks, known_identifiers
-from imaging.deid.recipe import Recipe
-from tests.imaging.deid.conftest import IDENTITY, KEYS
+from tests.imaging.deid.conftest import IDENTITY, KEYS, TRIAL
 from tests.imaging.deid.corpus import files
 
-TRIAL = Recipe.standard("trial-default")
 #: What cannot be read to its end, or has a required value that is none: it is left out, and misses afterwards.
 BROKEN = ("truncated", "malformed numbers", "other VRs")
 #: dciodvfy does not read the deflated syntax.
@@ -65,7 +63,7 @@ def test_the_validator_finds_nothing_new_and_dcmtk_reads_everything(tmp_path: Pa
     path = tmp_path / "file.dcm"
     for name, original, output in cleaned():
         names.append(name)
-        if DEFLATED not in name and not any(word in name for word in BROKEN):
+        if DEFLATED.encode() not in output[:1024] and not any(word in name for word in BROKEN):
             assert errors(output, path) - errors(original, path) == set(), name
         assert complaints(output, path) <= complaints(original, path), name
     assert {"rtplan.dcm", "test-SR.dcm", "liver_1frame.dcm", "waveform_ecg.dcm"} <= set(names)
