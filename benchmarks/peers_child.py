@@ -54,9 +54,12 @@ def parallax() -> Work:
     from imaging.deid import engine
     from imaging.deid.keys import SubjectKeys
     from imaging.deid.marks import TrialIdentity
-    from imaging.deid.recipe import Recipe
+    from imaging.deid.recipe import Recipe, standard_terms
 
-    recipe, identity = Recipe.standard("trial-default"), TrialIdentity("TRIAL-1", "S01", "S01-004", "WEEK8")
+    # Headers alone: no peer looks at the pixels.
+    terms = dict(standard_terms("trial-default"))
+    terms["options"] = [name for name in terms["options"] if name != "clean_pixel_data"]
+    recipe, identity = Recipe.parse(terms | {"pixels": "hold"}), TrialIdentity("TRIAL-1", "S01", "S01-004", "WEEK8")
     keys = SubjectKeys(bytes(range(32)), identity.subject_code)
 
     def work(path: Path, out: Path) -> None:

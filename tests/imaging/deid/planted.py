@@ -88,8 +88,6 @@ _CLASSES = {
     "Enhanced CT": "2.1",
     "Enhanced MR": "4.1",
 }
-#: Kinds whose pixels show the patient's name.
-WRITTEN_ON = frozenset({"US", "SC"})
 #: Kinds that wait for a person, whatever the recipe.
 DOCUMENTS = frozenset({"PDF"})
 FOLLOW_UP = timedelta(weeks=10)
