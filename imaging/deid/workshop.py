@@ -19,6 +19,7 @@ from pydicom.dataset import Dataset
 
 from compliance.errors import HouseError
 from imaging.deid import engine, leaks
+from imaging.deid.admission import CannotDeidentify
 from imaging.deid.keys import SubjectKeys
 from imaging.deid.marks import TrialIdentity
 from imaging.deid.patients import PatientKey, digests_in
@@ -144,6 +145,9 @@ def _guarded(work: Callable[[], Facts]) -> Facts:
         return known | {"detail": held.detail} if held.detail else known
     except (OSError, MemoryError):
         raise
+    except RecursionError:
+        deep = CannotDeidentify("too_complex")
+        return {"held": HoldReason.CANNOT_DEIDENTIFY.value, "sentence": deep.message, "detail": deep.reason}
     except Exception as problem:
         return {"held": HoldReason.CANNOT_DEIDENTIFY.value, "sentence": _BROKEN, "fault": type(problem).__name__}
 

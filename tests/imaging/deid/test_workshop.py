@@ -152,3 +152,15 @@ def test_content_digest_sees_through_encoding(make_ct: Make, saved: Saved) -> No
     path = saved(as_file(make_ct(), "1.2.840.10008.1.2"))
     found = workshop.content_digest(path)
     assert found == canonical_digest(Path(path)) == workshop.content_digest(saved(make_ct()))
+
+
+def test_a_thousand_levels_are_held_and_end_nothing(make_ct: Make, saved: Saved) -> None:
+    path = Path(saved(make_ct()))
+    start = b"\x08\x00\x15\x11SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\xff\xff\xff\xff"
+    end = b"\xfe\xff\x0d\xe0\0\0\0\0" + b"\xfe\xff\xdd\xe0\0\0\0\0"
+    head, name, tail = path.read_bytes().partition(b"\x10\x00\x10\x00PN")
+    path.write_bytes(head + start * 1000 + end * 1000 + name + tail)
+
+    facts, output = workshop.deidentify(str(path), {"identifier": "a", "version": "1"}, SECRET, ("T", "S", "S-1", "W"))
+
+    assert (facts["held"], facts["detail"], output) == ("cannot_deidentify", "too_complex", b"")
