@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pydicom import config
-from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID
 
@@ -21,23 +21,11 @@ from imaging.deid.pixeldata import cleaned_pixels
 from imaging.deid.pixels import cleaning
 from imaging.deid.recipe import Recipe
 from imaging.deid.text import Cleaner, cleaner
-from imaging.deid.values import (
-    copied,
-    name_of,
-    text_of,
-)
+from imaging.deid.values import copied, name_of, text_of
 from imaging.deid.walk import Action, Walk
-
-Element = DataElement | RawDataElement
-
-MAX_DEPTH = 24
-MAX_ELEMENTS = 500_000
 
 _ITEM = re.compile(r"\[\d+\]")
 _PIXEL_DATA = 0x7FE00010
-_CHARACTER_SET, _SOP_CLASS = 0x00080005, 0x00080016
-_TIMEZONE, _AGE = 0x00080201, 0x00101010
-_CODING_SCHEME = 0x00080102
 
 
 @dataclass(frozen=True)
@@ -54,6 +42,8 @@ class Deidentified:
         Elements by outcome, such as `private`, `removed`, `emptied`, `dummies`, `uids`, `dates`, `kept`.
     names
         Names, identifiers and places of the original (`leaks.names_and_numbers`), when they were looked for.
+    head
+        The elements before the pixels as they are written, from sealing; whoever changes `dataset` empties it.
     """
 
     dataset: Dataset
