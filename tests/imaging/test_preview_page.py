@@ -60,7 +60,6 @@ def test_nothing_of_it_is_kept(world: World, address: str, client: Client, own_d
     content = scan("N-001", slices=1, PixelData=bytes(6 << 20), Rows=1024, Columns=3072)[0]
 
     page = client.post(address, {"charter": world.trial.charter_in_force.pk, "images": [file(content=content)]})  # type: ignore[union-attr]
-    page.close()
 
     assert page.context["files"][0].altered
     assert not ReceivedInstance.objects.exists()
