@@ -77,7 +77,8 @@ class PreviewForm(forms.Form):
     charter = _RecipeField(ImagingCharter.objects.none(), label="Recipe of", empty_label=None)
     other = _RecipeField(ImagingCharter.objects.none(), label="Compared with", required=False, empty_label="nothing")
     images = _FilesField(
-        label="DICOM files", help_text=f"Up to {MOST_FILES} files of up to {MOST_BYTES >> 20} MB; nothing is kept."
+        label="DICOM files",
+        help_text=f"Up to {MOST_FILES} files, together up to {MOST_BYTES >> 20} MB; nothing is kept.",
     )
 
     def __init__(self, *args: Any, charters: QuerySet[ImagingCharter], **kwargs: Any) -> None:
@@ -88,9 +89,9 @@ class PreviewForm(forms.Form):
     def clean_images(self) -> list[UploadedFile]:
         """Refuse more than a page can show."""
         files: list[UploadedFile] = self.cleaned_data["images"]
-        if len(files) > self.MOST_FILES or any((file.size or 0) > self.MOST_BYTES for file in files):
+        if len(files) > self.MOST_FILES or sum(file.size or 0 for file in files) > self.MOST_BYTES:
             raise forms.ValidationError(
-                f"Choose at most {self.MOST_FILES} files, each of at most {self.MOST_BYTES >> 20} MB."
+                f"Choose at most {self.MOST_FILES} files, together of at most {self.MOST_BYTES >> 20} MB."
             )
         return files
 

@@ -45,8 +45,7 @@ class Report:
         """
         entry = {"path": path, **{name: value for name, value in facts.items() if value}}
         if actions:
-            content = json.dumps(actions, separators=(",", ":")).encode()
-            entry["actions"] = hashlib.sha256(content).hexdigest()
+            entry["actions"] = digest_of(actions)
             self._lists[entry["actions"]] = actions
         self.counters.update(facts.get("counters") or {})
         self._files[path] = entry
@@ -75,6 +74,11 @@ class Report:
         yield '\n},\n"files": ['
         yield ",".join(f"\n{_line(one)}" for one in files)
         yield "\n]\n}\n"
+
+
+def digest_of(actions: Sequence[Sequence[str | int]]) -> str:
+    """SHA-256, in hexadecimal, under which a list of actions stands in reports and in the database."""
+    return hashlib.sha256(json.dumps(actions, separators=(",", ":")).encode()).hexdigest()
 
 
 def _plain(recipe: Recipe) -> dict[str, Any]:

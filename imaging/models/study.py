@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 
 from django.db import models
 
 from compliance.models import Record
 from compliance.models.base import Scope
+from imaging.deid.reports import digest_of
 from imaging.models.transfer import ReceivedInstance
 from trials.models import Timepoint, Trial
 
@@ -86,13 +85,12 @@ class ActionList(models.Model):
     @classmethod
     def of(cls, actions: Sequence[Sequence[str | int]]) -> ActionList:
         """Return the list, not stored yet."""
-        content = json.dumps(actions, separators=(",", ":")).encode()
-        return cls(sha256=hashlib.sha256(content).hexdigest(), actions=actions)
+        return cls(sha256=digest_of(actions), actions=actions)
 
     @property
     def is_intact(self) -> bool:
         """Whether the content still has its digest."""
-        return ActionList.of(self.actions).sha256 == self.sha256
+        return digest_of(self.actions) == self.sha256
 
 
 class Instance(Record):

@@ -14,9 +14,7 @@ from typing import Any
 from compliance import confined
 from compliance.errors import HouseError
 from imaging.deid.preview import Change
-
-#: Seconds, and bytes beyond a child's usual ones, that one file may take.
-_PATIENCE, _COPIES = 20, 5
+from imaging.services.deidentifying import budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +67,7 @@ class Preview:
                 path,
                 dict(terms),
                 self._secret,
-                seconds=_PATIENCE,
-                memory=confined.MEMORY + _COPIES * size,
+                **budget(size, reading=terms.get("pixels") == "blank"),
             )
         except confined.OverBudget as problem:
             return Previewed(held=problem.message)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.utils.html import escape
+from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import expect
 
 from imaging.forms import PreviewForm
@@ -162,3 +164,26 @@ def test_in_a_browser_the_files_stay_chosen(own_disk: Path, live_server: Any, tm
         assert page.evaluate("document.querySelector('input[type=file]').files.length") == 1
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
         connection.close()
+
+
+def test_text_in_pixels_is_blanked_in_the_preview_too(world: World, address: str, client: Client) -> None:
+    """Its networks need more time and memory than a header does."""
+    content = dict(world.trial.charter_in_force.content)  # type: ignore[union-attr]
+    content["deidentification"] = {**content["deidentification"], "options": ["clean_pixel_data"], "pixels": "blank"}
+    charter = ImagingCharter.objects.create(trial=world.trial, version=2, content=content, created_at=AT)
+    client.force_login(world.administrator, backend=BACKEND)
+    written = written_on("Quillbrook Perpetua")
+    capture = scan("N-001", slices=1, BurnedInAnnotation="YES", PixelData=written.tobytes(), Rows=160, Columns=320)
+
+    page = client.post(address, {"charter": charter.pk, "images": [file(content=capture[0])]})
+
+    (shown,) = page.context["files"]
+    assert shown.held == ""
+    assert {one.name: one.after for one in shown.altered}["Burned In Annotation"] == "NO"
+
+
+def written_on(text: str) -> Any:
+    """A dark picture of 160 × 320 pixels of 16 bits with a line of text."""
+    picture = Image.new("L", (320, 160))
+    ImageDraw.Draw(picture).text((20, 60), text, fill=255, font=ImageFont.load_default(20))
+    return np.asarray(picture).astype("<u2") * 8
