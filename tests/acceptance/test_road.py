@@ -430,6 +430,7 @@ def scroll_to(reader: Person, lesion: Lesion, timepoint: int) -> None:
     wanted = min(range(GRID.slices), key=lambda n: abs(GRID.z_mm[n] - depth)) + 1
     reader.page.locator("[data-view]:visible").last.focus()
     place = reader.page.locator("[data-position]")
+    expect(place).to_contain_text(re.compile(r"Slice \d"))  # empty until the first slice is drawn
     shown = int(re.findall(r"\d+", place.inner_text())[0])
     for _ in range(abs(wanted - shown)):
         reader.page.keyboard.press("ArrowDown" if wanted > shown else "ArrowUp")
