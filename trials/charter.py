@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from compliance.errors import HouseError
+from trials.retention import Retention, RetentionInvalid
 
 TRIGGERS = (
     "overall_response",
@@ -94,6 +95,7 @@ class Charter:
     blinded_to: tuple[str, ...]
     deidentification: Mapping[str, Any]
     query_due_days: int = 7
+    retention: Retention = field(default_factory=Retention)
     purpose: str = ""
     notes: Mapping[str, str] = field(default_factory=dict)
 
@@ -121,6 +123,7 @@ class Charter:
             blinded_to=tuple(reader.texts("blinded_to")),
             deidentification=reader.mapping("deidentification"),
             query_due_days=reader.number("query_due_days", 7),
+            retention=reader.section("retention", Retention.parse, Retention()),
             purpose=str(content.get("purpose", "")),
             notes={str(k): str(v) for k, v in reader.mapping("notes").items()},
         )
@@ -186,6 +189,8 @@ class _Reader:
 
 
 def _said(problem: Exception) -> str:
+    if isinstance(problem, RetentionInvalid):
+        return str(problem)
     return f"“{problem.args[0]}” is missing" if isinstance(problem, KeyError) else "a value has the wrong kind"
 
 

@@ -15,6 +15,7 @@ from compliance.models import User
 from compliance.signing import Intent
 from trials.charter import HIDEABLE, ORIENTATIONS, TRIGGERS
 from trials.models import ApplicationEntity, ImagingCharter, Role, Site, Subject, Trial
+from trials.retention import MOST_DAYS, Leave, Retention
 from trials.subject_list import MOST_BYTES
 
 TRIGGER_LABELS = {
@@ -214,12 +215,29 @@ class CharterTermsForm(forms.Form):
         label="Keep dates, shifted by a secret number of days per subject", required=False
     )
     query_due_days = forms.IntegerField(label="Queries are due after, days", min_value=1, max_value=90)
+    originals = forms.ChoiceField(
+        label="Originals in quarantine",
+        choices=[
+            (Leave.KEPT, "Are kept"),
+            (Leave.AFTER_DAYS, "Leave some days after QC has cleared their timepoint"),
+            (Leave.AT_LOCK, "Leave when the database is locked"),
+        ],
+        required=False,
+    )
+    originals_after_days = forms.IntegerField(
+        label="Originals leave after, days",
+        min_value=1,
+        max_value=MOST_DAYS,
+        required=False,
+        help_text="What left cannot come back.",
+    )
 
     @staticmethod
     def initial_from(charter: ImagingCharter) -> dict[str, Any]:
         """Return the form's starting values for a stored charter."""
         content = charter.content
         adjudication = content.get("adjudication", {})
+        retention = charter.terms.retention
         return {
             **{name: content.get(name) for name in ("purpose", "criteria", "readers_per_timepoint", "query_due_days")},
             "modalities": ", ".join(content.get("modalities", [])),
@@ -229,7 +247,22 @@ class CharterTermsForm(forms.Form):
             "blinded_to": content.get("blinded_to", []),
             "retain_modified_dates": "retain_longitudinal_modified_dates"
             in content.get("deidentification", {}).get("options", []),
+            "originals": retention.leave,
+            "originals_after_days": retention.days or None,
         }
+
+    def clean(self) -> dict[str, Any]:
+        """A number of days belongs to the rule that counts them."""
+        data = super().clean() or {}
+        if data.get("originals") == Leave.AFTER_DAYS and not data.get("originals_after_days"):
+            self.add_error("originals_after_days", "Say after how many days.")
+        return data
+
+    def retention(self) -> dict[str, Any]:
+        """Return the charter's section on retention."""
+        leave = Leave(self.cleaned_data["originals"] or Leave.KEPT)
+        days = self.cleaned_data["originals_after_days"] if leave is Leave.AFTER_DAYS else 0
+        return Retention(leave, days).content()
 
 
 class VisitForm(forms.Form):
@@ -301,6 +334,7 @@ class CharterForm:
             },
             "blinded_to": terms["blinded_to"],
             "deidentification": {**deidentification, "options": sorted(options)},
+            "retention": self.terms.retention(),
             "schedule": _rows(self.visits),
             "series": _rows(self.series),
             "window_presets": _rows(self.presets),

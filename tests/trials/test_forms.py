@@ -68,6 +68,17 @@ def test_shifted_dates_are_kept_or_not_as_ticked(world):
     assert dropped.content()["deidentification"]["options"] == []
 
 
+def test_the_rule_on_originals_is_typed_in_with_its_days(world):
+    charter = world.trial.charter_in_force
+    rule = {"originals": "after_days", "originals_after_days": "90"}
+    typed = forms.CharterForm(charter, posted(forms.CharterForm(charter)) | rule)
+    without = forms.CharterForm(charter, posted(forms.CharterForm(charter)) | {"originals": "after_days"})
+    assert typed.is_valid()
+    assert typed.content()["retention"] == {"originals": {"after_days": 90}}
+    assert not without.is_valid()
+    assert list(without.terms.errors) == ["originals_after_days"]
+
+
 def test_every_part_of_a_charter_form_shows_its_errors_at_once(world):
     charter = world.trial.charter_in_force
     data = posted(forms.CharterForm(charter)) | {"visits-0-day": "soon", "query_due_days": "0"}
