@@ -21,7 +21,7 @@ from imaging.deid.pixeldata import cleaned_pixels
 from imaging.deid.pixels import cleaning
 from imaging.deid.recipe import Recipe
 from imaging.deid.text import Cleaner, cleaner
-from imaging.deid.values import copied, name_of, text_of
+from imaging.deid.values import copied, text_of
 from imaging.deid.walk import Action, Walk
 
 _ITEM = re.compile(r"\[\d+\]")
@@ -102,7 +102,7 @@ def deidentify(
             raise CannotDeidentify("too_complex") from None
         except (AttributeError, NotImplementedError, TypeError, ValueError, LookupError, OverflowError) as problem:
             raise CannotDeidentify("unwritable") from problem
-    return Deidentified(result, tuple(run.actions), dict(run.counters), names, head)
+    return Deidentified(result, tuple(run.actions), run.counted(), names, head)
 
 
 def summary(actions: Iterable[Action]) -> list[list[str | int]]:
@@ -150,16 +150,14 @@ def _clean_pixels(result: Dataset, source: Dataset, syntax: UID, run: Walk) -> N
         return
     result[_PIXEL_DATA] = DataElement(_PIXEL_DATA, "OB" if syntax.is_encapsulated else element.VR or "OW", cleaned)
     result[_PIXEL_DATA].is_undefined_length = syntax.is_encapsulated
-    run.actions.append(Action(name_of(_PIXEL_DATA), "C"))
-    run.counters.update(outcomes)
+    run.note(_PIXEL_DATA, "C", *outcomes)
 
 
 def _blank(result: Dataset, syntax: UID, words: frozenset[str], run: Walk) -> UID:
     """Blank the text in the pixels, and return how they are written now."""
     cleaned = cleaning.clean(_with_meta(result, syntax), words=words)
     if cleaned.changed:
-        run.actions.append(Action(name_of(_PIXEL_DATA), "C"))
-        run.counters["texts_in_pixels"] += cleaned.count
+        run.note(_PIXEL_DATA, "C", *["texts_in_pixels"] * cleaned.count)
     elif str(result.get("BurnedInAnnotation") or "NO").strip() != "NO":
         raise CannotDeidentify("burned_in_annotation")  # it is there, and was not found
     return cleaned.transfer_syntax

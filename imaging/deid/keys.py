@@ -35,6 +35,14 @@ class SubjectKeys:
         self._secret = trial_secret
         self.subject_code = subject_code
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SubjectKeys):
+            return NotImplemented
+        return (self._secret, self.subject_code) == (other._secret, other.subject_code)
+
+    def __hash__(self) -> int:
+        return hash((self._secret, self.subject_code))
+
     def _hash(self, purpose: bytes, text: bytes) -> bytes:
         return hmac.digest(self._secret, purpose + b"\0" + text, "sha256")
 

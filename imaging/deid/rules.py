@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+from pydicom.dataset import Dataset
+
 from imaging.deid.profile import allowed
-from imaging.deid.values import BYTES_VRS, FREE_TEXT_VRS, TEMPORAL_VRS, is_disguised, standard_vr
+from imaging.deid.values import BYTES_VRS, FREE_TEXT_VRS, TEMPORAL_VRS, is_disguised, standard_vr, text_of
 
 CODE_TAGS = frozenset({0x00080100, 0x00080102, 0x00080103, 0x00080104})
 # Schemes whose codes and meanings are published (PS3.16 §8); those of a hospital may hold anything.
@@ -14,7 +16,7 @@ PUBLISHED_SCHEMES = frozenset(
     {"ACR", "DCM", "FMA", "I10", "I10P", "I9", "I9C", "ISO3166_1", "LN", "NCIt", "NEU", "RADLEX"}
     | {"SCT", "SNM3", "SRT", "UCUM", "UMLS"}
 )
-_CODING_SCHEME_UID = 0x0008010C
+_CODING_SCHEME, _CODING_SCHEME_UID = 0x00080102, 0x0008010C
 _NO_GROUPS = frozenset({0x0000, 0x0002, 0x0004, 0x0006})
 _WHO_GROUPS = frozenset({0x0010, 0x0012, 0x0032, 0x0038, 0x0400, 0x4008})
 # The text of content items (PS3.3 §C.17.3), which the table does not name.
@@ -84,3 +86,9 @@ def _unlisted(tag: int, group: int, vr: str, unlisted: Unlisted) -> str:
     if vr == "UI":
         return "K" if tag == _CODING_SCHEME_UID else unlisted.uid
     return "K"
+
+
+def is_published(item: Dataset) -> bool:
+    """Whether the codes of an item come from a scheme that anybody can look up."""
+    scheme = item.get_item(_CODING_SCHEME)
+    return scheme is not None and set(text_of(scheme)) <= PUBLISHED_SCHEMES

@@ -122,6 +122,12 @@ def parsed(dataset: Dataset, element: DataElement | RawDataElement) -> DataEleme
     return element
 
 
+def items_of(dataset: Dataset, element: DataElement | RawDataElement) -> list[Dataset]:
+    """Items of a sequence; none where a value cannot be read as one."""
+    element = parsed(dataset, element)
+    return list(element.value or ()) if element.VR == "SQ" else []
+
+
 def text_of(element: DataElement | RawDataElement) -> list[str]:
     """Values of an element as text, without padding; numbers as they were written. Bytes read as Latin-1."""
     value = element.value
@@ -161,6 +167,11 @@ def is_plain(element: DataElement | RawDataElement, tag: int, vr: str) -> bool:
     if isinstance(value, bytes):
         return all(form.fullmatch(part) or not part for part in value.rstrip(b"\0 ").split(b"\\"))
     return all(form.fullmatch(text.encode("utf-8")) for text in text_of(element) if text)
+
+
+def is_offset(text: str) -> bool:
+    """Whether a text is an offset from UTC, or empty."""
+    return len(text) in (0, 5) and text[:1] in ("", "+", "-") and (not text or text[1:].isdigit())
 
 
 def _is_binary(value: bytes, tag: int, vr: str) -> bool:

@@ -11,13 +11,14 @@ Rules for one element, first match wins:
    and coded strings stay when they have the form of their VR; sequences are walked.
 
 Text that stays is searched for the subject's own names and numbers and cleaned if it holds one (`imaging.deid.text`).
+What becomes of an element at the top is kept for the same element in the next slice of the scan.
 """
 
 from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from pydicom.dataelem import DataElement, RawDataElement
@@ -28,9 +29,10 @@ from pydicom.tag import BaseTag, Tag
 from imaging.deid import content, private
 from imaging.deid.admission import CannotDeidentify
 from imaging.deid.keys import SubjectKeys
+from imaging.deid.memory import Encoding, Memory, encoding_of, recurs
 from imaging.deid.profile import RESOLVED, listed
 from imaging.deid.recipe import Recipe
-from imaging.deid.rules import PUBLISHED_SCHEMES, verdict
+from imaging.deid.rules import CODE_TAGS, is_published, verdict
 from imaging.deid.text import Cleaner
 from imaging.deid.values import (
     BYTES_VRS,
@@ -39,7 +41,9 @@ from imaging.deid.values import (
     TEMPORAL_VRS,
     dummy,
     in_order,
+    is_offset,
     is_plain,
+    items_of,
     name_of,
     parsed,
     readable,
@@ -47,6 +51,7 @@ from imaging.deid.values import (
     standard_vr,
     text_of,
 )
+from imaging.deid.writing import as_read
 
 Element = DataElement | RawDataElement
 
@@ -54,7 +59,6 @@ MAX_DEPTH = 24
 MAX_ELEMENTS = 500_000
 
 _CHARACTER_SET, _TIMEZONE, _AGE = 0x00080005, 0x00080201, 0x00101010
-_CODING_SCHEME = 0x00080102
 
 
 class Action(NamedTuple):
@@ -64,6 +68,33 @@ class Action(NamedTuple):
     action: str
 
 
+class Outcome(NamedTuple):
+    """What became of one element and of all below it.
+
+    Attributes
+    ----------
+    element
+        As it would be read again, so that no data set can change it for others.
+    elements
+        How many were walked.
+    """
+
+    element: RawDataElement | None
+    actions: list[Action]
+    outcomes: list[str]
+    elements: int
+
+
+#: Tag, VR, value and private creator of an element.
+_Place = tuple[int, str | None, bytes | None, str]
+
+
+@lru_cache(maxsize=16)
+def _memory(recipe: Recipe, keys: SubjectKeys, cleaner: Cleaner, encoding: Encoding) -> Memory[_Place, Outcome]:
+    """What became of the elements of other slices, read in one encoding."""
+    return Memory()
+
+
 class Walk:
     """One pass over one instance."""
 
@@ -71,11 +102,19 @@ class Walk:
         self._actions_of, self._unlisted, self._private_of = recipe.actions, recipe.unlisted, recipe.private
         self._dates = recipe.dates
         self._concepts = content.actions(recipe.options)
-        self._keys = keys
-        self._cleaner = cleaner
+        self._recipe, self._keys, self._cleaner = recipe, keys, cleaner
         self._left = MAX_ELEMENTS
         self.actions: list[Action] = []
-        self.counters: Counter[str] = Counter()
+        self._outcomes: list[str] = []
+
+    def counted(self) -> dict[str, int]:
+        """Elements by outcome."""
+        return Counter(self._outcomes)
+
+    def note(self, tag: int, action: str, *outcomes: str) -> None:
+        """Note what was done to an element at the top elsewhere."""
+        self.actions.append(Action(name_of(tag), action))
+        self._outcomes += outcomes
 
     def clean(self, source: Dataset, path: str, depth: int) -> Dataset:
         """Return a copy of one level with every element's action carried out."""
@@ -84,25 +123,55 @@ class Walk:
         elements: dict[BaseTag, Element] = {}
         result = Dataset(elements)
         creators = private.creators(source) if self._private_of else {}
+        encoding = None if depth else encoding_of(source)
+        memory = encoding and _memory(self._recipe, self._keys, self._cleaner, encoding)
         for tag, element in in_order(source):
-            self._left -= 1
-            if self._left < 0:
-                raise CannotDeidentify("too_complex")
-            if creators and tag >> 16 & 1:
-                made = self._private(source, element, tag, creators, path, depth)
-                if made is not None and tag & 0xFFFF > 0xFF:
-                    block = Tag(tag >> 16, tag >> 8 & 0xFF)
-                    elements[block] = DataElement(block, "LO", creators[tag >> 8])
+            creator = creators.get(tag >> 8, "") if tag >> 16 & 1 else ""
+            if memory is not None and recurs(element):
+                made = self._recalled(memory, source, element, tag, creator)
             else:
-                made = self._one(source, element, tag, path, depth)
+                made = self._made(source, element, tag, creator, path, depth)
             if made is None:
                 continue
-            if made.VR == "SQ":
+            if creator and tag & 0xFFFF > 0xFF:
+                block = Tag(tag >> 16, tag >> 8 & 0xFF)
+                elements[block] = DataElement(block, "LO", creator)
+            if made.VR == "SQ" and isinstance(made, DataElement):
                 result[tag] = made  # tells its items of the pixel representation
             else:
                 elements[made.tag] = made  # the data set's own elements, without its checks
         same_encoding(result, source)
         return result
+
+    def _recalled(
+        self, memory: Memory[_Place, Outcome], source: Dataset, element: RawDataElement, tag: int, creator: str
+    ) -> Element | None:
+        """An element at the top: what became of the same one in another slice becomes of it, too."""
+        place = (tag, element.VR, element.value, creator)
+        outcome = memory.get(place)
+        if outcome is not None:
+            self._spend(outcome.elements)
+            self.actions += outcome.actions
+            self._outcomes += outcome.outcomes
+            return outcome.element
+        left, actions, outcomes = self._left, len(self.actions), len(self._outcomes)
+        made = self._made(source, element, tag, creator, "", 0)
+        again = as_read(made, source) if isinstance(made, DataElement) else made
+        if tag in CODE_TAGS or (made is not None and again is None):
+            return made  # it followed from another one, or is not written plainly
+        memory[place] = Outcome(again, self.actions[actions:], self._outcomes[outcomes:], left - self._left)
+        return again
+
+    def _made(self, source: Dataset, element: Element, tag: int, creator: str, path: str, depth: int) -> Element | None:
+        self._spend(1)
+        if creator:
+            return self._private(source, element, tag, creator, path, depth)
+        return self._one(source, element, tag, path, depth)
+
+    def _spend(self, elements: int) -> None:
+        self._left -= elements
+        if self._left < 0:
+            raise CannotDeidentify("too_complex")
 
     def _one(self, source: Dataset, element: Element, tag: int, path: str, depth: int) -> Element | None:
         vr, action = verdict(tag, element.VR, self._actions_of.get(tag), self._unlisted)
@@ -113,7 +182,7 @@ class Walk:
             if element.VR == "UN":
                 return self._drop(tag, path, "unknown")
         if action == "code":
-            action = "K" if _is_published(source) else self._unlisted.local_code
+            action = "K" if is_published(source) else self._unlisted.local_code
         if action == "K":
             return self._keep(source, element, tag, vr, path, depth)
         if action == "C":
@@ -151,8 +220,7 @@ class Walk:
         texts = readable(source, element, element.VR or vr)
         cleaned = ["" if "\ufffd" in text else self._cleaner.clean(text) for text in texts]
         if cleaned == texts:
-            self.counters["kept"] += 1
-            return element if isinstance(element, RawDataElement) else copy.copy(element)
+            return self._pass(element)
         if any(cleaned):
             self._did(tag, path, "C", "texts")
             return DataElement(tag, vr, cleaned if len(cleaned) > 1 else cleaned[0])
@@ -166,10 +234,9 @@ class Walk:
         return DataElement(tag, vr, dummy(vr))
 
     def _private(
-        self, source: Dataset, element: Element, tag: int, creators: Mapping[int, str], path: str, depth: int
+        self, source: Dataset, element: Element, tag: int, creator: str, path: str, depth: int
     ) -> Element | None:
         """A private attribute that the recipe keeps, if it is what it should be; its creator comes with it."""
-        creator = creators.get(tag >> 8, "")
         vr, vm = self._private_of.get((creator, tag >> 16, tag & 0xFF), ("none", ""))
         made = None if vr == "none" or tag & 0xFFFF < 0x1000 else private.read_as(source, element, vr)
         if made is None:
@@ -189,16 +256,14 @@ class Walk:
             return self._drop(tag, path, "private")
         if self._dates != "kept" and private.is_date(made, vr):
             return self._drop(tag, path, "private")
-        self.counters["kept"] += 1
-        return made if isinstance(made, RawDataElement) else copy.copy(made)
+        return self._pass(made)
 
     def _private_date(self, element: Element, tag: int, vr: str, path: str) -> Element | None:
         if self._dates == "shifted":
             return self._shift(element, tag, vr, path)
         if self._dates == "removed" or not is_plain(element, tag, vr):
             return self._drop(tag, path, "private")
-        self.counters["kept"] += 1
-        return element if isinstance(element, RawDataElement) else copy.copy(element)
+        return self._pass(element)
 
     def _coded(self, element: Element, tag: int, vr: str, path: str) -> Element | None:
         """A private code or a number in text; date-times are often written as such."""
@@ -208,8 +273,7 @@ class Walk:
         if moved is None or not plain:
             return self._drop(tag, path, "private")
         if moved == texts:
-            self.counters["kept"] += 1
-            return element if isinstance(element, RawDataElement) else copy.copy(element)
+            return self._pass(element)
         self._did(tag, path, "C", "dates")
         return DataElement(tag, vr, moved if len(moved) > 1 else moved[0])
 
@@ -217,21 +281,19 @@ class Walk:
         if vr == "SQ":
             return self._descend(source, element, tag, path, depth)
         if tag == _CHARACTER_SET:
-            self.counters["kept"] += 1
-            return copy.copy(element)
+            return self._pass(element)
         if tag == _AGE:
             return self._age(element, tag, path)
         if not is_plain(element, tag, vr):
             return self._drop(tag, path, "malformed")
         if vr in FREE_TEXT_VRS and self._cleaner.knows(readable(source, element, element.VR or vr)):
             return self._text(source, element, tag, vr, path)
-        self.counters["kept"] += 1
-        return element if isinstance(element, RawDataElement) else copy.copy(element)
+        return self._pass(element)
 
     def _descend(self, source: Dataset, element: Element, tag: int, path: str, depth: int) -> DataElement:
         here = f"{path}{name_of(tag)}"
-        items = enumerate(_items(source, element))
-        self.counters["sequences"] += 1
+        items = enumerate(items_of(source, element))
+        self._outcomes.append("sequences")
         made = [self._item(item, f"{here}[{number}]", depth + 1) for number, item in items]
         return DataElement(tag, "SQ", Sequence([item for item in made if item is not None]))
 
@@ -241,7 +303,7 @@ class Walk:
         action = self._concepts.get(concept) if concept else None
         if action == "X":
             self.actions.append(Action(path, "X"))
-            self.counters["content"] += 1
+            self._outcomes.append("content")
             return None
         made = self.clean(source, f"{path}.", depth)
         if action == "D" and content.TEXT in made:
@@ -262,10 +324,10 @@ class Walk:
         """Dates move, times of day stay: intervals within and between days are kept (PS3.15 §E.3.6)."""
         if vr == "TM" or tag == _TIMEZONE:
             texts = text_of(element)
-            plain = is_plain(element, tag, "TM") if vr == "TM" else all(_is_offset(text) for text in texts)
+            plain = is_plain(element, tag, "TM") if vr == "TM" else all(is_offset(text) for text in texts)
             if not plain:
                 return self._drop(tag, path, "malformed")
-            self.counters["kept"] += 1
+            self._outcomes.append("kept")
             return DataElement(tag, vr, texts if len(texts) > 1 else "".join(texts))
         shift = self._keys.shift_date if vr == "DA" else self._keys.shift_datetime
         values = [shift(text) if text else "" for text in text_of(element)]
@@ -288,7 +350,7 @@ class Walk:
             self._did(tag, path, "C", "ages")
             text = "090Y"
         else:
-            self.counters["kept"] += 1
+            self._outcomes.append("kept")
         return DataElement(tag, "AS", text)
 
     def _dummy(self, source: Dataset, element: Element, tag: int, vr: str, path: str, depth: int) -> Element:
@@ -296,12 +358,12 @@ class Walk:
             return self._pseudonym(element, tag, path)
         if not element.value:
             # An empty value hides nothing, and a dummy would claim something: that contrast was given, say.
-            self.counters["kept"] += 1
+            self._outcomes.append("kept")
             return DataElement(tag, vr[:2], Sequence() if vr == "SQ" else None)
         self._did(tag, path, "D", "dummies")
         if vr != "SQ":
             return DataElement(tag, vr[:2], dummy(vr))
-        items = _items(source, element)[:1]
+        items = items_of(source, element)[:1]
         return DataElement(tag, "SQ", Sequence([self._dummy_item(item, depth + 1) for item in items]))
 
     def _dummy_item(self, source: Dataset, depth: int) -> Dataset:
@@ -314,7 +376,7 @@ class Walk:
             if int(tag) >> 16 & 1 or not vr or vr == "NONE" or element is None:
                 continue
             if vr == "SQ":
-                items = [] if element.VR not in ("SQ", "UN", None) else _items(source, element)[:1]
+                items = [] if element.VR not in ("SQ", "UN", None) else items_of(source, element)[:1]
                 value: object = Sequence([self._dummy_item(item, depth + 1) for item in items])
             elif vr == "UI":
                 value = "\\".join(self._keys.uid(text) for text in text_of(element))
@@ -323,6 +385,10 @@ class Walk:
             result[tag] = DataElement(tag, vr[:2], value)
         return result
 
+    def _pass(self, element: Element) -> Element:
+        self._outcomes.append("kept")
+        return element if isinstance(element, RawDataElement) else copy.copy(element)
+
     def _drop(self, tag: int, path: str, outcome: str) -> Element | None:
         """Note a removal; the answer stands for the element that is not there."""
         self._did(tag, path, "X", outcome)
@@ -330,19 +396,4 @@ class Walk:
 
     def _did(self, tag: int, path: str, action: str, outcome: str) -> None:
         self.actions.append(Action(f"{path}{name_of(tag)}", action))
-        self.counters[outcome] += 1
-
-
-def _is_published(source: Dataset) -> bool:
-    """Whether the codes of an item come from a scheme that anybody can look up."""
-    scheme = source.get_item(_CODING_SCHEME)
-    return scheme is not None and set(text_of(scheme)) <= PUBLISHED_SCHEMES
-
-
-def _is_offset(text: str) -> bool:
-    return len(text) in (0, 5) and text[:1] in ("", "+", "-") and (not text or text[1:].isdigit())
-
-
-def _items(source: Dataset, element: Element) -> list[Dataset]:
-    element = parsed(source, element)
-    return list(element.value or ()) if element.VR == "SQ" else []
+        self._outcomes.append(outcome)

@@ -57,6 +57,24 @@ def items_bytes(items: Iterable[Dataset], *, implicit: bool, little: bool) -> by
     return _items(items, implicit, little, default_encoding)
 
 
+def as_read(element: DataElement, level: Dataset) -> RawDataElement | None:
+    """An element as it would be read again, once written as the level was; none if it is not written plainly.
+
+    It cannot be changed, so several data sets may hold it.
+    """
+    implicit, little = level.original_encoding
+    if implicit is None or little is None:  # made in memory
+        return None
+    tag, vr = int(element.tag), str(element.VR)
+    charset = level.original_character_set
+    charset = charset if isinstance(charset, str) else list(charset)
+    written = b"".join(_element(tag, element, implicit, little, charset))
+    value = written[8 if implicit or vr not in _LONG_VRS else 12 :]
+    if written != _head(tag, vr, len(value), implicit, little) + value:
+        return None
+    return RawDataElement(element.tag, vr, len(value), value, 0, implicit, little)
+
+
 def passes_unchanged(dataset: Dataset, *, implicit: bool, little: bool) -> bool:
     """Whether raw values are in the encoding and character set of the rest, so that they can stay as they are."""
     encoding, charset = dataset.original_encoding, dataset.original_character_set
