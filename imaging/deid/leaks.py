@@ -12,10 +12,12 @@ import numpy as np
 from pydicom import config, dcmread
 from pydicom.charset import python_encoding
 from pydicom.datadict import keyword_for_tag
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from imaging.deid.keys import STANDARD_ROOT, SubjectKeys
+from imaging.deid.memory import Encoding, Memory, encoding_of, recurs
 from imaging.deid.needles import Needle, Sieve
 from imaging.deid.recipe import Recipe
 from imaging.deid.values import CHARACTER_SET_VRS, in_order, name_of, parsed, readable, standard_vr, text_of
@@ -33,6 +35,8 @@ _WHO = re.compile(
 _PLACES = re.compile(r"Institution|Station")
 _TEMPORAL_OR_UID = frozenset({"DA", "DT", "UI"})
 _WHO_VRS = frozenset({"AE", "LO", "PN", "SH", "ST", "LT", "UC", "UT"})
+_MAY_TELL = _WHO_VRS | {"SQ", "UN", None}
+_MAKERS = (0x00080070, 0x00081090)
 #: Words in place of a name or number.
 NOBODY = frozenset({"anonymous", "anonymized", "anonymised", "anon", "none", "unknown", "removed", "test"})
 _CODING_SCHEME_UID = 0x0008010C
@@ -207,16 +211,41 @@ def _alternatives(words: frozenset[str]) -> re.Pattern[str]:
 
 
 def _people_and_places(dataset: Dataset, recipe: Recipe | None) -> Iterator[str]:
-    makers = [str(dataset.get(name) or "") for name in ("Manufacturer", "ManufacturerModelName")]
-    for _, tag, vr, texts in walk(dataset, _WHO_VRS):
-        if vr == "PN":
-            for text in texts:
-                yield from (part for part in re.split(r"[\^=\s,]+", text) if _is_telling(part))
-        elif _says_who(tag) and not _kept(tag, recipe) and not (vr == "AE" and _cleaned(tag, recipe)):
-            place = _PLACES.search(keyword_for_tag(tag)) is not None
-            for text in texts:
-                if _is_telling(text) and not (place and Words([text]).in_any(makers)):
-                    yield text
+    makers = tuple(
+        text for tag in _MAKERS if (one := dataset.get_item(tag)) is not None for text in readable(dataset, one, "LO")
+    )
+    told = _told(recipe, makers, encoding_of(dataset))
+    if getattr(dataset, "file_meta", None) is not None:
+        for _, tag, vr, texts in walk(dataset.file_meta, _WHO_VRS, depth=1):
+            yield from _telling(tag, vr, texts, recipe, makers)
+    for tag, element in in_order(dataset):
+        if element.VR not in _MAY_TELL:
+            continue
+        place = (tag, element.VR, element.value) if recurs(element) else None
+        names = told.get(place) if place else None
+        if names is None:
+            found = _searched(dataset, tag, element, _WHO_VRS, "", 0)
+            names = frozenset(name for _, at, vr, texts in found for name in _telling(at, vr, texts, recipe, makers))
+            if place:
+                told[place] = names
+        yield from names
+
+
+@lru_cache(maxsize=16)
+def _told(
+    recipe: Recipe | None, makers: tuple[str, ...], encoding: Encoding | None
+) -> Memory[tuple[int, str | None, bytes | None], frozenset[str]]:
+    """What elements of other slices said of people and places, by tag, VR and value."""
+    return Memory()
+
+
+def _telling(tag: int, vr: str, texts: list[str], recipe: Recipe | None, makers: tuple[str, ...]) -> Iterator[str]:
+    if vr == "PN":
+        for text in texts:
+            yield from (part for part in re.split(r"[\^=\s,]+", text) if _is_telling(part))
+    elif _says_who(tag) and not _kept(tag, recipe) and not (vr == "AE" and _cleaned(tag, recipe)):
+        place = _PLACES.search(keyword_for_tag(tag)) is not None
+        yield from (text for text in texts if _is_telling(text) and not (place and Words([text]).in_any(makers)))
 
 
 @lru_cache(maxsize=8192)
@@ -234,16 +263,22 @@ def walk(
     if depth == 0 and getattr(dataset, "file_meta", None) is not None:
         yield from walk(dataset.file_meta, vrs, path, 1)
     for tag, element in in_order(dataset):
-        vr = element.VR
-        if vr is None or vr == "UN":
-            vr = standard_vr(tag)[:2] or "UN"
-        if vr == "SQ":
-            items = parsed(dataset, element).value if depth < _MAX_DEPTH else None
-            for number, item in enumerate(items if isinstance(items, Sequence) else ()):
-                yield from walk(item, vrs, f"{path}{name_of(tag)}[{number}].", depth + 1)
-        elif vr in vrs:
-            texts = readable(dataset, element, vr) if vr in CHARACTER_SET_VRS else text_of(element)
-            yield path, tag, vr, [text for text in texts if text]
+        yield from _searched(dataset, tag, element, vrs, path, depth)
+
+
+def _searched(
+    dataset: Dataset, tag: int, element: DataElement | RawDataElement, vrs: Container[str], path: str, depth: int
+) -> Iterator[tuple[str, int, str, list[str]]]:
+    vr = element.VR
+    if vr is None or vr == "UN":
+        vr = standard_vr(tag)[:2] or "UN"
+    if vr == "SQ":
+        items = parsed(dataset, element).value if depth < _MAX_DEPTH else None
+        for number, item in enumerate(items if isinstance(items, Sequence) else ()):
+            yield from walk(item, vrs, f"{path}{name_of(tag)}[{number}].", depth + 1)
+    elif vr in vrs:
+        texts = readable(dataset, element, vr) if vr in CHARACTER_SET_VRS else text_of(element)
+        yield path, tag, vr, [text for text in texts if text]
 
 
 def _cleaned(tag: int, recipe: Recipe | None) -> bool:

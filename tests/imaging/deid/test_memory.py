@@ -12,7 +12,7 @@ import pytest
 from pydicom import config, dcmread
 from pydicom.dataset import Dataset
 
-from imaging.deid import engine, walk
+from imaging.deid import engine, leaks, walk
 from imaging.deid.admission import CannotDeidentify
 from imaging.deid.keys import SubjectKeys
 from imaging.deid.marks import TrialIdentity
@@ -33,6 +33,7 @@ def nothing_known() -> Iterator[None]:
 
 def forget() -> None:
     walk._memory.cache_clear()
+    leaks._told.cache_clear()
 
 
 def made_of(content: bytes, identity: TrialIdentity = IDENTITY, secret: bytes = SECRET) -> Any:
