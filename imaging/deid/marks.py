@@ -8,19 +8,19 @@ import zlib
 from dataclasses import dataclass, fields
 from functools import lru_cache
 
+from pydicom.charset import default_encoding
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.tag import Tag
 
 from imaging.deid.keys import SubjectKeys
 from imaging.deid.recipe import Recipe
 from imaging.deid.values import copied
-from imaging.deid.writing import encoded, file_meta_bytes, items_bytes
+from imaging.deid.writing import as_read, encoded, file_meta_bytes
 
 IMPLEMENTATION_CLASS_UID = "2.25.246608625638812650468298638564650933929"
 IMPLEMENTATION_VERSION_NAME = "PARALLAX"
 
-_METHOD, _METHOD_CODES = 0x00120063, 0x00120064
+_METHOD = 0x00120063
 _MARK = "Parallax "
 _UNSEALED = "seal:" + "0" * 48
 _LONGITUDINAL = {"shifted": "MODIFIED", "kept": "UNMODIFIED", "removed": "REMOVED"}
@@ -60,40 +60,45 @@ class TrialIdentity:
 
 def write(dataset: Dataset, *, recipe: Recipe, identity: TrialIdentity) -> None:
     """Write identity, method and codes into a cleaned data set (PS3.15 §E.3.1, PS3.3 §C.7.1.1)."""
-    dataset.PatientName = identity.subject_code
-    dataset.PatientID = identity.subject_code
-    dataset.PatientIdentityRemoved = "YES"
-    dataset.DeidentificationMethod = _method(recipe)
-    dataset[_METHOD_CODES] = _codes(recipe.codes(), *dataset.original_encoding)
-    dataset.LongitudinalTemporalInformationModified = _LONGITUDINAL[recipe.dates]
-    dataset.ClinicalTrialProtocolID = identity.protocol_id
-    dataset.ClinicalTrialSiteID = identity.site_id
-    dataset.ClinicalTrialSubjectID = identity.subject_code
-    if identity.timepoint_id:
-        dataset.ClinicalTrialTimePointID = identity.timepoint_id
-    # The module is not valid without them (PS3.3 §C.7.1.3); who the sponsor is, is nobody's business here.
-    dataset.ClinicalTrialSponsorName = _NOT_TOLD
+    encoding = dataset.original_encoding
+    written = _elements(recipe, identity, *encoding) if None not in encoding else _made(recipe, identity)
+    for element in written:
+        dataset[element.tag] = element
     for keyword in ("ClinicalTrialProtocolName", "ClinicalTrialSiteName"):
         if keyword not in dataset:
             setattr(dataset, keyword, "")
 
 
+@lru_cache(maxsize=64)
+def _elements(
+    recipe: Recipe, identity: TrialIdentity, implicit: bool, little: bool
+) -> tuple[DataElement | RawDataElement, ...]:
+    """What is written, as if it had been read: it is the same for all files of a subject, and cannot be changed."""
+    level = Dataset()
+    level.set_original_encoding(implicit, little, default_encoding)
+    return tuple(as_read(element, level) or element for element in _made(recipe, identity))
+
+
+def _made(recipe: Recipe, identity: TrialIdentity) -> Dataset:
+    made = Dataset()
+    made.PatientName = made.PatientID = made.ClinicalTrialSubjectID = identity.subject_code
+    made.PatientIdentityRemoved = "YES"
+    made.DeidentificationMethod = _method(recipe)
+    made.DeidentificationMethodCodeSequence = [Dataset() for _ in recipe.codes()]
+    for item, code in zip(made.DeidentificationMethodCodeSequence, recipe.codes(), strict=True):
+        item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code
+    made.LongitudinalTemporalInformationModified = _LONGITUDINAL[recipe.dates]
+    made.ClinicalTrialProtocolID = identity.protocol_id
+    made.ClinicalTrialSiteID = identity.site_id
+    if identity.timepoint_id:
+        made.ClinicalTrialTimePointID = identity.timepoint_id
+    # The module is not valid without them (PS3.3 §C.7.1.3); who the sponsor is, is nobody's business here.
+    made.ClinicalTrialSponsorName = _NOT_TOLD
+    return made
+
+
 def _method(recipe: Recipe) -> list[str]:
     return [f"{_MARK}{recipe.identifier} {recipe.version}", f"recipe sha256:{recipe.digest()[:16]}", _UNSEALED]
-
-
-@lru_cache(maxsize=64)
-def _codes(
-    codes: tuple[tuple[str, str, str], ...], implicit: bool | None, little: bool | None
-) -> DataElement | RawDataElement:
-    """The sequence of codes, as if it had been read: it is the same for all files of a recipe."""
-    items = [Dataset() for _ in codes]
-    for item, code in zip(items, codes, strict=True):
-        item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code
-    if implicit is None or little is None:  # made in memory
-        return DataElement(_METHOD_CODES, "SQ", items)
-    content = items_bytes(items, implicit=implicit, little=little)
-    return RawDataElement(Tag(_METHOD_CODES), "SQ", len(content), content, 0, implicit, little, True)
 
 
 def claims_to_be_ours(dataset: Dataset) -> bool:

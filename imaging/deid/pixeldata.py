@@ -61,9 +61,9 @@ def _masked(value: bytes, source: Dataset, syntax: UID) -> bytes | None:
         return None
     kind = np.dtype(_TYPES[allocated]).newbyteorder("<" if syntax.is_little_endian else ">")
     pixels: NDArray[np.unsignedinteger] = np.frombuffer(value[: len(value) - len(value) % kind.itemsize], dtype=kind)
-    over = pixels >> stored
-    if not over.any():
+    if not len(pixels) or not int(pixels.max()) >> stored:
         return None
+    over = pixels >> stored
     if source.get("PixelRepresentation") == 1:
         negative = (pixels >> (stored - 1)) & 1 == 1
         ones = (1 << (allocated - stored)) - 1

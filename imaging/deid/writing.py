@@ -52,11 +52,6 @@ def file_meta_bytes(meta: FileMetaDataset) -> bytes:
     return _SHORT[True].pack(0x0002, 0x0000, b"UL", 4) + Struct("<L").pack(len(content)) + content
 
 
-def items_bytes(items: Iterable[Dataset], *, implicit: bool, little: bool) -> bytes:
-    """Items of a sequence that holds ASCII alone, as the value of that sequence."""
-    return _items(items, implicit, little, default_encoding)
-
-
 def as_read(element: DataElement, level: Dataset) -> RawDataElement | None:
     """An element as it would be read again, once written as the level was; none if it is not written plainly.
 
