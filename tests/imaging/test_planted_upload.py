@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import subprocess
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from django.core.management import call_command
 from tests.imaging.deid.planted import DOCUMENTS, Planted, upload
 from tests.imaging.deid.planted_checks import intervals_kept, left_behind, lost, named_anywhere, read, references_intact
 from tests.imaging.deid.planted_people import PEOPLE
+from tests.support.orthanc import orthanc
+from tests.support.senders import request
+from tests.support.tools import tool
 
 
 @dataclass
@@ -82,3 +86,22 @@ def test_each_person_is_one_subject_and_no_other(run: Run) -> None:
     subjects = {(file.person.number_of, read(output).PatientID) for file, output in run.outputs.items()}
 
     assert len(subjects) == len({subject for _, subject in subjects}) == len(PEOPLE)
+
+
+def test_orthanc_stores_every_output_and_gives_it_back(run: Run, tmp_path: Path) -> None:
+    with orthanc(tmp_path / "peer") as peer:
+        for file, output in run.outputs.items():
+            stored = peer.ask("POST", "/instances", output)
+            returned = request(peer.http_port, "GET", f"/instances/{stored['ID']}/file").body
+            indexed = peer.ask("GET", f"/instances/{stored['ID']}/simplified-tags")["SOPInstanceUID"]
+            assert (file.kind, stored["Status"], indexed) == (file.kind, "Success", read(output).SOPInstanceUID)
+            assert (file.kind, returned == output) == (file.kind, True)
+        assert peer.ask("GET", "/statistics")["CountInstances"] == len(run.outputs)
+        assert peer.ask("GET", "/statistics")["CountPatients"] == len(PEOPLE)
+
+
+def test_dcmtk_reads_every_output_and_says_nothing(run: Run, tmp_path: Path) -> None:
+    for file in run.outputs:
+        command = [tool("dcmconv"), run.path(file), tmp_path / "again"]
+        said = subprocess.run(command, capture_output=True, check=False, timeout=120)
+        assert (file.kind, said.returncode, said.stderr) == (file.kind, 0, b"")

@@ -28,6 +28,7 @@ PACKAGES = {
     "echoscu": "dcmtk",
     "findscu": "dcmtk",
     "movescu": "dcmtk",
+    "dcmconv": "dcmtk",
     "dcmdump": "dcmtk",
     "dcmodify": "dcmtk",
     "dciodvfy": "dicom3tools",
