@@ -37,6 +37,7 @@ _TEMPORAL_OR_UID = frozenset({"DA", "DT", "UI"})
 _WHO_VRS = frozenset({"AE", "LO", "PN", "SH", "ST", "LT", "UC", "UT"})
 _MAY_TELL = _WHO_VRS | {"SQ", "UN", None}
 _MAKERS = (0x00080070, 0x00081090)
+_NAME_TO_USE = 0x00100012  # text, since it may be in any order
 #: Words in place of a name or number.
 NOBODY = frozenset({"anonymous", "anonymized", "anonymised", "anon", "none", "unknown", "removed", "test"})
 _CODING_SCHEME_UID = 0x0008010C
@@ -240,7 +241,7 @@ def _told(
 
 
 def _telling(tag: int, vr: str, texts: list[str], recipe: Recipe | None, makers: tuple[str, ...]) -> Iterator[str]:
-    if vr == "PN":
+    if vr == "PN" or tag == _NAME_TO_USE:
         for text in texts:
             yield from (part for part in re.split(r"[\^=\s,]+", text) if _is_telling(part))
     elif _says_who(tag) and not _kept(tag, recipe) and not (vr == "AE" and _cleaned(tag, recipe)):

@@ -104,6 +104,12 @@ def allowed() -> Mapping[int, str]:
 
 
 @cache
+def younger() -> Mapping[int, str]:
+    """Return the VR of each listed attribute that pydicom's dictionary does not have, by tag."""
+    return {int(line["tag"], 16): line["vr"] for line in read_table("younger.csv")}
+
+
+@cache
 def listed() -> Mapping[int, Row]:
     """Return the rows by tag. Repeating groups and private attributes are left out: the engine drops them whole."""
     return {int(row.tag, 16): row for row in rows() if not set(row.tag) & {"x", "g"}}

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydicom.datadict import dictionary_VR, private_dictionary_VR, tag_for_keyword
+from pydicom.datadict import private_dictionary_VR, tag_for_keyword
 
 from compliance.errors import HouseError
 from imaging.deid.content import actions as content_items
@@ -325,4 +325,4 @@ def _private_vr(tag: int, creator: str) -> str:
 
 
 def _may_be_kept(tag: int) -> bool:
-    return dictionary_VR(tag) not in _NEVER_KEPT_VRS and tag >> 16 not in _NEVER_KEPT_GROUPS
+    return standard_vr(tag) not in _NEVER_KEPT_VRS and tag >> 16 not in _NEVER_KEPT_GROUPS

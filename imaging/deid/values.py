@@ -14,6 +14,8 @@ from pydicom.dataelem import DataElement, RawDataElement, convert_raw_data_eleme
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
+from imaging.deid.profile import younger
+
 FREE_TEXT_VRS = frozenset({"AE", "AS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
 CHARACTER_SET_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 BYTES_VRS = frozenset({"OB", "OW", "UN", "OV"})
@@ -40,6 +42,7 @@ _FORMS = {
 }
 # No binary number but one made of letters is written like this.
 _TEXT = re.compile(rb"[ -~]{8,}\0?")
+_ITEM = b"\xfe\xff\x00\xe0"
 _ANY_TAG = Tag(0x00100010)
 _LONGEST_CACHED = 1024
 _WIDTHS = {"AT": 4, "FD": 8, "FL": 4, "SL": 4, "SS": 2, "SV": 8, "UL": 4, "US": 2, "UV": 8}
@@ -81,11 +84,11 @@ _DUMMIES: dict[str, Any] = {
 
 @lru_cache(maxsize=8192)
 def standard_vr(tag: int) -> str:
-    """VR of a standard attribute, such as `US or SS` when there are two; empty when not in the dictionary."""
+    """VR of a standard attribute, such as `US or SS` when there are two; empty when nobody told us of it."""
     try:
         return dictionary_VR(tag)
     except KeyError:
-        return ""
+        return younger().get(tag, "")
 
 
 def dummy(vr: str) -> Any:
@@ -109,17 +112,38 @@ def name_of(tag: int) -> str:
 def in_order(dataset: Dataset) -> Iterator[tuple[int, DataElement | RawDataElement]]:
     """Tags and elements of one level in the order of tags, values as they are: raw ones are not parsed."""
     elements = dict(zip(map(int, dataset.keys()), dataset.values(), strict=True))
+    for tag in elements.keys() & younger().keys():
+        elements[tag] = _with_vr(elements[tag], younger()[tag])
     for tag in sorted(elements):
         element = elements[tag]
         # pydicom keeps some empty values as None, which it cannot write as they are.
         yield tag, dataset.get_item(tag) if element.value is None else element
 
 
+def _with_vr(element: DataElement | RawDataElement, vr: str) -> DataElement | RawDataElement:
+    """An element that pydicom does not know, read under its VR; one of unknown VR is implicit (PS3.5 §6.2.2)."""
+    if not isinstance(element, RawDataElement) or element.VR not in (None, "UN") or not element.is_little_endian:
+        return element
+    value = element.value if element.length else b""
+    if vr == "SQ" and value and not value.startswith(_ITEM):
+        return element
+    return element._replace(VR=vr, value=value, is_implicit_VR=True)
+
+
 def parsed(dataset: Dataset, element: DataElement | RawDataElement) -> DataElement:
-    """Return an element's value in Python's terms, without caching it in the data set."""
-    if isinstance(element, RawDataElement):
+    """Return an element's value in Python's terms, without caching it in the data set.
+
+    Raises
+    ------
+    ValueError
+        The value of a sequence is no sequence. pydicom says so as it does of a disk that cannot be read.
+    """
+    if not isinstance(element, RawDataElement):
+        return element
+    try:
         return convert_raw_data_element(element, encoding=dataset.original_character_set, ds=dataset)
-    return element
+    except OSError as problem:
+        raise ValueError("the value of a sequence is no sequence") from problem
 
 
 def items_of(dataset: Dataset, element: DataElement | RawDataElement) -> list[Dataset]:

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, QuerySet
-from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.tag import Tag
 
 from imaging.deid.preview import name_in_dictionary
 from imaging.deid.profile import EDITION
 from imaging.deid.recipe import InvalidRecipe, Recipe
-from imaging.deid.values import TEMPORAL_VRS
+from imaging.deid.values import TEMPORAL_VRS, standard_vr
 from imaging.models import ActionList, Instance, ReceivedInstance, Transfer
 from imaging.selectors import REASONS
 from imaging.states import HoldReason, ReceivedState
@@ -178,5 +177,5 @@ def _recipes(used: Counter[str], trial: Trial) -> Iterator[RecipeUsed]:
 def _treated(path: str, action: str, instances: int) -> Treated:
     tags = path.replace("[]", "").split(".")
     number = Tag(int(tags[-1][1:5], 16), int(tags[-1][6:10], 16))
-    temporal = dictionary_has_tag(number) and dictionary_VR(number) in TEMPORAL_VRS
+    temporal = standard_vr(number) in TEMPORAL_VRS
     return Treated(path, " › ".join(map(name_in_dictionary, tags)), action, temporal, instances)

@@ -26,7 +26,7 @@ from imaging.deid.engine import Action, deidentify, serialise, summary
 from imaging.deid.keys import SubjectKeys
 from imaging.deid.marks import IMPLEMENTATION_CLASS_UID, TrialIdentity
 from imaging.deid.recipe import Recipe
-from tests.imaging.deid.conftest import BASIC, IDENTITY, KEYS, SECRET, SHIFTED, as_file, clean
+from tests.imaging.deid.conftest import BASIC, IDENTITY, KEYS, SECRET, SHIFTED, TRIAL, as_file, clean
 
 Make = Callable[..., Dataset]
 
@@ -383,3 +383,14 @@ def test_a_summary_counts_the_items_of_a_sequence_together() -> None:
     actions = [Action("(0010,0030)", "X"), *(Action(f"(0040,0275)[{n}].(0040,0007)", "X") for n in range(3))]
 
     assert summary(actions) == [["(0010,0030)", "X", 1], ["(0040,0275)[].(0040,0007)", "X", 3]]
+
+
+def test_the_name_that_a_person_goes_by_is_a_name(make_ct: Make) -> None:
+    dataset = make_ct(SeriesDescription="Kitty late phase")
+    item = Dataset()
+    item.add_new(0x00100012, "LT", "Kitty Windsor")  # Name to Use, which pydicom does not know
+    dataset.add_new(0x00100011, "SQ", [item])
+    for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian):
+        result = clean(as_file(dataset, syntax), TRIAL)
+        assert {"Kitty", "Windsor"} <= (result.names or set())
+        assert result.dataset.SeriesDescription == "late phase"

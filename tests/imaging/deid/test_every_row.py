@@ -22,7 +22,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittle
 from pydicom.valuerep import validate_value
 
 from imaging.deid.admission import CannotDeidentify
-from imaging.deid.profile import Row, rows
+from imaging.deid.profile import Row, read_table, rows
 from imaging.deid.recipe import OPTIONS, Recipe
 from tests.imaging.deid.conftest import IDENTITY, as_file, clean
 
@@ -44,6 +44,7 @@ WRITTEN_BY_US = {
 ANOTHER_KIND = {"ContentSequence", "EncapsulatedDocument"}
 # Commands, file meta and directory records have no place in a data set (PS3.5 §7.1, PS3.10 §7.1).
 OUTSIDE_GROUPS = {0x0000, 0x0002, 0x0004}
+YOUNGER = {line["tag"]: line["vr"] for line in read_table("younger.csv")}
 NUMBERS = {row.tag: number for number, row in enumerate(rows(), start=1)}
 SYLLABLES = [consonant + vowel for consonant in "bdfgklmnprstvwxz" for vowel in "aeiou"]
 BYTES = {"OB", "OW", "UN"}
@@ -62,10 +63,12 @@ def tag_of(row: Row) -> int:
 
 
 def vr_of(row: Row) -> str:
-    """The attribute's VR, empty if it is younger than the dictionary; such a one is removed under every option."""
+    """The attribute's VR; empty if nobody told us of it: such a one is removed under every option."""
     if row.tag == "ggggeeee":
         return "LO"
-    return dictionary_VR(tag_of(row))[:2] if dictionary_has_tag(tag_of(row)) else ""
+    if dictionary_has_tag(tag_of(row)):
+        return dictionary_VR(tag_of(row))[:2]
+    return YOUNGER.get(row.tag, "")
 
 
 def word_of(row: Row) -> str:
@@ -258,6 +261,13 @@ def test_every_option_of_the_standard_is_exercised_but_the_cleaning_of_faces() -
     columns = {option for row in rows() for option in row.options}
     assert len(columns) == 10
     assert columns | {"clean_pixel_data"} == OPTIONS
+
+
+def test_only_what_no_option_keeps_may_be_unknown() -> None:
+    """All others are read under their VR when a file gives none, those younger than pydicom's dictionary too."""
+    inside = [row for row in rows() if "x" not in row.tag and tag_of(row) >> 16 not in OUTSIDE_GROUPS]
+    assert [(row.keyword, row.options) for row in inside if not vr_of(row)] == [("DisplayURI", {})]
+    assert not any(dictionary_has_tag(int(tag, 16)) for tag in YOUNGER)
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: f"{row.keyword}-{row.basic}")

@@ -164,3 +164,15 @@ def test_a_thousand_levels_are_held_and_end_nothing(make_ct: Make, saved: Saved)
     facts, output = workshop.deidentify(str(path), {"identifier": "a", "version": "1"}, SECRET, ("T", "S", "S-1", "W"))
 
     assert (facts["held"], facts["detail"], output) == ("cannot_deidentify", "too_complex", b"")
+
+
+def test_a_sequence_that_is_none_holds_the_instance_and_is_no_fault_of_the_disk(make_ct: Make, saved: Saved) -> None:
+    path = Path(saved(make_ct(ReferencedImageSequence=[])))
+    empty = b"\x08\x00\x40\x11SQ\0\0\0\0\0\0"
+    content = path.read_bytes()
+    assert content.count(empty) == 1
+    path.write_bytes(content.replace(empty, empty[:-4] + b"\x06\0\0\0nobody"))
+
+    result, output = workshop.deidentify(str(path), RECIPE, SECRET, CODES)
+
+    assert (result["held"], result["detail"], output) == ("cannot_deidentify", "unwritable", b"")
