@@ -13,6 +13,7 @@ from typing import Any
 
 from compliance.errors import HouseError
 from trials.retention import Retention, RetentionInvalid
+from trials.series_terms import SeriesTerms
 
 TRIGGERS = (
     "overall_response",
@@ -22,9 +23,9 @@ TRIGGERS = (
     "first_response_date",
 )
 HIDEABLE = ("site", "subject", "dates", "arm")
+SEVERITIES = ("block", "warn", "info")
 #: Visits lie within so many days of day 1, about twenty years.
 FURTHEST_DAY = 7300
-ORIENTATIONS = ("", "axial", "coronal", "sagittal")
 
 
 class CharterInvalid(HouseError):
@@ -36,19 +37,6 @@ class CharterInvalid(HouseError):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("The charter cannot be used: " + "; ".join(problems) + ". Correct it and try again.")
         self.problems = list(problems)
-
-
-@dataclass(frozen=True, slots=True)
-class SeriesTerms:
-    """What one expected series must look like. Lengths in mm; None: not prescribed."""
-
-    label: str
-    modality: str
-    required: bool = True
-    orientation: str = ""
-    max_slice_thickness_mm: float | None = None
-    max_gap_mm: float | None = None
-    min_instances: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +84,8 @@ class Charter:
     deidentification: Mapping[str, Any]
     query_due_days: int = 7
     retention: Retention = field(default_factory=Retention)
+    #: How grave a finding of the checks is in this trial, by its code: block, warn or info.
+    checks: Mapping[str, str] = field(default_factory=dict)
     purpose: str = ""
     notes: Mapping[str, str] = field(default_factory=dict)
 
@@ -113,7 +103,7 @@ class Charter:
         reader = _Reader(content)
         charter = cls(
             modalities=tuple(reader.texts("modalities")),
-            series=tuple(reader.rows("series", _series)),
+            series=tuple(reader.rows("series", SeriesTerms.parse)),
             schedule=tuple(reader.rows("schedule", _visit)),
             criteria=reader.text("criteria"),
             criteria_parameters=reader.mapping("criteria_parameters"),
@@ -124,6 +114,7 @@ class Charter:
             deidentification=reader.mapping("deidentification"),
             query_due_days=reader.number("query_due_days", 7),
             retention=reader.section("retention", Retention.parse, Retention()),
+            checks={str(k): str(v) for k, v in reader.mapping("checks").items()},
             purpose=str(content.get("purpose", "")),
             notes={str(k): str(v) for k, v in reader.mapping("notes").items()},
         )
@@ -194,24 +185,6 @@ def _said(problem: Exception) -> str:
     return f"“{problem.args[0]}” is missing" if isinstance(problem, KeyError) else "a value has the wrong kind"
 
 
-def _optional(row: Mapping[str, Any], name: str) -> float | None:
-    value = row.get(name)
-    return None if value in (None, "") else float(value)
-
-
-def _series(row: Mapping[str, Any]) -> SeriesTerms:
-    minimum = _optional(row, "min_instances")
-    return SeriesTerms(
-        label=str(row["label"]),
-        modality=str(row["modality"]),
-        required=bool(row.get("required", True)),
-        orientation=str(row.get("orientation", "")),
-        max_slice_thickness_mm=_optional(row, "max_slice_thickness_mm"),
-        max_gap_mm=_optional(row, "max_gap_mm"),
-        min_instances=None if minimum is None else int(minimum),
-    )
-
-
 def _visit(row: Mapping[str, Any]) -> Visit:
     return Visit(
         code=str(row["code"]),
@@ -264,8 +237,10 @@ def _contradictions(charter: Charter) -> list[str]:
             problems.append("series: a label has 1 to 80 characters")
         if series.modality not in charter.modalities:
             problems.append(f"series {series.label}: modality {series.modality} is not among the modalities")
-        if series.orientation not in ORIENTATIONS:
-            problems.append(f"series {series.label}: orientation {series.orientation} is unknown")
+        problems += [f"series {series.label}: {problem}" for problem in series.problems()]
+    problems += [
+        f"checks: {c} is block, warn or info" for c, grave in charter.checks.items() if grave not in SEVERITIES
+    ]
     if not 1 <= charter.readers_per_timepoint <= 2:
         problems.append("readers_per_timepoint: 1 or 2 readers can be planned")
     if charter.adjudication.by not in {"subject", "timepoint"}:

@@ -13,9 +13,10 @@ from django.utils import timezone
 
 from compliance.models import User
 from compliance.signing import Intent
-from trials.charter import HIDEABLE, ORIENTATIONS, TRIGGERS
+from trials.charter import HIDEABLE, TRIGGERS
 from trials.models import ApplicationEntity, ImagingCharter, Role, Site, Subject, Trial
 from trials.retention import MOST_DAYS, Leave, Retention
+from trials.series_terms import ORIENTATIONS
 from trials.subject_list import MOST_BYTES
 
 TRIGGER_LABELS = {

@@ -26,9 +26,9 @@ from imaging.deid.patients import PatientKey, digests_in
 from imaging.deid.preview import changes
 from imaging.deid.recipe import InvalidRecipe, Recipe
 from imaging.dicom import digests, headers
-from imaging.dicom.excerpts import excerpt
 from imaging.dicom.files import opened
 from imaging.dicom.geometry import plane_of
+from imaging.quality.measuring import measured
 from imaging.states import HoldReason
 
 Facts = dict[str, Any]
@@ -248,7 +248,7 @@ def _deidentified(
     if result.names is not None:  # our own output, which comes back unchanged, holds what it holds by right
         identifiers = leaks.known_identifiers(original, recipe=recipe, keys=keys, own=own, names=result.names)
         identifiers |= known - own
-    output, counters, facts = engine.serialise(result), dict(result.counters), excerpt(result.dataset)
+    output, counters, facts = engine.serialise(result), dict(result.counters), measured(result.dataset, original)
     actions = engine.summary(result.actions)
     del original, result  # their pixel data, before the output's are read for the search
     if leaks.find_leaks(output, identifiers, own=own):

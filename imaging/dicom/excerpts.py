@@ -71,7 +71,9 @@ def _plain(value: Any) -> int | str:
 def _restored(values: Mapping[str, Any]) -> Dataset:
     dataset = Dataset()
     for keyword, value in values.items():
-        tag = tag_for_keyword(keyword) or 0
+        tag = tag_for_keyword(keyword)
+        if tag is None:
+            continue  # a note of `imaging.quality` beside the header
         vr = dictionary_VR(tag)
         dataset[tag] = DataElement(tag, vr, Sequence(map(_restored, value)) if vr == "SQ" else value)
     return dataset

@@ -6,11 +6,9 @@ import errno
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 from compliance.errors import HouseError
 from imaging.dicom.archives import walk_archive
-from imaging.dicom.excerpts import excerpt
 from imaging.dicom.headers import Header, read_header
 
 _CHUNK = 1 << 20
@@ -64,11 +62,6 @@ def _header(path: str) -> Header:
         raise
     except Exception as problem:
         raise Unreadable("The file cannot be read: it is damaged. Send it again from its source.") from problem
-
-
-def measure(path: str) -> dict[str, Any]:
-    """Return what a file says of its acquisition, for `imaging.quality.series_facts`; see `imaging.dicom.excerpts`."""
-    return excerpt(read_header(Path(path)).dataset)
 
 
 def unpack(archive: str, folder: str, reserve: int) -> list[tuple[int, str, str]]:

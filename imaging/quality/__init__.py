@@ -4,23 +4,24 @@
 """
 
 from imaging.quality.checking import check_timepoint
-from imaging.quality.facts import SeriesFacts, series_facts
+from imaging.quality.checks import FINDS
+from imaging.quality.delivery import VisitWindow
+from imaging.quality.facts import SeriesFacts, facts_of, series_facts
 from imaging.quality.findings import Finding, Severity
 from imaging.quality.matching import match_series
 from imaging.quality.patients import Patients, Sighting, compare_patients
-from imaging.quality.rules import InvalidSeriesRule, SeriesRule, VisitWindow
 
 __all__ = [
+    "FINDS",
     "Finding",
-    "InvalidSeriesRule",
     "Patients",
     "SeriesFacts",
-    "SeriesRule",
     "Severity",
     "Sighting",
     "VisitWindow",
     "check_timepoint",
     "compare_patients",
+    "facts_of",
     "match_series",
     "series_facts",
 ]

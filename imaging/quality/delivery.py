@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 from imaging.quality.facts import SeriesFacts
 from imaging.quality.patients import Patients
-from imaging.quality.rules import SeriesRule, VisitWindow
+from trials.series_terms import SeriesTerms
+
+
+@dataclass(frozen=True)
+class VisitWindow:
+    """Study days, both included, between which a visit's scan is on time."""
+
+    day_from: int
+    day_to: int
 
 
 @dataclass(frozen=True)
@@ -17,15 +25,18 @@ class Delivery:
     Attributes
     ----------
     matches
-        Rule label to the series that fulfils it.
+        Label of the charter's series to the series that fulfils it.
     window
         The visit window, or None when the visit has none.
     patients
         Whether the patient is known from earlier images.
+    earlier
+        Label of the charter's series to the one that fulfilled it last before, at an earlier timepoint of the subject.
     """
 
     series: tuple[SeriesFacts, ...]
-    rules: tuple[SeriesRule, ...]
+    rules: tuple[SeriesTerms, ...]
     matches: Mapping[str, SeriesFacts]
     window: VisitWindow | None
     patients: Patients
+    earlier: Mapping[str, SeriesFacts]

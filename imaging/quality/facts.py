@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import date
 from typing import Any, Self
 
 from pydicom.dataset import Dataset
 
+from imaging.dicom.excerpts import from_excerpt
 from imaging.dicom.headers import Header
 from imaging.dicom.series import Series, sort_into_series
+from imaging.quality.acquired import acquired
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,18 @@ class SeriesFacts:
         HFS, FFP and so on (PS3.3 §C.7.3.1.1.2); empty when not stated or not the same throughout.
     contrast_volume_ml, tracer, injected_dose_mbq
         What the scanner noted of contrast and tracer, where the recipe leaves it in the header.
+    pixel_spacing_mm
+        The larger of the two distances between pixels.
+    kvp, field_strength_t, repetition_time_ms, echo_time_ms, b_values
+        All values in the series, ascending.
+    kernels, units, corrections
+        All texts in the series; corrections: those of every instance.
+    contrast, contrast_phase, contrast_delay_s
+        Whether agent was given; none, arterial, portal_venous or delayed; seconds from injection to the first image.
+    uptake_minutes
+        From injection of the tracer to the first image.
+    sex, patient_age_years, patient_size_m, patient_weight_kg
+        Where the recipe leaves them in the header.
     """
 
     key: str
@@ -62,6 +76,30 @@ class SeriesFacts:
     contrast_volume_ml: float | None = None
     tracer: str = ""
     injected_dose_mbq: float | None = None
+    pixel_spacing_mm: float | None = None
+    kvp: tuple[float, ...] = ()
+    field_strength_t: tuple[float, ...] = ()
+    repetition_time_ms: tuple[float, ...] = ()
+    echo_time_ms: tuple[float, ...] = ()
+    b_values: tuple[float, ...] = ()
+    kernels: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
+    corrections: tuple[str, ...] = ()
+    contrast: bool | None = None
+    contrast_phase: str = ""
+    contrast_delay_s: float | None = None
+    uptake_minutes: float | None = None
+    sex: tuple[str, ...] = ()
+    patient_age_years: int | None = None
+    patient_size_m: float | None = None
+    patient_weight_kg: float | None = None
+
+    @property
+    def extent_mm(self) -> float | None:
+        """Stretch of the body from the first to the last slice, with the thickness of one."""
+        if not self.positions_mm:
+            return None
+        return round(self.positions_mm[-1] - self.positions_mm[0] + (self.slice_thickness_mm or 0.0), 3)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for a JSON column."""
@@ -73,6 +111,13 @@ class SeriesFacts:
         known = {f.name for f in fields(cls)}
         given: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in values.items() if n in known}
         return cls(**given)
+
+
+def facts_of(excerpts: Sequence[Mapping[str, Any]], *, reference_date: date | None = None) -> list[SeriesFacts]:
+    """Measure every series among some instances of which there are excerpts, with what they say beyond the header."""
+    datasets = [from_excerpt(values) for values in excerpts]
+    notes = [values.get("acquired") or {} for values in excerpts]
+    return [_measured(series, datasets, notes, reference_date) for series in sort_into_series(datasets)]
 
 
 def series_facts(instances: Iterable[Header | Dataset], *, reference_date: date | None = None) -> list[SeriesFacts]:
@@ -91,10 +136,14 @@ def series_facts(instances: Iterable[Header | Dataset], *, reference_date: date 
         In order of series UID.
     """
     datasets = [item.dataset if isinstance(item, Header) else item for item in instances]
-    return [_measured(series, datasets, reference_date) for series in sort_into_series(datasets)]
+    notes = [acquired(dataset, dataset) for dataset in datasets]
+    return [_measured(series, datasets, notes, reference_date) for series in sort_into_series(datasets)]
 
 
-def _measured(series: Series, datasets: list[Dataset], reference_date: date | None) -> SeriesFacts:
+def _measured(
+    series: Series, datasets: list[Dataset], notes: Sequence[Mapping[str, Any]], reference_date: date | None
+) -> SeriesFacts:
+    noted = [notes[index] for index in dict.fromkeys(s.source for s in series.slices)]
     members = [datasets[index] for index in dict.fromkeys(s.source for s in series.slices)]
     thicknesses = [s.slice_thickness_mm for s in series.stack or series.slices if s.slice_thickness_mm]
     plane = series.stack[0].plane if series.stack else None
@@ -124,7 +173,25 @@ def _measured(series: Series, datasets: list[Dataset], reference_date: date | No
         contrast_volume_ml=max(filter(None, volumes), default=None),
         tracer=str(given.get("Radiopharmaceutical") or "").strip(),
         injected_dose_mbq=dose_bq / 1e6 if dose_bq else None,
+        pixel_spacing_mm=round(max(plane.row_spacing_mm, plane.column_spacing_mm), 4) if plane else None,
+        **_noted(noted),
     )
+
+
+_ALL = ("kvp", "field_strength_t", "repetition_time_ms", "echo_time_ms", "b_values", "kernels", "units", "sex")
+_FIRST = ("contrast_delay_s", "uptake_minutes", "patient_age_years", "patient_size_m", "patient_weight_kg")
+
+
+def _noted(notes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What instances say of their acquisition, together (`imaging.quality.acquired`)."""
+    found: dict[str, Any] = {name: tuple(sorted({v for one in notes for v in one.get(name, ())})) for name in _ALL}
+    found["corrections"] = tuple(sorted(set.intersection(*(set(one.get("corrections", ())) for one in notes))))
+    for name in _FIRST:
+        found[name] = min((one[name] for one in notes if name in one), default=None)
+    found["contrast"] = max((one["contrast"] for one in notes if "contrast" in one), default=None)
+    phases = Counter(one.get("contrast_phase", "") for one in notes)
+    found["contrast_phase"] = next(iter(phases)) if len(phases) == 1 else ""
+    return found
 
 
 def _common(datasets: list[Dataset], keyword: str) -> str:

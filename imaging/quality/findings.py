@@ -23,20 +23,22 @@ class Finding:
     Attributes
     ----------
     code
-        Stable name of the check's outcome.
-    series_key
-        Series Instance UID, or None for a finding about the timepoint.
-    rule_label
-        Label of the charter's series rule, or None.
+        Stable name of the check's outcome, one of those that its file declares.
     sentence
-        What was found, for the QC analyst and the site; no value of a free-text header attribute.
+        What was found and what to do, for the QC analyst and the site; no value of a free-text header attribute.
     evidence
-        The numbers behind it, with units in their names.
+        The numbers behind it, with units in their names; `slice` counts from the first one, at 1.
+    series_key
+        Series Instance UID, or None for a finding about the timepoint. A series check leaves it to the runner.
+    rule_label
+        Label of the charter's series, or None. A series check leaves it to the runner.
+    severity
+        As the check's file or the charter says; checks leave it to the runner.
     """
 
     code: str
-    severity: Severity
     sentence: str
+    evidence: Mapping[str, float] = field(default_factory=dict)
     series_key: str | None = None
     rule_label: str | None = None
-    evidence: Mapping[str, float] = field(default_factory=dict)
+    severity: Severity = Severity.INFO

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from imaging.quality.facts import SeriesFacts
-from imaging.quality.rules import SeriesRule
+from trials.series_terms import SeriesTerms
 
 
-def match_series(series: Sequence[SeriesFacts], rules: Sequence[SeriesRule]) -> dict[str, SeriesFacts]:
+def match_series(series: Sequence[SeriesFacts], rules: Sequence[SeriesTerms]) -> dict[str, SeriesFacts]:
     """Best series for each rule, each series used once.
 
     Only the modality must agree: a series of the wrong orientation or thickness is still the one the site
@@ -35,7 +35,7 @@ def match_series(series: Sequence[SeriesFacts], rules: Sequence[SeriesRule]) -> 
     return {rules[n].label: series[choice] for n, choice in sorted(taken.items())}
 
 
-def _likeness(item: SeriesFacts, rule: SeriesRule) -> int:
+def _likeness(item: SeriesFacts, rule: SeriesTerms) -> int:
     score = 0
     if rule.orientation and item.orientation == rule.orientation:
         score += 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from django.db import transaction
 from django.db.models import Max
@@ -14,10 +14,9 @@ from compliance.faults import fault
 from compliance.signing import digest
 from compliance.transitions import advance
 from imaging import signals
-from imaging.dicom.excerpts import from_excerpt
 from imaging.models import Finding, QcReview, ReceivedInstance, Series
 from imaging.quality import Finding as Found
-from imaging.quality import SeriesFacts, SeriesRule, VisitWindow, check_timepoint, match_series, series_facts
+from imaging.quality import SeriesFacts, VisitWindow, check_timepoint, facts_of, match_series
 from imaging.selectors import transfers_of
 from imaging.services.recognising import patients_of
 from imaging.states import ReceivedState, ReviewState
@@ -47,9 +46,16 @@ def check(*, timepoint_id: int, at: dt.datetime) -> None:
         return
     series = list(Series.objects.filter(imaging_study__timepoint=timepoint).select_related("imaging_study"))
     facts = [_facts(one) for one in series]
-    rules = rules_of(timepoint)
-    found = check_timepoint(facts, rules, VisitWindow(*timepoint.window), patients_of(timepoint))
-    labels = {fact.key: label for label, fact in match_series(facts, rules).items()}
+    terms = timepoint.charter.terms
+    found = check_timepoint(
+        facts,
+        terms.series,
+        VisitWindow(*timepoint.window),
+        patients_of(timepoint),
+        earlier=earlier_facts(timepoint),
+        severities=terms.checks,
+    )
+    labels = {fact.key: label for label, fact in match_series(facts, terms.series).items()}
     data_sha256 = digest({"facts": [fact.as_json() for fact in facts], "found": [_plain(f) for f in found]})
     with transaction.atomic():
         latest = QcReview.objects.select_for_update().filter(timepoint=timepoint).order_by("-round").first()
@@ -60,9 +66,13 @@ def check(*, timepoint_id: int, at: dt.datetime) -> None:
     fault("checked.rows")
 
 
-def rules_of(timepoint: Timepoint) -> list[SeriesRule]:
-    """Return what the timepoint's charter asks of its series."""
-    return [SeriesRule.parse(asdict(terms)) for terms in timepoint.charter.terms.series]
+def earlier_facts(timepoint: Timepoint) -> dict[str, SeriesFacts]:
+    """Return what the series of the subject's earlier timepoints were, by the charter's label; the latest of each."""
+    before = Series.objects.filter(
+        imaging_study__timepoint__subject=timepoint.subject, imaging_study__timepoint__order__lt=timepoint.order
+    ).exclude(label="")
+    ordered = before.order_by("imaging_study__timepoint__order", "pk").values_list("label", "facts")
+    return {label: SeriesFacts.from_json(facts) for label, facts in ordered}
 
 
 def _until_quiet(timepoint: Timepoint, at: dt.datetime) -> dt.timedelta:
@@ -75,8 +85,8 @@ def _until_quiet(timepoint: Timepoint, at: dt.datetime) -> dt.timedelta:
 
 
 def _facts(series: Series) -> SeriesFacts:
-    measured = [from_excerpt(values) for values in series.instances.values_list("measured", flat=True)]
-    return replace(series_facts(measured)[0], study_day=series.imaging_study.study_day)
+    measured = list(series.instances.values_list("measured", flat=True))
+    return replace(facts_of(measured)[0], study_day=series.imaging_study.study_day)
 
 
 def _plain(found: Found) -> dict[str, object]:

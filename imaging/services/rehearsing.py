@@ -11,10 +11,9 @@ from typing import Any
 from compliance import confined
 from compliance.errors import HouseError
 from imaging.deid.patients import PatientKey
-from imaging.dicom.excerpts import from_excerpt
 from imaging.models import Transfer
-from imaging.quality import Finding, SeriesFacts, VisitWindow, check_timepoint, series_facts
-from imaging.services.checking import rules_of
+from imaging.quality import Finding, SeriesFacts, VisitWindow, check_timepoint, facts_of
+from imaging.services.checking import earlier_facts
 from imaging.services.deidentifying import means_of
 from imaging.services.matching import Claim, Unmatched, match
 from imaging.services.recognising import patients_among
@@ -46,7 +45,7 @@ class Rehearsal:
         try:
             seen = self._look(path)
             place = self._place_of(Claim.of(seen))
-            excerpt = confined.call("imaging.dicom.unpacking:measure", str(path))
+            excerpt = confined.call("imaging.quality.measuring:measure", str(path))
         except HouseError as why:
             self.held[why.message] += 1
         else:
@@ -77,9 +76,16 @@ class Rehearsal:
         return place
 
     def _forecast(self, timepoint: Timepoint, shown: Sequence[Mapping[str, Any]]) -> Forecast:
-        datasets = [from_excerpt(excerpt) for excerpt in shown]
-        series = series_facts(datasets, reference_date=timepoint.subject.reference_date)
+        series = facts_of(shown, reference_date=timepoint.subject.reference_date)
         secret = means_of(self.site.trial).secret
         patients = patients_among(self._patients.get(timepoint, ()), timepoint, secret)
-        found = check_timepoint(series, rules_of(timepoint), VisitWindow(*timepoint.window), patients)
+        terms = timepoint.charter.terms
+        found = check_timepoint(
+            series,
+            terms.series,
+            VisitWindow(*timepoint.window),
+            patients,
+            earlier=earlier_facts(timepoint),
+            severities=terms.checks,
+        )
         return Forecast(timepoint, series, found)

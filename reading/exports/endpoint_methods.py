@@ -7,7 +7,8 @@ from typing import Any
 
 from reading.exports.endpoint_summary import Line, day, trigger_words, words
 from reading.exports.locked import LockedTrial
-from trials.charter import Charter, SeriesTerms
+from trials.charter import Charter
+from trials.series_terms import SeriesTerms
 
 _NUMBERS = {1: "one reader", 2: "two readers"}
 _BLINDED = {"subject": "the subject's code", "dates": "all dates", "arm": "the treatment arm", "site": "the site"}

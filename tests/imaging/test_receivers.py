@@ -24,8 +24,7 @@ def amend(world: World, **sections: Any) -> ImagingCharter:
     ("sections", "place"),
     [
         ({"deidentification": {"identifier": "x", "version": "1", "options": ["no such option"]}}, "deidentification"),
-        ({"series": [{"label": "A", "modality": "CT", "max_gap_mm": -1}]}, "series"),
-        ({"series": [{"label": "A", "modality": "CT", "min_instances": 0}]}, "series"),
+        ({"checks": {"no_such_finding": "block"}}, "checks"),
     ],
 )
 def test_what_cannot_be_carried_out_is_refused_with_its_place(

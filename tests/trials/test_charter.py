@@ -89,6 +89,8 @@ CONTRADICTIONS = [
     ({"series": [series(), series("MR", modality="MR")]}, "series MR: modality MR is not among the modalities"),
     ({"series": [series(orientation="oblique")]}, "series Chest: orientation oblique is unknown"),
     ({"series": [series(max_gap_mm="wide")]}, "series, row 1: a value has the wrong kind"),
+    ({"series": [series(min_instances=2.5)]}, "series, row 1: a value has the wrong kind"),
+    ({"checks": {"kvp_differs": "pass"}}, "checks: kvp_differs is block, warn or info"),
     ({"readers_per_timepoint": 0}, "readers_per_timepoint: 1 or 2 readers can be planned"),
     ({"readers_per_timepoint": 3}, "readers_per_timepoint: 1 or 2 readers can be planned"),
     ({"adjudication": {"by": "visit"}}, "adjudication: “by” is subject or timepoint"),

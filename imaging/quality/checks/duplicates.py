@@ -7,6 +7,13 @@ from collections.abc import Iterator
 from imaging.quality.delivery import Delivery
 from imaging.quality.findings import Finding, Severity
 
+FINDS = {
+    "no_duplicates": Severity.PASS,
+    "instances_repeated": Severity.INFO,
+    "slices_coincide": Severity.WARN,
+    "series_coincide": Severity.INFO,
+}
+
 
 def check(delivery: Delivery) -> Iterator[Finding]:
     """Name instances given twice, slices at one place, and series that cover the same slices."""
@@ -14,7 +21,6 @@ def check(delivery: Delivery) -> Iterator[Finding]:
         if item.repeated_instances:
             yield Finding(
                 "instances_repeated",
-                Severity.INFO,
                 f"{item.repeated_instances} instances of the series were given more than once; one of each is kept.",
                 series_key=item.key,
                 evidence={"repeated_instances": item.repeated_instances},
@@ -22,7 +28,6 @@ def check(delivery: Delivery) -> Iterator[Finding]:
         if item.coincident_slices:
             yield Finding(
                 "slices_coincide",
-                Severity.WARN,
                 f"{item.coincident_slices} slices of the series lie where another one lies. "
                 "Check whether phases were mixed or slices exported twice.",
                 series_key=item.key,
@@ -31,7 +36,6 @@ def check(delivery: Delivery) -> Iterator[Finding]:
         if not item.repeated_instances and not item.coincident_slices:
             yield Finding(
                 "no_duplicates",
-                Severity.PASS,
                 "No instance or slice of the series is there twice.",
                 series_key=item.key,
                 evidence={"instances": item.n_instances},
@@ -41,7 +45,6 @@ def check(delivery: Delivery) -> Iterator[Finding]:
             if item.positions_mm and _same_place(item.positions_mm, other.positions_mm):
                 yield Finding(
                     "series_coincide",
-                    Severity.INFO,
                     "Two series have their slices at the same places: two reconstructions, or one sent twice.",
                     series_key=item.key,
                     evidence={"slices": len(item.positions_mm)},

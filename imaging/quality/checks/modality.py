@@ -7,6 +7,11 @@ from collections.abc import Iterator
 from imaging.quality.delivery import Delivery
 from imaging.quality.findings import Finding, Severity
 
+FINDS = {
+    "modality_expected": Severity.PASS,
+    "modality_unexpected": Severity.WARN,
+}
+
 
 def check(delivery: Delivery) -> Iterator[Finding]:
     """Warn of a series whose modality no rule names."""
@@ -15,14 +20,12 @@ def check(delivery: Delivery) -> Iterator[Finding]:
         if item.modality in expected:
             yield Finding(
                 "modality_expected",
-                Severity.PASS,
                 f"The modality {item.modality} is one that the charter uses.",
                 series_key=item.key,
             )
         else:
             yield Finding(
                 "modality_unexpected",
-                Severity.WARN,
                 f"The modality is none of those in the charter ({', '.join(expected) or 'none'}). "
                 "Check that the series belongs to the trial.",
                 series_key=item.key,

@@ -7,6 +7,13 @@ from collections.abc import Iterator
 from imaging.quality.delivery import Delivery
 from imaging.quality.findings import Finding, Severity
 
+FINDS = {
+    "series_present": Severity.PASS,
+    "series_missing": Severity.BLOCK,
+    "optional_series_missing": Severity.INFO,
+    "series_not_in_charter": Severity.INFO,
+}
+
 
 def check(delivery: Delivery) -> Iterator[Finding]:
     """Block for a required series that is missing; name the series that answer to no rule."""
@@ -15,7 +22,6 @@ def check(delivery: Delivery) -> Iterator[Finding]:
         if found is not None:
             yield Finding(
                 "series_present",
-                Severity.PASS,
                 f"The series {rule.label} is there, with {found.n_instances} instances.",
                 series_key=found.key,
                 rule_label=rule.label,
@@ -24,7 +30,6 @@ def check(delivery: Delivery) -> Iterator[Finding]:
         elif rule.required:
             yield Finding(
                 "series_missing",
-                Severity.BLOCK,
                 f"The required series {rule.label} ({rule.modality}) is not there. Send it, or explain its absence.",
                 rule_label=rule.label,
                 evidence={"series_received": len(delivery.series)},
@@ -32,7 +37,6 @@ def check(delivery: Delivery) -> Iterator[Finding]:
         else:
             yield Finding(
                 "optional_series_missing",
-                Severity.INFO,
                 f"The optional series {rule.label} ({rule.modality}) is not there.",
                 rule_label=rule.label,
                 evidence={"series_received": len(delivery.series)},
@@ -42,7 +46,6 @@ def check(delivery: Delivery) -> Iterator[Finding]:
         if item.key not in used:
             yield Finding(
                 "series_not_in_charter",
-                Severity.INFO,
                 f"A series of {item.n_instances} instances answers to no series of the charter.",
                 series_key=item.key,
                 evidence={"instances": item.n_instances},

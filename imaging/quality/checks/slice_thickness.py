@@ -6,13 +6,19 @@ from collections.abc import Iterator
 
 from imaging.quality.facts import SeriesFacts
 from imaging.quality.findings import Finding, Severity
-from imaging.quality.rules import SeriesRule
+from trials.series_terms import SeriesTerms
+
+FINDS = {
+    "slice_thickness_kept": Severity.PASS,
+    "slices_too_thick": Severity.BLOCK,
+    "slice_thickness_unknown": Severity.WARN,
+}
 
 #: Exporters round; 5.00001 mm is 5 mm.
 _ROUNDING_MM = 0.005
 
 
-def check(item: SeriesFacts, rule: SeriesRule) -> Iterator[Finding]:
+def check(item: SeriesFacts, rule: SeriesTerms) -> Iterator[Finding]:
     """Block slices thicker than the charter allows; warn when the header does not say."""
     limit, found = rule.max_slice_thickness_mm, item.slice_thickness_mm
     if limit is None:
@@ -20,20 +26,14 @@ def check(item: SeriesFacts, rule: SeriesRule) -> Iterator[Finding]:
     if found is None:
         yield Finding(
             "slice_thickness_unknown",
-            Severity.WARN,
             f"The slice thickness is not stated; the charter allows at most {limit:g} mm. Look it up at the scanner.",
-            item.key,
-            rule.label,
             {"limit_mm": limit},
         )
         return
     thick = found > limit + _ROUNDING_MM
     yield Finding(
         "slices_too_thick" if thick else "slice_thickness_kept",
-        Severity.BLOCK if thick else Severity.PASS,
         f"The slices are {found:g} mm thick; the charter allows at most {limit:g} mm."
         + (" Send a thinner reconstruction." if thick else ""),
-        item.key,
-        rule.label,
         {"slice_thickness_mm": found, "limit_mm": limit},
     )

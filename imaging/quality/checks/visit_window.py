@@ -7,6 +7,13 @@ from collections.abc import Iterator
 from imaging.quality.delivery import Delivery
 from imaging.quality.findings import Finding, Severity
 
+FINDS = {
+    "inside_visit_window": Severity.PASS,
+    "outside_visit_window": Severity.WARN,
+    "study_day_unknown": Severity.WARN,
+    "several_study_days": Severity.WARN,
+}
+
 
 def check(delivery: Delivery) -> Iterator[Finding]:
     """Warn of a day outside the visit window, an unknown day, and series of several days."""
@@ -19,7 +26,6 @@ def check(delivery: Delivery) -> Iterator[Finding]:
         if item.study_day is None:
             yield Finding(
                 "study_day_unknown",
-                Severity.WARN,
                 "The day of the scan is not known, so the visit window cannot be checked. Give the date.",
                 series_key=item.key,
                 evidence=limits,
@@ -29,7 +35,6 @@ def check(delivery: Delivery) -> Iterator[Finding]:
             place = "within" if not late else f"{late} {'day' if late == 1 else 'days'} outside"
             yield Finding(
                 "outside_visit_window" if late else "inside_visit_window",
-                Severity.WARN if late else Severity.PASS,
                 f"The scan was done on study day {item.study_day}, {place} the visit window "
                 f"of days {window.day_from} to {window.day_to}.",
                 series_key=item.key,
@@ -38,7 +43,6 @@ def check(delivery: Delivery) -> Iterator[Finding]:
     if len(days) > 1:
         yield Finding(
             "several_study_days",
-            Severity.WARN,
             f"The series were acquired on {len(days)} different days. Check that all belong to this timepoint.",
             evidence={"first_day": days[0], "last_day": days[-1]},
         )

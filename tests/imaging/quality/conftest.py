@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from imaging.quality import SeriesFacts, SeriesRule
+from imaging.quality import SeriesFacts
+from trials.series_terms import SeriesTerms
 
 
 @pytest.fixture
@@ -33,10 +34,10 @@ def facts() -> Callable[..., SeriesFacts]:
 
 
 @pytest.fixture
-def rule() -> Callable[..., SeriesRule]:
+def rule() -> Callable[..., SeriesTerms]:
     """Axial CT of at most 5 mm, contiguous, at least 30 slices."""
 
-    def make(label: str = "Chest", **changes: Any) -> SeriesRule:
+    def make(label: str = "Chest", **changes: Any) -> SeriesTerms:
         values: dict[str, Any] = {
             "label": label,
             "modality": "CT",
@@ -45,6 +46,6 @@ def rule() -> Callable[..., SeriesRule]:
             "max_gap_mm": 0.5,
             "min_instances": 30,
         }
-        return SeriesRule(**{**values, **changes})
+        return SeriesTerms(**{**values, **changes})
 
     return make

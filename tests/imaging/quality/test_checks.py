@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imaging.quality import Severity, VisitWindow, check_timepoint
+from imaging.quality import FINDS, Severity, VisitWindow, check_timepoint
 from imaging.quality.checks import SERIES_CHECKS, TIMEPOINT_CHECKS
 
 WINDOW = VisitWindow(50, 64)
@@ -201,7 +201,103 @@ def test_the_order_of_arrival_changes_nothing(facts, rule):
     assert check_timepoint(series, rules, WINDOW) == check_timepoint(series[::-1], rules, WINDOW)
 
 
+NUMBERS = [
+    # charter, facts, code, severity
+    ({"min_kvp": 100, "max_kvp": 120}, {"kvp": (120.0,)}, "kvp_kept", Severity.PASS),
+    ({"min_kvp": 100, "max_kvp": 120}, {"kvp": (80.0, 120.0)}, "kvp_differs", Severity.WARN),
+    ({"min_kvp": 100}, {}, "kvp_unknown", Severity.WARN),
+    ({"max_pixel_spacing_mm": 0.9}, {"pixel_spacing_mm": 0.9}, "pixel_size_kept", Severity.PASS),
+    ({"max_pixel_spacing_mm": 0.9}, {"pixel_spacing_mm": 0.91}, "pixels_too_large", Severity.WARN),
+    ({"max_pixel_spacing_mm": 0.9}, {}, "pixel_size_unknown", Severity.WARN),
+    ({"kernels": ("B3",)}, {"kernels": ("B30f",)}, "kernel_kept", Severity.PASS),
+    ({"kernels": ("B3",)}, {"kernels": ("B30f", "B70s")}, "kernel_differs", Severity.WARN),
+    ({"kernels": ("B3",)}, {}, "kernel_unknown", Severity.WARN),
+    ({"field_strengths_t": (1.5, 3.0)}, {"field_strength_t": (2.89,)}, "field_strength_kept", Severity.PASS),
+    ({"field_strengths_t": (1.5, 3.0)}, {"field_strength_t": (1.0,)}, "field_strength_differs", Severity.BLOCK),
+    ({"field_strengths_t": (1.5, 3.0)}, {}, "field_strength_unknown", Severity.WARN),
+    ({"max_repetition_time_ms": 800}, {"repetition_time_ms": (800.0,)}, "repetition_time_kept", Severity.PASS),
+    ({"max_repetition_time_ms": 800}, {"repetition_time_ms": (810.0,)}, "repetition_time_differs", Severity.WARN),
+    ({"min_echo_time_ms": 80}, {"echo_time_ms": (80.0,)}, "echo_time_kept", Severity.PASS),
+    ({"min_echo_time_ms": 80}, {"echo_time_ms": (20.0,)}, "echo_time_differs", Severity.WARN),
+    ({"min_echo_time_ms": 80}, {}, "echo_time_unknown", Severity.WARN),
+    ({"b_values": (0, 800)}, {"b_values": (0.0, 400.0, 805.0)}, "b_values_kept", Severity.PASS),
+    ({"b_values": (0, 800)}, {"b_values": (0.0, 400.0)}, "b_values_missing", Severity.BLOCK),
+    ({"b_values": (0, 800)}, {}, "b_values_unknown", Severity.WARN),
+    ({"units": ("BQML",)}, {"units": ("BQML",)}, "units_kept", Severity.PASS),
+    ({"units": ("BQML",)}, {"units": ("CNTS",)}, "units_differ", Severity.BLOCK),
+    ({"units": ("BQML",)}, {}, "units_differ", Severity.BLOCK),
+    ({"corrections": ("ATTN",)}, {"corrections": ("ATTN", "DECY")}, "corrections_kept", Severity.PASS),
+    ({"corrections": ("ATTN", "SCAT")}, {"corrections": ("ATTN",)}, "correction_missing", Severity.BLOCK),
+    ({"min_uptake_minutes": 55, "max_uptake_minutes": 75}, {"uptake_minutes": 60.0}, "uptake_kept", Severity.PASS),
+    ({"min_uptake_minutes": 55, "max_uptake_minutes": 75}, {"uptake_minutes": 90.0}, "uptake_differs", Severity.WARN),
+    ({"min_uptake_minutes": 55}, {}, "uptake_unknown", Severity.WARN),
+    ({"min_injected_dose_mbq": 150}, {"injected_dose_mbq": 250.0}, "dose_kept", Severity.PASS),
+    ({"min_injected_dose_mbq": 150}, {"injected_dose_mbq": 50.0}, "dose_differs", Severity.WARN),
+    ({"max_overlap_mm": 2.5}, {"spacing_mm": (2.5,) * 39}, "overlap_kept", Severity.PASS),
+    ({"max_overlap_mm": 2.5}, {"spacing_mm": (2.0,) * 39}, "overlap_too_large", Severity.WARN),
+    ({"min_coverage_mm": 200}, {}, "extent_kept", Severity.PASS),
+    ({"min_coverage_mm": 202}, {}, "extent_too_short", Severity.BLOCK),
+    ({"body_part": "CHEST"}, {"body_part": "CHESTABDPELVIS"}, "body_part_kept", Severity.PASS),
+    ({"body_part": "CHEST"}, {"body_part": "HEAD"}, "body_part_differs", Severity.WARN),
+    ({"body_part": "CHEST"}, {}, "body_part_unknown", Severity.INFO),
+    ({"body_part": "CHEST"}, {}, "extent_kept", Severity.PASS),
+    ({"body_part": "ABDOMENPELVIS"}, {}, "extent_unusually_short", Severity.WARN),
+    ({"max_instances": 40}, {"n_slices": 41}, "too_many_slices", Severity.WARN),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("asked", "found", "code", "severity"), NUMBERS)
+def test_what_the_charter_asks_of_the_acquisition(facts, rule, asked, found, code, severity):
+    assert outcome([facts(**found)], [rule(**asked)], code) is severity
+
+
+@pytest.mark.parametrize(
+    ("asked", "found", "code"),
+    [
+        ("none", {}, "contrast_kept"),
+        ("none", {"contrast": False}, "contrast_kept"),
+        ("none", {"contrast": True}, "contrast_given"),
+        ("none", {"contrast_phase": "arterial"}, "contrast_given"),
+        ("any", {"contrast": True}, "contrast_kept"),
+        ("any", {}, "contrast_unknown"),
+        ("any", {"contrast": False}, "contrast_missing"),
+        ("any", {"contrast": True, "contrast_phase": "none"}, "contrast_missing"),
+        ("portal_venous", {"contrast_phase": "portal_venous", "contrast_delay_s": 70.0}, "contrast_kept"),
+        ("portal_venous", {"contrast_phase": "arterial", "contrast_delay_s": 30.0}, "contrast_phase_differs"),
+        ("portal_venous", {"contrast": True}, "contrast_unknown"),
+    ],
+)
+def test_contrast_and_its_phase(facts, rule, asked, found, code):
+    said = check_timepoint([facts(**found)], [rule(contrast=asked)])
+    assert [finding.code for finding in said if finding.code.startswith("contrast")] == [code]
+
+
+def test_a_scan_is_compared_with_the_one_before(facts, rule):
+    def said(**earlier):
+        found = check_timepoint([facts(kernels=("B30f",))], [rule()], earlier={"Chest": facts("1.1", **earlier)})
+        return [f for f in found if f.code.endswith("earlier_timepoint")]
+
+    (same,) = said()
+    assert same.severity is Severity.PASS
+    (other,) = said(slice_thickness_mm=2.5, kernels=("B70s",), positions_mm=tuple(5.0 * n for n in range(90)))
+    assert other.severity is Severity.WARN
+    assert other.sentence.startswith(
+        "The series Chest differs from the subject's earlier scan in slice thickness, extent, kernel. "
+    )
+    assert other.evidence["earlier_slice_thickness_mm"] == 2.5
+
+
+def test_the_charter_says_how_grave_a_finding_is(facts, rule):
+    (found,) = (
+        finding
+        for finding in check_timepoint([facts(slice_thickness_mm=7)], [rule()], severities={"slices_too_thick": "info"})
+        if finding.code == "slices_too_thick"
+    )
+    assert found.severity is Severity.INFO
+
+
 def test_codes_fit_their_column_and_every_check_is_registered_once():
     """Findings are stored with a code of at most 40 characters."""
-    registered = [*SERIES_CHECKS, *TIMEPOINT_CHECKS]
-    assert len(set(registered)) == len(registered) == 11
+    declared = [code for check in (*SERIES_CHECKS, *TIMEPOINT_CHECKS) for code in check.FINDS]
+    assert len(set(declared)) == len(declared) == len(FINDS)
+    assert max(map(len, declared)) <= 40

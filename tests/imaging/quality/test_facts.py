@@ -14,11 +14,12 @@ from imaging.dicom.headers import read_header
 from imaging.phantom.canvas import Grid
 from imaging.phantom.series import SeriesSpec, ct_series
 from imaging.phantom.subjects import PhantomSubject
-from imaging.quality import SeriesFacts, SeriesRule, Severity, VisitWindow, check_timepoint, series_facts
+from imaging.quality import SeriesFacts, Severity, VisitWindow, check_timepoint, series_facts
+from trials.series_terms import SeriesTerms
 
 GRID = Grid(rows=16, slices=32)
 DAY = date(2026, 3, 4)
-RULE = SeriesRule.parse(
+RULE = SeriesTerms.parse(
     {
         "label": "Chest and abdomen, axial",
         "modality": "CT",
@@ -87,7 +88,7 @@ def test_no_free_text_of_the_header_reaches_a_sentence():
     for instance in instances:
         instance.SeriesDescription = instance.PatientPosition = "PLANTED"
     (facts,) = series_facts(instances, reference_date=DAY)
-    found = check_timepoint([facts], [RULE, SeriesRule("CT", "CT", patient_positions=("HFS",))], VisitWindow(1, 2))
+    found = check_timepoint([facts], [RULE, SeriesTerms("CT", "CT", patient_positions=("HFS",))], VisitWindow(1, 2))
     assert found
     assert not any("planted" in finding.sentence.lower() for finding in found)
 
