@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Container, Iterator
+from collections.abc import Collection, Iterator
 from functools import lru_cache
 from io import BytesIO
 from itertools import product
@@ -17,7 +17,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from imaging.deid.keys import STANDARD_ROOT, SubjectKeys
-from imaging.deid.memory import Encoding, Memory, encoding_of, recurs
+from imaging.deid.memory import LONGEST, Encoding, Memory, encoding_of, recurs
 from imaging.deid.needles import Needle, Sieve
 from imaging.deid.recipe import Recipe
 from imaging.deid.values import CHARACTER_SET_VRS, in_order, name_of, parsed, readable, standard_vr, text_of
@@ -35,7 +35,6 @@ _WHO = re.compile(
 _PLACES = re.compile(r"Institution|Station")
 _TEMPORAL_OR_UID = frozenset({"DA", "DT", "UI"})
 _WHO_VRS = frozenset({"AE", "LO", "PN", "SH", "ST", "LT", "UC", "UT"})
-_MAY_TELL = _WHO_VRS | {"SQ", "UN", None}
 _MAKERS = (0x00080070, 0x00081090)
 _NAME_TO_USE = 0x00100012  # text, since it may be in any order
 #: Words in place of a name or number.
@@ -52,7 +51,11 @@ _CODECS = sorted({"utf-8", "utf-16-le", "utf-16-be", "latin-1", *python_encoding
 # Bytes other than zero that a value needs to be searched for. Sixteen-bit pixels look like UTF-16 text: in a day of
 # CT slices four letters in a row turn up by chance, seven do not.
 _LEAST_RAW_BYTES, _LEAST_PIXEL_BYTES = 4, 7
+_MAY_HOLD_OTHERS = frozenset({"SQ", "UN", None})
 _MAX_DEPTH = 64
+
+#: Path of the level, tag, VR and texts of an element; the list is not to be changed.
+Found = tuple[str, int, str, list[str]]
 
 
 def names_and_numbers(dataset: Dataset, recipe: Recipe | None = None) -> frozenset[str]:
@@ -149,15 +152,26 @@ class Words:
     """Whole-word search: `Li` is found in `Li, A` and not in `Liver`. Without regard to case."""
 
     def __init__(self, words: Collection[str]) -> None:
-        self._pattern = _alternatives(frozenset(words)) if words else None
+        self._pattern: re.Pattern[str] | None = None
+        self._found: dict[str, bool] = {}
+        if words:
+            self._pattern, self._found = _alternatives(frozenset(words))
 
     def in_any(self, texts: Collection[str]) -> bool:
         """Tell whether one of the texts holds one of the words."""
-        return self._pattern is not None and any(self._pattern.search(text) for text in texts)
+        return self._pattern is not None and any(map(self._is_in, texts))
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Where the words stand in a text."""
         return [] if self._pattern is None else [match.span() for match in self._pattern.finditer(text)]
+
+    def _is_in(self, text: str) -> bool:
+        found = self._found.get(text)
+        if found is None:
+            found = self._pattern is not None and self._pattern.search(text) is not None
+            if len(text) <= LONGEST:
+                self._found[text] = found
+        return found
 
 
 class _Needles:
@@ -206,47 +220,25 @@ class _Needles:
 
 
 @lru_cache(maxsize=256)
-def _alternatives(words: frozenset[str]) -> re.Pattern[str]:
+def _alternatives(words: frozenset[str]) -> tuple[re.Pattern[str], Memory[str, bool]]:
+    """What finds one of some words, and in which texts it did or did not: most are those of the slice before."""
     patterns = [_bounded(word) for word in sorted(words, key=lambda word: (-len(word), word))]
-    return re.compile("|".join(patterns), re.IGNORECASE)
+    return re.compile("|".join(patterns), re.IGNORECASE), Memory()
 
 
 def _people_and_places(dataset: Dataset, recipe: Recipe | None) -> Iterator[str]:
-    makers = tuple(
+    makers = [
         text for tag in _MAKERS if (one := dataset.get_item(tag)) is not None for text in readable(dataset, one, "LO")
-    )
-    told = _told(recipe, makers, encoding_of(dataset))
-    if getattr(dataset, "file_meta", None) is not None:
-        for _, tag, vr, texts in walk(dataset.file_meta, _WHO_VRS, depth=1):
-            yield from _telling(tag, vr, texts, recipe, makers)
-    for tag, element in in_order(dataset):
-        if element.VR not in _MAY_TELL:
-            continue
-        place = (tag, element.VR, element.value) if recurs(element) else None
-        names = told.get(place) if place else None
-        if names is None:
-            found = _searched(dataset, tag, element, _WHO_VRS, "", 0)
-            names = frozenset(name for _, at, vr, texts in found for name in _telling(at, vr, texts, recipe, makers))
-            if place:
-                told[place] = names
-        yield from names
-
-
-@lru_cache(maxsize=16)
-def _told(
-    recipe: Recipe | None, makers: tuple[str, ...], encoding: Encoding | None
-) -> Memory[tuple[int, str | None, bytes | None], frozenset[str]]:
-    """What elements of other slices said of people and places, by tag, VR and value."""
-    return Memory()
-
-
-def _telling(tag: int, vr: str, texts: list[str], recipe: Recipe | None, makers: tuple[str, ...]) -> Iterator[str]:
-    if vr == "PN" or tag == _NAME_TO_USE:
-        for text in texts:
-            yield from (part for part in re.split(r"[\^=\s,]+", text) if _is_telling(part))
-    elif _says_who(tag) and not _kept(tag, recipe) and not (vr == "AE" and _cleaned(tag, recipe)):
-        place = _PLACES.search(keyword_for_tag(tag)) is not None
-        yield from (text for text in texts if _is_telling(text) and not (place and Words([text]).in_any(makers)))
+    ]
+    for _, tag, vr, texts in walk(dataset, _WHO_VRS):
+        if vr == "PN" or tag == _NAME_TO_USE:
+            for text in texts:
+                yield from (part for part in re.split(r"[\^=\s,]+", text) if _is_telling(part))
+        elif _says_who(tag) and not _kept(tag, recipe) and not (vr == "AE" and _cleaned(tag, recipe)):
+            place = _PLACES.search(keyword_for_tag(tag)) is not None
+            for text in texts:
+                if _is_telling(text) and not (place and Words([text]).in_any(makers)):
+                    yield text
 
 
 @lru_cache(maxsize=8192)
@@ -254,22 +246,36 @@ def _says_who(tag: int) -> bool:
     return _WHO.search(keyword_for_tag(tag)) is not None
 
 
-def walk(
-    dataset: Dataset, vrs: Container[str] = _SEARCHED_VRS, path: str = "", depth: int = 0
-) -> Iterator[tuple[str, int, str, list[str]]]:
+def walk(dataset: Dataset, vrs: frozenset[str] = _SEARCHED_VRS, path: str = "", depth: int = 0) -> Iterator[Found]:
     """Path of the level, tag, VR and texts of each element of the given VRs at every level, private ones too.
 
     Values are not cached in the data set, and only text that depends on a character set is parsed.
     """
     if depth == 0 and getattr(dataset, "file_meta", None) is not None:
         yield from walk(dataset.file_meta, vrs, path, 1)
+    seen = None if depth else _seen(vrs, encoding_of(dataset))
     for tag, element in in_order(dataset):
-        yield from _searched(dataset, tag, element, vrs, path, depth)
+        if element.VR not in vrs and element.VR not in _MAY_HOLD_OTHERS:
+            continue
+        if seen is None or not recurs(element):
+            yield from _searched(dataset, tag, element, vrs, path, depth)
+            continue
+        place = (tag, element.VR, element.value)
+        found = seen.get(place)
+        if found is None:
+            found = seen[place] = list(_searched(dataset, tag, element, vrs, path, depth))
+        yield from found
+
+
+@lru_cache(maxsize=32)
+def _seen(vrs: frozenset[str], encoding: Encoding | None) -> Memory[tuple[int, str | None, bytes | None], list[Found]]:
+    """What was found in elements of other slices, by tag, VR and value."""
+    return Memory()
 
 
 def _searched(
-    dataset: Dataset, tag: int, element: DataElement | RawDataElement, vrs: Container[str], path: str, depth: int
-) -> Iterator[tuple[str, int, str, list[str]]]:
+    dataset: Dataset, tag: int, element: DataElement | RawDataElement, vrs: frozenset[str], path: str, depth: int
+) -> Iterator[Found]:
     vr = element.VR
     if vr is None or vr == "UN":
         vr = standard_vr(tag)[:2] or "UN"

@@ -33,7 +33,7 @@ def nothing_known() -> Iterator[None]:
 
 def forget() -> None:
     walk._memory.cache_clear()
-    leaks._told.cache_clear()
+    leaks._seen.cache_clear()
 
 
 def made_of(content: bytes, identity: TrialIdentity = IDENTITY, secret: bytes = SECRET) -> Any:
