@@ -6,6 +6,7 @@ from pydicom.dataset import Dataset
 
 from compliance.errors import HouseError
 from imaging.deid.recipe import Recipe
+from imaging.deid.values import text_of
 
 # Storage classes whose objects are acquired images, or data in their frame without text of their own (PS3.4 §B.5).
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
@@ -22,6 +23,8 @@ ACCEPTED_CLASSES = frozenset(
         *("9.1.1", "9.1.2", "9.1.3", "9.2.1", "9.3.1", "9.4.1"),  # waveforms
     )
 )
+_SOP_CLASS, _IMAGE_TYPE, _BURNED_IN = 0x00080016, 0x00080008, 0x00280301
+_INSTANCE_UIDS = (0x00080018, 0x0020000E, 0x0020000D)
 _DOCUMENTS, _REPORTS, _PRESENTATIONS = _STORAGE + "104.", _STORAGE + "88.", _STORAGE + "11."
 _STRUCTURED = frozenset(
     _STORAGE + tail for tail in ("88.11", "88.22", "88.33", "88.34", "88.35", "88.40", "88.50", "88.59")
@@ -101,8 +104,8 @@ def admit(dataset: Dataset, recipe: Recipe) -> None:
     ------
     CannotDeidentify
     """
-    sop_class = str(dataset.get("SOPClassUID", "") or "")
-    if not sop_class or not all(dataset.get(f"{level}InstanceUID") for level in ("SOP", "Series", "Study")):
+    sop_class = "\\".join(_texts(dataset, _SOP_CLASS))
+    if not sop_class or not all(any(_texts(dataset, uid)) for uid in _INSTANCE_UIDS):
         raise CannotDeidentify("identifiers_missing")
     if sop_class.startswith(_DOCUMENTS) or "EncapsulatedDocument" in dataset:
         raise CannotDeidentify("document")
@@ -120,10 +123,10 @@ def admit(dataset: Dataset, recipe: Recipe) -> None:
         if _embedded_overlay(dataset):
             raise CannotDeidentify("embedded_overlay")
         return
-    screen = "SCREEN" in " ".join(_texts(dataset, "ImageType"))
+    screen = "SCREEN" in " ".join(_texts(dataset, _IMAGE_TYPE))
     if sop_class == _SECONDARY_CAPTURE[0] or sop_class.startswith(_SECONDARY_CAPTURE[1]) or screen:
         raise CannotDeidentify("secondary_capture")
-    if any(text.strip() and text.strip() != "NO" for text in _texts(dataset, "BurnedInAnnotation")):
+    if any(text.strip() and text.strip() != "NO" for text in _texts(dataset, _BURNED_IN)):
         raise CannotDeidentify("burned_in_annotation")
     if sop_class not in ACCEPTED_CLASSES:
         raise CannotDeidentify("unknown_class")
@@ -153,11 +156,10 @@ def native_length(dataset: Dataset) -> int:
     return length
 
 
-def _texts(dataset: Dataset, keyword: str) -> list[str]:
-    value = dataset.get(keyword)
-    if value is None:
-        return []
-    return [str(part).upper() for part in ([value] if isinstance(value, str) else value)]
+def _texts(dataset: Dataset, tag: int) -> list[str]:
+    """Values in capitals; they are not parsed, so that they stay as they were read."""
+    element = dataset.get_item(tag)
+    return [] if element is None else [text.upper() for text in text_of(element)]
 
 
 def _embedded_overlay(dataset: Dataset) -> bool:
