@@ -1,8 +1,9 @@
 """Files per second that one core de-identifies: `python -m benchmarks.deid`.
 
 The files are 512 × 512 × 16-bit CT slices of a computed phantom, 530 kB each, with about 116 attributes at the top
-and an invented person in them. Arms take turns in each round, so that a slow moment of the machine hits all of them;
-the table gives the median of the rounds. Writing is not synced: this measures processors, not disks.
+and an invented person in them; each slice has a place, a number, times and a dose of its own. Arms take turns in each
+round, so that a slow moment of the machine hits all of them; the table gives the median of the rounds. Writing is not
+synced: this measures processors, not disks.
 """
 
 from __future__ import annotations
@@ -41,8 +42,6 @@ CODES = ("TRIAL-1", "S01", "S01-004", "WEEK8")
 # What a scanner writes beyond the phantom: technical attributes, as in the files of the large makers.
 _TECHNICAL = {
     "InstanceCreationDate": "20240229",
-    "InstanceCreationTime": "101500.000000",
-    "AcquisitionDateTime": "20240229101500",
     "PatientAge": "061Y",
     "PatientSize": "1.72",
     "PatientWeight": "71.5",
@@ -80,11 +79,30 @@ def make_files(count: int) -> list[bytes]:
         instance = slices[number % len(slices)]
         for keyword, value in _TECHNICAL.items():
             setattr(instance, keyword, value)
+        for keyword, value in _own(number).items():
+            setattr(instance, keyword, value)
         instance.SOPInstanceUID = instance.file_meta.MediaStorageSOPInstanceUID = UID(_UID.format(number))
         buffer = BytesIO()
         instance.save_as(buffer, enforce_file_format=True)
         made.append(buffer.getvalue())
     return made
+
+
+def _own(number: int) -> dict[str, object]:
+    """What differs from slice to slice of a scan, beside the identifier: place, number, times and dose."""
+    seconds = f"{number // 60 % 60:02}{number % 60:02}.{number:06}"
+    place = -1.25 * number
+    return {
+        "InstanceNumber": number + 1,
+        "ImagePositionPatient": [-180.0, -180.0, place],
+        "SliceLocation": place,
+        "AcquisitionTime": f"10{seconds}",
+        "ContentTime": f"11{seconds}",
+        "InstanceCreationTime": f"12{seconds}",
+        "AcquisitionDateTime": f"2024022910{seconds}",
+        "XRayTubeCurrent": 200 + number,
+        "Exposure": 100 + number,
+    }
 
 
 def renamed(made: Sequence[bytes], folder: Path, batch: int) -> list[Path]:

@@ -6,9 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pydicom import config
-from pydicom.dataelem import DataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID
 
@@ -23,9 +24,10 @@ from imaging.deid.recipe import Recipe
 from imaging.deid.text import Cleaner, cleaner
 from imaging.deid.values import copied, text_of
 from imaging.deid.walk import Action, Walk
+from imaging.deid.writing import as_read
 
 _ITEM = re.compile(r"\[\d+\]")
-_PIXEL_DATA = 0x7FE00010
+_SOP_CLASS, _SOP_INSTANCE, _PIXEL_DATA = 0x00080016, 0x00080018, 0x7FE00010
 
 
 @dataclass(frozen=True)
@@ -131,14 +133,25 @@ def _transfer_syntax(dataset: Dataset) -> UID:
 def _with_meta(dataset: Dataset, syntax: UID) -> Dataset:
     """File meta information from nothing: no AE title, private information or version of the sender (PS3.10 §7.1)."""
     meta = FileMetaDataset()
+    sop_class, sop_instance = (UID("".join(text_of(dataset.get_item(tag)))) for tag in (_SOP_CLASS, _SOP_INSTANCE))
+    for element in _meta_of(sop_class, syntax):
+        meta[element.tag] = element
+    meta.MediaStorageSOPInstanceUID = sop_instance
+    dataset.file_meta = meta
+    return dataset
+
+
+@lru_cache(maxsize=64)
+def _meta_of(sop_class: UID, syntax: UID) -> tuple[DataElement | RawDataElement, ...]:
+    """What the files of a scan have in common, as if it had been read, so that none can change it for others."""
+    meta = FileMetaDataset()
+    meta.set_original_encoding(False, True)
     meta.FileMetaInformationVersion = b"\x00\x01"
-    meta.MediaStorageSOPClassUID = UID(str(dataset.SOPClassUID))
-    meta.MediaStorageSOPInstanceUID = UID(str(dataset.SOPInstanceUID))
+    meta.MediaStorageSOPClassUID = sop_class
     meta.TransferSyntaxUID = syntax
     meta.ImplementationClassUID = UID(marks.IMPLEMENTATION_CLASS_UID)
     meta.ImplementationVersionName = marks.IMPLEMENTATION_VERSION_NAME
-    dataset.file_meta = meta
-    return dataset
+    return tuple(as_read(element, meta) or element for element in meta)
 
 
 def _clean_pixels(result: Dataset, source: Dataset, syntax: UID, run: Walk) -> None:

@@ -7,6 +7,7 @@ and data sets whose encoding changes, go through pydicom.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from struct import Struct
 from typing import Any
 
@@ -120,6 +121,7 @@ def _element(
     return (_by_pydicom(element, implicit, little, charset),)
 
 
+@lru_cache(maxsize=8192)
 def _head(tag: int, vr: str | None, length: int, implicit: bool, little: bool) -> bytes:
     """An element's tag, VR and length; nothing for what does not fit."""
     group, number = tag >> 16, tag & 0xFFFF
