@@ -6,7 +6,7 @@ from pydicom.dataset import Dataset
 
 from compliance.errors import HouseError
 from imaging.deid.recipe import Recipe
-from imaging.deid.values import text_of
+from imaging.deid.values import integer_of, text_of
 
 # Storage classes whose objects are acquired images, or data in their frame without text of their own (PS3.4 §B.5).
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
@@ -24,6 +24,8 @@ ACCEPTED_CLASSES = frozenset(
     )
 )
 _SOP_CLASS, _IMAGE_TYPE, _BURNED_IN = 0x00080016, 0x00080008, 0x00280301
+# Rows, columns, bits allocated, frames and samples.
+_PIXEL_DESCRIPTION, _PHOTOMETRIC = (0x00280010, 0x00280011, 0x00280100, 0x00280008, 0x00280002), 0x00280004
 _INSTANCE_UIDS = (0x00080018, 0x0020000E, 0x0020000D)
 _DOCUMENTS, _REPORTS, _PRESENTATIONS = _STORAGE + "104.", _STORAGE + "88.", _STORAGE + "11."
 _STRUCTURED = frozenset(
@@ -143,15 +145,15 @@ def native_length(dataset: Dataset) -> int:
         The description is missing or is not made of numbers.
     """
     try:
-        rows, columns, bits = (int(dataset[name].value) for name in ("Rows", "Columns", "BitsAllocated"))
-        frames = int(dataset.get("NumberOfFrames") or 1)
-        samples = int(dataset.get("SamplesPerPixel") or 1)
-    except (KeyError, TypeError, ValueError):
+        rows, columns, bits, frames, samples = (integer_of(dataset, tag) for tag in _PIXEL_DESCRIPTION)
+    except (TypeError, ValueError):
         raise CannotDeidentify("pixel_description") from None
-    length = (rows * columns * bits * frames * samples + 7) // 8
+    if rows is None or columns is None or bits is None:
+        raise CannotDeidentify("pixel_description")
+    length = (rows * columns * bits * (frames or 1) * (samples or 1) + 7) // 8
     if length <= 0:
         raise CannotDeidentify("pixel_description")
-    if dataset.get("PhotometricInterpretation") == "YBR_FULL_422":
+    if _texts(dataset, _PHOTOMETRIC) == ["YBR_FULL_422"]:
         length = length // 3 * 2  # two pixels share their chrominance: PS3.3 §C.7.6.3.1.2
     return length
 

@@ -9,7 +9,9 @@ from pydicom.uid import UID
 
 from imaging.deid.admission import native_length
 from imaging.deid.codestreams import without_comments
+from imaging.deid.values import integer_of
 
+_ALLOCATED, _STORED, _HIGH, _SIGNED = 0x00280100, 0x00280101, 0x00280102, 0x00280103
 _TYPES = {8: "u1", 16: "u2", 32: "u4"}
 
 
@@ -55,8 +57,8 @@ def _masked(value: bytes, source: Dataset, syntax: UID) -> bytes | None:
 
     That is zeros, or copies of the sign: both are written by scanners, and say nothing.
     """
-    allocated, stored = (int(source.get(name) or 0) for name in ("BitsAllocated", "BitsStored"))
-    high = int(source.get("HighBit") or stored - 1)
+    allocated, stored = (integer_of(source, tag) or 0 for tag in (_ALLOCATED, _STORED))
+    high = integer_of(source, _HIGH) or stored - 1
     if allocated not in _TYPES or not 0 < stored < allocated or high != stored - 1:
         return None
     kind = np.dtype(_TYPES[allocated]).newbyteorder("<" if syntax.is_little_endian else ">")
@@ -64,7 +66,7 @@ def _masked(value: bytes, source: Dataset, syntax: UID) -> bytes | None:
     if not len(pixels) or not int(pixels.max()) >> stored:
         return None
     over = pixels >> stored
-    if source.get("PixelRepresentation") == 1:
+    if integer_of(source, _SIGNED) == 1:
         negative = (pixels >> (stored - 1)) & 1 == 1
         ones = (1 << (allocated - stored)) - 1
         if not ((over != np.where(negative, ones, 0)) & (over != 0)).any():

@@ -146,6 +146,23 @@ def parsed(dataset: Dataset, element: DataElement | RawDataElement) -> DataEleme
         raise ValueError("the value of a sequence is no sequence") from problem
 
 
+def integer_of(dataset: Dataset, tag: int) -> int | None:
+    """The whole number of an attribute, not cached in the data set; none where there is none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        There is another value, or more than one.
+    """
+    element: Any = dataset.get_item(tag)
+    if element is None:
+        return None
+    if isinstance(element, RawDataElement) and element.VR == "US" and element.value and len(element.value) == 2:
+        return int.from_bytes(element.value, "little" if element.is_little_endian else "big")
+    value = parsed(dataset, element).value
+    return None if value is None or value == "" else int(value)
+
+
 def items_of(dataset: Dataset, element: DataElement | RawDataElement) -> list[Dataset]:
     """Items of a sequence; none where a value cannot be read as one."""
     element = parsed(dataset, element)
