@@ -31,6 +31,7 @@ SIGNED_IN = "signed in"
 BEARER = "bearer of a token"
 
 _predicates: dict[str, Predicate] = {}
+_identifying: set[str] = set()
 _exposed: dict[str, tuple[str, Visible]] = {}
 
 
@@ -41,11 +42,16 @@ class AccessDenied(HouseError):
     status = 403
 
 
-def register(verb: str, predicate: Predicate) -> None:
-    """Register who may do `verb` (`<room>.<verb>`); a verb has one predicate."""
+def register(verb: str, predicate: Predicate, *, sees_identity: bool = False) -> None:
+    """Register who may do `verb` (`<room>.<verb>`); a verb has one predicate.
+
+    With `sees_identity` the answers to it may show who a subject is; what `guarded` answers is kept by nobody then.
+    """
     if verb in _predicates:
         raise ValueError(f"the verb {verb} is registered twice")
     _predicates[verb] = predicate
+    if sees_identity:
+        _identifying.add(verb)
 
 
 def verbs() -> frozenset[str]:
@@ -143,7 +149,10 @@ def guarded(verb: str, visible: Visible | None = None, *, by: str = "pk") -> Cal
                 found = [about]
                 request.about = about  # type: ignore[attr-defined]  # the page's frame shows its trial
             require(user, verb, *found)
-            return view(request, *found, **kwargs)
+            response = view(request, *found, **kwargs)
+            if verb in _identifying:
+                response.headers["Cache-Control"] = "private, no-store"
+            return response
 
         guard.permission = verb  # type: ignore[attr-defined]
         return guard

@@ -38,4 +38,5 @@ class ImagingConfig(AppConfig):
             models.Commitment,
             models.ConnectionTest,
             models.KnownPatient,
+            models.PixelReview,
         )

@@ -39,6 +39,7 @@ REASONS = {
     HoldReason.TIMEPOINT_UNKNOWN: "No timepoint fits",
     HoldReason.NO_RECIPE: "No de-identification recipe",
     HoldReason.CANNOT_DEIDENTIFY: "Cannot be de-identified",
+    HoldReason.PIXEL_REVIEW: "Waits for a look at its pixels",
     HoldReason.LEAK_FOUND: "Identifier still found",
     HoldReason.OVER_BUDGET: "Too costly to read",
     HoldReason.TRIAL_LOCKED: "Trial is locked",

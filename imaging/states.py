@@ -35,6 +35,8 @@ RECEIVED_INSTANCE = Machine(
         "recognise": Move(ReceivedState.RECEIVED, ReceivedState.DUPLICATE),
         "hold": Move(ReceivedState.RECEIVED, ReceivedState.HELD),
         "retry": Move(ReceivedState.HELD, ReceivedState.RECEIVED, may="imaging.resolve"),
+        "release": Move(ReceivedState.HELD, ReceivedState.RECEIVED, may="imaging.review_pixels"),
+        "call_back": Move(ReceivedState.RECEIVED, ReceivedState.HELD, may="imaging.review_pixels"),
         "discard": Move(ReceivedState.HELD, ReceivedState.DISCARDED, may="imaging.resolve", reason=True),
     },
 )
@@ -71,9 +73,38 @@ class HoldReason(StrEnum):
     TIMEPOINT_UNKNOWN = "timepoint_unknown"
     NO_RECIPE = "no_recipe"
     CANNOT_DEIDENTIFY = "cannot_deidentify"
+    PIXEL_REVIEW = "pixel_review"
     LEAK_FOUND = "leak_found"
     OVER_BUDGET = "over_budget"
     TRIAL_LOCKED = "trial_locked"
+
+
+class PixelState(StrEnum):
+    WAITING = "waiting"
+    DECIDED = "decided"
+    APPLIED = "applied"
+
+
+PIXEL_REVIEW = Machine(
+    "look at pixels",
+    initial=PixelState.WAITING,
+    moves={
+        "decide": Move(PixelState.WAITING, PixelState.DECIDED, may="imaging.review_pixels"),
+        "take_back": Move(PixelState.DECIDED, PixelState.WAITING, may="imaging.review_pixels"),
+        "ask_again": Move(PixelState.DECIDED, PixelState.WAITING),
+        "apply": Move(PixelState.DECIDED, PixelState.APPLIED),
+    },
+)
+
+
+class KeptFor(StrEnum):
+    """Why a proposed box was taken away. A list, and no words of one's own: they might repeat what is written there."""
+
+    NO_TEXT = "no_text"
+    SCALE = "scale"
+    MARKER = "marker"
+    ANATOMY = "anatomy"
+    MACHINE = "machine"
 
 
 class FormState(StrEnum):

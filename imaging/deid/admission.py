@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydicom.dataset import Dataset
 
 from compliance.errors import HouseError
@@ -72,7 +74,11 @@ _SENTENCES = {
         "The instance is a report or a selection, which holds text, and the recipe does not clean structured content. "
         "Discard it, or add clean_structured_content to the charter's recipe."
     ),
+    "text_found": "Text was found in the pixels, and the recipe leaves it to a person what of it must go.",
+    "text_known": "A box over text was taken away, and the text names the person. Blank it.",
+    "text_outside": "Text was found outside the boxes that were blanked. Look at the image once more.",
     "text_remains": "Text in the pixels was found again after it was blanked. Send the image without annotation.",
+    "text_usual": "On images of this kind text is usual, and the recipe asks a person to look at them.",
     "too_complex": "The instance nests too deeply or holds too many elements. Export it in a plainer form.",
     "transfer_syntax": "The instance does not say how it is written. Export it as Explicit VR Little Endian.",
     "unknown_class": "The instance is of a kind that this system does not de-identify yet. Discard it.",
@@ -99,6 +105,22 @@ class CannotDeidentify(HouseError):
         self.reason = reason
 
 
+class TextInPixels(CannotDeidentify):
+    """Text is in the pixels, or may well be, and a person has to settle what becomes of it.
+
+    Attributes
+    ----------
+    regions
+        Where text was found: left, top, right, bottom, first and last frame.
+    size
+        Rows, columns and frames.
+    """
+
+    def __init__(self, reason: str, regions: Sequence[Sequence[int]], size: tuple[int, int, int]) -> None:
+        super().__init__(reason)
+        self.regions, self.size = regions, size
+
+
 def admit(dataset: Dataset, recipe: Recipe) -> None:
     """Refuse what carries, or may well carry, text outside the attributes the profile cleans.
 
@@ -121,14 +143,13 @@ def admit(dataset: Dataset, recipe: Recipe) -> None:
             raise CannotDeidentify("presentation")
         if sop_class in _GRAPHIC:
             return
-    if recipe.pixels == "blank" and sop_class in ACCEPTED_CLASSES | _PICTURES:
+    if recipe.pixels != "hold" and sop_class in ACCEPTED_CLASSES | _PICTURES:
         if _embedded_overlay(dataset):
             raise CannotDeidentify("embedded_overlay")
         return
-    screen = "SCREEN" in " ".join(_texts(dataset, _IMAGE_TYPE))
-    if sop_class == _SECONDARY_CAPTURE[0] or sop_class.startswith(_SECONDARY_CAPTURE[1]) or screen:
+    if sop_class == _SECONDARY_CAPTURE[0] or sop_class.startswith(_SECONDARY_CAPTURE[1]) or _is_of_a_screen(dataset):
         raise CannotDeidentify("secondary_capture")
-    if any(text.strip() and text.strip() != "NO" for text in _texts(dataset, _BURNED_IN)):
+    if says_it_has_text(dataset):
         raise CannotDeidentify("burned_in_annotation")
     if sop_class not in ACCEPTED_CLASSES:
         raise CannotDeidentify("unknown_class")
@@ -156,6 +177,20 @@ def native_length(dataset: Dataset) -> int:
     if _texts(dataset, _PHOTOMETRIC) == ["YBR_FULL_422"]:
         length = length // 3 * 2  # two pixels share their chrominance: PS3.3 §C.7.6.3.1.2
     return length
+
+
+def text_is_usual(dataset: Dataset) -> bool:
+    """Tell whether text is usual in the pixels of such an image, or the image says that it is there."""
+    return dataset.get("SOPClassUID") in _PICTURES or _is_of_a_screen(dataset) or says_it_has_text(dataset)
+
+
+def _is_of_a_screen(dataset: Dataset) -> bool:
+    return "SCREEN" in " ".join(_texts(dataset, _IMAGE_TYPE))
+
+
+def says_it_has_text(dataset: Dataset) -> bool:
+    """Tell whether the header says that text is written into the pixels."""
+    return any(text.strip() not in ("", "NO") for text in _texts(dataset, _BURNED_IN))
 
 
 def _texts(dataset: Dataset, tag: int) -> list[str]:

@@ -20,6 +20,7 @@ from imaging.deid.leaks import names_and_numbers
 from imaging.deid.marks import TrialIdentity
 from imaging.deid.pixeldata import cleaned_pixels
 from imaging.deid.pixels import cleaning
+from imaging.deid.pixels.regions import Settled
 from imaging.deid.recipe import Recipe
 from imaging.deid.text import Cleaner, cleaner
 from imaging.deid.values import copied, text_of
@@ -62,6 +63,7 @@ def deidentify(
     keys: SubjectKeys,
     identity: TrialIdentity,
     known: frozenset[str] = frozenset(),
+    settled: Settled | None = None,
 ) -> Deidentified:
     """De-identify one instance by PS3.15 Annex E and write the trial's identity into it.
 
@@ -75,6 +77,8 @@ def deidentify(
         The original, whole, with file meta information; it is not changed.
     known
         Names, numbers and places that other files say of the person: text is cleaned of them too.
+    settled
+        What a person settled of the text in the pixels, where one has looked at it.
 
     Raises
     ------
@@ -95,8 +99,8 @@ def deidentify(
             run = Walk(recipe, keys, _cleaner_for(dataset, recipe, keys, names | known))
             result = run.clean(dataset, "", 0)
             _clean_pixels(result, dataset, syntax, run)
-            if recipe.pixels == "blank":
-                syntax = _blank(result, syntax, names | known, run)
+            if recipe.reads_pixels:
+                syntax = _blank(_with_meta(result, syntax), recipe, settled, names | known, run)
             marks.write(result, recipe=recipe, identity=identity)
             _with_meta(result, syntax)
             head = marks.seal(result, keys)
@@ -166,13 +170,16 @@ def _clean_pixels(result: Dataset, source: Dataset, syntax: UID, run: Walk) -> N
     run.note(_PIXEL_DATA, "C", *outcomes)
 
 
-def _blank(result: Dataset, syntax: UID, words: frozenset[str], run: Walk) -> UID:
-    """Blank the text in the pixels, and return how they are written now."""
-    cleaned = cleaning.clean(_with_meta(result, syntax), words=words)
+def _blank(result: Dataset, recipe: Recipe, settled: Settled | None, words: frozenset[str], run: Walk) -> UID:
+    """Blank the text in the pixels, or ask a person, and return how they are written now."""
+    if settled is not None:
+        cleaned = cleaning.blank(result, settled, words=words)
+    elif recipe.pixels == "review":
+        cleaned = cleaning.propose(result, words=words)
+    else:
+        cleaned = cleaning.clean(result, words=words)
     if cleaned.changed:
         run.note(_PIXEL_DATA, "C", *["texts_in_pixels"] * cleaned.count)
-    elif str(result.get("BurnedInAnnotation") or "NO").strip() != "NO":
-        raise CannotDeidentify("burned_in_annotation")  # it is there, and was not found
     return cleaned.transfer_syntax
 
 

@@ -101,7 +101,7 @@ class Recipe:
     rules
         Own rules in the order of tags.
     pixels
-        What becomes of images on which text is usual: `hold` for a person, or `blank` the text.
+        What becomes of images on which text is usual: `hold` them out, `blank` the text, or ask a person in a `review`.
     """
 
     identifier: str
@@ -121,7 +121,8 @@ class Recipe:
             `identifier`, `version`; optional `options` (names), `dates` (must agree with the options) and
             `rules` (mappings with `attribute`, `action` and `reason`). An attribute is named by its keyword, its tag
             such as `(0008,103E)` or, a private one, by its creator too: `(0019,xx0C) SIEMENS MR HEADER`. Actions are
-            X, Z and K; for a private attribute X and K, and K keeps numbers only. `pixels` is `hold` or `blank`.
+            X, Z and K; for a private attribute X and K, and K keeps numbers only. `pixels` is `hold`,
+            `blank` or `review`.
 
         Raises
         ------
@@ -142,12 +143,14 @@ class Recipe:
                 "either. Change one of them."
             )
         pixels = mapping.get("pixels", "hold")
-        if pixels not in ("hold", "blank"):
-            raise InvalidRecipe("The recipe's handling of pixels is not known: choose hold or blank.")
-        if pixels == "blank" and "clean_pixel_data" not in options:
+        if pixels not in ("hold", "blank", "review"):
+            raise InvalidRecipe("The recipe's handling of pixels is not known: choose hold, blank or review.")
+        if pixels != "hold" and "clean_pixel_data" not in options:
             raise InvalidRecipe("The recipe blanks pixels without the option clean_pixel_data. Add it, or hold them.")
         if pixels == "hold" and "clean_pixel_data" in options:
-            raise InvalidRecipe("The recipe's option clean_pixel_data needs pixels: blank. Say so, or remove it.")
+            raise InvalidRecipe(
+                "The recipe's option clean_pixel_data needs pixels: blank or pixels: review. Say so, or remove it."
+            )
         return cls(identifier, version, options, dates, _rules(mapping.get("rules", ())), pixels)
 
     @classmethod
@@ -188,6 +191,11 @@ class Recipe:
                 [*concept, action] for concept, action in content_items(self.options).items()
             )
         return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+    @property
+    def reads_pixels(self) -> bool:
+        """Whether text is looked for in the pixels."""
+        return self.pixels != "hold"
 
     def codes(self) -> tuple[tuple[str, str, str], ...]:
         """Code value, scheme and meaning of the profile and each option (PS3.16 CID 7050)."""

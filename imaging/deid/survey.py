@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset
 
 from compliance.errors import HouseError
 from imaging.deid import marks, workshop
+from imaging.deid.admission import CannotDeidentify
 from imaging.deid.keys import SubjectKeys
 from imaging.deid.leaks import names_and_numbers
 from imaging.deid.marks import TrialIdentity
@@ -89,6 +90,8 @@ def clean(
         The output; empty when held.
     """
     facts, output = workshop.deidentify(path, recipe, secret, identity, known)
+    if "regions" in facts:  # here nobody looks at it
+        return {"held": facts["detail"], "sentence": CannotDeidentify(facts["detail"]).message}, b""
     if "held" in facts:
         return {"held": facts.get("detail") or facts["held"], "sentence": facts["sentence"]}, b""
     return {"counters": facts["counters"], "actions": facts["actions"]}, output

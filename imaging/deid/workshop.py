@@ -19,10 +19,11 @@ from pydicom.dataset import Dataset
 
 from compliance.errors import HouseError
 from imaging.deid import engine, leaks
-from imaging.deid.admission import CannotDeidentify
+from imaging.deid.admission import CannotDeidentify, TextInPixels
 from imaging.deid.keys import SubjectKeys
 from imaging.deid.marks import TrialIdentity
 from imaging.deid.patients import PatientKey, digests_in
+from imaging.deid.pixels.regions import Settled
 from imaging.deid.preview import changes
 from imaging.deid.recipe import InvalidRecipe, Recipe
 from imaging.dicom import digests, headers
@@ -40,6 +41,10 @@ _BROKEN = (
 _LEAK = (
     "Something that identifies the person was still found after de-identification, so the image stays out. "
     "Tell the trial administrator which scanner sent it; its recipe needs a rule."
+)
+_LOOK = (
+    "Text may be written into the pixels, so somebody at the core lab looks at them before the image goes on. "
+    "The site need not do anything."
 )
 #: Faults of the bytes themselves that have a hold reason of their own; all others are `malformed`.
 _NAMED = {reason.value: reason for reason in (HoldReason.NOT_DICOM, HoldReason.EMPTY_FILE, HoldReason.TRUNCATED)}
@@ -74,7 +79,12 @@ def look_all(paths: Sequence[str], secret: bytes) -> list[Facts]:
 
 
 def deidentify(
-    path: str, recipe: Mapping[str, Any], secret: bytes, identity: Sequence[str], known: Sequence[str] = ()
+    path: str,
+    recipe: Mapping[str, Any],
+    secret: bytes,
+    identity: Sequence[str],
+    known: Sequence[str] = (),
+    settled: Mapping[str, Any] | None = None,
 ) -> tuple[Facts, bytes]:
     """De-identify one received file and search the result for what the original said of the person.
 
@@ -86,13 +96,16 @@ def deidentify(
         Codes of trial, site, subject and timepoint.
     known
         What other files say of the person: names, identifiers and places.
+    settled
+        What a person settled of the text in its pixels (`Settled.plain`).
 
     Returns
     -------
     dict
         `counters`, `actions` (`engine.summary`), `recipe_sha256`, `sha256` and `size` of the output, `facts` for
         quality checks (`imaging.dicom.excerpts`). Or `held`, `sentence` and perhaps `fault`, as in `look`,
-        with the engine's own reason as `detail`.
+        with the engine's own reason as `detail`; for a look at its pixels also `regions` and `size`
+        (`TextInPixels`).
     bytes
         The output; empty when held.
     """
@@ -100,7 +113,7 @@ def deidentify(
 
     def work() -> Facts:
         nonlocal output
-        facts, output = _deidentified(Path(path), recipe, secret, identity, frozenset(known))
+        facts, output = _deidentified(Path(path), recipe, secret, identity, frozenset(known), settled)
         return facts
 
     return _guarded(work), output
@@ -141,7 +154,7 @@ def _guarded(work: Callable[[], Facts]) -> Facts:
     try:
         return work()
     except _Held as held:
-        known = {"held": held.reason.value, "sentence": held.message}
+        known = {"held": held.reason.value, "sentence": held.message, **held.more}
         return known | {"detail": held.detail} if held.detail else known
     except (OSError, MemoryError):
         raise
@@ -153,9 +166,9 @@ def _guarded(work: Callable[[], Facts]) -> Facts:
 
 
 class _Held(HouseError):
-    def __init__(self, reason: HoldReason, sentence: str, detail: str = "") -> None:
+    def __init__(self, reason: HoldReason, sentence: str, detail: str = "", **more: Any) -> None:
         super().__init__(sentence)
-        self.reason, self.detail = reason, detail
+        self.reason, self.detail, self.more = reason, detail, more
 
 
 def _look(path: Path, secret: bytes) -> Facts:
@@ -230,7 +243,12 @@ def _parsed(mapping: Mapping[str, Any]) -> Recipe:
 
 
 def _deidentified(
-    path: Path, mapping: Mapping[str, Any], secret: bytes, codes: Sequence[str], known: frozenset[str]
+    path: Path,
+    mapping: Mapping[str, Any],
+    secret: bytes,
+    codes: Sequence[str],
+    known: frozenset[str],
+    settled: Mapping[str, Any] | None,
 ) -> tuple[Facts, bytes]:
     recipe = _parsed(mapping)
     identity = TrialIdentity(*codes)
@@ -239,7 +257,16 @@ def _deidentified(
     with config.disable_value_validation(), path.open("rb") as file:
         original = dcmread(file, force=True)
     try:
-        result = engine.deidentify(original, recipe=recipe, keys=keys, identity=identity, known=known)
+        result = engine.deidentify(
+            original,
+            recipe=recipe,
+            keys=keys,
+            identity=identity,
+            known=known,
+            settled=Settled.of(settled) if settled is not None else None,
+        )
+    except TextInPixels as text:
+        raise _Held(HoldReason.PIXEL_REVIEW, _LOOK, text.reason, regions=text.regions, size=text.size) from text
     except HouseError as problem:
         raise _Held(
             HoldReason.CANNOT_DEIDENTIFY, problem.message, getattr(problem, "reason", problem.code)

@@ -122,6 +122,14 @@ def picture(path: str, frame: int, window: tuple[float, float] | None) -> bytes:
     return render_frame(Path(path), frame=frame, window=Window(window[0], window[1]) if window else None)
 
 
+def whole_picture(path: str, frame: int) -> bytes:
+    """As `picture`, with every value inside the window: text is often written with the most extreme ones."""
+    values, _ = frame_values(Path(path), frame=frame)
+    low, high = float(values.min()), float(values.max())
+    window = Window((low + high) / 2, max(high - low, 1e-3), "LINEAR_EXACT")
+    return render_frame(Path(path), frame=frame, window=window)
+
+
 def frame_values(
     source: Source,
     *,

@@ -4,6 +4,7 @@ from .commitment import Commitment
 from .connection import ConnectionTest
 from .form import TransferForm
 from .patient import KnownPatient
+from .pixels import PixelReview
 from .qc import Finding, QcReview
 from .study import ActionList, ImagingStudy, Instance, Series
 from .transfer import ReceivedInstance, Transfer
@@ -17,6 +18,7 @@ __all__ = [
     "ImagingStudy",
     "Instance",
     "KnownPatient",
+    "PixelReview",
     "QcReview",
     "ReceivedInstance",
     "RefusedFile",

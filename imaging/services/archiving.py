@@ -15,7 +15,8 @@ from compliance.transitions import advance, advance_batch
 from imaging.deid.keys import SubjectKeys
 from imaging.deid.patients import PatientKey
 from imaging.deid.recipe import Recipe
-from imaging.models import ActionList, ImagingStudy, Instance, ReceivedInstance, Series, Transfer
+from imaging.models import ActionList, ImagingStudy, Instance, PixelReview, ReceivedInstance, Series, Transfer
+from imaging.services import looking
 from imaging.services.recognising import note_patients
 from trials.models import Timepoint, Trial
 from trials.schedule import study_day
@@ -41,7 +42,7 @@ class Cleaned:
     """A de-identified instance whose bytes lie in the archive and whose row is still to be written.
 
     `seen` is what the workshop saw in its header (`imaging.deid.workshop.look`), `measured` what it noted of the
-    result (`imaging.dicom.excerpts`).
+    result (`imaging.dicom.excerpts`), `look` the decision of a person on its pixels by which it was made.
     """
 
     received: ReceivedInstance
@@ -53,10 +54,13 @@ class Cleaned:
     counters: dict[str, int]
     actions: ActionList
     measured: dict[str, Any]
+    look: PixelReview | None = None
 
 
 def file_instances(cleaned: Sequence[Cleaned], *, transfer: Transfer, means: Means, at: dt.datetime) -> None:
     """Write the rows of instances in one transaction; what another worker has filed meanwhile is left alone.
+
+    So is what was made by a decision on its pixels that has been taken back.
 
     Raises
     ------
@@ -64,6 +68,8 @@ def file_instances(cleaned: Sequence[Cleaned], *, transfer: Transfer, means: Mea
         Another worker is filing the same instance, study or series at this moment; look again.
     """
     with transaction.atomic():
+        stale = looking.note_applied({one.received.pk: one.look for one in cleaned}, at=at)
+        cleaned = [one for one in cleaned if one.received.pk not in stale]
         _keep_lists([one.actions for one in cleaned])
         for timepoint in {one.timepoint.pk: one.timepoint for one in cleaned}.values():
             here = {one.received.pk: one for one in cleaned if one.timepoint.pk == timepoint.pk}

@@ -272,7 +272,7 @@ class Cleaning:
         means = self._means
         question = (f"imaging.deid.survey:{step}", str(found.path), means.terms, means.secret)
         try:
-            reading = step != "survey" and means.terms.get("pixels") == "blank"
+            reading = step != "survey" and means.recipe.reads_pixels
             return confined.call(*question, *arguments, **budget(found.size, reading=reading))
         except confined.Failed as problem:
             raise Unforeseen from problem

@@ -18,12 +18,14 @@ from compliance import audit, confined, jobs, keys, storage
 from compliance.errors import HouseError
 from compliance.faults import fault
 from compliance.transitions import advance_batch
+from imaging.deid.pixels.regions import Settled
 from imaging.deid.recipe import InvalidRecipe, Recipe
 from imaging.models import ActionList, ImagingStudy, Instance, ReceivedInstance, Transfer
 from imaging.selectors import PROCESS
-from imaging.services import originals
+from imaging.services import looking, originals
 from imaging.services.archiving import Cleaned, Means, file_instances
 from imaging.services.checking import CHECK
+from imaging.services.looking import Asked
 from imaging.services.matching import Claim, Unmatched, match
 from imaging.states import HoldReason, ReceivedState
 from trials.models import Timepoint, Trial
@@ -57,9 +59,9 @@ _SCATTERED = "Other images of the same scan lie at another timepoint. Check whic
 class Held(HouseError):
     """The instance waits in quarantine, for a named reason."""
 
-    def __init__(self, reason: HoldReason, sentence: str) -> None:
+    def __init__(self, reason: HoldReason, sentence: str, asked: Asked | None = None) -> None:
         super().__init__(sentence)
-        self.reason = reason
+        self.reason, self.asked = reason, asked
         self.code = str(reason)
 
 
@@ -69,6 +71,7 @@ class _Item:
 
     received: ReceivedInstance
     seen: dict[str, Any] = field(default_factory=dict)
+    timepoint: Timepoint | None = None
 
     @property
     def claim(self) -> Claim:
@@ -154,7 +157,13 @@ class _Batch:
         self._hold(held)
         return on
 
-    def _hold(self, held: Iterable[tuple[_Item, Held]]) -> None:
+    def _hold(self, held: Sequence[tuple[_Item, Held]]) -> None:
+        asked = [(item.received, item.timepoint, why.asked) for item, why in held if why.asked and item.timepoint]
+        with transaction.atomic():
+            self._hold_all(held)
+            looking.ask_for_looks(asked, at=self.at)
+
+    def _hold_all(self, held: Iterable[tuple[_Item, Held]]) -> None:
         groups: dict[tuple[HoldReason, str], list[int]] = {}
         for item, why in held:
             groups.setdefault((why.reason, why.message), []).append(item.received.pk)
@@ -236,9 +245,10 @@ class _Batch:
         The key names the content, so that bytes which a crash left without a row, made under another recipe, are
         in nobody's way.
         """
-        timepoint = self._match(item)
+        item.timepoint = timepoint = self._match(item)
         _refuse_scattered(item.received.study_uid_key, timepoint)
-        result, output = deidentify(item.received, self.means, timepoint)
+        look = looking.decision_on(item.received)
+        result, output = deidentify(item.received, self.means, timepoint, settled=look.settled if look else None)
         subject = timepoint.subject
         name = f"{item.received.sop_uid_key}-{result['sha256'][:12]}.dcm"
         key = f"{self.trial.code}/{subject.code}/{timepoint.code}/{name}"
@@ -255,6 +265,7 @@ class _Batch:
             counters=result["counters"],
             actions=ActionList.of(result["actions"]),
             measured=result["facts"],
+            look=look,
         )
 
     def _match(self, item: _Item) -> Timepoint:
@@ -334,10 +345,12 @@ def look(received: ReceivedInstance, means: Means) -> dict[str, Any]:
     return _unless_held(received, seen)
 
 
-def deidentify(received: ReceivedInstance, means: Means, timepoint: Timepoint) -> tuple[dict[str, Any], bytes]:
+def deidentify(
+    received: ReceivedInstance, means: Means, timepoint: Timepoint, *, settled: Settled | None = None
+) -> tuple[dict[str, Any], bytes]:
     """De-identify an instance in quarantine and search the result for leaks, in a child process.
 
-    Returns its digest with the counters, and the output.
+    Returns its digest with the counters, and the output. `settled` is what a person decided on its pixels.
 
     Raises
     ------
@@ -353,7 +366,9 @@ def deidentify(received: ReceivedInstance, means: Means, timepoint: Timepoint) -
             means.terms,
             means.secret,
             identity,
-            **budget(received.size, reading=means.recipe.pixels == "blank"),
+            (),
+            settled.plain() if settled else None,
+            **budget(received.size, reading=means.recipe.reads_pixels),
         )
     return _unless_held(received, result), output
 
@@ -362,7 +377,8 @@ def _unless_held(received: ReceivedInstance, result: dict[str, Any]) -> dict[str
     if "held" in result:
         if "fault" in result:
             log.error("received instance %s could not be processed: %s", received.pk, result["fault"])
-        raise Held(HoldReason(result["held"]), result["sentence"])
+        asked = Asked(result["detail"], result["regions"], *result["size"]) if "regions" in result else None
+        raise Held(HoldReason(result["held"]), result["sentence"], asked)
     return result
 
 

@@ -17,7 +17,7 @@ from imaging.states import HoldReason, ReceivedState
 from trials.models import Timepoint
 
 #: Reasons for which an image is held after it was matched; for all others it has found no place.
-_AFTER_MATCHING = frozenset({HoldReason.CANNOT_DEIDENTIFY, HoldReason.LEAK_FOUND})
+_AFTER_MATCHING = frozenset({HoldReason.CANNOT_DEIDENTIFY, HoldReason.PIXEL_REVIEW, HoldReason.LEAK_FOUND})
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ class Preview:
                 path,
                 dict(terms),
                 self._secret,
-                **budget(size, reading=terms.get("pixels") == "blank"),
+                **budget(size, reading=terms.get("pixels", "hold") != "hold"),
             )
         except confined.OverBudget as problem:
             return Previewed(held=problem.message)

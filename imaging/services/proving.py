@@ -5,6 +5,7 @@ Nothing of a header is in it but the names of attributes; files are named by the
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -124,10 +125,27 @@ def _lines(instances: QuerySet[Instance], proof: Proof) -> Iterator[str]:
         yield _line(actions=one.sha256, did=one.actions)
     names = ("input_sha256", "output_sha256", "recipe_sha256", "actions", "counters")
     files = instances.order_by("sha256").values_list(
-        "received__file_sha256", "sha256", "recipe_sha256", "deid_actions_id", "deid_counters"
+        "received__file_sha256", "sha256", "recipe_sha256", "deid_actions_id", "deid_counters", *_LOOK
     )
     for row in files.iterator():
-        yield _line(**dict(zip(names, row, strict=True)))
+        look = _looked_at(*row[len(names) :])
+        yield _line(**dict(zip(names, row, strict=False)), **look)
+
+
+#: What a person's look at the pixels left in the rows of an image.
+_LOOK = tuple(
+    f"received__pixel_review__{name}" for name in ("why", "decided", "decided_by__username", "decided_at", "led_by")
+)
+
+
+def _looked_at(
+    why: str | None, decided: Mapping[str, Any] | None, by: str | None, at: dt.datetime | None, led_by: int | None
+) -> dict[str, Any]:
+    """Who decided on an image's pixels, when, what was blanked, and why proposed boxes were not."""
+    if decided is None or at is None:
+        return {}
+    told = {"why": why, "by": by, "at": at.isoformat(), "drawn_on_another_image": led_by is not None}
+    return {"pixels": told | {"blanked": decided["blank"], "kept": decided["kept"]}}
 
 
 def _line(**content: Any) -> str:

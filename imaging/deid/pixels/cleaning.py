@@ -1,9 +1,13 @@
-"""An instance without the text in its pixels: found, blanked flat, and looked for again."""
+"""An instance without the text in its pixels: found, blanked flat, and looked for again.
+
+A machine blanks what it finds (`clean`), or proposes it to a person (`propose`), who settles what is blanked (`blank`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,10 +17,11 @@ from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels import apply_color_lut, convert_color_space, get_decoder, get_encoder
 from pydicom.uid import UID, ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
-from imaging.deid.admission import CannotDeidentify
+from imaging.deid.admission import CannotDeidentify, TextInPixels, says_it_has_text, text_is_usual
 from imaging.deid.pixels.candidates import Look, is_suspect, look_at
 from imaging.deid.pixels.networks import Box
-from imaging.deid.pixels.reading import find_text, views_of
+from imaging.deid.pixels.reading import find_text, views_of, words_in
+from imaging.deid.pixels.regions import Settled, gathered, on_frame
 
 Frame = NDArray[Any]
 
@@ -25,6 +30,8 @@ MAX_PIXELS = 400_000_000
 _MARGIN = 2
 #: Each round looks at another scale, since what one does not see another may.
 _SCALES = (1.0, 1.5, 1.0, 1.5)
+#: What a person settled is looked at in that order: the proposals were made in the other one.
+_SCALES_AGAIN = (1.5, 1.0, 1.5, 1.0)
 _VIDEO = "1.2.840.10008.1.2.4.10"
 #: Syntaxes that do not lose anything and that we can write.
 _WRITTEN = frozenset({JPEG2000Lossless, RLELossless})
@@ -75,51 +82,178 @@ def clean(dataset: Dataset, *, words: Collection[str] = ()) -> Cleaned:
     Raises
     ------
     CannotDeidentify
-        `pixels_unreadable`, `pixels_too_many`, `video`, or `text_remains`.
+        `pixels_unreadable`, `pixels_too_many`, or `video`.
+    TextInPixels
+        `text_remains`; or `burned_in_annotation`: the image says that it has text, and none was found.
     """
-    syntax = UID(dataset.file_meta.TransferSyntaxUID)
-    look = look_at(dataset)
-    if look is Look.NEVER:
-        return Cleaned((), syntax)
-    if syntax.startswith(_VIDEO) and syntax.is_compressed:
-        raise CannotDeidentify("video")
+    with _readable():
+        found = _find(dataset, words)
+        if found.left:
+            raise TextInPixels("text_remains", gathered(found.boxes), found.size)
+        if found.changed:
+            return _stored(dataset, found)
+    if says_it_has_text(dataset):
+        if found.pixels is None:
+            raise CannotDeidentify("burned_in_annotation")
+        raise TextInPixels("burned_in_annotation", (), found.size)
+    return Cleaned(tuple(map(tuple, found.boxes)), UID(dataset.file_meta.TransferSyntaxUID))
+
+
+def propose(dataset: Dataset, *, words: Collection[str] = ()) -> Cleaned:
+    """Find the text in an instance's pixels for a person to look at; the data set is not changed.
+
+    Returns only where there is nothing to look at.
+
+    Raises
+    ------
+    CannotDeidentify
+        As `clean`.
+    TextInPixels
+        `text_found`; or `text_usual`, where none was found in an image of a kind on which text is usual.
+    """
+    with _readable():
+        found = _find(dataset, words)
+    if any(found.boxes):
+        raise TextInPixels("text_found", gathered(found.boxes), found.size)
+    if found.pixels is not None and text_is_usual(dataset):
+        raise TextInPixels("text_usual", (), found.size)
+    return Cleaned((), UID(dataset.file_meta.TransferSyntaxUID))
+
+
+def blank(dataset: Dataset, settled: Settled, *, words: Collection[str] = ()) -> Cleaned:
+    """Blank what a person settled, exactly that, and look for text outside of it; otherwise as `clean`.
+
+    Raises
+    ------
+    CannotDeidentify
+        As `clean`.
+    TextInPixels
+        `text_known`: a region that was to be kept holds one of the words. `text_outside`: text was found elsewhere.
+        Both come with all regions that a person should look at now.
+    """
+    with _readable():
+        pixels, look = _opened(dataset)
+        if pixels is None:
+            return Cleaned((), UID(dataset.file_meta.TransferSyntaxUID))
+        found, known = _Found(pixels), False
+        outside: list[list[Box]] = []
+        for number, (frame, worth) in enumerate(_frames(pixels, look)):
+            boxes, kept = on_frame(settled.blank, number), on_frame(settled.kept, number)
+            named = [box for box in kept if _names_the_person(frame, box, pixels, words)]
+            known |= bool(named)
+            found.add(number, boxes, _filled(frame, boxes))
+            rest = _filled(found.changed.get(number, frame), [_wider(box, pixels) for box in kept])
+            outside.append(named + (_blank(rest, pixels, words, _SCALES_AGAIN)[0] if worth else []))
+        if any(outside):
+            again = [*settled.blank, *gathered(outside)]
+            raise TextInPixels("text_known" if known else "text_outside", again, found.size)
+        cleaned = _stored(dataset, found)
+        dataset.BurnedInAnnotation = "NO"
+        return cleaned
+
+
+@dataclass
+class _Found:
+    """Boxes on each frame, the frames that they change, and whether text is left in any."""
+
+    pixels: _Pixels | None
+    boxes: list[list[Box]] = field(default_factory=list)
+    changed: dict[int, Frame] = field(default_factory=dict)
+    left: bool = False
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Rows, columns and frames."""
+        return (self.pixels.rows, self.pixels.columns, self.pixels.count) if self.pixels else (0, 0, 0)
+
+    def add(self, number: int, boxes: list[Box], blanked: Frame) -> None:
+        """Note what was found on the next frame."""
+        self.boxes.append(boxes)
+        if boxes:
+            self.changed[number] = blanked
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
     try:
-        pixels = _Pixels(dataset, syntax)
-        if pixels.count * pixels.rows * pixels.columns > MAX_PIXELS:
-            raise CannotDeidentify("pixels_too_many")
-        regions: list[tuple[Box, ...]] = []
-        changed: dict[int, Frame] = {}
-        for number, frame in enumerate(pixels.frames()):
-            if look is Look.IF_SUSPECT and not is_suspect(frame):
-                regions.append(())
-                continue
-            boxes, blanked = _blank(frame, pixels, words)
-            regions.append(tuple(boxes))
-            if boxes:
-                changed[number] = blanked
-        if len(regions) != pixels.count:
-            raise CannotDeidentify("pixels_unreadable")
-        if changed:
-            syntax = pixels.replace(changed)
-            dataset.BurnedInAnnotation = "NO"
+        yield
     except (AttributeError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError) as problem:
         raise CannotDeidentify("pixels_unreadable") from problem
-    return Cleaned(tuple(regions), syntax)
 
 
-def _blank(frame: Frame, pixels: _Pixels, words: Collection[str]) -> tuple[list[Box], Frame]:
+def _opened(dataset: Dataset) -> tuple[_Pixels | None, Look]:
+    """The pixels of an instance, None where they are no picture, and how closely they must be looked at."""
+    syntax, look = UID(dataset.file_meta.TransferSyntaxUID), look_at(dataset)
+    if look is Look.NEVER:
+        return None, look
+    if syntax.startswith(_VIDEO) and syntax.is_compressed:
+        raise CannotDeidentify("video")
+    pixels = _Pixels(dataset, syntax)
+    if pixels.count * pixels.rows * pixels.columns > MAX_PIXELS:
+        raise CannotDeidentify("pixels_too_many")
+    return pixels, look
+
+
+def _frames(pixels: _Pixels, look: Look) -> Iterator[tuple[Frame, bool]]:
+    """Each frame, and whether it is worth a close look."""
+    count = 0
+    for frame in pixels.frames():
+        count += 1
+        yield frame, look is Look.ALWAYS or is_suspect(frame)
+    if count != pixels.count:
+        raise CannotDeidentify("pixels_unreadable")
+
+
+def _find(dataset: Dataset, words: Collection[str]) -> _Found:
+    pixels, look = _opened(dataset)
+    found = _Found(pixels)
+    if pixels is not None:
+        for number, (frame, worth) in enumerate(_frames(pixels, look)):
+            boxes, blanked, left = _blank(frame, pixels, words) if worth else ([], frame, False)
+            found.add(number, boxes, blanked)
+            found.left |= left
+    return found
+
+
+def _stored(dataset: Dataset, found: _Found) -> Cleaned:
+    syntax = UID(dataset.file_meta.TransferSyntaxUID)
+    if found.changed and found.pixels is not None:
+        syntax = found.pixels.replace(found.changed)
+        dataset.BurnedInAnnotation = "NO"
+    return Cleaned(tuple(map(tuple, found.boxes)), syntax)
+
+
+def _blank(
+    frame: Frame, pixels: _Pixels, words: Collection[str], scales: Iterable[float] = _SCALES
+) -> tuple[list[Box], Frame, bool]:
+    """Boxes of text, the frame without them, and whether text was found even at the last look."""
     blanked = frame
     all_boxes: list[Box] = []
-    for number, scale in enumerate(_SCALES):
-        boxes = find_text(views_of(pixels.shown(blanked)), words, scale=scale)
+    for scale in scales:
+        boxes = [_wider(box, pixels) for box in find_text(views_of(pixels.shown(blanked)), words, scale=scale)]
         if not boxes:
-            return all_boxes, blanked
-        if not number:
-            blanked = frame.copy()
-        for box in boxes:
-            all_boxes.append(_wider(box, pixels))
-            _fill(blanked, all_boxes[-1])
-    raise CannotDeidentify("text_remains")
+            return all_boxes, blanked, False
+        blanked = _filled(blanked, boxes)
+        all_boxes += boxes
+    return all_boxes, blanked, True
+
+
+def _names_the_person(frame: Frame, box: Box, pixels: _Pixels, words: Collection[str]) -> bool:
+    """Whether one of the words is read in a box."""
+    left, top, right, bottom = _wider(box, pixels)
+    known = {word.casefold() for word in words}
+    views = views_of(pixels.shown(frame))
+    return any(known & words_in(np.ascontiguousarray(view[top:bottom, left:right])) for view in views)
+
+
+def _filled(frame: Frame, boxes: Collection[Box]) -> Frame:
+    """A copy of a frame with boxes made flat; the frame itself where there are none."""
+    if not boxes:
+        return frame
+    copy = frame.copy()
+    for box in boxes:
+        _fill(copy, box)
+    return copy
 
 
 def _wider(box: Box, pixels: _Pixels) -> Box:

@@ -47,6 +47,12 @@ def find_text(views: Sequence[Picture], words: Collection[str], *, scale: float 
     )
 
 
+def words_in(view: Picture) -> frozenset[str]:
+    """Words read in a picture, without regard to case; for comparing with what is known of the person."""
+    texts = [read_line(line)[0] for _, line, _ in lines_in(view) if line.size]
+    return frozenset(word for text in texts for word in re.findall(r"\w+", text.casefold()))
+
+
 def lines_in(view: Picture, *, scale: float = 1) -> Iterator[tuple[Box, Picture, float]]:
     """Lines of text in a picture: the box in its pixels, the line as it was seen, and how sure the network is."""
     import cv2

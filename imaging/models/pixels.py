@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from compliance.models import Record
+from compliance.models.base import Scope
+from imaging.deid.pixels.regions import Region, Settled
+from imaging.models.transfer import ReceivedInstance
+from imaging.states import PIXEL_REVIEW, PixelState
+from trials.models import Timepoint
+
+
+class PixelReview(Record):
+    """A person's look at the pixels of a held image: what was proposed, and what was decided.
+
+    Regions are six numbers each (`imaging.deid.pixels.regions.Region`); nothing of what is written in them is kept.
+    `why` is the engine's reason (`imaging.deid.admission`). `decided` holds `blank`, a list of regions, and `kept`,
+    pairs of a region and a `KeptFor`. With `led_by` the boxes were drawn on another image of the series.
+    """
+
+    machines = {"state": PIXEL_REVIEW}
+
+    received = models.OneToOneField(ReceivedInstance, on_delete=models.PROTECT, related_name="pixel_review")
+    timepoint = models.ForeignKey(Timepoint, on_delete=models.PROTECT, related_name="pixel_reviews")
+    state = models.CharField(
+        max_length=10, choices=[(s, s.title()) for s in PixelState], default=PixelState.WAITING, db_index=True
+    )
+    round = models.PositiveSmallIntegerField(default=1)
+    opened_at = models.DateTimeField()
+    why = models.CharField(max_length=24)
+    rows = models.PositiveIntegerField()
+    columns = models.PositiveIntegerField()
+    frames = models.PositiveIntegerField()
+    proposed = models.JSONField(default=list)
+    decided = models.JSONField(null=True)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+    led_by = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="led")
+
+    class Meta:
+        ordering = ["opened_at", "id"]
+
+    def __str__(self) -> str:
+        return f"look at the pixels of {self.received}"
+
+    def scope(self) -> Scope:
+        return self.received.scope()
+
+    @property
+    def regions(self) -> list[Region]:
+        """What is proposed."""
+        return [Region(*six) for six in self.proposed]
+
+    @property
+    def settled(self) -> Settled | None:
+        """What was decided, for the engine."""
+        if self.decided is None:
+            return None
+        kept = [region for region, _ in self.decided["kept"]]
+        return Settled.of({"blank": self.decided["blank"], "kept": kept})

@@ -1,0 +1,334 @@
+"""A person looks at pixels: what waits, what is blanked, and that nothing else is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.apps import apps
+from django.core import serializers
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from pydicom import dcmread
+from pydicom.uid import SecondaryCaptureImageStorage
+
+from compliance import audit, jobs, storage
+from compliance.access import AccessDenied
+from imaging.deid.pixels.regions import Region, covers
+from imaging.models import Instance, PixelReview, ReceivedInstance, Transfer
+from imaging.selectors_pixels import look_after, looks_waiting, series_waiting
+from imaging.services import looking
+from imaging.services.looking import Decision, LookChanged, LookIncomplete, decide, take_back
+from imaging.services.proving import report_of_transfer
+from imaging.states import HoldReason, KeptFor, PixelState, ReceivedState
+from tests.factories import AT, World, make_world, scan
+from tests.imaging.services.delivery import by_scanner
+
+RECIPE = {"identifier": "look", "version": "1", "options": ["clean_pixel_data"], "pixels": "review"}
+NAME, VIEW = "QUILLBROOK Perpetua", "LIVER SAGITTAL"
+ROWS, COLUMNS = 160, 320
+#: Where the name and the view are written.
+OVER_NAME, OVER_VIEW = (8, 18, 270, 58), (10, 110, 260, 140)
+
+
+def picture(*lines: tuple[str, int]) -> NDArray[np.uint8]:
+    """A dark picture with lines of text, each at a height."""
+    image = Image.new("L", (COLUMNS, ROWS))
+    for text, top in lines:
+        ImageDraw.Draw(image).text((20, top), text, fill=255, font=ImageFont.load_default(20))
+    return np.asarray(image)
+
+
+def capture(*pictures: NDArray[np.uint8], number: int = 1) -> bytes:
+    """A secondary capture of the subject with one frame per picture."""
+    shape = {"Rows": ROWS, "Columns": COLUMNS, "BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}
+    frames: dict[str, Any] = {"NumberOfFrames": len(pictures)} if len(pictures) > 1 else {}
+    values = {"SOPClassUID": SecondaryCaptureImageStorage, "Modality": "OT", "InstanceNumber": number}
+    content = b"".join(one.tobytes() for one in pictures)
+    scanned = {"SOPInstanceUID": f"1.2.826.0.1.3680043.9.7777.5.{number}", "PixelData": content}
+    return scan("N-001", slices=1, **shape, **frames, **values, **scanned)[0]
+
+
+@pytest.fixture
+def world(db: None, own_disk: Path) -> World:
+    return make_world(charter={"deidentification": RECIPE})
+
+
+def sent(world: World, *files: bytes) -> Transfer:
+    return by_scanner(world, files)
+
+
+def everything(look: PixelReview) -> Decision:
+    """All proposals, as they are."""
+    return Decision([(region, number) for number, region in enumerate(look.regions)], {})
+
+
+def settle(world: World, look: PixelReview, decision: Decision | None = None, *, series: bool = False) -> PixelReview:
+    """Decide as the analyst, and do the work."""
+    decide(
+        look=look,
+        round=look.round,
+        decision=decision or everything(look),
+        whole_series=series,
+        actor=world.analyst,
+        at=AT,
+    )
+    jobs.drain()
+    return PixelReview.objects.get(pk=look.pk)
+
+
+def archived(look: PixelReview) -> NDArray[np.uint8]:
+    instance = Instance.objects.get(received=look.received)
+    pixels: NDArray[np.uint8] = dcmread(BytesIO(storage.get(storage.ARCHIVE, instance.archive_key))).pixel_array
+    return pixels
+
+
+def test_text_is_proposed_and_the_image_waits_for_a_person(world: World) -> None:
+    transfer = sent(world, capture(picture((NAME, 25))))
+
+    received = transfer.instances.get()
+    assert (received.state, received.hold_reason) == (ReceivedState.HELD, HoldReason.PIXEL_REVIEW)
+    assert "site need not do anything" in received.hold_sentence
+    look = looks_waiting(world.trial).get()
+    assert (look.why, look.rows, look.columns, look.frames) == ("text_found", ROWS, COLUMNS, 1)
+    (region,) = look.regions
+    assert covers([Region(*OVER_NAME)], region)
+    assert look.timepoint == world.timepoint("N-001", "BL")
+
+
+def test_what_is_confirmed_is_blanked_flat_and_nothing_else_changes(world: World) -> None:
+    before = picture((NAME, 25))
+    sent(world, capture(before))
+
+    look = settle(world, PixelReview.objects.get())
+
+    assert look.state == PixelState.APPLIED
+    ((left, top, right, bottom, _, _),) = look.proposed
+    pixels = archived(look)
+    assert np.ptp(pixels[top:bottom, left:right]) == 0
+    expected = before.copy()
+    expected[top:bottom, left:right] = pixels[top, left]
+    assert np.array_equal(pixels, expected)
+
+
+def test_a_box_of_ones_own_is_blanked_on_its_frames_alone(world: World) -> None:
+    sent(world, capture(picture((NAME, 25)), picture((NAME, 25)), picture((NAME, 25))))
+    look = PixelReview.objects.get()
+    assert [(one.first, one.last) for one in look.regions] == [(0, 2)]
+
+    own = Region(280, 60, 300, 80, 1, 1)
+    bright = Decision([*everything(look).blank, (own, None)], {})
+    look = settle(world, look, bright)
+
+    assert look.settled is not None
+    assert own in look.settled.blank
+    pixels = archived(look)
+    for frame in pixels:
+        assert [int(np.ptp(frame[t:b, lf:r])) for lf, t, r, b, _, _ in look.proposed] == [0]
+
+
+def test_a_proposal_that_says_nothing_of_a_person_may_stay_for_a_reason(world: World) -> None:
+    before = picture((NAME, 25), (VIEW, 112))
+    sent(world, capture(before))
+    look = PixelReview.objects.get()
+    name, view = look.regions
+
+    look = settle(world, look, Decision([(name, 0)], {1: KeptFor.ANATOMY}))
+
+    assert look.state == PixelState.APPLIED
+    left, top, right, bottom = OVER_VIEW
+    assert np.array_equal(archived(look)[top:bottom, left:right], before[top:bottom, left:right])
+    assert look.decided is not None
+    assert look.decided["kept"] == [[list(view), "anatomy"]]
+
+
+def test_text_outside_the_boxes_comes_back_to_the_person(world: World) -> None:
+    """A box moved away from its text leaves it uncovered; the machine sees it at the second look."""
+    sent(world, capture(picture((NAME, 25))))
+    look = PixelReview.objects.get()
+
+    moved = Region(20, 120, 60, 150, 0, 0)
+    look = settle(world, look, Decision([(moved, 0)], {}))
+
+    assert (look.state, look.round, look.why) == (PixelState.WAITING, 2, "text_outside")
+    assert looks_waiting(world.trial).get() == look
+    assert moved in look.regions
+    assert any(covers([Region(*OVER_NAME)], region) for region in look.regions)
+    assert not Instance.objects.exists()
+
+
+def test_what_the_header_knows_of_the_person_cannot_stay(world: World) -> None:
+    sent(world, capture(picture((NAME, 25))))
+
+    look = settle(world, PixelReview.objects.get(), Decision([], {0: KeptFor.MARKER}))
+
+    assert (look.state, look.why) == (PixelState.WAITING, "text_known")
+    assert not Instance.objects.exists()
+
+
+def test_of_a_kind_on_which_text_is_usual_a_person_says_that_there_is_none(world: World) -> None:
+    empty = picture()
+    sent(world, capture(empty))
+    look = PixelReview.objects.get()
+    assert (look.why, look.proposed) == ("text_usual", [])
+
+    look = settle(world, look, Decision([], {}))
+
+    assert np.array_equal(archived(look), empty)
+
+
+def test_slices_without_text_pass_without_anybody(world: World) -> None:
+    transfer = sent(world, *scan("N-001", slices=2))
+
+    assert [one.state for one in transfer.instances.all()] == [ReceivedState.ARCHIVED] * 2
+    assert not PixelReview.objects.exists()
+
+
+def test_boxes_go_to_the_whole_series_but_not_to_an_image_with_text_elsewhere(world: World) -> None:
+    sent(
+        world,
+        capture(picture((NAME, 25)), number=1),
+        capture(picture((NAME, 25)), number=2),
+        capture(picture((NAME, 25), ("MRN 55667788", 112)), number=3),
+    )
+    first, second, third = PixelReview.objects.order_by("pk")
+    (row,) = series_waiting(world.trial)
+    assert (row.images, row.boxes, row.first) == (3, 4, first)
+
+    wide = Region(*OVER_NAME, 0, 0)
+    settle(world, first, Decision([(wide, 0)], {}), series=True)
+
+    second.refresh_from_db()
+    third.refresh_from_db()
+    assert (second.state, second.led_by) == (PixelState.APPLIED, first)
+    left, top, right, bottom = OVER_NAME
+    assert np.ptp(archived(second)[top:bottom, left:right]) == 0
+    assert (third.state, third.round) == (PixelState.WAITING, 2)
+    assert wide in third.regions
+    assert look_after(first) == third
+
+
+def test_of_two_people_the_second_is_told(world: World) -> None:
+    sent(world, capture(picture((NAME, 25))))
+    look = PixelReview.objects.get()
+    mine = {"look": look, "round": 1, "decision": everything(look), "whole_series": False, "at": AT}
+    decide(actor=world.analyst, **mine)
+
+    with pytest.raises(LookChanged):
+        decide(actor=world.administrator, **mine)
+
+    assert PixelReview.objects.get().decided_by == world.analyst
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        Decision([], {}),
+        Decision([(Region(0, 0, COLUMNS + 1, 10, 0, 0), 0)], {}),
+        Decision([(Region(0, 0, 10, 10, 0, 1), 0)], {}),
+        Decision([], {0: KeptFor.SCALE, 1: KeptFor.SCALE}),
+    ],
+)
+def test_a_decision_that_does_not_fit_changes_nothing(decision: Decision, world: World) -> None:
+    sent(world, capture(picture((NAME, 25))))
+    look = PixelReview.objects.get()
+
+    with pytest.raises(LookIncomplete):
+        decide(look=look, round=1, decision=decision, whole_series=False, actor=world.analyst, at=AT)
+
+    assert PixelReview.objects.get().state == PixelState.WAITING
+    assert ReceivedInstance.objects.get().state == ReceivedState.HELD
+
+
+def test_a_decision_is_taken_back_while_the_image_waits(world: World) -> None:
+    sent(world, capture(picture((NAME, 25)), number=1), capture(picture((NAME, 25)), number=2))
+    first = PixelReview.objects.order_by("pk")[0]
+    wide = Decision([(Region(*OVER_NAME), 0)], {})
+    now = dt.datetime.now(dt.UTC)
+    decide(look=first, round=1, decision=wide, whole_series=True, actor=world.analyst, at=now)
+    jobs.drain()  # within the time of grace nothing is done
+    assert set(ReceivedInstance.objects.values_list("state", flat=True)) == {ReceivedState.RECEIVED}
+
+    assert take_back(look=PixelReview.objects.get(pk=first.pk), actor=world.analyst, at=now) == 2
+
+    assert [look.state for look in looks_waiting(world.trial)] == [PixelState.WAITING] * 2
+    assert set(ReceivedInstance.objects.values_list("hold_reason", flat=True)) == {HoldReason.PIXEL_REVIEW}
+
+
+def test_what_is_archived_is_not_taken_back(world: World) -> None:
+    sent(world, capture(picture((NAME, 25))))
+    look = settle(world, PixelReview.objects.get())
+
+    with pytest.raises(LookChanged):
+        take_back(look=look, actor=world.analyst, at=AT)
+
+
+def test_an_image_is_filed_by_the_last_decision_or_not_at_all(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The decision is taken back and made anew while a worker works by the first one."""
+    sent(world, capture(picture((NAME, 25))))
+    look = PixelReview.objects.get()
+    made = looking.note_applied
+
+    def meanwhile(used: Any, *, at: dt.datetime) -> set[int]:
+        monkeypatch.setattr(looking, "note_applied", made)
+        mine = PixelReview.objects.get(pk=look.pk)
+        take_back(look=mine, actor=world.analyst, at=AT)
+        fresh = PixelReview.objects.get(pk=look.pk)
+        again = {"round": fresh.round, "decision": everything(fresh), "whole_series": False}
+        decide(look=fresh, actor=world.administrator, at=AT, **again)
+        return made(used, at=at)
+
+    monkeypatch.setattr(looking, "note_applied", meanwhile)
+    look = settle(world, look)
+
+    assert (look.state, look.decided_by, look.round) == (PixelState.APPLIED, world.administrator, 2)
+    assert Instance.objects.count() == 1
+
+
+def test_who_has_no_right_to_see_the_person_may_not_look(world: World) -> None:
+    sent(world, capture(picture((NAME, 25))))
+    look = PixelReview.objects.get()
+
+    with pytest.raises(AccessDenied):
+        decide(look=look, round=1, decision=everything(look), whole_series=False, actor=world.coordinator, at=AT)
+    with pytest.raises(AccessDenied):
+        looking.frame_png(look=look, number=1, whole_range=False, actor=world.coordinator, at=AT)
+
+
+def test_a_frame_is_shown_as_it_came_and_the_look_is_recorded_once_a_day(world: World) -> None:
+    before = picture((NAME, 25))
+    sent(world, capture(before))
+    look = PixelReview.objects.get()
+
+    for whole in (False, True, True):
+        png = looking.frame_png(look=look, number=1, whole_range=whole, actor=world.analyst, at=AT)
+
+    assert np.array_equal(np.asarray(Image.open(BytesIO(png))), before)
+    assert audit.history(look).filter(action="pixelreview.viewed").count() == 1
+
+
+def test_who_when_which_boxes_and_why_stand_in_trail_and_proof_and_what_was_read_nowhere(
+    world: World, own_disk: Path
+) -> None:
+    transfer = sent(world, capture(picture((NAME, 25), (VIEW, 112))))
+    look = PixelReview.objects.get()
+    name, view = (list(region) for region in look.regions)
+    look = settle(world, look, Decision([(Region(*name), 0)], {1: KeptFor.ANATOMY}))
+
+    event = audit.history(look).get(action="pixelreview.decide")
+    assert event.actor == world.analyst
+    assert event.after is not None
+    assert event.after["decided"] == {"blank": [name], "kept": [[view, "anatomy"]]}
+    proof = "".join(report_of_transfer(transfer))
+    assert '"why":"text_found"' in proof
+    assert '"by":"qc-analyst"' in proof
+    tables = [m for m in apps.get_models() if m._meta.managed]
+    kept = "".join(serializers.serialize("json", model._default_manager.all()) for model in tables) + proof
+    stored = b"".join(p.read_bytes() for p in (own_disk / "archive").rglob("*") if p.is_file())
+    for word in (*NAME.split(), *VIEW.split(), "Quillbrook"):
+        assert word not in kept
+        assert word.encode() not in stored
