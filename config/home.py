@@ -17,6 +17,7 @@ from imaging.selectors import (
     reviews_seen_by,
     timepoints_without_form,
 )
+from imaging.selectors_pixels import looks_waiting
 from reading.models import Adjudication
 from reading.selectors import adjudications_of, tasks_of
 from reading.services.locking import readiness
@@ -76,6 +77,11 @@ def _at(name: str, trial: Trial) -> str:
     return reverse(name, kwargs={"pk": trial.pk})
 
 
+def _asks_for_looks(trial: Trial) -> bool:
+    charter = trial.charter_in_force
+    return charter is not None and charter.terms.deidentification.get("pixels") == "review"
+
+
 def _site_work(user: User, trial: Trial, today: dt.date) -> Iterator[Waiting]:
     own = sites_coordinated_by(user).filter(trial=trial)
     if not own.exists():
@@ -97,7 +103,7 @@ def _site_work(user: User, trial: Trial, today: dt.date) -> Iterator[Waiting]:
         single = reverse("imaging:timepoint", kwargs={"pk": again[0].timepoint_id})
         url = single if len(again) == 1 else _at("trials:home", trial)
         yield Waiting("Back in QC", len(again), url, "history", "warn", "new images after it was cleared")
-    held = [group for group in held_groups_seen_by(user) if group.transfer.site in own]
+    held = [group for group in held_groups_seen_by(user) if group.transfer.site in own and not group.is_looked_at]
     yield Waiting("Deliveries held", len(held), _at("imaging:quarantine", trial), "lock", "warn" if held else "ok")
 
 
@@ -117,8 +123,14 @@ def _centre_work(user: User, trial: Trial) -> Iterator[Waiting]:
         yield Waiting(
             "Answers to look at", answered, _at("trials:queries", trial), "message-reply", "info" if answered else "ok"
         )
-        held = [group for group in held_groups_seen_by(user) if group.transfer.site.trial_id == trial.pk]
+        groups = held_groups_seen_by(user)
+        held = [one for one in groups if one.transfer.site.trial_id == trial.pk and not one.is_looked_at]
         yield Waiting("Deliveries held", len(held), _at("imaging:quarantine", trial), "lock", "warn" if held else "ok")
+    if access.may(user, "imaging.review_pixels", trial):
+        looks = looks_waiting(trial).count()
+        if looks or _asks_for_looks(trial):
+            url = _at("imaging:looks", trial)
+            yield Waiting("Pixels to look at", looks, url, "scan", "info" if looks else "ok", "text in images")
     if access.may(user, "reading.manage", trial):
         unread = (
             trial.subjects.filter(timepoints__qc_state=QcState.CLEARED)

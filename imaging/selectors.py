@@ -250,6 +250,11 @@ class HeldGroup:
         """Tell whether saying where the images belong would help."""
         return self.reason in ASSIGNABLE
 
+    @property
+    def is_looked_at(self) -> bool:
+        """Tell whether the core lab looks at the images, so that nobody else need do anything."""
+        return self.reason == HoldReason.PIXEL_REVIEW
+
 
 def held_groups_seen_by(user: User) -> list[HeldGroup]:
     """What waits in quarantine at the sites that the person may know of, oldest first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from imaging import views, views_connection, views_form, views_proof
+from imaging import views, views_connection, views_form, views_pixels, views_proof
 from imaging.intake import tus, upload
 
 app_name = "imaging"
@@ -15,6 +15,11 @@ urlpatterns = [
     path("trials/<int:pk>/deidentification/report/", views_proof.trial_report, name="trial_proof_report"),
     path("trials/<int:pk>/deidentification/preview/", views_proof.preview, name="preview"),
     path("trials/<int:pk>/qc/", views.qc_queue, name="qc"),
+    path("trials/<int:pk>/pixels/", views_pixels.look_list, name="looks"),
+    path("pixels/<int:pk>/", views_pixels.look_show, name="look"),
+    path("pixels/<int:pk>/decide/", views_pixels.look_decide, name="look_decide"),
+    path("pixels/<int:pk>/take-back/", views_pixels.look_take_back, name="look_take_back"),
+    path("pixels/<int:pk>/frames/<int:number>/rendered", views_pixels.look_frame, name="look_frame"),
     path("sites/<int:pk>/connection/", views_connection.connection, name="connection"),
     path("sites/<int:pk>/connection/status/", views_connection.connection_status, name="connection_status"),
     path("entities/<int:pk>/echo/", views_connection.echo, name="echo"),

@@ -16,7 +16,8 @@ from compliance import access, audit, signing
 from compliance.errors import HouseError
 from compliance.models import Signature
 from imaging import forms, selectors
-from imaging.models import Finding, QcReview, Series, Transfer
+from imaging.models import Finding, PixelReview, QcReview, Series, Transfer
+from imaging.selectors_pixels import first_look_in, looks_waiting
 from imaging.services import following, resolving, reviewing, viewing
 from imaging.states import ReceivedState, ReviewState, Verdict
 from imaging.views_form import form_on_page
@@ -117,6 +118,7 @@ def transfer_show(request: HttpRequest, transfer: Transfer) -> HttpResponse:
             "trial": transfer.site.trial,
             "followed": following.follow(transfer),
             "may_resolve": access.may(request.user, "imaging.resolve", transfer),
+            "look": _first_look(request, transfer),
             "events": audit.history(transfer)[:20],
         },
     )
@@ -133,8 +135,15 @@ def transfer_status(request: HttpRequest, transfer: Transfer) -> HttpResponse:
             "transfer": transfer,
             "followed": following.follow(transfer),
             "may_resolve": access.may(request.user, "imaging.resolve", transfer),
+            "look": _first_look(request, transfer),
         },
     )
+
+
+def _first_look(request: HttpRequest, transfer: Transfer) -> PixelReview | None:
+    """The image of a delivery whose pixels this person may look at now."""
+    may = access.may(request.user, "imaging.review_pixels", transfer)
+    return first_look_in(transfer) if may else None
 
 
 @require_safe
@@ -151,6 +160,7 @@ def quarantine(request: HttpRequest, trial: Trial) -> HttpResponse:
             "groups": groups,
             "timepoints": selectors.timepoints_open_to_images(person, trial),
             "may_resolve": access.may(request.user, "imaging.resolve", trial),
+            "may_look": access.may(request.user, "imaging.review_pixels", trial),
         },
     )
 
@@ -198,7 +208,12 @@ def qc_queue(request: HttpRequest, trial: Trial) -> HttpResponse:
     return render(
         request,
         "imaging/qc_queue.html",
-        {"trial": trial, "reviews": waiting, "decided": selectors.reviews_decided(trial)[:20]},
+        {
+            "trial": trial,
+            "reviews": waiting,
+            "decided": selectors.reviews_decided(trial)[:20],
+            "looks": looks_waiting(trial).count(),
+        },
     )
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 
@@ -16,7 +18,8 @@ class PixelReview(Record):
 
     Regions are six numbers each (`imaging.deid.pixels.regions.Region`); nothing of what is written in them is kept.
     `why` is the engine's reason (`imaging.deid.admission`). `decided` holds `blank`, a list of regions, and `kept`,
-    pairs of a region and a `KeptFor`. With `led_by` the boxes were drawn on another image of the series.
+    pairs of a region and a `KeptFor`; while the image waits once more, what of the last decision stands. With
+    `led_by` the boxes were drawn on another image of the series.
     """
 
     machines = {"state": PIXEL_REVIEW}
@@ -51,6 +54,11 @@ class PixelReview(Record):
     def regions(self) -> list[Region]:
         """What is proposed."""
         return [Region(*six) for six in self.proposed]
+
+    @property
+    def standing(self) -> list[list[Any]]:
+        """Pairs of a region that is kept and the reason, as decided so far."""
+        return list(self.decided["kept"]) if self.decided else []
 
     @property
     def settled(self) -> Settled | None:

@@ -44,11 +44,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Images of a delivery that are held for one reason, and the sentence that says what to do."""
+    """Images of a delivery that are held for one reason, and the sentence that says what to do.
+
+    `looked_at` says that the core lab looks at them, so that nobody else need do anything.
+    """
 
     reason: str
     sentence: str
     count: int
+    looked_at: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,10 @@ def follow(transfer: Transfer) -> Followed:
         coming=coming,
         unpacking=unpacking,
         steps=_steps(recognised, waiting, coming + unpacking, unchecked),
-        held=[Held(REASONS[HoldReason(reason)], sentence, n) for (reason, sentence), n in recognised.held.items()],
+        held=[
+            Held(REASONS[HoldReason(reason)], sentence, count, reason == HoldReason.PIXEL_REVIEW)
+            for (reason, sentence), count in recognised.held.items()
+        ],
         places=_places(recognised.archived),
         settled=recognised.settled and not (waiting or coming or unpacking or unchecked),
     )

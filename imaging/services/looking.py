@@ -94,7 +94,15 @@ def ask_for_looks(asked: Iterable[tuple[ReceivedInstance, Timepoint, Asked]], *,
                 PixelReview(received=received, opened_at=at, **seen), action="pixelreview.asked", actor=None, at=at
             )
         elif look.state == PixelState.DECIDED:
-            advance(look, "ask_again", actor=None, at=at, round=look.round + 1, led_by=None, **seen)
+            proposed = [Region(*one) for one in what.regions]
+            stands = [[six, reason] for six, reason in look.standing if not covers(proposed, Region(*six))]
+            again: dict[str, Any] = {
+                "decided": {"blank": [], "kept": stands},
+                "decided_by": None,
+                "decided_at": None,
+                "led_by": None,
+            }
+            advance(look, "ask_again", actor=None, at=at, round=look.round + 1, **again, **seen)
         else:
             for name, value in seen.items():
                 setattr(look, name, value)
@@ -173,7 +181,7 @@ def _settle(
         "decide",
         actor=actor,
         at=at,
-        decided={"blank": [list(one) for one in blank], "kept": list(kept)},
+        decided={"blank": [list(one) for one in blank], "kept": [*look.standing, *kept]},
         decided_by=actor,
         decided_at=at,
         led_by=led_by,

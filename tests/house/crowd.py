@@ -14,10 +14,10 @@ from uuid import uuid4
 
 from django.test import TestCase
 
-from compliance import jobs
+from compliance import audit, jobs
 from compliance.models import Export, User
 from compliance.signing import Intent
-from imaging.models import QcReview, Transfer, WebUpload
+from imaging.models import PixelReview, QcReview, Transfer, WebUpload
 from imaging.services import declaring, receiving, reviewing, uploading
 from imaging.states import Verdict
 from reading import blinding
@@ -267,6 +267,9 @@ class _Furnisher:
             self._add("finding", review.findings.order_by("pk")[0].pk, place)
             self._add("series", series.pk, place)
             self.crowd.add("series frame", Thing({"pk": series.pk, "number": 1}, self.trial, place))
+            look = self._look(held, timepoint)
+            self._add("look", look.pk, place)
+            self.crowd.add("look frame", Thing({"pk": look.pk, "number": 1}, self.trial, place))
             self.crowd.add("transfer", Thing({"public_id": str(held.public_id)}, self.trial, place))
             self.crowd.add(
                 "history",
@@ -293,6 +296,13 @@ class _Furnisher:
                 "adjudication frame",
                 Thing({**named, "series": stack.key, "frame": 1}, self.trial, owner=case.adjudicator.username),
             )
+
+    def _look(self, transfer: Transfer, timepoint: Timepoint) -> PixelReview:
+        """A look at the pixels of an image in quarantine."""
+        received = transfer.instances.filter(state="held")[0]
+        size = {"rows": 16, "columns": 16, "frames": 1}
+        look = PixelReview(received=received, timepoint=timepoint, opened_at=AT, why="text_usual", **size)
+        return audit.save(look, action="pixelreview.asked", actor=None, at=AT)
 
     def _upload(self, timepoint: Timepoint) -> WebUpload:
         """An upload that the site's coordinator has begun."""

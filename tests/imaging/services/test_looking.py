@@ -12,9 +12,8 @@ import pytest
 from django.apps import apps
 from django.core import serializers
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from pydicom import dcmread
-from pydicom.uid import SecondaryCaptureImageStorage
 
 from compliance import audit, jobs, storage
 from compliance.access import AccessDenied
@@ -26,31 +25,8 @@ from imaging.services.looking import Decision, LookChanged, LookIncomplete, deci
 from imaging.services.proving import report_of_transfer
 from imaging.states import HoldReason, KeptFor, PixelState, ReceivedState
 from tests.factories import AT, World, make_world, scan
+from tests.imaging.captures import COLUMNS, NAME, OVER_NAME, OVER_VIEW, RECIPE, ROWS, VIEW, capture, picture
 from tests.imaging.services.delivery import by_scanner
-
-RECIPE = {"identifier": "look", "version": "1", "options": ["clean_pixel_data"], "pixels": "review"}
-NAME, VIEW = "QUILLBROOK Perpetua", "LIVER SAGITTAL"
-ROWS, COLUMNS = 160, 320
-#: Where the name and the view are written.
-OVER_NAME, OVER_VIEW = (8, 18, 270, 58), (10, 110, 260, 140)
-
-
-def picture(*lines: tuple[str, int]) -> NDArray[np.uint8]:
-    """A dark picture with lines of text, each at a height."""
-    image = Image.new("L", (COLUMNS, ROWS))
-    for text, top in lines:
-        ImageDraw.Draw(image).text((20, top), text, fill=255, font=ImageFont.load_default(20))
-    return np.asarray(image)
-
-
-def capture(*pictures: NDArray[np.uint8], number: int = 1) -> bytes:
-    """A secondary capture of the subject with one frame per picture."""
-    shape = {"Rows": ROWS, "Columns": COLUMNS, "BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}
-    frames: dict[str, Any] = {"NumberOfFrames": len(pictures)} if len(pictures) > 1 else {}
-    values = {"SOPClassUID": SecondaryCaptureImageStorage, "Modality": "OT", "InstanceNumber": number}
-    content = b"".join(one.tobytes() for one in pictures)
-    scanned = {"SOPInstanceUID": f"1.2.826.0.1.3680043.9.7777.5.{number}", "PixelData": content}
-    return scan("N-001", slices=1, **shape, **frames, **values, **scanned)[0]
 
 
 @pytest.fixture
@@ -159,6 +135,21 @@ def test_text_outside_the_boxes_comes_back_to_the_person(world: World) -> None:
     assert moved in look.regions
     assert any(covers([Region(*OVER_NAME)], region) for region in look.regions)
     assert not Instance.objects.exists()
+
+
+def test_what_was_taken_away_for_a_reason_is_not_asked_again(world: World) -> None:
+    sent(world, capture(picture((NAME, 25), (VIEW, 112))))
+    look = PixelReview.objects.get()
+    view = list(look.regions[1])
+
+    away = Region(290, 60, 310, 80, 0, 0)
+    look = settle(world, look, Decision([(away, 0)], {1: KeptFor.ANATOMY}))
+    assert (look.state, look.why, look.decided_at) == (PixelState.WAITING, "text_outside", None)
+    assert not any(covers([Region(*OVER_VIEW)], region) for region in look.regions)
+    look = settle(world, look)
+
+    assert look.state == PixelState.APPLIED
+    assert look.standing == [[view, "anatomy"]]
 
 
 def test_what_the_header_knows_of_the_person_cannot_stay(world: World) -> None:

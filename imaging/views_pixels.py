@@ -1,0 +1,158 @@
+"""Pages on which a person looks at the pixels of held images, and decides what of the text in them is blanked."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from compliance import access
+from compliance.confined import OverBudget, Refused
+from compliance.errors import HouseError
+from imaging import forms_pixels, selectors_pixels
+from imaging.models import PixelReview
+from imaging.services import looking
+from imaging.states import KeptFor, PixelState
+from trials.models import Trial
+from trials.selectors import trials_of
+
+#: Why a person is asked, on the page.
+WHY = {
+    "text_found": "Text was found. Blank what may tell who the subject is.",
+    "text_usual": "None was found, but on such images text is usual: blank what you see, or say that there is nothing.",
+    "text_remains": "The machine blanked text and found it again. Draw boxes that cover it.",
+    "burned_in_annotation": "The header says that text is written into the image; the machine found none.",
+    "text_outside": "At the second look text was found outside the boxes. It is proposed beside them.",
+    "text_known": "A box was taken away whose text names the subject. It cannot stay.",
+}
+#: Why a proposed box is taken away, on the page.
+REASONS = {
+    KeptFor.NO_TEXT: "No text",
+    KeptFor.SCALE: "Scale or number",
+    KeptFor.MARKER: "Side or position",
+    KeptFor.ANATOMY: "Body part or view",
+    KeptFor.MACHINE: "Machine or setting",
+}
+
+
+@require_safe
+@access.guarded("imaging.review_pixels", trials_of)
+def look_list(request: HttpRequest, trial: Trial) -> HttpResponse:
+    """What waits for a look at its pixels, series by series, and what was decided lately."""
+    return render(
+        request,
+        "imaging/pixels_list.html",
+        {
+            "trial": trial,
+            "waiting": selectors_pixels.series_waiting(trial),
+            "decided": selectors_pixels.looks_decided(trial)[:20],
+            "last": _last(request, trial),
+        },
+    )
+
+
+@require_safe
+@access.guarded("imaging.review_pixels", selectors_pixels.looks_seen_by)
+def look_show(request: HttpRequest, look: PixelReview) -> HttpResponse:
+    """One image with the boxes that are proposed, or that were decided."""
+    trial = look.received.transfer.site.trial
+    waits = selectors_pixels.looks_waiting(trial).filter(pk=look.pk).exists()
+    settled = look.settled if look.state != PixelState.WAITING else None
+    regions = look.regions if settled is None else settled.blank
+    return render(
+        request,
+        "imaging/pixels_show.html",
+        {
+            "look": look,
+            "trial": trial,
+            "waits": waits,
+            "why": WHY.get(look.why, ""),
+            "series": selectors_pixels.series_of_look(look).count() if waits else 0,
+            "left": selectors_pixels.looks_waiting(trial).count(),
+            "form": forms_pixels.LookForm(initial={"round": look.round, "decision": forms_pixels.as_proposed(look)}),
+            "reasons": REASONS,
+            "kept_for": [REASONS[KeptFor(reason)] for _, reason in look.standing],
+            "rects": [(one, one.right - one.left, one.bottom - one.top) for one in regions],
+            "shown": {
+                "rows": look.rows,
+                "columns": look.columns,
+                "frames": look.frames,
+                "regions": [list(one) for one in regions],
+                "editable": waits,
+                "address": reverse("imaging:look_frame", kwargs={"pk": look.pk, "number": 1}),
+            },
+            "last": _last(request, trial),
+        },
+    )
+
+
+@require_POST
+@access.guarded("imaging.review_pixels", selectors_pixels.looks_seen_by)
+def look_decide(request: HttpRequest, look: PixelReview) -> HttpResponse:
+    """Decide, and open the image that waits next."""
+    form = forms_pixels.LookForm(request.POST)
+    after = selectors_pixels.look_after(look)
+    if not form.is_valid():
+        messages.error(request, "The decision could not be read. Reload the page and decide again.")
+        return redirect("imaging:look", pk=look.pk)
+    try:
+        decided = looking.decide(
+            look=look,
+            round=form.cleaned_data["round"],
+            decision=form.cleaned_data["decision"],
+            whole_series=request.POST.get("scope") == "series",
+            actor=access.actor(request),
+            at=timezone.now(),
+        )
+    except looking.LookIncomplete as problem:
+        messages.error(request, problem.message)
+        return redirect("imaging:look", pk=look.pk)
+    except looking.LookChanged as problem:
+        messages.warning(request, problem.message)
+    else:
+        after = selectors_pixels.look_after(look)
+        request.session["last_look"] = [look.pk, len(decided)]
+    if after is None:
+        return redirect("imaging:looks", pk=look.received.transfer.site.trial_id)
+    return redirect("imaging:look", pk=after.pk)
+
+
+@require_POST
+@access.guarded("imaging.review_pixels", selectors_pixels.looks_seen_by)
+def look_take_back(request: HttpRequest, look: PixelReview) -> HttpResponse:
+    """Undo a decision, and show its image again."""
+    try:
+        looking.take_back(look=look, actor=access.actor(request), at=timezone.now())
+    except HouseError as problem:
+        messages.warning(request, problem.message)
+        return redirect("imaging:looks", pk=look.received.transfer.site.trial_id)
+    request.session.pop("last_look", None)
+    return redirect("imaging:look", pk=look.pk)
+
+
+@require_safe
+@access.guarded("imaging.review_pixels", selectors_pixels.looks_seen_by)
+def look_frame(request: HttpRequest, look: PixelReview, number: int) -> HttpResponse:
+    """One frame of the original as PNG, kept by nobody; the look is recorded."""
+    try:
+        png = looking.frame_png(
+            look=look,
+            number=number,
+            whole_range=request.GET.get("range") == "whole",
+            actor=access.actor(request),
+            at=timezone.now(),
+        )
+    except (OverBudget, Refused) as problem:
+        return HttpResponse(problem.message, status=422, content_type="text/plain; charset=utf-8")
+    return HttpResponse(png, content_type="image/png")
+
+
+def _last(request: HttpRequest, trial: Trial) -> tuple[PixelReview, int] | None:
+    """The person's last decision, while it can be taken back, and how many images it was about."""
+    number, count = request.session.get("last_look", (0, 0))
+    seen = selectors_pixels.looks_decided(trial).filter(state=PixelState.DECIDED, decided_by=access.actor(request))
+    look = seen.filter(pk=number).first()
+    return (look, count) if look else None

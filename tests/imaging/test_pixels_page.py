@@ -1,0 +1,209 @@
+"""The pages on which a person looks at pixels: the list of what waits, and the image with its boxes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from playwright.sync_api import Page, expect
+
+from imaging.forms_pixels import as_proposed
+from imaging.models import PixelReview
+from imaging.states import PixelState, ReceivedState
+from tests.factories import PLANTED, World, make_world
+from tests.imaging.captures import NAME, RECIPE, VIEW, capture, picture
+from tests.imaging.services.delivery import by_scanner
+from tests.support.browser import DESKTOP, PHONE, browsing, launched_chromium
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+@pytest.fixture
+def world(db: None, own_disk: Path) -> World:
+    return make_world(charter={"deidentification": RECIPE})
+
+
+def signed_in(person: Any) -> Client:
+    client = Client()
+    client.force_login(person, backend=BACKEND)
+    return client
+
+
+def post(client: Client, look: PixelReview, **values: Any) -> Any:
+    said = {"round": look.round, "decision": as_proposed(look), **values}
+    return client.post(f"/imaging/pixels/{look.pk}/decide/", said)
+
+
+def test_what_waits_is_listed_and_leads_to_the_image(world: World) -> None:
+    by_scanner(world, [capture(picture((NAME, 25)), number=number) for number in (1, 2)])
+    client, first = signed_in(world.analyst), PixelReview.objects.order_by("pk")[0]
+
+    page = client.get(f"/imaging/trials/{world.trial.pk}/pixels/")
+
+    (row,) = page.context["waiting"]
+    assert (row.first, row.images, row.boxes) == (first, 2, 2)
+    assert f"/imaging/pixels/{first.pk}/" in page.content.decode()
+    assert (
+        "2 images wait for a look at their pixels"
+        in client.get(f"/imaging/trials/{world.trial.pk}/qc/").content.decode()
+    )
+    assert "Pixels to look at" in client.get("/").content.decode()
+
+
+def test_the_coordinator_reads_that_somebody_looks_and_not_of_an_error(world: World) -> None:
+    transfer = by_scanner(world, [capture(picture((NAME, 25)))])
+
+    page = signed_in(world.coordinator).get(f"/imaging/transfers/{transfer.public_id}/").content.decode()
+
+    assert "Waits for a look at its pixels" in page
+    assert "The site need not do anything" in page
+    assert "assign or set aside" not in page
+    assert "/imaging/pixels/" not in page
+    analyst = signed_in(world.analyst).get(f"/imaging/transfers/{transfer.public_id}/").content.decode()
+    assert f"/imaging/pixels/{PixelReview.objects.get().pk}/" in analyst
+
+
+def test_the_next_image_opens_itself_and_the_list_after_the_last(world: World) -> None:
+    by_scanner(world, [capture(picture((NAME, 25)), number=number) for number in (1, 2)])
+    client = signed_in(world.analyst)
+    first, second = PixelReview.objects.order_by("pk")
+
+    assert post(client, first)["Location"] == f"/imaging/pixels/{second.pk}/"
+    assert post(client, second)["Location"] == f"/imaging/trials/{world.trial.pk}/pixels/"
+
+    assert {look.state for look in PixelReview.objects.all()} == {PixelState.DECIDED}
+
+
+def test_the_last_decision_is_taken_back(world: World) -> None:
+    by_scanner(world, [capture(picture((NAME, 25)))])
+    client, look = signed_in(world.analyst), PixelReview.objects.get()
+    post(client, look)
+    assert client.get(f"/imaging/trials/{world.trial.pk}/pixels/").context["last"] == (look, 1)
+
+    answer = client.post(f"/imaging/pixels/{look.pk}/take-back/")
+
+    assert answer["Location"] == f"/imaging/pixels/{look.pk}/"
+    assert PixelReview.objects.get().state == PixelState.WAITING
+
+
+@pytest.mark.parametrize(
+    "decision", ["", "{}", "[]", '{"blank": [[1, 2]], "kept": []}', '{"blank": [], "kept": [[0, "because"]]}']
+)
+def test_what_is_no_decision_changes_nothing(decision: str, world: World) -> None:
+    by_scanner(world, [capture(picture((NAME, 25)))])
+    look = PixelReview.objects.get()
+
+    post(signed_in(world.analyst), look, decision=decision)
+
+    assert PixelReview.objects.get().state == PixelState.WAITING
+
+
+def test_whoever_comes_second_is_told(world: World) -> None:
+    by_scanner(world, [capture(picture((NAME, 25)))])
+    look = PixelReview.objects.get()
+    post(signed_in(world.analyst), look)
+
+    page = signed_in(world.administrator)
+    answer = page.post(
+        f"/imaging/pixels/{look.pk}/decide/",
+        {"round": 1, "decision": json.dumps({"blank": [], "kept": []})},
+        follow=True,
+    )
+
+    assert "Somebody has decided on this image" in answer.content.decode()
+    assert PixelReview.objects.get().decided_by == world.analyst
+
+
+def test_pixels_as_they_came_are_kept_by_nobody_and_name_nobody(world: World) -> None:
+    by_scanner(world, [capture(picture((NAME, 25)))])
+    client, look = signed_in(world.analyst), PixelReview.objects.get()
+
+    frame = client.get(f"/imaging/pixels/{look.pk}/frames/1/rendered")
+    page = client.get(f"/imaging/pixels/{look.pk}/")
+
+    assert (frame["Content-Type"], frame["Cache-Control"]) == ("image/png", "private, no-store")
+    assert page["Cache-Control"] == "private, no-store"
+    for word in (*PLANTED.values(), *NAME.split(), "Quillbrook"):
+        assert word not in page.content.decode()
+    assert client.get(f"/imaging/pixels/{look.pk}/frames/2/rendered").status_code == 422
+    assert signed_in(world.coordinator).get(f"/imaging/pixels/{look.pk}/frames/1/rendered").status_code == 403
+
+
+def opened(page: Page, look: PixelReview) -> None:
+    """Open an image's page and wait until its script is ready."""
+    page.goto(f"/imaging/pixels/{look.pk}/")
+    expect(page.locator("[data-look][data-ready]")).to_be_visible()
+
+
+@pytest.mark.browser
+@pytest.mark.requires_tool("chromium")
+@pytest.mark.django_db(transaction=True)
+def test_in_a_browser_boxes_are_decided_by_keys_and_by_hand(own_disk: Path, live_server: Any) -> None:
+    world = make_world(charter={"deidentification": RECIPE})
+    frames = (picture((NAME, 25), (VIEW, 112)), picture((NAME, 25), (VIEW, 112)))
+    by_scanner(world, [capture(*frames, number=1), capture(*frames, number=2)])
+    first, second = PixelReview.objects.order_by("pk")
+    cookie = signed_in(world.analyst).cookies["sessionid"].value
+
+    with launched_chromium() as browser:
+        with browsing(browser, base_url=live_server.url, viewport=DESKTOP) as context:
+            context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+            page = context.new_page()
+            opened(page, first)
+            boxes = page.locator("[data-list] button")
+            expect(boxes).to_have_count(2)
+            # The view is chosen, taken away for a reason, put back, and taken away again.
+            page.keyboard.press("j")
+            expect(boxes.nth(1)).to_have_attribute("aria-pressed", "true")
+            page.keyboard.press("4")
+            expect(boxes).to_have_count(1)
+            expect(page.locator("[data-kept]")).to_contain_text("body part or view")
+            page.keyboard.press("z")
+            expect(boxes).to_have_count(2)
+            page.keyboard.press("4")
+            expect(boxes).to_have_count(1)
+            # A box of one's own, for one frame, moved.
+            page.keyboard.press("b")
+            expect(boxes).to_have_count(2)
+            page.keyboard.press("f")
+            expect(boxes.nth(1)).to_contain_text("frame 1")
+            page.keyboard.press("ArrowRight")
+            page.keyboard.press(".")
+            expect(page.locator("[data-place]")).to_have_text("Frame 2 / 2")
+            expect(page.locator("[data-boxes] rect")).to_have_count(1)
+            page.keyboard.press("c")
+            expect(page).to_have_url(f"{live_server.url}/imaging/pixels/{second.pk}/")
+            expect(page.locator("[data-last]")).to_be_visible()
+        with browsing(browser, base_url=live_server.url, viewport=PHONE) as context:
+            context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+            page = context.new_page()
+            opened(page, second)
+            boxes = page.locator("[data-list] button")
+            expect(boxes).to_have_count(2)
+            around = page.locator("[data-picture]").bounding_box()
+            assert around is not None
+            # Below the name, where there is nothing: a box is drawn.
+            x, y = around["x"] + around["width"] * 0.5, around["y"] + around["height"] * 0.5
+            page.mouse.move(x, y)
+            page.mouse.down()
+            page.mouse.move(x + 40, y + 15, steps=4)
+            page.mouse.up()
+            expect(boxes).to_have_count(3)
+            expect(boxes.nth(2)).to_contain_text("yours")
+            page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+            page.get_by_role("button", name="Blank 3 boxes").click()
+            expect(page).to_have_url(f"{live_server.url}/imaging/trials/{world.trial.pk}/pixels/")
+        connection.close()
+
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert first.decided is not None
+    assert second.decided is not None
+    assert [reason for _, reason in first.decided["kept"]] == ["anatomy"]
+    assert [tuple(one[4:]) for one in first.decided["blank"]] == [(0, 1), (0, 0)]
+    assert len(second.decided["blank"]) == 3
+    assert first.received.state == ReceivedState.RECEIVED
