@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 
 from tests.factories import encoded, slice_of
 from tests.imaging.intake.test_pdus import AFTER, BEFORE, a_good_scan_passes, associated, connect, rest_of
@@ -446,6 +447,26 @@ def _archived(house: House, scan: Scan, what: str = "") -> dict[str, Any]:
         digests.setdefault(row["sop_instance_uid"], []).append(row["sha256"])
     mine = {uid: digests.get(pseudonym(uid), []) for uid in scan.instances}
     return {uid: sorted(found) if what else len(found) for uid, found in mine.items()}
+
+
+def test_a_subject_is_the_same_whichever_door_its_images_come_through(house: House) -> None:
+    (scan, *_) = _scans(house, "K-0001 BL", 803)
+    doors = (senders.by_c_store, senders.by_stow, senders.by_tus)
+    parts = [Scan(scan.subject, scan.visit, scan.timepoint_id, {uid: one}) for uid, one in scan.instances.items()]
+    for number, part in enumerate(parts):
+        doors[number % 3](house.installation, part)
+    house.installation.wait_until_quiet()
+
+    rows = house.installation.rows("SELECT sop_instance_uid, archive_key FROM imaging_instance")
+    mine = {pseudonym(uid) for uid in scan.instances}
+    keys = [row["archive_key"] for row in rows if row["sop_instance_uid"] in mine]
+    images = [dcmread(house.installation.data_dir / "archive" / key) for key in keys]
+    assert len(images) == len(scan.instances)
+    assert {image.PatientID for image in images} == {"K-0001"}
+    for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "StudyDate"):
+        (original,) = {one[keyword].value for one in scan.instances.values()}
+        (pseudonymous,) = {image[keyword].value for image in images}
+        assert pseudonymous != original
 
 
 # --- and at last --------------------------------------------------------------------------------------------
