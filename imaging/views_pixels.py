@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -147,6 +147,8 @@ def look_frame(request: HttpRequest, look: PixelReview, number: int) -> HttpResp
         )
     except (OverBudget, Refused) as problem:
         return HttpResponse(problem.message, status=422, content_type="text/plain; charset=utf-8")
+    except FileNotFoundError as gone:
+        raise Http404 from gone  # the original has left by the trial's retention rule
     return HttpResponse(png, content_type="image/png")
 
 

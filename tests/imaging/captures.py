@@ -26,11 +26,11 @@ def picture(*lines: tuple[str, int]) -> NDArray[np.uint8]:
     return np.asarray(image)
 
 
-def capture(*pictures: NDArray[np.uint8], number: int = 1) -> bytes:
-    """A secondary capture of the subject with one frame per picture."""
+def capture(*pictures: NDArray[np.uint8], number: int = 1, **others: Any) -> bytes:
+    """A secondary capture of the subject with one frame per picture, and other attributes by keyword."""
     shape = {"Rows": ROWS, "Columns": COLUMNS, "BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}
     frames: dict[str, Any] = {"NumberOfFrames": len(pictures)} if len(pictures) > 1 else {}
     values = {"SOPClassUID": SecondaryCaptureImageStorage, "Modality": "OT", "InstanceNumber": number}
     content = b"".join(one.tobytes() for one in pictures)
     scanned = {"SOPInstanceUID": f"1.2.826.0.1.3680043.9.7777.5.{number}", "PixelData": content}
-    return scan("N-001", slices=1, **shape, **frames, **values, **scanned)[0]
+    return scan("N-001", slices=1, **shape, **frames, **(values | scanned | others))[0]

@@ -92,19 +92,22 @@ def test_what_is_confirmed_is_blanked_flat_and_nothing_else_changes(world: World
 
 
 def test_a_box_of_ones_own_is_blanked_on_its_frames_alone(world: World) -> None:
-    sent(world, capture(picture((NAME, 25)), picture((NAME, 25)), picture((NAME, 25))))
+    before = picture((NAME, 25)).copy()
+    before[60:80, 270:310] = np.linspace(0, 120, 40).astype(np.uint8)
+    sent(world, capture(before, before))
     look = PixelReview.objects.get()
-    assert [(one.first, one.last) for one in look.regions] == [(0, 2)]
+    (name,) = look.regions
+    assert (name.first, name.last) == (0, 1)
 
-    own = Region(280, 60, 300, 80, 1, 1)
-    bright = Decision([*everything(look).blank, (own, None)], {})
-    look = settle(world, look, bright)
+    own = Region(275, 62, 305, 78, 1, 1)
+    look = settle(world, look, Decision([(name, 0), (own, None)], {}))
 
-    assert look.settled is not None
-    assert own in look.settled.blank
-    pixels = archived(look)
-    for frame in pixels:
-        assert [int(np.ptp(frame[t:b, lf:r])) for lf, t, r, b, _, _ in look.proposed] == [0]
+    first, second = archived(look)
+    expected = before.copy()
+    expected[name.top : name.bottom, name.left : name.right] = 0
+    assert np.array_equal(first, expected)
+    expected[62:78, 275:305] = second[62, 275]
+    assert np.array_equal(second, expected)
 
 
 def test_a_proposal_that_says_nothing_of_a_person_may_stay_for_a_reason(world: World) -> None:
@@ -215,21 +218,18 @@ def test_of_two_people_the_second_is_told(world: World) -> None:
     assert PixelReview.objects.get().decided_by == world.analyst
 
 
-@pytest.mark.parametrize(
-    "decision",
-    [
+def test_a_decision_that_does_not_fit_changes_nothing(world: World) -> None:
+    sent(world, capture(picture((NAME, 25))))
+    look = PixelReview.objects.get()
+
+    for decision in (
         Decision([], {}),
         Decision([(Region(0, 0, COLUMNS + 1, 10, 0, 0), 0)], {}),
         Decision([(Region(0, 0, 10, 10, 0, 1), 0)], {}),
         Decision([], {0: KeptFor.SCALE, 1: KeptFor.SCALE}),
-    ],
-)
-def test_a_decision_that_does_not_fit_changes_nothing(decision: Decision, world: World) -> None:
-    sent(world, capture(picture((NAME, 25))))
-    look = PixelReview.objects.get()
-
-    with pytest.raises(LookIncomplete):
-        decide(look=look, round=1, decision=decision, whole_series=False, actor=world.analyst, at=AT)
+    ):
+        with pytest.raises(LookIncomplete):
+            decide(look=look, round=1, decision=decision, whole_series=False, actor=world.analyst, at=AT)
 
     assert PixelReview.objects.get().state == PixelState.WAITING
     assert ReceivedInstance.objects.get().state == ReceivedState.HELD
@@ -323,3 +323,37 @@ def test_who_when_which_boxes_and_why_stand_in_trail_and_proof_and_what_was_read
     for word in (*NAME.split(), *VIEW.split(), "Quillbrook"):
         assert word not in kept
         assert word.encode() not in stored
+
+
+def test_where_a_machine_blanks_what_it_could_not_settle_goes_to_a_person(db: None, own_disk: Path) -> None:
+    world = make_world(charter={"deidentification": RECIPE | {"pixels": "blank"}})
+    before = picture()
+    transfer = sent(world, capture(picture((NAME, 25)), number=1), capture(before, number=2, BurnedInAnnotation="YES"))
+
+    assert sorted(one.hold_reason for one in transfer.instances.all()) == ["", HoldReason.PIXEL_REVIEW]
+    look = PixelReview.objects.get()
+    assert (look.why, look.proposed) == ("burned_in_annotation", [])
+
+    look = settle(world, look, Decision([(Region(10, 10, 40, 30), None)], {}))
+
+    assert look.state == PixelState.APPLIED
+    assert np.array_equal(archived(look), before)
+
+
+def test_a_coloured_clip_is_blanked_on_every_frame(world: World) -> None:
+    """Colour, pixel by pixel, with the name in the same place while the picture changes."""
+    grey = [np.maximum(picture((NAME, 25)), np.uint8(tone)) for tone in (10, 40)]
+    frames = [np.dstack([one, one, one // 2]) for one in grey]
+    colour = {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB", "PlanarConfiguration": 0}
+    sent(world, capture(*frames, **colour))
+    look = PixelReview.objects.get()
+    assert [(one.first, one.last) for one in look.regions] == [(0, 1)]
+    png = looking.frame_png(look=look, number=2, whole_range=False, actor=world.analyst, at=AT)
+    assert np.array_equal(np.asarray(Image.open(BytesIO(png))), frames[1])
+
+    look = settle(world, look)
+
+    ((left, top, right, bottom, _, _),) = look.proposed
+    expected = np.stack(frames)
+    expected[:, top:bottom, left:right] = expected[:, top : top + 1, left : left + 1]
+    assert np.array_equal(archived(look), expected)
