@@ -14,6 +14,7 @@ from django.utils import timezone
 from compliance.models import User
 from compliance.signing import Intent
 from trials.charter import HIDEABLE, TRIGGERS
+from trials.forms_deidentification import DeidentificationForm, RuleFormSet
 from trials.models import ApplicationEntity, ImagingCharter, Role, Site, Subject, Trial
 from trials.retention import MOST_DAYS, Leave, Retention
 from trials.series_terms import ORIENTATIONS
@@ -212,9 +213,6 @@ class CharterTermsForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         required=False,
     )
-    retain_modified_dates = forms.BooleanField(
-        label="Keep dates, shifted by a secret number of days per subject", required=False
-    )
     query_due_days = forms.IntegerField(label="Queries are due after, days", min_value=1, max_value=90)
     originals = forms.ChoiceField(
         label="Originals in quarantine",
@@ -246,8 +244,6 @@ class CharterTermsForm(forms.Form):
             "triggers": adjudication.get("triggers", []),
             "date_window_days": adjudication.get("date_window_days", 0),
             "blinded_to": content.get("blinded_to", []),
-            "retain_modified_dates": "retain_longitudinal_modified_dates"
-            in content.get("deidentification", {}).get("options", []),
             "originals": retention.leave,
             "originals_after_days": retention.days or None,
         }
@@ -300,7 +296,7 @@ PresetFormSet = _formset(PresetForm, 1)
 
 
 class CharterForm:
-    """The whole charter as one form: terms, and the rows of schedule, series and display windows."""
+    """The whole charter as one form: terms, recipe, and the rows of schedule, series, display windows and rules."""
 
     def __init__(self, charter: ImagingCharter, data: Any = None) -> None:
         content = charter.content
@@ -309,21 +305,21 @@ class CharterForm:
         self.visits = VisitFormSet(data, initial=content.get("schedule", []), prefix="visits")
         self.series = SeriesFormSet(data, initial=content.get("series", []), prefix="series")
         self.presets = PresetFormSet(data, initial=content.get("window_presets", []), prefix="presets")
+        recipe = content.get("deidentification", {})
+        self.recipe = DeidentificationForm(data, initial=DeidentificationForm.initial_from(recipe), prefix="recipe")
+        self.rules = RuleFormSet(data, initial=recipe.get("rules", []), prefix="rules")
         for formset in (self.visits, self.series, self.presets):
             formset.min_num = 0 if formset.initial_form_count() else 1
 
     def is_valid(self) -> bool:
         """Tell whether every part parses; contradictions between parts are the charter's own to find."""
-        parts = (self.terms, self.visits, self.series, self.presets)
+        parts = (self.terms, self.visits, self.series, self.presets, self.recipe, self.rules)
         return sum(part.is_valid() for part in parts) == len(parts)  # every part shows its errors
 
     def content(self) -> dict[str, Any]:
         """Return the charter's content as typed in."""
         terms = self.terms.cleaned_data
-        deidentification = dict(self.charter.content.get("deidentification", {}))
-        options = set(deidentification.get("options", [])) - {"retain_longitudinal_modified_dates"}
-        if terms["retain_modified_dates"]:
-            options.add("retain_longitudinal_modified_dates")
+        recipe = self.charter.content.get("deidentification", {})
         return {
             **self.charter.content,
             **{name: terms[name] for name in ("purpose", "criteria", "readers_per_timepoint", "query_due_days")},
@@ -334,7 +330,7 @@ class CharterForm:
                 "date_window_days": terms["date_window_days"],
             },
             "blinded_to": terms["blinded_to"],
-            "deidentification": {**deidentification, "options": sorted(options)},
+            "deidentification": self.recipe.recipe(recipe, _rows(self.rules)),
             "retention": self.terms.retention(),
             "schedule": _rows(self.visits),
             "series": _rows(self.series),
@@ -343,5 +339,7 @@ class CharterForm:
 
 
 def _rows(formset: Any) -> list[dict[str, Any]]:
-    kept = [form.cleaned_data for form in formset if form.cleaned_data and not form.cleaned_data.get("DELETE")]
-    return [{name: value for name, value in row.items() if name != "DELETE"} for row in kept]
+    """Rows as typed in; what a row's form does not show stays as it was."""
+    kept = [form for form in formset if form.cleaned_data and not form.cleaned_data.get("DELETE")]
+    rows = [{**form.initial, **form.cleaned_data} for form in kept]
+    return [{name: value for name, value in row.items() if name != "DELETE"} for row in rows]

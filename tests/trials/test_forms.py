@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from django.forms import Form
 
+from imaging.deid import recipe
+from imaging.deid.recipe import Recipe
 from tests.factories import PASSWORD
 from trials import forms
 from trials.charter import Charter
+from trials.forms_deidentification import OPTIONS
 from trials.models import Role
 
 pytestmark = pytest.mark.django_db
@@ -15,21 +19,24 @@ pytestmark = pytest.mark.django_db
 def posted(form: forms.CharterForm) -> dict[str, str | list[str]]:
     """The data a browser would send back from an untouched charter form."""
     data: dict[str, str | list[str]] = {}
-    for name, field in form.terms.fields.items():
-        value = form.terms.get_initial_for_field(field, name)
-        if value is True or (value and value is not False):
-            data[name] = value if isinstance(value, list) else str(value)
-        elif value == 0 and value is not False:
-            data[name] = "0"
-    for formset in (form.visits, form.series, form.presets):
+    for one in (form.terms, form.recipe):
+        data |= _filled_in(one)
+    for formset in (form.visits, form.series, form.presets, form.rules):
         count = len(formset.forms)
         data |= {f"{formset.prefix}-TOTAL_FORMS": str(count), f"{formset.prefix}-INITIAL_FORMS": str(count)}
         for one in formset.forms:
-            for name, field in one.fields.items():
-                value = one.get_initial_for_field(field, name)
-                if value not in (None, False, ""):
-                    data[one.add_prefix(name)] = "on" if value is True else str(value)
+            data |= _filled_in(one)
     return data
+
+
+def _filled_in(form: Form) -> dict[str, str | list[str]]:
+    initial = {form.add_prefix(name): form.get_initial_for_field(field, name) for name, field in form.fields.items()}
+    filled = {name: value for name, value in initial.items() if value not in (None, False, "", [])}
+    filled |= {name: 0 for name, value in initial.items() if value == 0 and value is not False}
+    return {
+        name: value if isinstance(value, list) else "on" if value is True else str(value)
+        for name, value in filled.items()
+    }
 
 
 def test_an_untouched_charter_form_gives_the_charter_it_was_made_from(world):
@@ -55,17 +62,70 @@ def test_rows_of_a_charter_can_be_removed_and_changed(world):
     assert content["modalities"] == ["CT", "MR"]
 
 
-def test_shifted_dates_are_kept_or_not_as_ticked(world):
-    charter = world.trial.charter_in_force
-    data = posted(forms.CharterForm(charter))
-    kept = forms.CharterForm(charter, data)
-    dropped = forms.CharterForm(
-        charter, {name: value for name, value in data.items() if name != "retain_modified_dates"}
+def recipe_of(charter, **typed):
+    form = forms.CharterForm(charter, posted(forms.CharterForm(charter)) | typed)
+    assert form.is_valid()
+    return form.content()["deidentification"]
+
+
+@pytest.mark.parametrize(
+    ("dates", "options"),
+    [
+        ("shifted", ["retain_longitudinal_modified_dates"]),
+        ("kept", ["retain_longitudinal_full_dates"]),
+        ("removed", []),
+    ],
+)
+def test_what_becomes_of_dates_is_an_option_of_the_profile(world, dates, options):
+    assert recipe_of(world.trial.charter_in_force, **{"recipe-dates": dates})["options"] == options
+
+
+@pytest.mark.parametrize("pixels", ["blank", "review"])
+def test_text_in_pixels_is_an_option_of_the_profile(world, pixels):
+    recipe = recipe_of(world.trial.charter_in_force, **{"recipe-pixels": pixels})
+    assert recipe["pixels"] == pixels
+    assert "clean_pixel_data" in recipe["options"]
+    assert Recipe.parse(recipe).pixels == pixels
+
+
+def test_every_option_of_the_recipe_can_be_chosen(world):
+    chosen = recipe_of(
+        world.trial.charter_in_force,
+        **{"recipe-options": list(OPTIONS), "recipe-dates": "kept", "recipe-pixels": "blank"},
     )
-    assert kept.is_valid()
-    assert dropped.is_valid()
-    assert kept.content()["deidentification"]["options"] == ["retain_longitudinal_modified_dates"]
-    assert dropped.content()["deidentification"]["options"] == []
+    assert set(chosen["options"]) == recipe.OPTIONS - {
+        "retain_longitudinal_modified_dates",
+        "clean_recognizable_visual_features",
+    }
+    assert Recipe.parse(chosen).options == set(chosen["options"])
+
+
+def test_a_recipe_that_comes_with_the_package_is_shown_and_typed_in_again(world):
+    charter = world.trial.charter_in_force
+    charter.content = {**charter.content, "deidentification": recipe.standard_terms("trial-default")}
+    assert Recipe.parse(recipe_of(charter)) == Recipe.standard("trial-default")
+
+
+def test_own_rules_are_rows_with_their_reason(world):
+    charter = world.trial.charter_in_force
+    rule = {"attribute": "SeriesDescription", "action": "X", "reason": "Sites write names there."}
+    typed = {f"rules-0-{name}": value for name, value in rule.items()} | {"rules-TOTAL_FORMS": "1"}
+    found = recipe_of(charter, **typed)
+    assert found["rules"] == [rule]
+    assert Recipe.parse(found).rules[0].keyword == "SeriesDescription"
+
+    charter.content = {**charter.content, "deidentification": found}
+    assert recipe_of(charter)["rules"] == [rule]
+    assert "rules" not in recipe_of(charter, **{"rules-0-DELETE": "on"})
+
+
+def test_what_a_row_does_not_show_stays(world):
+    charter = world.trial.charter_in_force
+    series = [{**row, "kvp": [80, 140]} for row in charter.content["series"]]
+    charter.content = {**charter.content, "series": series}
+    form = forms.CharterForm(charter, posted(forms.CharterForm(charter)))
+    assert form.is_valid()
+    assert [row["kvp"] for row in form.content()["series"]] == [[80, 140]] * len(series)
 
 
 def test_the_rule_on_originals_is_typed_in_with_its_days(world):

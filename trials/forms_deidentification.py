@@ -1,0 +1,85 @@
+"""The charter's de-identification recipe as a form; what an option does is said in `imaging.deid`, which checks it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+
+DATES = {
+    "removed": "Are removed",
+    "shifted": "Are shifted by secret weeks, each subject its own",
+    "kept": "Are kept",
+}
+PIXELS = {
+    "hold": "Images on which text is usual are held; other pixels are not looked at",
+    "review": "Text is looked for, and a person settles what is blanked",
+    "blank": "Text is looked for and blanked",
+}
+#: Options of PS3.15 Annex E that stand for themselves; those on dates and pixels follow from their own fields.
+OPTIONS = {
+    "clean_descriptors": "Descriptions are cleaned, not removed",
+    "clean_structured_content": "Structured reports are cleaned, not held",
+    "clean_graphics": "Graphics and presentation states are cleaned, not held",
+    "retain_patient_characteristics": "Age, sex, size and weight are kept (SUV needs the weight)",
+    "retain_safe_private": "Private attributes known to be safe are kept (SUV and diffusion may need them)",
+    "retain_device_identity": "Serial number and name of the scanner are kept",
+    "retain_institution_identity": "Name and address of the hospital are kept",
+    "retain_uids": "UIDs are kept: whoever has the originals can find them",
+}
+_DATES_OF = {"retain_longitudinal_modified_dates": "shifted", "retain_longitudinal_full_dates": "kept"}
+_OPTION_FOR = {dates: option for option, dates in _DATES_OF.items()}
+
+
+class DeidentificationForm(forms.Form):
+    """The recipe but for its own rules, which are in a formset beside it."""
+
+    version = forms.CharField(max_length=24, help_text="Of the recipe; it is written into every image. Count it up.")
+    dates = forms.ChoiceField(choices=list(DATES.items()))
+    pixels = forms.ChoiceField(label="Text in pixels", choices=list(PIXELS.items()))
+    options = forms.MultipleChoiceField(
+        label="Beyond the basic profile",
+        choices=list(OPTIONS.items()),
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+    )
+
+    @staticmethod
+    def initial_from(recipe: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the form's starting values for a charter's recipe."""
+        options = recipe.get("options", [])
+        return {
+            "version": recipe.get("version", ""),
+            "dates": next((_DATES_OF[name] for name in options if name in _DATES_OF), "removed"),
+            "pixels": recipe.get("pixels", "hold"),
+            "options": [name for name in options if name in OPTIONS],
+        }
+
+    def recipe(self, before: Mapping[str, Any], rules: list[dict[str, Any]]) -> dict[str, Any]:
+        """Return the charter's recipe as typed in; what the form does not show stays as it was."""
+        data = self.cleaned_data
+        shown = {*OPTIONS, *_DATES_OF, "clean_pixel_data"}
+        options = {name for name in before.get("options", []) if name not in shown} | set(data["options"])
+        if data["dates"] in _OPTION_FOR:
+            options.add(_OPTION_FOR[data["dates"]])
+        if data["pixels"] != "hold":
+            options.add("clean_pixel_data")
+        kept = {name: value for name, value in before.items() if name not in ("dates", "pixels", "rules")}
+        recipe: dict[str, Any] = {**kept, "version": data["version"], "options": sorted(options)}
+        if data["pixels"] != "hold":
+            recipe["pixels"] = data["pixels"]
+        if rules:
+            recipe["rules"] = rules
+        return recipe
+
+
+class RuleForm(forms.Form):
+    """A rule of the trial's own for one attribute."""
+
+    attribute = forms.CharField(max_length=90)
+    action = forms.ChoiceField(choices=[("X", "Remove"), ("Z", "Empty"), ("K", "Keep")])
+    reason = forms.CharField(max_length=200)
+
+
+RuleFormSet = forms.formset_factory(RuleForm, extra=0, can_delete=True, max_num=100)
