@@ -21,7 +21,7 @@ from imaging.deid.recipe import InvalidRecipe, Recipe
 from imaging.deid.values import TEMPORAL_VRS, standard_vr
 from imaging.models import ActionList, Instance, ReceivedInstance, Transfer
 from imaging.selectors import REASONS
-from imaging.states import HoldReason, ReceivedState
+from imaging.states import HoldReason, PixelState, ReceivedState
 from trials.models import Trial
 
 #: Name and version of the report's format, for programs.
@@ -77,12 +77,13 @@ class Proof:
     """What de-identification did to a set of images.
 
     `unproven` counts images that were archived before lists of actions were kept, `damaged` lists whose content is
-    not what their digest says.
+    not what their digest says, `looked` images on whose pixels a person decided.
     """
 
     instances: int
     unproven: int
     damaged: int
+    looked: int
     recipes: Sequence[RecipeUsed]
     treated: Sequence[Treated]
     counters: Mapping[str, int]
@@ -171,6 +172,7 @@ def _proof(instances: QuerySet[Instance], received: Any, trial: Trial) -> Proof:
         instances=sum(used.values()),
         unproven=used[None],
         damaged=sum(not one.is_intact for one in lists.values()),
+        looked=instances.filter(received__pixel_review__state=PixelState.APPLIED).count(),
         recipes=list(_recipes(recipes, trial)),
         treated=[_treated(path, action, count) for (path, action), count in sorted(treated.items())],
         counters={WORDS[letter]: counters[letter] for letter in WORDS if counters[letter]},

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.test import Client
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
 from playwright.sync_api import Page, expect
 
+from compliance import access
 from imaging.forms_pixels import as_proposed
 from imaging.models import PixelReview
 from imaging.states import PixelState, ReceivedState
@@ -128,6 +130,14 @@ def test_pixels_as_they_came_are_kept_by_nobody_and_name_nobody(world: World) ->
         assert word not in page.content.decode()
     assert client.get(f"/imaging/pixels/{look.pk}/frames/2/rendered").status_code == 422
     assert signed_in(world.coordinator).get(f"/imaging/pixels/{look.pk}/frames/1/rendered").status_code == 403
+
+
+def test_no_view_behind_the_right_to_see_the_person_lets_its_answer_be_kept(world: World) -> None:
+    view = access.guarded("imaging.review_pixels")(lambda _: HttpResponse(headers={"Cache-Control": "public"}))
+    request = RequestFactory().get("/")
+    request.user = world.analyst
+
+    assert view(request).headers["Cache-Control"] == "private, no-store"
 
 
 def opened(page: Page, look: PixelReview) -> None:

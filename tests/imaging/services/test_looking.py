@@ -22,7 +22,7 @@ from imaging.models import Instance, PixelReview, ReceivedInstance, Transfer
 from imaging.selectors_pixels import look_after, looks_waiting, series_waiting
 from imaging.services import looking
 from imaging.services.looking import Decision, LookChanged, LookIncomplete, decide, take_back
-from imaging.services.proving import report_of_transfer
+from imaging.services.proving import proof_of_transfer, report_of_transfer
 from imaging.states import HoldReason, KeptFor, PixelState, ReceivedState
 from tests.factories import AT, World, make_world, scan
 from tests.imaging.captures import COLUMNS, NAME, OVER_NAME, OVER_VIEW, RECIPE, ROWS, VIEW, capture, picture
@@ -317,6 +317,7 @@ def test_who_when_which_boxes_and_why_stand_in_trail_and_proof_and_what_was_read
     proof = "".join(report_of_transfer(transfer))
     assert '"why":"text_found"' in proof
     assert '"by":"qc-analyst"' in proof
+    assert proof_of_transfer(transfer).looked == 1
     tables = [m for m in apps.get_models() if m._meta.managed]
     kept = "".join(serializers.serialize("json", model._default_manager.all()) for model in tables) + proof
     stored = b"".join(p.read_bytes() for p in (own_disk / "archive").rglob("*") if p.is_file())
