@@ -8,7 +8,7 @@
 set -eu
 
 for_reports="libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core"
-for_tests="dcmtk dicom3tools orthanc orthanc-dicomweb chromium postgresql redis-server poppler-utils"
+for_tests="dcmtk dicom3tools openjph-tools orthanc orthanc-dicomweb chromium postgresql redis-server poppler-utils"
 services="orthanc postgresql redis-server"
 
 purpose=${1:-demo}
@@ -38,7 +38,7 @@ if ! has dpkg-query || ! has apt-get; then
     if [ "$purpose" = demo ] && pango_loads; then exit 0; fi
     if [ "$(uname)" = Darwin ]; then
         brew="pango"
-        if [ "$purpose" = test ]; then brew="pango dcmtk postgresql redis poppler && brew install --cask chromium"; fi
+        if [ "$purpose" = test ]; then brew="pango dcmtk openjph postgresql redis poppler && brew install --cask chromium"; fi
         give_up "to have everything, run: brew install $brew"
     fi
     give_up "to have everything, install your system's packages of: $wanted"

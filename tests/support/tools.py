@@ -34,6 +34,7 @@ PACKAGES = {
     "dciodvfy": "dicom3tools",
     "Orthanc": "orthanc",
     "OrthancDicomWeb": "orthanc-dicomweb",
+    "ojph_compress": "openjph-tools",
     "chromium": "chromium",
     "redis-server": "redis-server",
     "initdb": "postgresql",

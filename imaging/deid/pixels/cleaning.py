@@ -32,10 +32,14 @@ _MARGIN = 2
 _SCALES = (1.0, 1.5, 1.0, 1.5)
 #: What a person settled is looked at in that order: the proposals were made in the other one.
 _SCALES_AGAIN = (1.5, 1.0, 1.5, 1.0)
-_VIDEO = "1.2.840.10008.1.2.4.10"
+_JPEG = "1.2.840.10008.1.2.4."
+_VIDEO = _JPEG + "10"
+#: Native frames, each in an item of its own (PS3.5 §A.4).
+_UNCOMPRESSED = "1.2.840.10008.1.2.1.98"
 #: Syntaxes that do not lose anything and that we can write.
 _WRITTEN = frozenset({JPEG2000Lossless, RLELossless})
-_LOSSLESS = _WRITTEN | {"1.2.840.10008.1.2.4." + tail for tail in ("57", "70", "80", "92", "201", "202")}
+_LOSSLESS = _WRITTEN | {_UNCOMPRESSED, *(_JPEG + tail for tail in ("57", "70", "80", "92", "201", "202"))}
+#: By the first digit of what follows: PS3.3 §C.7.6.1.1.5.1.
 _METHODS = {"5": "ISO_10918_1", "8": "ISO_14495_1", "9": "ISO_15444_1", "2": "ISO_15444_15"}
 
 
@@ -292,7 +296,11 @@ class _Pixels:
     def frames(self) -> Iterator[Frame]:
         """Each frame, (rows, columns) or (rows, columns, samples); not to be written to."""
         if self._in_place:
-            yield from self._native(self._dataset.PixelData)
+            yield from self._native(self._dataset.PixelData, self.count)
+            return
+        if self._syntax == _UNCOMPRESSED:
+            for content in generate_frames(self._dataset.PixelData, number_of_frames=self.count):
+                yield from self._native(content, 1)
             return
         for frame, about in get_decoder(self._syntax).iter_array(self._dataset, raw=self._lossless):
             self._photometric = str(about["photometric_interpretation"])
@@ -312,7 +320,7 @@ class _Pixels:
         """Store changed frames and return the transfer syntax in which all of them are written then."""
         if self._in_place:
             content = bytearray(self._dataset.PixelData)
-            for number, frame in enumerate(self._native(content)):
+            for number, frame in enumerate(self._native(content, self.count)):
                 if number in changed:
                     frame[...] = changed[number]
             self._store(bytes(content))
@@ -336,12 +344,12 @@ class _Pixels:
         self._dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         return ExplicitVRLittleEndian
 
-    def _native(self, content: bytes | bytearray) -> Iterator[Frame]:
+    def _native(self, content: bytes | bytearray, count: int) -> Iterator[Frame]:
         order = "<" if self._syntax.is_little_endian else ">"
         size = int(self._dataset.BitsAllocated) // 8
         kind = np.dtype(f"{order}{'i' if self._dataset.get('PixelRepresentation') else 'u'}{size}")
         each = self.rows * self.columns * self._samples
-        for number in range(self.count):
+        for number in range(count):
             frame = np.frombuffer(content, kind, each, number * each * size)
             if self._samples == 1:
                 yield frame.reshape(self.rows, self.columns)
@@ -388,7 +396,7 @@ class _Pixels:
         if "LossyImageCompressionRatio" not in self._dataset:
             self._dataset.LossyImageCompressionRatio = round(decoded / max(len(self._dataset.PixelData), 1), 2)
         if "LossyImageCompressionMethod" not in self._dataset:
-            self._dataset.LossyImageCompressionMethod = _METHODS.get(self._syntax[22:23], "ISO_10918_1")
+            self._dataset.LossyImageCompressionMethod = _METHODS[self._syntax.removeprefix(_JPEG)[0]]
         self._dataset.LossyImageCompression = "01"
 
     def _swapped(self) -> bool:

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 from pydicom import DataElement, config, dcmread
 from pydicom.dataset import Dataset
+from pydicom.encaps import generate_frames
 
 from imaging.deid.verifying import Search, verify
+from tests.imaging.deid.frames import UNCOMPRESSED
 from tests.imaging.deid.planted import FOLLOW_UP, Planted
 from tests.imaging.deid.planted_people import PEOPLE, Person
 
@@ -142,6 +144,9 @@ def _same_pixels(file: Planted, original: Dataset, dataset: Dataset) -> bool:
 
 
 def _frames(dataset: Dataset) -> np.ndarray | None:
+    if dataset.file_meta.TransferSyntaxUID == UNCOMPRESSED:
+        items = generate_frames(dataset.PixelData, number_of_frames=int(dataset.get("NumberOfFrames") or 1))
+        return np.stack([np.frombuffer(item, np.uint8).reshape(dataset.Rows, dataset.Columns) for item in items])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # bytes behind the pixels were planted

@@ -10,12 +10,21 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels import convert_color_space
-from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
+from pydicom.uid import UID, ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
 from imaging.deid.admission import CannotDeidentify
 from imaging.deid.pixels.cleaning import Cleaned, clean
+from tests.imaging.deid.frames import (
+    HTJ2K_LOSSY,
+    J2K_LOSSY,
+    JPEG,
+    JPEG_EXTENDED,
+    JPEG_LS_NEAR,
+    LOSSLESS,
+    compressed,
+)
 from tests.imaging.deid.pixels import pictures
-from tests.imaging.deid.pixels.pictures import Written, instance, jpeg, people
+from tests.imaging.deid.pixels.pictures import Written, instance, people
 
 LINES = people(3)[:2]
 
@@ -28,6 +37,14 @@ def _reopened(dataset: Dataset) -> Dataset:
     buffer = BytesIO()
     dataset.save_as(buffer, enforce_file_format=True)
     return dcmread(BytesIO(buffer.getvalue()))
+
+
+def _compressed(written: Written, syntax: str) -> Dataset:
+    dataset = instance(written.pixels)
+    dataset.PixelData = encapsulate([compressed(written.pixels, syntax)])
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = UID(syntax)
+    return dataset
 
 
 def _mask(cleaned: Cleaned, shape: tuple[int, ...], frame: int = 0) -> np.ndarray:
@@ -101,17 +118,36 @@ def test_a_lossless_syntax_stays_and_frames_without_text_keep_their_bytes(syntax
     assert np.array_equal(result.pixel_array[1][~mask], written.pixels[~mask])
 
 
-def test_a_lossy_image_is_not_compressed_again_and_its_history_stays() -> None:
+@pytest.mark.parametrize("syntax", sorted(set(LOSSLESS) - {JPEG2000Lossless, RLELossless}))
+def test_what_was_stored_without_losses_keeps_every_pixel_outside_the_boxes(syntax: str) -> None:
     written = _written()
-    dataset = instance(written.pixels)
-    dataset.PixelData = encapsulate([jpeg(written.pixels, 60)])
-    dataset["PixelData"].is_undefined_length = True
-    dataset.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+    dataset = _compressed(written, syntax)
+    cleaned = clean(dataset)
+    result = _reopened(dataset)
+    assert result.file_meta.TransferSyntaxUID == cleaned.transfer_syntax == ExplicitVRLittleEndian
+    assert "LossyImageCompression" not in result
+    _assert_blanked(cleaned, written, written.pixels, result.pixel_array)
+
+
+@pytest.mark.parametrize(
+    ("syntax", "method"),
+    [
+        (JPEG, "ISO_10918_1"),
+        (JPEG_EXTENDED, "ISO_10918_1"),
+        (JPEG_LS_NEAR, "ISO_14495_1"),
+        (J2K_LOSSY, "ISO_15444_1"),
+        (HTJ2K_LOSSY, "ISO_15444_15"),
+    ],
+)
+def test_a_lossy_image_is_not_compressed_again_and_its_history_stays(syntax: str, method: str) -> None:
+    """PS3.3 §C.7.6.1.1.5.1: how it was compressed is said in the words that the standard has for it."""
+    written = _written()
+    dataset = _compressed(written, syntax)
     before = _reopened(dataset).pixel_array
     cleaned = clean(dataset)
     result = _reopened(dataset)
-    assert result.file_meta.TransferSyntaxUID == cleaned.transfer_syntax == "1.2.840.10008.1.2.1"
-    assert (result.LossyImageCompression, result.LossyImageCompressionMethod) == ("01", "ISO_10918_1")
+    assert result.file_meta.TransferSyntaxUID == cleaned.transfer_syntax == ExplicitVRLittleEndian
+    assert (result.LossyImageCompression, result.LossyImageCompressionMethod) == ("01", method)
     _assert_blanked(cleaned, written, before, result.pixel_array)
 
 
