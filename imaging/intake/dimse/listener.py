@@ -101,8 +101,8 @@ class Listener:
 
     def shutdown(self, patience: float = 10.0) -> None:
         """Stop accepting and end what is under way; what it delivered is safe."""
+        self._wake.send(b"x")  # first: the loop closes its end as soon as it is over
         self._over = True
-        self._wake.send(b"x")
         if (thread := getattr(self, "_thread", None)) is not None:
             thread.join(patience)
         with self._lock:
