@@ -1,4 +1,9 @@
-"""Secret keys per trial, kept in files outside the database and its back-ups."""
+"""Secret keys per trial, kept in files outside the database and its back-ups.
+
+A trial has one secret, from which its pseudonyms follow, and which therefore stays as long as the trial: `PLX-1.key`.
+The keys under which its originals lie may be replaced: number 0 follows from the secret, the others are files of their
+own beside it, `PLX-1.originals-1.key` and so on. What comes is locked with the newest.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +11,12 @@ import hmac
 import os
 import re
 import secrets
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.conf import settings
 
+from compliance import storage, vault
 from compliance.errors import HouseError
 
 #: Bytes below which a key is no key.
@@ -23,17 +30,47 @@ class KeyMissing(HouseError):
     status = 503
 
 
-def _path(trial_code: str) -> Path:
+@dataclass(frozen=True, slots=True)
+class OriginalsKey:
+    """One of the keys under which originals of a trial lie."""
+
+    number: int
+    secret: bytes = field(repr=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """What may be said of the key."""
+        return vault.fingerprint(self.secret)
+
+
+def _path(trial_code: str, which: str = "") -> Path:
     if not re.fullmatch(r"[A-Z0-9-]{2,20}", trial_code):
         raise ValueError("a trial code holds 2 to 20 capitals, digits and hyphens")
-    return Path(settings.KEYS_DIR) / f"{trial_code}.key"
+    return Path(settings.KEYS_DIR) / f"{trial_code}{which}.key"
 
 
 def create(trial_code: str, secret: bytes | None = None) -> None:
     """Make a trial's key, 32 random bytes unless given; an existing key is never replaced."""
-    path = _path(trial_code)
+    _create(_path(trial_code), secret)
+
+
+def create_for_originals(trial_code: str, number: int) -> OriginalsKey:
+    """Make another key for a trial's originals, 32 random bytes; an existing key is never replaced."""
+    made = OriginalsKey(number, secrets.token_bytes(32))
+    _create(_path(trial_code, f".originals-{number}"), made.secret)
+    return made
+
+
+def _create(path: Path, secret: bytes | None) -> None:
+    """Write a key that is there whole and durably, or not at all."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    create_file(path, secret)
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    create_file(partial, secret)
+    try:
+        os.link(partial, path)
+    finally:
+        partial.unlink()
+    storage.sync_directory(path.parent)
 
 
 def create_file(path: Path, secret: bytes | None = None) -> None:
@@ -73,14 +110,42 @@ def of_trial(trial_code: str) -> bytes:
         ) from problem
 
 
-def of_originals(trial_code: str) -> bytes:
-    """Return the key under which a trial's originals lie; it follows from the trial's secret.
+def of_originals(trial_code: str) -> list[OriginalsKey]:
+    """Return the keys under which a trial's originals lie, the newest last.
 
     Raises
     ------
     KeyMissing
+        The trial's secret, or one of the files beside it, is not readable.
     """
-    return hmac.digest(of_trial(trial_code), b"originals at rest", "sha256")
+    found = [OriginalsKey(0, hmac.digest(of_trial(trial_code), b"originals at rest", "sha256"))]
+    for path in _path(trial_code).parent.glob(f"{trial_code}.originals-*.key"):
+        number = path.name.removeprefix(f"{trial_code}.originals-").removesuffix(".key")
+        try:
+            found.append(OriginalsKey(int(number), of_file(path)))
+        except (OSError, ValueError) as problem:
+            raise KeyMissing(
+                f"A key of the originals of trial {trial_code}, number {number}, cannot be read. "
+                "Restore the key file from its back-up."
+            ) from problem
+    return sorted(found, key=lambda key: key.number)
+
+
+def that_locked(trial_code: str, fingerprint: str | None) -> bytes:
+    """Return the key of a trial's originals with a fingerprint; without one, the key that follows from the secret.
+
+    Raises
+    ------
+    KeyMissing
+        No such key is there.
+    """
+    for key in of_originals(trial_code):
+        if fingerprint in (None, key.fingerprint):
+            return key.secret
+    raise KeyMissing(
+        f"The key {fingerprint}, with which originals of trial {trial_code} were locked, is not there. "
+        "Restore the key file from its back-up."
+    )
 
 
 def of_file(path: Path) -> bytes:

@@ -14,7 +14,7 @@ DATA_DIR = env.data_dir()
 SPOOL_DIR = DATA_DIR / "spool"
 #: The doors refuse (A700, 507) before less than this is free on the spool's disk, in bytes.
 SPOOL_RESERVE_BYTES = env.number("SPOOL_RESERVE_BYTES", 512 * 1024**2)
-#: Secret keys of the trials; back this folder up apart from the database.
+#: Secret keys of the trials, those of their originals beside them; back this folder up apart from the database.
 KEYS_DIR = Path(env.text("KEYS_DIR", str(DATA_DIR / "keys")))
 
 SECRET_KEY = env.secret_key()

@@ -23,7 +23,7 @@ def keep(files: Mapping[str, Path], *, trial_code: str) -> None:
     OSError
         The disk did not take one; it may be tried again.
     """
-    key = keys.of_originals(trial_code)
+    key = keys.of_originals(trial_code)[-1].secret
     storage.adopt(storage.QUARANTINE, files, through=lambda file: vault.lock(file, key))
 
 
@@ -55,8 +55,8 @@ def read(received: ReceivedInstance, *, trial_code: str) -> bytes:
 
 def _content(stored: IO[bytes], trial_code: str) -> Iterable[bytes]:
     """The pieces of an original; those of before there was a vault lie open."""
-    head = stored.read(16)
+    head = stored.read(vault.HEAD)
     stored.seek(0)
     if vault.is_locked(head):
-        return vault.unlock(stored, keys.of_originals(trial_code))
+        return vault.unlock(stored, keys.that_locked(trial_code, vault.key_of(head)))
     return iter(lambda: stored.read(_PIECE), b"")

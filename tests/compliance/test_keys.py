@@ -82,3 +82,58 @@ def test_a_trial_code_is_no_path(own_disk: Path, code: str) -> None:
     with pytest.raises(keys.KeyMissing):
         keys.of_trial(code)
     assert not (own_disk / "keys").exists()
+
+
+def test_keys_of_originals_are_numbered_and_the_first_follows_from_the_secret(own_disk: Path) -> None:
+    keys.create("PLX-1", SECRET)
+    keys.create("PLX-10", SECRET)
+    (derived,) = keys.of_originals("PLX-1")
+
+    made = [keys.create_for_originals("PLX-1", number) for number in (1, 2, 10)]
+    keys.create_for_originals("PLX-10", 3)
+
+    assert keys.of_originals("PLX-1") == [derived, *made]
+    assert [key.number for key in keys.of_originals("PLX-1")] == [0, 1, 2, 10]
+    assert len({key.secret for key in [derived, *made]}) == 4
+    assert keys.of_trial("PLX-1") == SECRET
+    for key in made:
+        assert keys.that_locked("PLX-1", key.fingerprint) == key.secret
+        assert key.secret.hex() not in repr(key)
+    assert keys.that_locked("PLX-1", None) == derived.secret
+
+
+def test_a_key_of_originals_is_for_its_owner_alone_and_never_replaced(own_disk: Path) -> None:
+    keys.create("PLX-1", SECRET)
+    made = keys.create_for_originals("PLX-1", 1)
+
+    with pytest.raises(FileExistsError):
+        keys.create_for_originals("PLX-1", 1)
+
+    folder = own_disk / "keys"
+    assert sorted(path.name for path in folder.iterdir()) == ["PLX-1.key", "PLX-1.originals-1.key"]
+    assert stat.S_IMODE((folder / "PLX-1.originals-1.key").stat().st_mode) == 0o600
+    assert keys.of_originals("PLX-1")[-1] == made
+
+
+def test_a_key_that_was_not_written_to_its_end_is_not_there(own_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed before the file has its name, the trial goes on with the keys that it has."""
+    keys.create("PLX-1", SECRET)
+
+    def killed(*paths: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("compliance.keys.os.link", killed)
+        keys.create_for_originals("PLX-1", 1)
+
+    assert [key.number for key in keys.of_originals("PLX-1")] == [0]
+    assert keys.create_for_originals("PLX-1", 1).number == 1
+
+
+@pytest.mark.parametrize("content", ["not hexadecimal", "abcd", ""])
+def test_a_key_of_originals_that_cannot_be_read_is_named_by_trial_and_number(own_disk: Path, content: str) -> None:
+    keys.create("PLX-1", SECRET)
+    (own_disk / "keys" / "PLX-1.originals-1.key").write_text(content)
+
+    with pytest.raises(keys.KeyMissing, match=r"trial PLX-1, number 1, cannot be read\. Restore the key file"):
+        keys.of_originals("PLX-1")

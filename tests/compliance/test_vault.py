@@ -13,7 +13,11 @@ from compliance import vault
 KEY = b"k" * 32
 MIB = 1 << 20
 #: Bytes before the first piece, and those that a piece is longer for its tag.
-HEAD, TAG = 9 + 32, 16
+HEAD, TAG = 9 + 8 + 32, 16
+FIRST_VERSION = (
+    "504c585641554c5431799437f6cde5983d84de5eb451f64f62d270add275c1a7"
+    "d0534bb4385c0b3fbb9e54b48f8e0e598b97fb35e195074a32a9768e0ddfbb"
+)
 
 
 def locked(content: bytes, key: bytes = KEY) -> bytes:
@@ -39,11 +43,27 @@ def test_any_content_comes_back_and_none_shows(content: bytes) -> None:
     stored = locked(content)
 
     assert unlocked(stored) == content
-    assert len(content) < 4 or content not in stored
+    assert len(content) < 4 or content not in stored[HEAD:]
 
 
 def test_the_same_content_never_looks_the_same() -> None:
     assert locked(b"pixels") != locked(b"pixels")
+
+
+def test_a_file_says_by_a_fingerprint_which_key_it_needs() -> None:
+    assert vault.key_of(locked(b"pixels")[: vault.HEAD]) == vault.fingerprint(KEY)
+    assert vault.fingerprint(KEY) != vault.fingerprint(b"j" * 32)
+    assert KEY not in locked(b"pixels")
+
+
+def test_a_file_of_the_first_version_is_opened_too() -> None:
+    """Made by the release before there were fingerprints, of `pixels` under `KEY`."""
+    stored = bytes.fromhex(FIRST_VERSION)
+
+    assert (vault.is_locked(stored), vault.key_of(stored)) == (True, None)
+    assert unlocked(stored) == b"pixels"
+    with pytest.raises(vault.Damaged):
+        unlocked(stored, b"j" * 32)
 
 
 def test_another_key_opens_nothing() -> None:

@@ -9,11 +9,12 @@ import pytest
 
 from compliance import confined, keys, storage, vault
 from compliance.models import Job
-from imaging.models import ReceivedInstance, Transfer
+from imaging.models import ImagingStudy, Instance, ReceivedInstance, Transfer
 from imaging.services import originals, spool
 from imaging.services.receiving import index_spool
 from tests.factories import AT, PLANTED, World, scan
 from tests.imaging.services.delivery import by_scanner
+from trials.services.keeping_keys import rotate_key_of_originals
 
 
 def lying(disk: Path) -> list[Path]:
@@ -108,7 +109,7 @@ def test_what_a_crash_left_half_written_is_written_anew(world: World, own_disk: 
 
 
 def test_the_key_of_originals_is_not_the_trials_secret(world: World) -> None:
-    secret, key = keys.of_trial(world.trial.code), keys.of_originals(world.trial.code)
+    secret, key = keys.of_trial(world.trial.code), keys.of_originals(world.trial.code)[0].secret
 
     assert len(key) == 32
     assert secret not in (key, key[: len(secret)])
@@ -123,3 +124,37 @@ def test_a_stored_original_is_left_alone(world: World, own_disk: Path, tmp_path:
     originals.keep({"d/x.dcm": tmp_path / "b"}, trial_code=world.trial.code)
 
     assert storage.get(storage.QUARANTINE, "d/x.dcm") == before
+
+
+def test_after_a_rotation_what_comes_lies_under_the_new_key_and_the_rest_under_its_own(
+    world: World, own_disk: Path
+) -> None:
+    first, second = scan("N-001", slices=2)
+    by_scanner(world, [first])
+    (older,) = lying(own_disk)
+    before = ImagingStudy.objects.get().study_instance_uid
+
+    made = rotate_key_of_originals(trial=world.trial, actor=world.administrator, at=AT)
+    by_scanner(world, [second])
+
+    (newer,) = set(lying(own_disk)) - {older}
+    derived = keys.of_originals(world.trial.code)[0]
+    assert vault.key_of(older.read_bytes()) == derived.fingerprint
+    assert vault.key_of(newer.read_bytes()) == made.fingerprint
+    kept = [originals.read(row, trial_code=world.trial.code) for row in ReceivedInstance.objects.order_by("pk")]
+    assert kept == [first, second]
+    assert (ImagingStudy.objects.get().study_instance_uid, Instance.objects.count()) == (before, 2)
+
+
+def test_an_original_whose_key_is_gone_names_the_key_and_waits_for_it(world: World, own_disk: Path) -> None:
+    made = rotate_key_of_originals(trial=world.trial, actor=world.administrator, at=AT)
+    by_scanner(world, scan("N-001", slices=1))
+    row, path = ReceivedInstance.objects.get(), own_disk / "keys" / "PLX-1.originals-1.key"
+    secret = path.read_bytes()
+    path.unlink()
+
+    with pytest.raises(keys.KeyMissing, match=f"The key {made.fingerprint}, .* Restore the key file"):
+        originals.read(row, trial_code=world.trial.code)
+
+    path.write_bytes(secret)
+    assert len(originals.read(row, trial_code=world.trial.code)) == row.size
