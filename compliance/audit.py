@@ -50,7 +50,8 @@ def regulated() -> tuple[type[Record], ...]:
     return tuple(_regulated)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a stored value as the trail keeps it, in JSON."""
     if isinstance(value, dt.datetime | dt.date):
         return value.isoformat()
     if isinstance(value, bool | int | float | str | list | dict) or value is None:
@@ -62,7 +63,7 @@ def values_of(record: models.Model) -> dict[str, Any]:
     """Return the record's stored fields as plain JSON values, without the ones it excludes."""
     excluded: frozenset[str] = getattr(record, "audit_exclude", frozenset())
     return {
-        field.attname: _plain(field.value_from_object(record))
+        field.attname: plain(field.value_from_object(record))
         for field in record._meta.concrete_fields
         if field.name not in excluded
     }
@@ -165,7 +166,7 @@ def save_batch(
     with transaction.atomic():
         _refuse_frozen(about)
         rows.insert(records)
-        listed = [[one.pk, _plain(getattr(one, of))] for one in records]
+        listed = [[one.pk, plain(getattr(one, of))] for one in records]
         record(
             action, about, actor=actor, at=at, after={"count": len(records), "kind": label_of(records[0]), of: listed}
         )
@@ -192,7 +193,7 @@ def change_batch(
     with transaction.atomic():
         kind = type(records[0])
         kind._base_manager.bulk_update(records, fields)
-        listed = [[one.pk, _plain(getattr(one, of))] for one in records]
+        listed = [[one.pk, plain(getattr(one, of))] for one in records]
         record(
             action, about, actor=actor, at=at, after={"count": len(records), "kind": label_of(records[0]), of: listed}
         )

@@ -23,8 +23,8 @@ class BucketStorage(S3Storage):
     """Objects in an S3-compatible bucket, never overwritten.
 
     The condition `If-None-Match: *` lets the server itself refuse the second of two writers. Where a server does
-    not know it, looking first is all there is. The key needs the rights to list, read and write: without the
-    first, a bucket says "forbidden" instead of "not there".
+    not know it, looking first is all there is. The key needs the rights to list, read and write, without the
+    first of which a bucket says "forbidden" instead of "not there"; and to delete, where originals leave.
     """
 
     client_config: Any
@@ -45,6 +45,10 @@ class BucketStorage(S3Storage):
     def exists(self, name: str) -> bool:
         with _asking():
             return super().exists(name)
+
+    def delete(self, name: str) -> None:
+        with _asking():
+            super().delete(name)
 
     def _save(self, name: str, content: File[Any]) -> str:
         if self.exists(name):

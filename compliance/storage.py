@@ -144,6 +144,25 @@ def adopt(alias: str, files: Mapping[str, Path], *, through: Callable[[IO[bytes]
         sync_directory(folder)
 
 
+def remove(alias: str, keys: Iterable[str]) -> None:
+    """Take away what lies under some keys, durably; what is not there any more is no fault.
+
+    Raises
+    ------
+    OSError, StoreUnavailable
+        Some may be gone, and some not; it may be tried again.
+    """
+    store = of(alias)
+    folders = set()
+    for key in keys:
+        store.delete(key)
+        if isinstance(store, WriteOnceStorage):
+            folders.add(Path(store.path(key)).parent)
+    for folder in folders:
+        if folder.is_dir():
+            sync_directory(folder)
+
+
 def get(alias: str, key: str) -> bytes:
     """Return the bytes under a key."""
     with of(alias).open(key) as file:

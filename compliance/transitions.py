@@ -94,7 +94,14 @@ def advance(
 
 
 def advance_batch(
-    records: models.QuerySet[R], verb: str, *, about: Record, at: dt.datetime, field: str = "state", **changes: Any
+    records: models.QuerySet[R],
+    verb: str,
+    *,
+    about: Record,
+    at: dt.datetime,
+    field: str = "state",
+    reason: str = "",
+    **changes: Any,
 ) -> list[int]:
     """Move many records of one kind along their life's table at once, by the system; return their numbers.
 
@@ -118,8 +125,10 @@ def advance_batch(
         if not numbers:
             return []
         records.model._base_manager.filter(pk__in=numbers).update(**{field: move.target, **changes})
-        plain = {name: value.pk if isinstance(value, models.Model) else value for name, value in changes.items()}
+        plain = {
+            name: value.pk if isinstance(value, models.Model) else audit.plain(value) for name, value in changes.items()
+        }
         label = records.model._meta
         after = {field: str(move.target), **plain, "count": len(numbers), "kind": label.label_lower, "ids": numbers}
-        audit.record(f"{label.model_name}.{verb}", about, actor=None, at=at, after=after)
+        audit.record(f"{label.model_name}.{verb}", about, actor=None, at=at, after=after, reason=reason)
     return numbers

@@ -1,4 +1,4 @@
-"""The lives of what comes in: transfer, received instance, commitment, transfer form, and round of quality control."""
+"""The lives of what comes in: transfer, received instance and its original, commitment, transfer form, round of QC."""
 
 from __future__ import annotations
 
@@ -38,6 +38,23 @@ RECEIVED_INSTANCE = Machine(
         "release": Move(ReceivedState.HELD, ReceivedState.RECEIVED, may="imaging.review_pixels"),
         "call_back": Move(ReceivedState.RECEIVED, ReceivedState.HELD, may="imaging.review_pixels"),
         "discard": Move(ReceivedState.HELD, ReceivedState.DISCARDED, may="imaging.resolve", reason=True),
+    },
+)
+
+
+class OriginalState(StrEnum):
+    KEPT = "kept"
+    LEAVING = "leaving"
+    GONE = "gone"
+
+
+#: The bytes that came: first the trail says that they leave, then they do, then it says that they are gone.
+ORIGINAL = Machine(
+    "original",
+    initial=OriginalState.KEPT,
+    moves={
+        "leave": Move(OriginalState.KEPT, OriginalState.LEAVING),
+        "left": Move(OriginalState.LEAVING, OriginalState.GONE),
     },
 )
 

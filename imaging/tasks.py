@@ -13,6 +13,7 @@ from imaging.services import (  # noqa: F401 - their jobs
     committing,
     deidentifying,
     receiving,
+    retaining,
     trying,
     unpacking,
     uploading,
@@ -33,6 +34,13 @@ def sweep_uploads() -> None:
     """Discard uploads that nobody went on with; on the beat."""
     with context.surroundings("", "imaging.sweep_uploads"):
         uploading.sweep(at=timezone.now())
+
+
+@shared_task(name="imaging.sweep_originals", ignore_result=True)
+def sweep_originals() -> None:
+    """Let originals go whose time has come by their trial's charter; on the beat."""
+    with context.surroundings("", "imaging.sweep_originals"):
+        retaining.sweep(at=timezone.now())
 
 
 def ring_index() -> None:

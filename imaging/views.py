@@ -18,7 +18,7 @@ from compliance.models import Signature
 from imaging import forms, selectors
 from imaging.models import Finding, PixelReview, QcReview, Series, Transfer
 from imaging.selectors_pixels import first_look_in, looks_waiting
-from imaging.services import following, resolving, reviewing, viewing
+from imaging.services import following, resolving, retaining, reviewing, viewing
 from imaging.states import ReceivedState, ReviewState, Verdict
 from imaging.views_form import form_on_page
 from trials.models import Timepoint, Trial
@@ -119,6 +119,7 @@ def transfer_show(request: HttpRequest, transfer: Transfer) -> HttpResponse:
             "followed": following.follow(transfer),
             "may_resolve": access.may(request.user, "imaging.resolve", transfer),
             "look": _first_look(request, transfer),
+            "originals": retaining.standing_of_transfer(transfer),
             "events": audit.history(transfer)[:20],
         },
     )

@@ -15,6 +15,7 @@ from compliance.errors import HouseError
 from imaging import forms_pixels, selectors_pixels
 from imaging.models import PixelReview
 from imaging.services import looking
+from imaging.services.originals import OriginalGone
 from imaging.states import KeptFor, PixelState
 from trials.models import Trial
 from trials.selectors import trials_of
@@ -147,8 +148,10 @@ def look_frame(request: HttpRequest, look: PixelReview, number: int) -> HttpResp
         )
     except (OverBudget, Refused) as problem:
         return HttpResponse(problem.message, status=422, content_type="text/plain; charset=utf-8")
-    except FileNotFoundError as gone:
-        raise Http404 from gone  # the original has left by the trial's retention rule
+    except OriginalGone as gone:
+        return HttpResponse(gone.message, status=gone.status, content_type="text/plain; charset=utf-8")
+    except FileNotFoundError as missing:
+        raise Http404 from missing
     return HttpResponse(png, content_type="image/png")
 
 

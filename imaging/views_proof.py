@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from compliance import access
 from imaging import forms, selectors
 from imaging.models import Transfer
-from imaging.services import proving
+from imaging.services import proving, retaining
 from imaging.services.previewing import Preview, differences
 from trials.models import Trial
 from trials.selectors import trials_of
@@ -42,7 +42,12 @@ def transfer_report(request: HttpRequest, transfer: Transfer) -> StreamingHttpRe
 @access.guarded("imaging.see_proof", trials_of)
 def trial_proof(request: HttpRequest, trial: Trial) -> HttpResponse:
     """What was done to all images of a trial."""
-    return render(request, "imaging/trial_proof.html", {"trial": trial, "proof": proving.proof_of_trial(trial)})
+    context = {
+        "trial": trial,
+        "proof": proving.proof_of_trial(trial),
+        "originals": retaining.standing_of_trial(trial),
+    }
+    return render(request, "imaging/trial_proof.html", context)
 
 
 @require_safe

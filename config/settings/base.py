@@ -237,6 +237,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep reads": {"task": "reading.sweep_reads", "schedule": 60.0},
     "sweep spool": {"task": "imaging.index_spool", "schedule": 5.0, "options": {"expires": 60.0}},
     "sweep uploads": {"task": "imaging.sweep_uploads", "schedule": 3600.0},
+    "sweep originals": {"task": "imaging.sweep_originals", "schedule": 3600.0, "options": {"expires": 3600.0}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")
 #: Tests of crashes may ask for one; see `compliance.faults`.

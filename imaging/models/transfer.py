@@ -7,7 +7,15 @@ from django.db import models
 
 from compliance.models import Record
 from compliance.models.base import Scope
-from imaging.states import RECEIVED_INSTANCE, TRANSFER, HoldReason, ReceivedState, TransferState
+from imaging.states import (
+    ORIGINAL,
+    RECEIVED_INSTANCE,
+    TRANSFER,
+    HoldReason,
+    OriginalState,
+    ReceivedState,
+    TransferState,
+)
 from trials.models import Site, Timepoint
 
 
@@ -49,11 +57,13 @@ class Transfer(Record):
 class ReceivedInstance(Record):
     """One instance as it came, in quarantine. The bytes lie under `quarantine_key`; nothing of the header does.
 
+    The bytes leave by the rule of the trial's charter; the row stays.
+
     `sop_uid_key` is the trial's pseudonym of the SOP Instance UID, so that the original is not kept in the
     database; `dataset_sha256` is over the data set without file meta, so that the door does not matter.
     """
 
-    machines = {"state": RECEIVED_INSTANCE}
+    machines = {"state": RECEIVED_INSTANCE, "original_state": ORIGINAL}
 
     spool_id = models.UUIDField(unique=True)
     transfer = models.ForeignKey(Transfer, on_delete=models.PROTECT, related_name="instances")
@@ -72,9 +82,18 @@ class ReceivedInstance(Record):
     hold_reason = models.CharField(max_length=24, blank=True, choices=[(r, r.replace("_", " ")) for r in HoldReason])
     hold_sentence = models.TextField(blank=True)
     timepoint = models.ForeignKey(Timepoint, null=True, on_delete=models.PROTECT, related_name="received_instances")
+    original_state = models.CharField(
+        max_length=8, choices=[(s, s.title()) for s in OriginalState], default=OriginalState.KEPT
+    )
+    original_left_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [
+            models.Index(
+                fields=["transfer"],
+                condition=models.Q(original_state=OriginalState.LEAVING),
+                name="originals_on_their_way_out",
+            ),
             models.Index(fields=["transfer", "state"], name="received_by_transfer"),
             models.Index(fields=["sop_uid_key"], name="received_by_sop"),
             models.Index(fields=["file_sha256"], name="received_by_file_sha256"),

@@ -28,7 +28,7 @@ from imaging.dicom.prefix import ENOUGH, Names, read_names
 from imaging.models import Commitment, ReceivedInstance
 from imaging.services import calling, originals, spool
 from imaging.services.spool import Origin
-from imaging.states import CommitmentState, ReceivedState
+from imaging.states import CommitmentState, OriginalState, ReceivedState
 from trials.models import ApplicationEntity, Site
 
 log = logging.getLogger(__name__)
@@ -164,8 +164,10 @@ def _judge(commitment: Commitment, references: Sequence[Reference], at: dt.datet
 
 
 def _of(site: Site) -> Any:
-    """Rows of what the site sent, through any door; what somebody set aside is not kept."""
-    rows = ReceivedInstance.objects.filter(transfer__site=site).select_related("transfer__site__trial")
+    """Rows of what the site sent, through any door; what somebody set aside, or has left, is not kept."""
+    rows = ReceivedInstance.objects.filter(transfer__site=site, original_state=OriginalState.KEPT).select_related(
+        "transfer__site__trial"
+    )
     return rows.exclude(state=ReceivedState.DISCARDED)
 
 

@@ -53,6 +53,10 @@ _CONFLICT = (
     "Another image with the same identifier but other content is in the archive. Both are kept; "
     "find out which is right, then send the right one under a new identifier or set this one aside."
 )
+_LEFT = (
+    "Another file of the same image is in the archive. Its original has left by the charter's rule, so nobody can tell "
+    "whether this one says the same. Set it aside, or have it sent under a new identifier."
+)
 _SCATTERED = "Other images of the same scan lie at another timepoint. Check which timepoint is right and assign it."
 
 
@@ -230,7 +234,11 @@ class _Batch:
             if before.pk == item.received.pk:
                 return
             same = before.dataset_sha256 == item.received.dataset_sha256
-            if not same and not same_content(before, item.received, trial_code=self.trial.code):
+            try:
+                same = same or same_content(before, item.received, trial_code=self.trial.code)
+            except originals.OriginalGone as gone:
+                raise Held(HoldReason.UID_CONFLICT, _LEFT) from gone
+            if not same:
                 raise Held(HoldReason.UID_CONFLICT, _CONFLICT)
             known.append(item.received.pk)
 

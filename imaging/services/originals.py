@@ -8,9 +8,24 @@ from pathlib import Path
 from typing import IO
 
 from compliance import keys, storage, vault
+from compliance.errors import HouseError
 from imaging.models import ReceivedInstance
+from imaging.states import OriginalState
 
 _PIECE = 1 << 20
+
+
+class OriginalGone(HouseError):
+    """An original that is asked for has left quarantine."""
+
+    code = "original_gone"
+    status = 410
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The original has left quarantine by the rule of the trial's charter. What was made of it is in the "
+            "archive; ask the site to send it again if it is needed as it came."
+        )
 
 
 def keep(files: Mapping[str, Path], *, trial_code: str) -> None:
@@ -33,10 +48,10 @@ def on_disk(received: ReceivedInstance, *, trial_code: str) -> Iterator[Path]:
 
     Raises
     ------
-    FileNotFoundError, vault.Damaged, KeyMissing, StoreUnavailable
+    OriginalGone, FileNotFoundError, vault.Damaged, KeyMissing, StoreUnavailable
     """
     with (
-        storage.open_file(storage.QUARANTINE, received.quarantine_key) as stored,
+        _stored(received) as stored,
         storage.as_file(_content(stored, trial_code)) as path,
     ):
         yield path
@@ -47,10 +62,16 @@ def read(received: ReceivedInstance, *, trial_code: str) -> bytes:
 
     Raises
     ------
-    FileNotFoundError, vault.Damaged, KeyMissing, StoreUnavailable
+    OriginalGone, FileNotFoundError, vault.Damaged, KeyMissing, StoreUnavailable
     """
-    with storage.open_file(storage.QUARANTINE, received.quarantine_key) as stored:
+    with _stored(received) as stored:
         return b"".join(_content(stored, trial_code))
+
+
+def _stored(received: ReceivedInstance) -> IO[bytes]:
+    if ReceivedInstance.objects.filter(pk=received.pk).exclude(original_state=OriginalState.KEPT).exists():
+        raise OriginalGone
+    return storage.open_file(storage.QUARANTINE, received.quarantine_key)
 
 
 def _content(stored: IO[bytes], trial_code: str) -> Iterable[bytes]:

@@ -185,3 +185,18 @@ def test_a_scan_in_quarantine_waits_for_the_bucket_and_is_not_held(world: World,
     settings.STORAGES = here
     process_transfer(transfer_id=transfer.pk, at=AT)
     assert ReceivedInstance.objects.get().state == "archived"
+
+
+def test_an_original_that_leaves_is_gone_from_the_bucket(
+    world: World, own_bucket: str, s3_address: str, settings: LazySettings
+) -> None:
+    by_scanner(world, scan("N-001", slices=2))
+    gone, kept = ReceivedInstance.objects.order_by("pk").values_list("quarantine_key", flat=True)
+    here, settings.STORAGES = settings.STORAGES, away(settings)
+    with pytest.raises(storage.StoreUnavailable):
+        storage.remove(storage.QUARANTINE, [gone])
+
+    settings.STORAGES = here
+    for _ in range(2):
+        storage.remove(storage.QUARANTINE, [gone])
+    assert [key for key in lies_in(s3_address, own_bucket) if key.startswith("quarantine")] == [f"quarantine/{kept}"]
