@@ -12,6 +12,7 @@ import argparse
 import csv
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -56,8 +57,9 @@ def environment() -> Iterator[Path]:
 
 
 def run(tool: str, python: Path, source: Path, target: Path) -> tuple[float, int]:
-    """Let a tool go through a folder; return its processor seconds and for how many files."""
-    target.mkdir(parents=True, exist_ok=True)
+    """Let a tool go through a folder into an empty one; return its processor seconds and for how many files."""
+    shutil.rmtree(target, ignore_errors=True)  # giving up a file's pages on overwriting it would be counted, too
+    target.mkdir(parents=True)
     ours = tool == "Parallax"
     child = ["-P", ROOT / "benchmarks" / "peers_child.py", tool, source, target]
     more = {"PYTHONPATH": str(ROOT)} if ours else {}
