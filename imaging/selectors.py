@@ -42,15 +42,17 @@ REASONS = {
     HoldReason.PIXEL_REVIEW: "Waits for a look at its pixels",
     HoldReason.LEAK_FOUND: "Identifier still found",
     HoldReason.OVER_BUDGET: "Too costly to read",
+    HoldReason.DAMAGED_AT_REST: "Stored original damaged",
     HoldReason.TRIAL_LOCKED: "Trial is locked",
 }
-#: Reasons that go away when a person says where the images belong.
+#: Reasons that may go away when a person says where the images belong, or has put right what was missing.
 ASSIGNABLE = frozenset(
     {
         HoldReason.SUBJECT_UNKNOWN,
         HoldReason.SUBJECT_MISMATCH,
         HoldReason.TIMEPOINT_UNKNOWN,
         HoldReason.NO_RECIPE,
+        HoldReason.DAMAGED_AT_REST,
     }
 )
 

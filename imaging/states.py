@@ -93,6 +93,7 @@ class HoldReason(StrEnum):
     PIXEL_REVIEW = "pixel_review"
     LEAK_FOUND = "leak_found"
     OVER_BUDGET = "over_budget"
+    DAMAGED_AT_REST = "damaged_at_rest"
     TRIAL_LOCKED = "trial_locked"
 
 

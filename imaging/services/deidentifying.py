@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import DatabaseError, IntegrityError, transaction
 
-from compliance import audit, confined, jobs, keys, storage
+from compliance import audit, confined, jobs, keys, storage, vault
 from compliance.errors import HouseError
 from compliance.faults import fault
 from compliance.transitions import advance_batch
@@ -56,6 +56,10 @@ _CONFLICT = (
 _LEFT = (
     "Another file of the same image is in the archive. Its original has left by the charter's rule, so nobody can tell "
     "whether this one says the same. Set it aside, or have it sent under a new identifier."
+)
+_DAMAGED = (
+    "An original of this image was damaged in the store, or locked with another key. Restore it, or the key, from a "
+    "back-up and assign it to its timepoint; or set this one aside and ask the site to send it again."
 )
 _SCATTERED = "Other images of the same scan lie at another timepoint. Check which timepoint is right and assign it."
 
@@ -150,6 +154,8 @@ class _Batch:
                     self.failure = why
                 else:
                     held.append((item, Held(HoldReason.OVER_BUDGET, why.message)))
+            except vault.Damaged:
+                held.append((item, Held(HoldReason.DAMAGED_AT_REST, _DAMAGED)))
             except DatabaseError:
                 raise
             except (OSError, HouseError) as problem:

@@ -26,7 +26,7 @@ from compliance.transitions import advance
 from imaging.deid import engine
 from imaging.deid.keys import SubjectKeys
 from imaging.models import ImagingStudy, Instance, ReceivedInstance, Series, Transfer
-from imaging.services import deidentifying, originals
+from imaging.services import deidentifying, originals, resolving
 from imaging.states import HoldReason, ReceivedState
 from tests.factories import AT, PASSWORD, PLANTED, World, encoded, scan, slice_of
 from tests.factories.scans import ROOT
@@ -265,6 +265,34 @@ def test_without_the_trials_key_nothing_goes_in(world: World, own_disk: Path) ->
 
     assert outcome(transfer) == {"no_recipe": 1}
     assert archive(own_disk) == {}
+
+
+def spoil(path: Path) -> bytes:
+    """Change one bit of what lies there; return what was there before."""
+    before = path.read_bytes()
+    path.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    return before
+
+
+def test_a_damaged_original_is_held_alone_and_goes_in_when_it_was_restored(world: World, own_disk: Path) -> None:
+    transfer = by_scanner(world, scan("N-001", slices=3), work=False)
+    row = transfer.instances.order_by("pk")[1]
+    path = own_disk / "quarantine" / row.quarantine_key
+    before = spoil(path)
+
+    jobs.drain()
+
+    row.refresh_from_db()
+    assert outcome(transfer) == {"archived": 2, "damaged_at_rest": 1}
+    assert (row.hold_reason, "from a back-up" in row.hold_sentence) == ("damaged_at_rest", True)
+    assert not Job.objects.exclude(state=Job.State.DONE).exists()
+
+    path.write_bytes(before)
+    resolving.resolve_held(
+        transfer=transfer, instances=[row], timepoint=world.timepoint("N-001", "BL"), actor=world.analyst, at=AT
+    )
+    jobs.drain()
+    assert outcome(transfer) == {"archived": 3}
 
 
 def test_what_the_leak_check_finds_stays_out(world: World, own_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
