@@ -26,6 +26,16 @@ class Unreadable(HouseError):
         super().__init__(f"It could not be read ({why}). Check the medium and the rights, then run the command again.")
 
 
+class Unforeseen(HouseError):
+    """Our reader failed at the file in a way that nobody foresaw."""
+
+    code = "cannot_read"
+    status = 422
+
+    def __init__(self) -> None:
+        super().__init__("Reading it failed in a way that nobody foresaw. Look at it by hand, or leave it out.")
+
+
 class NoFile(HouseError):
     """What lies there is a device, a pipe, or a link that leads out of the folder."""
 

@@ -28,7 +28,7 @@ from imaging.deid.people import Signs, people_of, pseudonym
 from imaging.deid.recipe import Recipe
 from imaging.dicom.archives import is_junk
 from imaging.dicom.headers import MediaDirectory
-from imaging.dicom.walking import Found, Unreadable, is_beside
+from imaging.dicom.walking import Found, Unforeseen, Unreadable, is_beside
 from imaging.services.deidentifying import budget
 
 #: A file that is not whole yet; none is left after a run that ended by itself, or after the next one.
@@ -46,16 +46,6 @@ class OtherOutput(HouseError):
             "Another output lies under its name already, made by another recipe or release, or of other files of "
             "the person. It was left as it is. Choose an empty folder."
         )
-
-
-class Unforeseen(HouseError):
-    """Our reader failed at the file in a way that nobody foresaw."""
-
-    code = "cannot_read"
-    status = 422
-
-    def __init__(self) -> None:
-        super().__init__("Reading it failed in a way that nobody foresaw. Look at it by hand, or leave it out.")
 
 
 class Busy(HouseError):

@@ -26,7 +26,7 @@ from compliance.errors import HouseError
 from compliance.faults import fault
 from compliance.models import User
 from imaging.dicom.archives import is_archive
-from imaging.dicom.walking import Found, Unreadable
+from imaging.dicom.walking import Found, Unforeseen, Unreadable
 from imaging.models import Transfer
 from imaging.services import receiving, spool, unpacking
 from imaging.services.knowing import KnownFiles
@@ -44,13 +44,6 @@ class Changed(HouseError):
 
     code = "changed"
     status = 409
-
-
-class Unforeseen(HouseError):
-    """Our reader failed at the file in a way that nobody foresaw."""
-
-    code = "cannot_read"
-    status = 422
 
 
 class Fate(StrEnum):
@@ -244,7 +237,7 @@ def _reading() -> Iterator[None]:
                 raise
         raise Unreadable(problem) from problem
     except confined.Failed as problem:
-        raise Unforeseen("Reading it failed in a way that nobody foresaw. Set it aside.") from problem
+        raise Unforeseen from problem
 
 
 def _digest_of(path: Path) -> tuple[str, bytes]:

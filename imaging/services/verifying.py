@@ -14,19 +14,8 @@ from compliance import confined
 from compliance.errors import HouseError
 from imaging.deid.identifiers import Identifier
 from imaging.deid.verifying import Search
-from imaging.dicom.walking import Found, Unreadable
+from imaging.dicom.walking import Found, Unforeseen, Unreadable
 from imaging.services.deidentifying import budget
-
-
-class Unforeseen(HouseError):
-    """Our reader failed at the file in a way that nobody foresaw."""
-
-    code = "cannot_read"
-    status = 422
-
-    def __init__(self) -> None:
-        super().__init__("Searching it failed in a way that nobody foresaw. Look at it by hand.")
-
 
 #: Stands for a part of a path that holds an identifier.
 HIDDEN = "[…]"
