@@ -14,8 +14,8 @@ from playwright.sync_api import Page, expect
 
 from compliance import access
 from imaging.forms_pixels import as_proposed
-from imaging.models import PixelReview
-from imaging.states import PixelState, ReceivedState
+from imaging.models import PixelReview, ReceivedInstance
+from imaging.states import OriginalState, PixelState, ReceivedState
 from tests.factories import PLANTED, World, make_world
 from tests.imaging.captures import NAME, RECIPE, VIEW, capture, picture
 from tests.imaging.services.delivery import by_scanner
@@ -130,6 +130,17 @@ def test_pixels_as_they_came_are_kept_by_nobody_and_name_nobody(world: World) ->
         assert word not in page.content.decode()
     assert client.get(f"/imaging/pixels/{look.pk}/frames/2/rendered").status_code == 422
     assert signed_in(world.coordinator).get(f"/imaging/pixels/{look.pk}/frames/1/rendered").status_code == 403
+
+
+def test_pixels_that_have_left_are_said_to_have(world: World) -> None:
+    by_scanner(world, [capture(picture((NAME, 25)))])
+    look = PixelReview.objects.get()
+    ReceivedInstance.objects.update(original_state=OriginalState.GONE)
+
+    answer = signed_in(world.analyst).get(f"/imaging/pixels/{look.pk}/frames/1/rendered")
+
+    assert answer.status_code == 410
+    assert answer.content.decode().startswith("The original has left quarantine by the rule of the trial's charter.")
 
 
 def test_no_view_behind_the_right_to_see_the_person_lets_its_answer_be_kept(world: World) -> None:

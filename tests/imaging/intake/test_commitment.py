@@ -124,17 +124,19 @@ def test_a_sender_is_told_that_its_images_are_safe(port: int, world: World, own_
 
 
 def test_a_sender_is_told_the_reason_for_each_that_is_not(port: int, world: World, own_disk: Path) -> None:
-    whole, changed, other_class, gone = (slice_of(number) for number in (1, 2, 3, 4))
+    whole, changed, other_class, gone, left = (slice_of(number) for number in (1, 2, 3, 4, 5))
     with listening(world) as reports:
-        store = [whole, changed, other_class, gone]
+        store = [whole, changed, other_class, gone, left]
         about = [(CT, whole.SOPInstanceUID), (CT, changed.SOPInstanceUID), (MR, other_class.SOPInstanceUID)]
-        asked(port, store, [*about, (CT, gone.SOPInstanceUID), (CT, "1.2.3.99")])
+        about += [(CT, gone.SOPInstanceUID), (CT, left.SOPInstanceUID), (CT, "1.2.3.99")]
+        asked(port, store, about)
         index_spool(at=AT)
         jobs.drain()
         rows = {row.received_at: row for row in ReceivedInstance.objects.order_by("received_at")}
-        _, second, _, fourth = rows.values()
+        _, second, _, fourth, fifth = rows.values()
         damage(second, lambda path: path.write_bytes(path.read_bytes()[:-1] + b"x"))
         damage(fourth, lambda path: path.unlink())
+        ReceivedInstance.objects.filter(pk=fifth.pk).update(original_state="gone")
         work()
 
     (report,) = reports
@@ -144,6 +146,7 @@ def test_a_sender_is_told_the_reason_for_each_that_is_not(port: int, world: Worl
         str(changed.SOPInstanceUID): 0x0110,
         str(other_class.SOPInstanceUID): 0x0119,
         str(gone.SOPInstanceUID): 0x0110,
+        str(left.SOPInstanceUID): 0x0112,
         "1.2.3.99": 0x0112,
     }
 
