@@ -20,6 +20,8 @@ def register() -> None:
     access.register("imaging.review", role(Role.QC_ANALYST))
     # They see pixels as they came, with whatever is written in them.
     access.register("imaging.review_pixels", role(Role.QC_ANALYST, Role.TRIAL_ADMINISTRATOR), sees_identity=True)
+    # Who a subject is, for the hospital that knows it: no role of the centre has this verb.
+    access.register("imaging.see_identities", role(Role.SITE_COORDINATOR), sees_identity=True)
     access.register("imaging.see_qc", role(*SITE_AWARE))
     access.register("imaging.see_images", role(Role.QC_ANALYST, Role.SITE_COORDINATOR, Role.AUDITOR))
     access.expose(models.TransferForm, "imaging.see_transfers", selectors.transfer_forms_seen_by)

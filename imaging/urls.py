@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from imaging import views, views_connection, views_form, views_pixels, views_proof
+from imaging import views, views_connection, views_form, views_identities, views_pixels, views_proof
 from imaging.intake import tus, upload
 
 app_name = "imaging"
@@ -22,6 +22,8 @@ urlpatterns = [
     path("pixels/<int:pk>/frames/<int:number>/rendered", views_pixels.look_frame, name="look_frame"),
     path("sites/<int:pk>/connection/", views_connection.connection, name="connection"),
     path("sites/<int:pk>/connection/status/", views_connection.connection_status, name="connection_status"),
+    path("sites/<int:pk>/patients/", views_identities.identities, name="identities"),
+    path("sites/<int:pk>/patients/list/", views_identities.identities_list, name="identities_list"),
     path("entities/<int:pk>/echo/", views_connection.echo, name="echo"),
     path("timepoints/<int:pk>/", views.timepoint_show, name="timepoint"),
     path("timepoints/<int:pk>/form/", views_form.form_show, name="form"),

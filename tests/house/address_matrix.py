@@ -77,6 +77,8 @@ MATRIX = tuple(
         ("GET", "imaging/pixels/<pk>/frames/<number>/rendered", "look frame", "QT"),
         ("GET", "imaging/sites/<pk>/connection/", "site", "CQAT"),
         ("GET", "imaging/sites/<pk>/connection/status/", "site", "CQAT"),
+        ("GET", "imaging/sites/<pk>/patients/", "site", "C"),
+        ("GET", "imaging/sites/<pk>/patients/list/", "site", "C"),
         ("POST", "imaging/entities/<pk>/echo/", "entity", "CT"),
         ("GET", "imaging/timepoints/<pk>/", "timepoint", "CQAT"),
         ("GET", "imaging/timepoints/<pk>/form/", "timepoint", "CQAT"),
