@@ -131,6 +131,15 @@ def of_originals(trial_code: str) -> list[OriginalsKey]:
     return sorted(found, key=lambda key: key.number)
 
 
+def are_readable(trial_code: str) -> bool:
+    """Tell whether all keys that lie there for a trial can be read, so that what comes may be stored."""
+    try:
+        of_originals(trial_code)
+    except KeyMissing:
+        return False
+    return True
+
+
 def that_locked(trial_code: str, fingerprint: str | None) -> bytes:
     """Return the key of a trial's originals with a fingerprint; without one, the key that follows from the secret.
 

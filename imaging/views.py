@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from compliance import access, audit, signing
+from compliance import access, audit, keys, signing
 from compliance.errors import HouseError
 from compliance.models import Signature
 from imaging import forms, selectors
@@ -101,6 +101,7 @@ def transfer_list(request: HttpRequest, trial: Trial) -> HttpResponse:
             "transfers": selectors.with_counts(seen).order_by("-opened_at", "-pk")[:200],
             "under_way": seen.filter(instances__state=ReceivedState.RECEIVED).exists(),
             "own_sites": sites_coordinated_by(access.actor(request)).filter(trial=trial),
+            "waits_for_key": not keys.are_readable(trial.code),
             "may_see_proof": access.may(request.user, "imaging.see_proof", trial),
         },
     )

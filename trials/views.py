@@ -14,7 +14,7 @@ from compliance.errors import HouseError
 from compliance.models import AuditEvent, Signature
 from trials import forms, selectors
 from trials.models import ImagingCharter, Membership, Query, Role, Site, Subject, Timepoint, Trial
-from trials.services import enrolling, querying, setting_up
+from trials.services import enrolling, keeping_keys, querying, setting_up
 
 
 def _said(request: HttpRequest, problem: HouseError) -> None:
@@ -75,6 +75,7 @@ def trial_setup(request: HttpRequest, trial: Trial) -> HttpResponse:
             "charters": trial.charters.all(),
             "sites": trial.sites.prefetch_related("application_entities"),
             "members": members,
+            "key_fault": keeping_keys.fault_of_keys(trial),
             "missing_roles": [role for role in Role if role not in {m.role for m in members}],
             "site_form": forms.SiteForm(),
             "reason_form": forms.ReasonForm(),

@@ -46,6 +46,18 @@ def states_of_keys(trial: Trial) -> list[KeyState]:
     return [KeyState(number, present.get(number, ""), recorded.get(number, "")) for number in numbers]
 
 
+def fault_of_keys(trial: Trial) -> str:
+    """Return what is wrong with a trial's keys and what to do, in a sentence or two; nothing if all are there."""
+    try:
+        lost = [state for state in states_of_keys(trial) if not state.is_sound]
+    except keys.KeyMissing as problem:
+        return problem.message
+    if not lost:
+        return ""
+    names = ", ".join(f"{state.number} ({state.recorded})" for state in lost)
+    return f"Not there, so that what was locked with it cannot be opened: {names}. Restore the file from its back-up."
+
+
 def rotate_key_of_originals(*, trial: Trial, actor: User, at: dt.datetime) -> keys.OriginalsKey:
     """Make the next key of a trial's originals; what comes from now on lies under it.
 
@@ -70,5 +82,6 @@ def rotate_key_of_originals(*, trial: Trial, actor: User, at: dt.datetime) -> ke
 
 def _recorded(trial: Trial) -> dict[int, str]:
     """Numbers and fingerprints of the keys that were made, as the trail has them."""
-    events = AuditEvent.objects.filter(trial_id=trial.pk, action=_ROTATED).values_list("after", flat=True)
+    about_trial = AuditEvent.objects.filter(object_type=audit.label_of(trial), object_id=str(trial.pk))
+    events = about_trial.filter(action=_ROTATED).values_list("after", flat=True)
     return {after["number"]: after["fingerprint"] for after in events if after}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import html
 import io
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
 
 from compliance import keys
 from compliance.access import AccessDenied
-from compliance.models import AuditEvent
+from compliance.models import AuditEvent, User
 from tests.factories import AT, World
 from trials.services.keeping_keys import KeyState, rotate_key_of_originals, states_of_keys
 
@@ -126,3 +129,36 @@ def test_a_missing_another_and_an_unreadable_key_are_told_apart(world: World, ow
 
     (own_disk / "keys" / "PLX-1.key").unlink()
     assert "The secret key of trial PLX-1 cannot be read" in broken_status()
+
+
+def page(person: User, name: str, world: World) -> str:
+    client = Client()
+    client.force_login(person)
+    response = client.get(reverse(name, args=[world.trial.pk]))
+    assert response.status_code == 200
+    return html.unescape(response.content.decode())
+
+
+def test_pages_say_that_the_trials_key_is_missing_to_whom_it_concerns(world: World, own_disk: Path) -> None:
+    pages = ((world.administrator, "trials:setup"), (world.coordinator, "imaging:transfers"))
+    sentences = ("The secret key of trial PLX-1 cannot be read", "Waits for the trial's key")
+    path = own_disk / "keys" / "PLX-1.key"
+    secret = path.read_bytes()
+    assert [said in page(*who, world) for who, said in zip(pages, sentences, strict=True)] == [False, False]
+
+    path.unlink()
+    assert [said in page(*who, world) for who, said in zip(pages, sentences, strict=True)] == [True, True]
+
+    path.write_bytes(secret)
+    assert [said in page(*who, world) for who, said in zip(pages, sentences, strict=True)] == [False, False]
+
+
+def test_the_set_up_page_names_a_lost_key_of_originals(world: World, own_disk: Path) -> None:
+    made = rotate_key_of_originals(trial=world.trial, actor=world.administrator, at=AT)
+    assert "A key of the trial is missing" not in page(world.administrator, "trials:setup", world)
+
+    (own_disk / "keys" / "PLX-1.originals-1.key").unlink()
+
+    said = page(world.administrator, "trials:setup", world)
+    assert "A key of the trial is missing" in said
+    assert f"cannot be opened: 1 ({made.fingerprint}). Restore the file" in said
