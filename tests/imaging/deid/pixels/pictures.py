@@ -60,6 +60,13 @@ def capture(rows: int = 480, columns: int = 640, *, paper: int = 235, seed: int 
     return picture
 
 
+def radiograph(rows: int = 480, columns: int = 640, *, seed: int = 1) -> Pixels:
+    """A gradient from dark to grey with slow waves and fine noise."""
+    y, x = np.mgrid[0:rows, 0:columns]
+    noise = np.random.default_rng(seed).normal(0, 4, (rows, columns))
+    return (30 + 90 * y / rows + 30 * np.cos(x / 60) + noise).clip(0, 255).astype(np.uint8)
+
+
 def write(picture: Pixels, lines: Sequence[str], *, size: int, ink: int, seed: int = 0) -> Written:
     """Write lines into the corners of a grey picture, where machines write."""
     rows, columns = picture.shape

@@ -6,6 +6,7 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames
@@ -75,6 +76,16 @@ def test_text_is_blanked_on_light_and_dark_and_other_pixels_stay(paper: int | No
     cleaned = clean(dataset)
     _assert_blanked(cleaned, written, written.pixels, _reopened(dataset).pixel_array)
     assert dataset.BurnedInAnnotation == "NO"
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_text_is_blanked_on_the_gradient_of_a_radiograph_that_losses_have_blurred(inverted: bool) -> None:
+    written = pictures.write(pictures.radiograph(144, 224), LINES, size=12, ink=235)
+    content = pictures.jpeg(255 - written.pixels if inverted else written.pixels, 60)
+    before = np.asarray(Image.open(BytesIO(content)))
+    dataset = instance(before, modality="DX")
+    cleaned = clean(dataset)
+    _assert_blanked(cleaned, written, before, _reopened(dataset).pixel_array)
 
 
 @pytest.mark.parametrize("kind", ["planes", "YBR_FULL", "PALETTE COLOR", "MONOCHROME1", "signed"])
