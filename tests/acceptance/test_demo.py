@@ -34,6 +34,7 @@ from tests.support.installation import Installation, installed
 from tests.support.leaks import Planted, planted_in, texts_of
 from tests.support.originals import originals
 from tests.support.tools import requires_tool, tool
+from trials.models import Role
 
 #: Days that the sites enter as a subject's day 1; another patient of the story was scanned on two of them.
 REFERENCE_DATES = frozenset(patient.reference_date for patient in story.PATIENTS)
@@ -41,6 +42,8 @@ REFERENCE_DATES = frozenset(patient.reference_date for patient in story.PATIENTS
 PLANNED_DATES = {(day + dt.timedelta(days=visit)).isoformat() for day in REFERENCE_DATES for visit in (-7, 56, 112)}
 #: What a kind of page may show of what was in headers, because a site or the charter said it too.
 KNOWN_OTHERWISE = {"/trials/subjects/#/": PLANNED_DATES}
+#: Where a site is told which of its patients became which subject; nobody else is.
+OF_PATIENTS = {"/imaging/sites/#/patients/", "/imaging/sites/#/patients/list/"}
 #: Pages of one kind that each person opens.
 PAGES_OF_A_KIND = 2
 PIXEL_DATA = b"\xe0\x7f\x10\x00"
@@ -207,7 +210,10 @@ def test_no_page_shows_any_of_it_to_anybody(demo: Demo) -> None:
         for who, pages in opened.items()
         for path, page in pages.items()
     }
-    assert {where: what for where, what in found.items() if what} == {}
+    told = {(who, _kind(path)) for (who, path), what in found.items() if what and _kind(path) in OF_PATIENTS}
+    sites = {person.username for person in story.PEOPLE if person.role == Role.SITE_COORDINATOR}
+    assert told == {(who, kind) for who in sites for kind in OF_PATIENTS}
+    assert {where: what for where, what in found.items() if what and _kind(where[1]) not in OF_PATIENTS} == {}
     assert min(len(pages) for pages in opened.values()) > 5
     kinds = {_kind(path) for pages in opened.values() for path in pages}
     assert {
