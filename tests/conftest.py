@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test import TransactionTestCase
 from hypothesis import settings
+from pynetdicom import AE
 
 from tests.support.tools import absent, skip_or_fail
 
@@ -48,3 +49,17 @@ def _flush_may_empty_the_trail() -> Iterator[None]:
     TransactionTestCase._fixture_teardown = teardown
     yield
     TransactionTestCase._fixture_teardown = flush
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _senders_are_patient() -> Iterator[None]:
+    """Let senders wait for an answer for two minutes, as a disk may sync for many others; pynetdicom waits 30 s."""
+    begin = AE.__init__
+
+    def patient(self: AE, *arguments: Any, **named: Any) -> None:
+        begin(self, *arguments, **named)
+        self.acse_timeout = self.dimse_timeout = 120
+
+    AE.__init__ = patient
+    yield
+    AE.__init__ = begin

@@ -45,9 +45,6 @@ DRAWN = """() => [...document.images].every((image) => image.complete)
 LISTEN = """document.addEventListener("securitypolicyviolation",
   (event) => window.reportViolation(`${event.violatedDirective}: ${event.blockedURI}`));"""
 
-#: Other tests share the processor, and the first request compiles a page's templates.
-expect.set_options(timeout=15_000)
-
 
 @dataclass
 class Person:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from tests.support.tools import tool
 
@@ -24,6 +24,10 @@ FLAGS = (
     # A page that asks for anything outside this machine must fail here, not work on a developer's desk only.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
+
+#: Milliseconds that a test waits for what must come.
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
 
 DESKTOP = (1440, 900)
 PHONE = (390, 844)
@@ -64,7 +68,7 @@ def browsing(
 ) -> Iterator[BrowserContext]:
     """One person at one desk: own cookies, a window of `viewport` CSS pixels, UTC and British English.
 
-    Timeouts are 15 s: first requests compile templates while other tests share the processor.
+    Timeouts are a minute: first requests compile templates, and a disk may sync for many others meanwhile.
     """
     width, height = viewport
     context = browser.new_context(
@@ -75,7 +79,7 @@ def browsing(
         timezone_id="UTC",
         reduced_motion="reduce",
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE)
     try:
         yield context
     finally:
