@@ -110,6 +110,16 @@ def record(
     )
 
 
+def record_of_the_day(action: str, about: models.Model, *, actor: User, at: dt.datetime) -> None:
+    """Note what somebody does again and again, such as looking, once for each day, record and person."""
+    day = at.date().isoformat()
+    known = AuditEvent.objects.filter(
+        action=action, object_type=label_of(about), object_id=str(about.pk), actor=actor, after__day=day
+    )
+    if not known.exists():
+        record(action, about, actor=actor, at=at, after={"day": day})
+
+
 def _refuse_frozen(about: Record) -> None:
     if why := about.frozen_by():
         raise RecordFrozen(

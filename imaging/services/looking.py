@@ -16,7 +16,7 @@ from django.db.models import Q
 
 from compliance import access, audit, confined, jobs
 from compliance.errors import HouseError
-from compliance.models import AuditEvent, User
+from compliance.models import User
 from compliance.transitions import advance
 from imaging.deid.pixels.regions import Region, covers
 from imaging.models import PixelReview, ReceivedInstance
@@ -255,16 +255,7 @@ def frame_png(*, look: PixelReview, number: int, whole_range: bool, actor: User,
         From 1.
     """
     access.require(actor, "imaging.review_pixels", look)
-    day = at.date().isoformat()
-    seen = AuditEvent.objects.filter(
-        action="pixelreview.viewed",
-        object_type=audit.label_of(look),
-        object_id=str(look.pk),
-        actor=actor,
-        after__day=day,
-    )
-    if not seen.exists():
-        audit.record("pixelreview.viewed", look, actor=actor, at=at, after={"day": day})
+    audit.record_of_the_day("pixelreview.viewed", look, actor=actor, at=at)
     code = look.received.transfer.site.trial.code
     with originals.on_disk(look.received, trial_code=code) as path:
         step = "imaging.dicom.rendering:whole_picture" if whole_range else "imaging.dicom.rendering:picture"

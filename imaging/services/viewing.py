@@ -6,7 +6,7 @@ import datetime as dt
 
 from compliance import access, audit, confined, storage
 from compliance.errors import HouseError
-from compliance.models import AuditEvent, User
+from compliance.models import User
 from imaging.models import Series
 
 #: Seconds that decoding a frame may take.
@@ -37,16 +37,7 @@ def frame_png(*, series: Series, number: int, preset: str, actor: User, at: dt.d
     places = [(key, frame) for key, frames in instances for frame in range(frames)]
     if not 1 <= number <= len(places):
         raise NoSuchFrame("The series has no such slice. Reload the page.")
-    day = at.date().isoformat()
-    seen = AuditEvent.objects.filter(
-        action="series.viewed",
-        object_type=audit.label_of(series),
-        object_id=str(series.pk),
-        actor=actor,
-        after__day=day,
-    )
-    if not seen.exists():
-        audit.record("series.viewed", series, actor=actor, at=at, after={"day": day})
+    audit.record_of_the_day("series.viewed", series, actor=actor, at=at)
     key, frame = places[number - 1]
     return picture(key, frame, (window.centre, window.width) if series.modality == "CT" else None)
 
