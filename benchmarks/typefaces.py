@@ -164,7 +164,7 @@ def table(folder: Path, repeats: int) -> str:
             "",
             *lines,
             "",
-            f"{machine()}; one thread. The machine was busy with other work: the times are not those of a quiet one.",
+            f"{machine()}; one thread.",
         ]
     )
 
