@@ -186,7 +186,7 @@ def test_a_key_of_another_readers_read_opens_nothing(read: World, subject: Subje
 def test_a_later_timepoint_is_not_reachable_from_an_earlier_read(read: World, subject: Subject) -> None:
     before = read.task("BL", 1)
     later = Series.objects.get(imaging_study__timepoint__code="W8")
-    key = blinding._Keys(read.trial, before.blinded_code).of(later.series_instance_uid)
+    key = blinding.names.Keys(read.trial, before.blinded_code).of(later.series_instance_uid)
 
     with pytest.raises(NotShown):
         frame_png(before, key, 1, PRESET, actor=before.reader, at=AT)

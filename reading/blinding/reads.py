@@ -1,0 +1,154 @@
+"""What a reader sees of a read: the present timepoint, and the reader's own signed earlier ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from reading import derivation, selectors
+from reading.blinded import (
+    BlindedLesion,
+    BlindedMeasurement,
+    BlindedPreset,
+    BlindedResponse,
+    BlindedStep,
+    BlindedTask,
+    BlindedTimepoint,
+)
+from reading.blinding.names import Keys
+from reading.blinding.stacks import Stack, stacks_of
+from reading.models import Lesion, Measurement, ReadTask
+from reading.states import ReadState
+from trials.models import ImagingCharter, Subject, Timepoint
+from trials.states import QcState
+
+
+def blinded_task(task: ReadTask) -> BlindedTask:
+    """Return what a reader sees of a read: the present timepoint, and the reader's own signed earlier ones."""
+    subject, charter = task.timepoint.subject, task.charter
+    names, terms = Keys(subject.trial, task.blinded_code), charter.terms
+    before = list(selectors.own_reads_before(task))
+    stacks = {t.pk: stacks_of(names, t.timepoint, charter) for t in (*before, task)}
+    shown = [stack for group in stacks.values() for stack in group]
+    assessment = getattr(task, "assessment", None)
+    return BlindedTask(
+        code=task.blinded_code,
+        case=task.case_code,
+        title=title_of(task.timepoint, charter),
+        state=task.state,
+        is_baseline=derivation.is_baseline(task.timepoint),
+        is_open=task.state in (ReadState.ASSIGNED, ReadState.READING) and _images_cleared(task),
+        criteria=terms.criteria,
+        version=assessment.version if assessment else 0,
+        image_quality=assessment.image_quality if assessment else "adequate",
+        comment=assessment.comment if assessment else "",
+        presets=presets(charter),
+        series=tuple(stack.blinded for stack in stacks[task.pk]),
+        earlier=tuple(
+            BlindedTimepoint(
+                title_of(t.timepoint, charter),
+                tuple(stack.blinded for stack in stacks[t.pk]),
+                response_of(t.assessment.derivation),
+            )
+            for t in before
+        ),
+        lesions=lesions_of(task, before, shown, names),
+        response=response_of(assessment.derivation) if assessment else None,
+        unanswered=() if task.state in selectors.SIGNED else derivation.unanswered(task, before),
+        disclosed=disclosed(subject, charter),
+    )
+
+
+def title_of(timepoint: Timepoint, charter: ImagingCharter) -> str:
+    """Name a timepoint by its place; by its visit too where the charter does not hide dates."""
+    place = f"Timepoint {timepoint.order + 1}"
+    return place if "dates" in charter.terms.blinded_to else f"{place}, {timepoint.name}"
+
+
+def disclosed(subject: Subject, charter: ImagingCharter) -> dict[str, str]:
+    """Return what the charter does not hide of a subject, by its name under `blinded_to`."""
+    values = {"site": subject.site.code, "subject": subject.code, "arm": subject.arm}
+    return {name: value for name, value in values.items() if name not in charter.terms.blinded_to}
+
+
+def presets(charter: ImagingCharter) -> tuple[BlindedPreset, ...]:
+    """Return the display windows of the charter; there are no others."""
+    return tuple(BlindedPreset(p.name, p.centre, p.width) for p in charter.terms.window_presets)
+
+
+def _images_cleared(task: ReadTask) -> bool:
+    return task.timepoint.qc_state == QcState.CLEARED
+
+
+def lesions_of(
+    task: ReadTask, before: Sequence[ReadTask], stacks: Sequence[Stack], names: Keys
+) -> tuple[BlindedLesion, ...]:
+    """The reader's lesions known up to and including a read."""
+    reads = [*before, task]
+    titles = {t.pk: title_of(t.timepoint, task.charter) for t in reads}
+    found = Lesion.objects.filter(first_seen__in=reads).order_by("number")
+    entries = (
+        Measurement.objects.filter(lesion__in=found, assessment__task__in=reads)
+        .select_related("assessment", "instance")
+        .order_by("assessment__task__order", "part")
+    )
+    by_lesion: dict[int, list[Measurement]] = {}
+    for entry in entries:
+        by_lesion.setdefault(entry.lesion_id, []).append(entry)
+
+    def blinded(entry: Measurement) -> BlindedMeasurement:
+        series_key, place = "", None
+        if entry.instance is not None:
+            for stack in stacks:
+                if stack.series.pk == entry.instance.series_id:
+                    series_key, place = stack.blinded.key, stack.place(entry.instance, entry.frame)
+        return BlindedMeasurement(
+            timepoint=titles[entry.assessment.task_id],
+            part=entry.part,
+            state=entry.state,
+            state_label=entry.get_state_display(),
+            diameter_mm=entry.diameter_mm,
+            series_key=series_key,
+            slice=place,
+            instance_key=names.of(entry.instance.sop_instance_uid) if entry.instance and series_key else "",
+            frame=entry.frame,
+            reason=entry.reason,
+        )
+
+    return tuple(
+        BlindedLesion(
+            number=lesion.number,
+            label=lesion.label,
+            category=lesion.category,
+            organ=lesion.organ,
+            nodal=lesion.nodal,
+            description=lesion.description,
+            prior=tuple(blinded(e) for e in by_lesion.get(lesion.pk, []) if e.assessment.task_id != task.pk),
+            present=tuple(blinded(e) for e in by_lesion.get(lesion.pk, []) if e.assessment.task_id == task.pk),
+            found_here=lesion.first_seen_id == task.pk,
+        )
+        for lesion in found
+    )
+
+
+def response_of(derived: Mapping[str, Any]) -> BlindedResponse | None:
+    """Pick from a stored derivation what a reader may see; days and visit codes stay behind."""
+    if not derived:
+        return None
+
+    def decimal(name: str) -> Decimal | None:
+        value = derived.get(name)
+        return None if value is None else Decimal(value)
+
+    return BlindedResponse(
+        overall=derived.get("overall") or "",
+        target=derived.get("target") or "",
+        nontarget=derived.get("nontarget") or "",
+        new_lesion=bool(derived.get("new_lesion")),
+        sum_mm=decimal("sum_mm"),
+        nadir_mm=decimal("nadir_mm"),
+        percent_from_baseline=decimal("percent_from_baseline"),
+        percent_from_nadir=decimal("percent_from_nadir"),
+        steps=tuple(BlindedStep(s["rule"], s["clause"], s["result"]) for s in derived.get("trace", [])),
+    )
