@@ -29,7 +29,7 @@ from imaging.deid.recipe import Recipe
 from imaging.dicom.archives import is_junk
 from imaging.dicom.headers import MediaDirectory
 from imaging.dicom.walking import Found, Unforeseen, Unreadable, is_beside
-from imaging.services.deidentifying import budget
+from imaging.services.limits import budget
 
 #: A file that is not whole yet; none is left after a run that ended by itself, or after the next one.
 PARTIAL = ".part"

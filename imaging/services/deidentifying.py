@@ -25,6 +25,7 @@ from imaging.selectors import PROCESS
 from imaging.services import looking, originals
 from imaging.services.archiving import Cleaned, Means, file_instances
 from imaging.services.checking import CHECK
+from imaging.services.limits import budget
 from imaging.services.looking import Asked
 from imaging.services.matching import Claim, Unmatched, match
 from imaging.states import HoldReason, ReceivedState
@@ -34,12 +35,6 @@ log = logging.getLogger(__name__)
 
 #: Received instances worked on between two looks at the database.
 BATCH = 64
-#: Seconds that one instance may take in the child; a very large one takes longer.
-PATIENCE, BYTES_PER_SECOND = 20, 5_000_000
-#: More seconds, and bytes of memory, for reading what is written in pixels.
-_LOADING, _BYTES_READ_PER_SECOND, _NETWORKS = 60, 50_000, 1 << 30
-#: Copies of an instance that its de-identification holds at once, at most.
-COPIES = 5
 #: Tries at filing a batch while other workers file the same.
 TRIES = 5
 
@@ -327,21 +322,6 @@ def _refuse_scattered(study_uid: str, timepoint: Timepoint) -> None:
     study = ImagingStudy.objects.filter(trial=timepoint.trial, study_instance_uid=study_uid).first()
     if study is not None and study.timepoint_id != timepoint.pk:
         raise Held(HoldReason.TIMEPOINT_UNKNOWN, _SCATTERED)
-
-
-def budget(size: int, *, reading: bool = False) -> dict[str, Any]:
-    """Time and memory that reading an instance of `size` bytes may take: it is read whole, and written anew beside.
-
-    Parameters
-    ----------
-    reading
-        Whether what is written in its pixels is read as well.
-    """
-    limits: dict[str, Any] = {"seconds": PATIENCE + size / BYTES_PER_SECOND, "memory": confined.MEMORY + COPIES * size}
-    if reading:
-        limits["seconds"] += _LOADING + size / _BYTES_READ_PER_SECOND
-        limits["memory"] += _NETWORKS
-    return limits
 
 
 def look(received: ReceivedInstance, means: Means) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 from compliance import confined
 from compliance.errors import HouseError
 from imaging.deid.preview import Change
-from imaging.services.deidentifying import budget
+from imaging.services.limits import budget
 
 
 @dataclass(frozen=True, slots=True)

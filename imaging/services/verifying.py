@@ -15,7 +15,7 @@ from compliance.errors import HouseError
 from imaging.deid.identifiers import Identifier
 from imaging.deid.verifying import Search
 from imaging.dicom.walking import Found, Unforeseen, Unreadable
-from imaging.services.deidentifying import budget
+from imaging.services.limits import budget
 
 #: Stands for a part of a path that holds an identifier.
 HIDDEN = "[…]"

@@ -13,7 +13,7 @@ from compliance import confined
 from imaging.deid import engine
 from imaging.deid.admission import CannotDeidentify
 from imaging.deid.recipe import InvalidRecipe, Recipe
-from imaging.services.deidentifying import budget
+from imaging.services.limits import budget
 from tests.imaging.deid.conftest import BASIC, IDENTITY, KEYS, SECRET
 from tests.imaging.deid.pixels import pictures
 from tests.imaging.deid.pixels.pictures import instance, people
