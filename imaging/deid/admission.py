@@ -59,6 +59,19 @@ _SENTENCES = {
     "embedded_overlay": (
         "The image keeps an overlay in the unused bits of its pixels. Export it without overlays and send it again."
     ),
+    "face_kind": (
+        "The image may show a face, and faces are taken out of CT and MR alone. Discard it, or leave it to a trial "
+        "without clean_recognizable_visual_features."
+    ),
+    "face_no_volume": (
+        "The image may show a face, and its series is no volume in which that can be found: a scout, single slices, "
+        "or slices too far apart. Send the whole series, or discard it."
+    ),
+    "face_not_looked_for": "Whether the image shows a face is seen in its whole series. Send it with the others.",
+    "face_unsure": (
+        "The series may show a head, and its face was not found with certainty. Discard it, or take the face out "
+        "before sending it."
+    ),
     "identifiers_missing": "The instance lacks the UIDs by which it is filed. Export it again.",
     "pixel_description": "The image does not say how its pixels are stored. Export it again.",
     "pixels_too_many": "The image has more pixels than can be searched for text. Send it in parts.",

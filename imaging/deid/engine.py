@@ -15,6 +15,8 @@ from pydicom.uid import UID
 
 from imaging.deid import marks
 from imaging.deid.admission import CannotDeidentify, admit
+from imaging.deid.faces import kinds, masking
+from imaging.deid.faces.looking import Looked
 from imaging.deid.keys import STANDARD_ROOT, SubjectKeys
 from imaging.deid.leaks import names_and_numbers
 from imaging.deid.marks import TrialIdentity
@@ -64,6 +66,7 @@ def deidentify(
     identity: TrialIdentity,
     known: frozenset[str] = frozenset(),
     settled: Settled | None = None,
+    looked: Looked | None = None,
 ) -> Deidentified:
     """De-identify one instance by PS3.15 Annex E and write the trial's identity into it.
 
@@ -79,6 +82,8 @@ def deidentify(
         Names, numbers and places that other files say of the person: text is cleaned of them too.
     settled
         What a person settled of the text in the pixels, where one has looked at it.
+    looked
+        What looking for a face in the whole series gave, where the recipe masks faces.
 
     Raises
     ------
@@ -99,9 +104,12 @@ def deidentify(
             run = Walk(recipe, keys, _cleaner_for(dataset, recipe, keys, names | known))
             result = run.clean(dataset, "", 0)
             _clean_pixels(result, dataset, syntax, run)
+            face = ""
+            if recipe.faces == "mask":
+                syntax, face = _mask(result, syntax, looked, run)
             if recipe.reads_pixels:
                 syntax = _blank(_with_meta(result, syntax), recipe, settled, names | known, run)
-            marks.write(result, recipe=recipe, identity=identity)
+            marks.write(result, recipe=recipe, identity=identity, face=face)
             _with_meta(result, syntax)
             head = marks.seal(result, keys)
         except RecursionError:
@@ -168,6 +176,21 @@ def _clean_pixels(result: Dataset, source: Dataset, syntax: UID, run: Walk) -> N
     result[_PIXEL_DATA] = DataElement(_PIXEL_DATA, "OB" if syntax.is_encapsulated else element.VR or "OW", cleaned)
     result[_PIXEL_DATA].is_undefined_length = syntax.is_encapsulated
     run.note(_PIXEL_DATA, "C", *outcomes)
+
+
+def _mask(result: Dataset, syntax: UID, looked: Looked | None, run: Walk) -> tuple[UID, str]:
+    """Take a face out of the pixels; return how they are written now, and what is to be said of it."""
+    if not kinds.is_looked_at(str(result.SOPClassUID)):
+        kinds.refuse_unsafe(result)
+        return syntax, ""
+    if looked is None or looked.problem:
+        raise CannotDeidentify(looked.problem if looked else "face_not_looked_for")
+    if looked.face is None:
+        return syntax, marks.NO_FACE
+    frames, syntax = masking.mask(_with_meta(result, syntax), looked.face)
+    if frames:
+        run.note(_PIXEL_DATA, "C", *["faces"] * frames)
+    return syntax, marks.FACE_GONE
 
 
 def _blank(result: Dataset, recipe: Recipe, settled: Settled | None, words: frozenset[str], run: Walk) -> UID:

@@ -22,6 +22,8 @@ IMPLEMENTATION_VERSION_NAME = "PARALLAX"
 
 _METHOD = 0x00120063
 _MARK = "Parallax "
+#: Values of the method, of a series in which a face was looked for.
+FACE_GONE, NO_FACE = "face taken out of the series", "no face in the series"
 _UNSEALED = "seal:" + "0" * 48
 _LONGITUDINAL = {"shifted": "MODIFIED", "kept": "UNMODIFIED", "removed": "REMOVED"}
 _NOT_TOLD = "REMOVED"
@@ -58,10 +60,18 @@ class TrialIdentity:
         return frozenset(getattr(self, field.name) for field in fields(self)) - {""}
 
 
-def write(dataset: Dataset, *, recipe: Recipe, identity: TrialIdentity) -> None:
-    """Write identity, method and codes into a cleaned data set (PS3.15 §E.3.1, PS3.3 §C.7.1.1)."""
+def write(dataset: Dataset, *, recipe: Recipe, identity: TrialIdentity, face: str = "") -> None:
+    """Write identity, method and codes into a cleaned data set (PS3.15 §E.3.1, PS3.3 §C.7.1.1).
+
+    Parameters
+    ----------
+    face
+        `FACE_GONE` or `NO_FACE`, of a series in which one was looked for.
+    """
+    if face:
+        dataset.RecognizableVisualFeatures = "NO"
     encoding = dataset.original_encoding
-    written = _elements(recipe, identity, *encoding) if None not in encoding else _made(recipe, identity)
+    written = _elements(recipe, identity, face, *encoding) if None not in encoding else _made(recipe, identity, face)
     for element in written:
         dataset[element.tag] = element
     for keyword in ("ClinicalTrialProtocolName", "ClinicalTrialSiteName"):
@@ -71,21 +81,21 @@ def write(dataset: Dataset, *, recipe: Recipe, identity: TrialIdentity) -> None:
 
 @lru_cache(maxsize=64)
 def _elements(
-    recipe: Recipe, identity: TrialIdentity, implicit: bool, little: bool
+    recipe: Recipe, identity: TrialIdentity, face: str, implicit: bool, little: bool
 ) -> tuple[DataElement | RawDataElement, ...]:
     """What is written, as if it had been read: it is the same for all files of a subject, and cannot be changed."""
     level = Dataset()
     level.set_original_encoding(implicit, little, default_encoding)
-    return tuple(as_read(element, level) or element for element in _made(recipe, identity))
+    return tuple(as_read(element, level) or element for element in _made(recipe, identity, face))
 
 
-def _made(recipe: Recipe, identity: TrialIdentity) -> Dataset:
-    made = Dataset()
+def _made(recipe: Recipe, identity: TrialIdentity, face: str) -> Dataset:
+    made, codes = Dataset(), recipe.codes(face=bool(face))
     made.PatientName = made.PatientID = made.ClinicalTrialSubjectID = identity.subject_code
     made.PatientIdentityRemoved = "YES"
-    made.DeidentificationMethod = _method(recipe)
-    made.DeidentificationMethodCodeSequence = [Dataset() for _ in recipe.codes()]
-    for item, code in zip(made.DeidentificationMethodCodeSequence, recipe.codes(), strict=True):
+    made.DeidentificationMethod = _method(recipe, face)
+    made.DeidentificationMethodCodeSequence = [Dataset() for _ in codes]
+    for item, code in zip(made.DeidentificationMethodCodeSequence, codes, strict=True):
         item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code
     made.LongitudinalTemporalInformationModified = _LONGITUDINAL[recipe.dates]
     made.ClinicalTrialProtocolID = identity.protocol_id
@@ -97,8 +107,9 @@ def _made(recipe: Recipe, identity: TrialIdentity) -> Dataset:
     return made
 
 
-def _method(recipe: Recipe) -> list[str]:
-    return [f"{_MARK}{recipe.identifier} {recipe.version}", f"recipe sha256:{recipe.digest()[:16]}", _UNSEALED]
+def _method(recipe: Recipe, face: str) -> list[str]:
+    said = [f"{_MARK}{recipe.identifier} {recipe.version}", f"recipe sha256:{recipe.digest()[:16]}"]
+    return [*said, *([face] if face else []), _UNSEALED]
 
 
 def claims_to_be_ours(dataset: Dataset) -> bool:
@@ -108,8 +119,8 @@ def claims_to_be_ours(dataset: Dataset) -> bool:
 
 def is_sealed(dataset: Dataset, *, recipe: Recipe, keys: SubjectKeys, identity: TrialIdentity) -> bool:
     """Tell whether the instance left here for this identity by this recipe and was not changed since."""
-    expected = _method(recipe)
     *method, seal_found = _values(dataset) or [""]
+    expected = _method(recipe, next((face for face in (FACE_GONE, NO_FACE) if face in method), ""))
     subject = (str(dataset.get(name, "")) for name in ("PatientID", "PatientName", "ClinicalTrialSubjectID"))
     places = tuple(str(dataset.get(f"ClinicalTrial{name}ID", "")) for name in ("Protocol", "Site", "TimePoint"))
     if method != expected[:-1] or set(subject) != {identity.subject_code}:

@@ -43,9 +43,9 @@ _OPTION_CODES = {
     "retain_safe_private": ("113111", "DCM", "Retain Safe Private Option"),
     "retain_institution_identity": ("113112", "DCM", "Retain Institution Identity Option"),
 }
-OPTIONS = frozenset(_OPTION_CODES) - {"clean_recognizable_visual_features"}
+OPTIONS = frozenset(_OPTION_CODES)
 _DATES = {"retain_longitudinal_full_dates": "kept", "retain_longitudinal_modified_dates": "shifted"}
-_PARTS = frozenset({"identifier", "version", "options", "dates", "rules", "pixels"})
+_PARTS = frozenset({"identifier", "version", "options", "dates", "rules", "pixels", "faces"})
 _STANDARD = Path(__file__).parent / "recipes"
 
 # What says who the subject is; no rule of a trial keeps it.
@@ -102,6 +102,8 @@ class Recipe:
         Own rules in the order of tags.
     pixels
         What becomes of images on which text is usual: `hold` them out, `blank` the text, or ask a person in a `review`.
+    faces
+        What becomes of faces in volumes of CT and MR: `keep` them, or `mask` them out.
     """
 
     identifier: str
@@ -110,6 +112,7 @@ class Recipe:
     dates: str = "removed"
     rules: tuple[Rule, ...] = ()
     pixels: str = "hold"
+    faces: str = "keep"
 
     @classmethod
     def parse(cls, mapping: Mapping[str, Any]) -> Recipe:
@@ -122,7 +125,7 @@ class Recipe:
             `rules` (mappings with `attribute`, `action` and `reason`). An attribute is named by its keyword, its tag
             such as `(0008,103E)` or, a private one, by its creator too: `(0019,xx0C) SIEMENS MR HEADER`. Actions are
             X, Z and K; for a private attribute X and K, and K keeps numbers only. `pixels` is `hold`,
-            `blank` or `review`.
+            `blank` or `review`; `faces` is `keep` or `mask`.
 
         Raises
         ------
@@ -151,7 +154,15 @@ class Recipe:
             raise InvalidRecipe(
                 "The recipe's option clean_pixel_data needs pixels: blank or pixels: review. Say so, or remove it."
             )
-        return cls(identifier, version, options, dates, _rules(mapping.get("rules", ())), pixels)
+        faces = mapping.get("faces", "keep")
+        if faces not in ("keep", "mask"):
+            raise InvalidRecipe("The recipe's handling of faces is not known: choose keep or mask.")
+        if (faces == "mask") != ("clean_recognizable_visual_features" in options):
+            raise InvalidRecipe(
+                "The recipe's option clean_recognizable_visual_features and faces: mask belong together. "
+                "Write both, or neither."
+            )
+        return cls(identifier, version, options, dates, _rules(mapping.get("rules", ())), pixels, faces)
 
     @classmethod
     def standard(cls, name: str) -> Recipe:
@@ -184,6 +195,8 @@ class Recipe:
         }
         if self.pixels != "hold":
             content["pixels"] = self.pixels
+        if self.faces != "keep":
+            content["faces"] = self.faces
         if "retain_safe_private" in self.options:
             content["private"] = [[*key, *astuple(one)] for key, one in sorted(safe_private().items())]
         if "clean_structured_content" in self.options:
@@ -197,9 +210,16 @@ class Recipe:
         """Whether text is looked for in the pixels."""
         return self.pixels != "hold"
 
-    def codes(self) -> tuple[tuple[str, str, str], ...]:
-        """Code value, scheme and meaning of the profile and each option (PS3.16 CID 7050)."""
-        return (_BASIC_PROFILE, *(_OPTION_CODES[name] for name in sorted(self.options)))
+    def codes(self, *, face: bool = True) -> tuple[tuple[str, str, str], ...]:
+        """Code value, scheme and meaning of the profile and each option (PS3.16 CID 7050).
+
+        Parameters
+        ----------
+        face
+            Whether a face was looked for; without that nothing says that there is none.
+        """
+        done = self.options if face else self.options - {"clean_recognizable_visual_features"}
+        return (_BASIC_PROFILE, *(_OPTION_CODES[name] for name in sorted(done)))
 
     @cached_property
     def actions(self) -> Mapping[int, str]:
@@ -278,8 +298,6 @@ def _options(names: Any) -> frozenset[str]:
     options = frozenset(names)
     if unknown := sorted(options - _OPTION_CODES.keys()):
         raise InvalidRecipe(f"These options are not in the profile: {', '.join(unknown)}. Correct their names.")
-    if waiting := sorted(options - OPTIONS):
-        raise InvalidRecipe(f"These options of the profile are not available: {', '.join(waiting)}. Remove them.")
     if options >= _DATES.keys():
         raise InvalidRecipe(
             "The recipe asks for full dates and for modified dates. Choose one of retain_longitudinal_full_dates and "

@@ -17,6 +17,7 @@ from pydicom.dataset import Dataset
 from compliance.errors import HouseError
 from imaging.deid import marks, workshop
 from imaging.deid.admission import CannotDeidentify
+from imaging.deid.faces.kinds import is_looked_at
 from imaging.deid.keys import SubjectKeys
 from imaging.deid.leaks import names_and_numbers
 from imaging.deid.marks import TrialIdentity
@@ -43,8 +44,9 @@ def survey(path: str, recipe: Mapping[str, Any], secret: bytes) -> Facts:
     Returns
     -------
     dict
-        `sha256`; and of an instance `signs` (`people.Signs`) and `names` (`leaks.names_and_numbers`, sorted), or of
-        one that claims to be ours `own`, its protocol, site, subject and timepoint. Or `held` and `sentence`.
+        `sha256`; and of an instance `signs` (`people.Signs`) and `names` (`leaks.names_and_numbers`, sorted), and
+        `series`, its pseudonym, if a face is to be looked for there; or of one that claims to be ours `own`, its
+        protocol, site, subject and timepoint. Or `held` and `sentence`.
     """
     with open(path, "rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -57,11 +59,16 @@ def _seen(path: Path, head: bytes, recipe: Mapping[str, Any], secret: bytes) -> 
     if is_archive(head):
         return {"held": "archive", "sentence": _ARCHIVE}
     try:
-        dataset = read_header(path).dataset
+        header = read_header(path)
+        dataset = header.dataset
         if marks.claims_to_be_ours(dataset) and (own := _identity(dataset)):
             return {"own": own}
-        names = names_and_numbers(dataset, workshop.parsed_recipe(json.dumps(recipe, sort_keys=True)))
-        return {"signs": list(Signs.of(dataset, SubjectKeys(secret, "-"))), "names": sorted(names)}
+        terms, keys = workshop.parsed_recipe(json.dumps(recipe, sort_keys=True)), SubjectKeys(secret, "-")
+        names = names_and_numbers(dataset, terms)
+        seen: Facts = {"signs": list(Signs.of(dataset, keys)), "names": sorted(names)}
+        if terms.faces == "mask" and is_looked_at(header.sop_class_uid):
+            seen["series"] = keys.uid(header.series_instance_uid)
+        return seen
     except HouseError as problem:
         return {"held": problem.code, "sentence": problem.message}
     except (OSError, MemoryError):
@@ -71,7 +78,12 @@ def _seen(path: Path, head: bytes, recipe: Mapping[str, Any], secret: bytes) -> 
 
 
 def clean(
-    path: str, recipe: Mapping[str, Any], secret: bytes, identity: Sequence[str], known: Sequence[str]
+    path: str,
+    recipe: Mapping[str, Any],
+    secret: bytes,
+    identity: Sequence[str],
+    known: Sequence[str],
+    looked: Mapping[str, Any] | None = None,
 ) -> tuple[Facts, bytes]:
     """De-identify one file, and search the result for what is known of the person.
 
@@ -81,6 +93,8 @@ def clean(
         Codes of protocol, site, subject and timepoint.
     known
         Names and numbers that other files say of the person.
+    looked
+        What looking for a face in the whole series gave.
 
     Returns
     -------
@@ -89,7 +103,7 @@ def clean(
     bytes
         The output; empty when held.
     """
-    facts, output = workshop.deidentify(path, recipe, secret, identity, known)
+    facts, output = workshop.deidentify(path, recipe, secret, identity, known, looked=looked)
     if "regions" in facts:  # here nobody looks at it
         return {"held": facts["detail"], "sentence": CannotDeidentify(facts["detail"]).message}, b""
     if "held" in facts:

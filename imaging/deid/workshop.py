@@ -20,6 +20,7 @@ from pydicom.dataset import Dataset
 from compliance.errors import HouseError
 from imaging.deid import engine, leaks
 from imaging.deid.admission import CannotDeidentify, TextInPixels
+from imaging.deid.faces.looking import Looked
 from imaging.deid.keys import SubjectKeys
 from imaging.deid.marks import TrialIdentity
 from imaging.deid.patients import PatientKey, digests_in
@@ -85,6 +86,7 @@ def deidentify(
     identity: Sequence[str],
     known: Sequence[str] = (),
     settled: Mapping[str, Any] | None = None,
+    looked: Mapping[str, Any] | None = None,
 ) -> tuple[Facts, bytes]:
     """De-identify one received file and search the result for what the original said of the person.
 
@@ -98,6 +100,8 @@ def deidentify(
         What other files say of the person: names, identifiers and places.
     settled
         What a person settled of the text in its pixels (`Settled.plain`).
+    looked
+        What looking for a face in the whole series gave: `imaging.deid.faces.looking.find`.
 
     Returns
     -------
@@ -113,7 +117,7 @@ def deidentify(
 
     def work() -> Facts:
         nonlocal output
-        facts, output = _deidentified(Path(path), recipe, secret, identity, frozenset(known), settled)
+        facts, output = _deidentified(Path(path), recipe, secret, identity, frozenset(known), settled, looked)
         return facts
 
     return _guarded(work), output
@@ -249,6 +253,7 @@ def _deidentified(
     codes: Sequence[str],
     known: frozenset[str],
     settled: Mapping[str, Any] | None,
+    looked: Mapping[str, Any] | None,
 ) -> tuple[Facts, bytes]:
     recipe = _parsed(mapping)
     identity = TrialIdentity(*codes)
@@ -264,6 +269,7 @@ def _deidentified(
             identity=identity,
             known=known,
             settled=Settled.of(settled) if settled is not None else None,
+            looked=Looked.of(looked),
         )
     except TextInPixels as text:
         raise _Held(HoldReason.PIXEL_REVIEW, _LOOK, text.reason, regions=text.regions, size=text.size) from text

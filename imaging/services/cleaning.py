@@ -13,7 +13,7 @@ import os
 import secrets
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path, PurePath
@@ -29,6 +29,7 @@ from imaging.deid.recipe import Recipe
 from imaging.dicom.archives import is_junk
 from imaging.dicom.headers import MediaDirectory
 from imaging.dicom.walking import Found, Unforeseen, Unreadable, is_beside
+from imaging.services.facing import look_for_face
 from imaging.services.limits import budget
 
 #: A file that is not whole yet; none is left after a run that ended by itself, or after the next one.
@@ -239,9 +240,12 @@ class Cleaning:
             The disk does not take any more.
         """
         subjects, known = self._people()
+        faces = self._faces()
 
         def work(number: int) -> Outcome:
-            return self._one(self._tasks[number], subjects[number], known[subjects[number]], target)
+            task = self._tasks[number]
+            looked = faces.get(task.seen.get("series", ""))
+            return self._one(task, subjects[number], known[subjects[number]], looked, target)
 
         with closing(confined.each(work, range(len(self._tasks)), workers=self._workers)) as outcomes:
             yield from outcomes
@@ -281,14 +285,34 @@ class Cleaning:
             names[subjects[number]].update(self._tasks[number].seen["names"])
         return subjects, defaultdict(list, {subject: sorted(known) for subject, known in names.items()})
 
-    def _one(self, task: _Task, subject: str, known: Sequence[str], target: Target | None) -> Outcome:
+    def _faces(self) -> dict[str, Mapping[str, Any]]:
+        """What looking for a face in each series gave, where the recipe masks faces."""
+        series: dict[str, list[Found]] = defaultdict(list)
+        for task in self._tasks:
+            if "series" in task.seen:
+                series[task.seen["series"]].append(task.found)
+
+        def look(files: Sequence[Found]) -> Mapping[str, Any]:
+            return look_for_face((nullcontext(found.path), found.size) for found in files)
+
+        with closing(confined.each(look, series.values(), workers=self._workers)) as looked:
+            return dict(zip(series, looked, strict=True))
+
+    def _one(
+        self,
+        task: _Task,
+        subject: str,
+        known: Sequence[str],
+        looked: Mapping[str, Any] | None,
+        target: Target | None,
+    ) -> Outcome:
         path = self._names.of(task.original)
         about = {"original": task.original, "path": path, "subject": subject, "sha256": task.seen.get("sha256", "")}
         if "held" in task.seen:
             return self._kept_out(about, task.seen["held"], task.seen.get("sentence", ""))
         identity = task.seen.get("own") or [self._means.protocol, "", subject, ""]
         try:
-            facts, output = self._ask("clean", task.found, identity, known)
+            facts, output = self._ask("clean", task.found, identity, known, looked)
             if "held" in facts:
                 return self._kept_out(about, facts["held"], facts["sentence"])
             about["path"] = path + SUFFIX

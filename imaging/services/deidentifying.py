@@ -18,15 +18,15 @@ from compliance import audit, confined, jobs, keys, storage, vault
 from compliance.errors import HouseError
 from compliance.faults import fault
 from compliance.transitions import advance_batch
-from imaging.deid.pixels.regions import Settled
+from imaging.deid.faces.kinds import is_looked_at
 from imaging.deid.recipe import InvalidRecipe, Recipe
 from imaging.models import ActionList, ImagingStudy, Instance, ReceivedInstance, Transfer
 from imaging.selectors import PROCESS
 from imaging.services import looking, originals
 from imaging.services.archiving import Cleaned, Means, file_instances
 from imaging.services.checking import CHECK
-from imaging.services.limits import budget
-from imaging.services.looking import Asked
+from imaging.services.confining import Held, deidentify, look, same_content
+from imaging.services.facing import SETTLED, is_arriving, look_in_quarantine
 from imaging.services.matching import Claim, Unmatched, match
 from imaging.states import HoldReason, ReceivedState
 from trials.models import Timepoint, Trial
@@ -59,13 +59,8 @@ _DAMAGED = (
 _SCATTERED = "Other images of the same scan lie at another timepoint. Check which timepoint is right and assign it."
 
 
-class Held(HouseError):
-    """The instance waits in quarantine, for a named reason."""
-
-    def __init__(self, reason: HoldReason, sentence: str, asked: Asked | None = None) -> None:
-        super().__init__(sentence)
-        self.reason, self.asked = reason, asked
-        self.code = str(reason)
+class _Early(Exception):
+    """Other files of the series may still come."""
 
 
 @dataclass(slots=True)
@@ -98,6 +93,8 @@ def process_transfer(*, transfer_id: int, at: dt.datetime, first: int = 0, last:
         batch = _Batch(transfer, at)
         batch.work(waiting[start : start + BATCH])
         failure = batch.failure or failure
+        if batch.early:
+            jobs.enqueue(PROCESS, f"{transfer.pk}:series", at=at, delay=SETTLED, transfer_id=transfer.pk)
     touched = Timepoint.objects.filter(received_instances__in=span.filter(state=ReceivedState.ARCHIVED)).distinct()
     for timepoint in touched:
         jobs.enqueue(CHECK, str(timepoint.pk), at=at, timepoint_id=timepoint.pk)
@@ -114,6 +111,9 @@ class _Batch:
         self.trial = Trial.objects.get(pk=transfer.site.trial_id)
         #: Why some of it has to be tried again later.
         self.failure: Exception | None = None
+        #: Whether some of it waits for the rest of its series.
+        self.early = False
+        self._looked: dict[str, dict[str, Any]] = {}
         self._matched: dict[tuple[Claim, int | None], Timepoint | Unmatched] = {}
 
     def work(self, numbers: Sequence[int]) -> None:
@@ -151,6 +151,8 @@ class _Batch:
                     held.append((item, Held(HoldReason.OVER_BUDGET, why.message)))
             except vault.Damaged:
                 held.append((item, Held(HoldReason.DAMAGED_AT_REST, _DAMAGED)))
+            except _Early:
+                self.early = True
             except DatabaseError:
                 raise
             except (OSError, HouseError) as problem:
@@ -257,7 +259,8 @@ class _Batch:
         item.timepoint = timepoint = self._match(item)
         _refuse_scattered(item.received.study_uid_key, timepoint)
         look = looking.decision_on(item.received)
-        result, output = deidentify(item.received, self.means, timepoint, settled=look.settled if look else None)
+        settled, face = look.settled if look else None, self._look_for_face(item)
+        result, output = deidentify(item.received, self.means, timepoint, settled=settled, face=face)
         subject = timepoint.subject
         name = f"{item.received.sop_uid_key}-{result['sha256'][:12]}.dcm"
         key = f"{self.trial.code}/{subject.code}/{timepoint.code}/{name}"
@@ -276,6 +279,17 @@ class _Batch:
             measured=result["facts"],
             look=look,
         )
+
+    def _look_for_face(self, item: _Item) -> dict[str, Any] | None:
+        """What looking at the whole series of an instance gave, where the recipe masks faces."""
+        if self.means.recipe.faces != "mask" or not is_looked_at(item.seen["sop_class_uid"]):
+            return None
+        series = item.received.series_uid_key
+        if series not in self._looked:
+            if is_arriving(self.transfer, self.at):
+                raise _Early
+            self._looked[series] = look_in_quarantine(item.received, trial_code=self.trial.code)
+        return self._looked[series]
 
     def _match(self, item: _Item) -> Timepoint:
         chosen = item.received.timepoint
@@ -322,67 +336,3 @@ def _refuse_scattered(study_uid: str, timepoint: Timepoint) -> None:
     study = ImagingStudy.objects.filter(trial=timepoint.trial, study_instance_uid=study_uid).first()
     if study is not None and study.timepoint_id != timepoint.pk:
         raise Held(HoldReason.TIMEPOINT_UNKNOWN, _SCATTERED)
-
-
-def look(received: ReceivedInstance, means: Means) -> dict[str, Any]:
-    """Read the header of an instance in quarantine, in a child process.
-
-    Raises
-    ------
-    Held
-        It is no instance that can be worked on.
-    """
-    with originals.on_disk(received, trial_code=means.trial.code) as path:
-        seen: dict[str, Any] = confined.call(
-            "imaging.deid.workshop:look", str(path), means.secret, **budget(received.size)
-        )
-    return _unless_held(received, seen)
-
-
-def deidentify(
-    received: ReceivedInstance, means: Means, timepoint: Timepoint, *, settled: Settled | None = None
-) -> tuple[dict[str, Any], bytes]:
-    """De-identify an instance in quarantine and search the result for leaks, in a child process.
-
-    Returns its digest with the counters, and the output. `settled` is what a person decided on its pixels.
-
-    Raises
-    ------
-    Held
-        It cannot be cleaned, or something of the person was still found.
-    """
-    subject = timepoint.subject
-    identity = [means.trial.code, subject.site.code, subject.code, timepoint.code]
-    with originals.on_disk(received, trial_code=means.trial.code) as path:
-        result, output = confined.call(
-            "imaging.deid.workshop:deidentify",
-            str(path),
-            means.terms,
-            means.secret,
-            identity,
-            (),
-            settled.plain() if settled else None,
-            **budget(received.size, reading=means.recipe.reads_pixels),
-        )
-    return _unless_held(received, result), output
-
-
-def _unless_held(received: ReceivedInstance, result: dict[str, Any]) -> dict[str, Any]:
-    if "held" in result:
-        if "fault" in result:
-            log.error("received instance %s could not be processed: %s", received.pk, result["fault"])
-        asked = Asked(result["detail"], result["regions"], *result["size"]) if "regions" in result else None
-        raise Held(HoldReason(result["held"]), result["sentence"], asked)
-    return result
-
-
-def same_content(one: ReceivedInstance, other: ReceivedInstance, *, trial_code: str) -> bool:
-    """Tell whether two instances of a trial differ only in how their data sets are encoded."""
-    digests = set()
-    for received in (one, other):
-        with originals.on_disk(received, trial_code=trial_code) as path:
-            try:
-                digests.add(confined.call("imaging.deid.workshop:content_digest", str(path), **budget(received.size)))
-            except confined.Refused:
-                return False
-    return len(digests) == 1

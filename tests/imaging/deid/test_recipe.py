@@ -72,7 +72,9 @@ def test_option_columns_replace_the_basic_action(keyword_tag: int, options: list
         ({"identifier": "a b"}, "identifier"),
         ({"version": 1}, "version"),
         ({"options": ["retain_everything"]}, "retain_everything"),
-        ({"options": ["clean_recognizable_visual_features"]}, "clean_recognizable_visual_features"),
+        ({"options": ["clean_recognizable_visual_features"]}, "belong together"),
+        ({"faces": "mask"}, "belong together"),
+        ({"faces": "blur"}, "choose keep or mask"),
         ({"options": ["retain_longitudinal_modified_dates", "retain_longitudinal_full_dates"]}, "full dates and for"),
         ({"options": "retain_device_identity"}, "list"),
         ({"options": None}, "list"),
@@ -117,12 +119,19 @@ def test_every_option_has_the_code_of_cid_7050() -> None:
         code: meaning
         for name in OPTIONS
         for code, _, meaning in Recipe.parse(
-            {**GOOD, "options": [name], "rules": [], "pixels": "blank" if name == "clean_pixel_data" else "hold"}
+            {
+                **GOOD,
+                "options": [name],
+                "rules": [],
+                "pixels": "blank" if name == "clean_pixel_data" else "hold",
+                "faces": "mask" if name == "clean_recognizable_visual_features" else "keep",
+            }
         ).codes()
     }
     assert codes == {
         "113100": "Basic Application Confidentiality Profile",
         "113101": "Clean Pixel Data Option",
+        "113102": "Clean Recognizable Visual Features Option",
         "113103": "Clean Graphics Option",
         "113104": "Clean Structured Content Option",
         "113105": "Clean Descriptors Option",

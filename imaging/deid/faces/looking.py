@@ -1,0 +1,85 @@
+"""The two steps of looking for a face that run in a child process, and what they give.
+
+Arguments and results are plain values that JSON can carry, and bytes. A series is read file by file, so that no more of
+it than its coarse slices is ever in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from pydicom import config, dcmread
+
+from imaging.deid.admission import CannotDeidentify
+from imaging.deid.faces.finding import find_face
+from imaging.deid.faces.masking import Face
+from imaging.deid.faces.volume import Slice, Volume, slices_of
+
+Plain = dict[str, Any]
+
+_UNREADABLE = (AttributeError, CannotDeidentify, LookupError, NotImplementedError, RuntimeError, TypeError, ValueError)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What looking at a series gave.
+
+    Attributes
+    ----------
+    face
+        Where it shows one, if it does.
+    problem
+        Why nobody can tell; a reason of `CannotDeidentify`.
+    """
+
+    face: Face | None = None
+    problem: str = ""
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any] | None) -> Self | None:
+        """Read what `find` gave; nothing is nothing."""
+        if plain is None:
+            return None
+        return cls(Face.of(plain["face"]) if plain["face"] else None, plain["problem"])
+
+
+def coarse_slices(path: str) -> Plain:
+    """Read a file and make its frames coarse.
+
+    Returns
+    -------
+    dict
+        `slices` (`Slice.plain`), none where the pixels cannot be read, and `hounsfield`, whether it is CT.
+    """
+    with config.disable_value_validation():
+        dataset = dcmread(path, force=True)
+        try:
+            slices = [one.plain() for one in slices_of(dataset)]
+        except (
+            AttributeError,
+            CannotDeidentify,
+            LookupError,
+            NotImplementedError,
+            RuntimeError,
+            ValueError,
+            TypeError,
+        ):
+            slices = []  # its own de-identification says what is wrong with it
+        return {"slices": slices, "hounsfield": str(dataset.get("Modality", "")) == "CT"}
+
+
+def find(slices: Sequence[Mapping[str, Any]], hounsfield: bool) -> Plain:
+    """Look for a face in a series.
+
+    Parameters
+    ----------
+    slices
+        From `coarse_slices` of its files.
+    """
+    try:
+        face = find_face(Volume([Slice.of(one) for one in slices]), hounsfield=hounsfield)
+    except CannotDeidentify as problem:
+        return {"face": None, "problem": problem.reason}
+    return {"face": face.plain() if face else None, "problem": ""}

@@ -1,0 +1,112 @@
+"""A face as a place in the patient, and the pictures without it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+
+from imaging.deid.admission import CannotDeidentify
+from imaging.deid.faces.volume import Bits, Box, rescaled
+from imaging.deid.pixels.frames import Pixels
+from imaging.dicom.geometry import Plane, plane_of
+
+
+@dataclass(frozen=True)
+class Face:
+    """Where a series shows the face, with the air before it.
+
+    Attributes
+    ----------
+    box, voxels
+        A grid in the patient, and which of its voxels are taken out.
+    fill
+        What stands there afterwards: the value of air in the series, Hounsfield units in CT.
+    """
+
+    box: Box
+    voxels: Bits = field(repr=False)
+    fill: float
+
+    def plain(self) -> dict[str, Any]:
+        """As numbers and bytes, for another process."""
+        box = {"origin": list(self.box.origin), "spacing_mm": self.box.spacing_mm, "shape": list(self.box.shape)}
+        return {**box, "voxels": np.packbits(self.voxels).tobytes(), "fill": self.fill}
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Self:
+        """Read what `plain` gave."""
+        x, y, z = plain["shape"]
+        bits = np.unpackbits(np.frombuffer(plain["voxels"], np.uint8), count=x * y * z).astype(bool)
+        origin = plain["origin"]
+        box = Box((origin[0], origin[1], origin[2]), plain["spacing_mm"], (x, y, z))
+        return cls(box, bits.reshape(box.shape), plain["fill"])
+
+    def covers(self, plane: Plane) -> Bits:
+        """Pixels of a plane, (rows, columns), that lie in the face or in the air before it.
+
+        What lies farther in front than the grid counts as in front of its first voxel.
+        """
+        down = np.arange(plane.rows, dtype=np.float32)[:, None] * np.float32(plane.row_spacing_mm)
+        across = np.arange(plane.columns, dtype=np.float32)[None, :] * np.float32(plane.column_spacing_mm)
+        inside = np.ones((plane.rows, plane.columns), dtype=bool)
+        indices: list[NDArray[np.intp]] = []
+        for axis in range(3):
+            place = plane.position[axis] + down * plane.column_direction[axis] + across * plane.row_direction[axis]
+            index = np.rint((place - self.box.origin[axis]) / self.box.spacing_mm).astype(np.intp)
+            if axis == 1:
+                index = np.maximum(index, 0)
+            inside &= (index >= 0) & (index < self.box.shape[axis])
+            indices.append(index)
+        covered = np.zeros_like(inside)
+        covered[inside] = self.voxels[tuple(index[inside] for index in indices)]
+        return covered
+
+
+def mask(dataset: Dataset, face: Face) -> tuple[int, UID]:
+    """Give the face the value of air in every frame; return the changed frames and how they are written now.
+
+    Pixels elsewhere keep their values, and frames without any of the face their bytes.
+
+    Parameters
+    ----------
+    dataset
+        With file meta information. Pixel data are replaced, not changed.
+
+    Raises
+    ------
+    CannotDeidentify
+        `pixels_unreadable`, or `face_no_volume` where a frame does not say where it lies.
+    """
+    try:
+        return _masked(dataset, face)
+    except (AttributeError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError) as problem:
+        raise CannotDeidentify("pixels_unreadable") from problem
+
+
+def _masked(dataset: Dataset, face: Face) -> tuple[int, UID]:
+    pixels = Pixels(dataset, UID(dataset.file_meta.TransferSyntaxUID))
+    changed = {}
+    for number, frame in enumerate(pixels.frames()):
+        plane = plane_of(dataset, number)
+        if plane is None or frame.ndim != 2:
+            raise CannotDeidentify("face_no_volume")
+        covered = face.covers(plane)
+        if covered.any():
+            slope, intercept = rescaled(dataset, number)
+            low, high = _stored(dataset)
+            masked = frame.copy()
+            masked[covered] = min(max(round((face.fill - intercept) / slope), low), high)
+            changed[number] = masked
+    return len(changed), pixels.replace(changed) if changed else UID(dataset.file_meta.TransferSyntaxUID)
+
+
+def _stored(dataset: Dataset) -> tuple[int, int]:
+    """The lowest and the highest value that a pixel can have."""
+    bits = int(dataset.BitsStored)
+    return (-(1 << bits - 1), (1 << bits - 1) - 1) if dataset.PixelRepresentation else (0, (1 << bits) - 1)
