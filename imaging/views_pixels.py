@@ -22,6 +22,7 @@ from trials.selectors import trials_of
 
 #: Why a person is asked, on the page.
 WHY = {
+    "photograph": "A photograph. Blank faces, marks and names by which somebody could be recognised, if there are any.",
     "text_found": "Text was found. Blank what may tell who the subject is.",
     "text_usual": "None was found, but on such images text is usual: blank what you see, or say that there is nothing.",
     "text_remains": "The machine blanked text and found it again. Draw boxes that cover it.",

@@ -26,6 +26,7 @@ ACCEPTED_CLASSES = frozenset(
     )
 )
 _SOP_CLASS, _IMAGE_TYPE, _BURNED_IN = 0x00080016, 0x00080008, 0x00280301
+_MODALITY, _CONVERSION = 0x00080060, 0x00080064
 # Rows, columns, bits allocated, frames and samples.
 _PIXEL_DESCRIPTION, _PHOTOMETRIC = (0x00280010, 0x00280011, 0x00280100, 0x00280008, 0x00280002), 0x00280004
 _INSTANCE_UIDS = (0x00080018, 0x0020000E, 0x0020000D)
@@ -41,10 +42,18 @@ _PICTURES = frozenset(
     for tail in (
         *("7", "7.1", "7.2", "7.3", "7.4"),  # secondary capture
         *("3.1", "6.1", "6.2"),  # ultrasound
-        *("77.1.1", "77.1.2", "77.1.3", "77.1.4"),  # visible light
+        *("77.1.1", "77.1.2", "77.1.3", "77.1.4", "77.1.7"),  # visible light, dermoscopy
         *("77.1.5.1", "77.1.5.2", "77.1.5.4"),  # ophthalmic photographs and tomography
     )
 )
+# A face, a tattoo or a wristband in these is no text: a person looks at each of them.
+_PHOTOGRAPHS = frozenset(
+    _STORAGE + tail for tail in ("77.1.1", "77.1.2", "77.1.3", "77.1.4", "77.1.5.1", "77.1.5.2", "77.1.7")
+)
+# Cameras, endoscopes, dermoscopes and microscopes, retired terms too (PS3.3 §C.7.3.1.1.1).
+_CAMERAS = frozenset({"XC", "ES", "DMS", "GM", "SM", "OP", "CP", "CS", "DM", "FS", "LP"})
+# Captures that were filmed or scanned (PS3.3 §C.8.6.1).
+_TAKEN = frozenset({"DV", "SD", "SI"})
 _SECONDARY_CAPTURE = (_STORAGE + "7", _STORAGE + "7.")
 
 _SENTENCES = {
@@ -73,6 +82,7 @@ _SENTENCES = {
         "before sending it."
     ),
     "identifiers_missing": "The instance lacks the UIDs by which it is filed. Export it again.",
+    "photograph": "The image is a photograph. A person must see that nobody is recognisable in it.",
     "pixel_description": "The image does not say how its pixels are stored. Export it again.",
     "pixels_too_many": "The image has more pixels than can be searched for text. Send it in parts.",
     "pixels_unreadable": "The pixels cannot be read, so nobody knows what is written in them. Export it again.",
@@ -119,7 +129,7 @@ class CannotDeidentify(HouseError):
 
 
 class TextInPixels(CannotDeidentify):
-    """Text is in the pixels, or may well be, and a person has to settle what becomes of it.
+    """Text is in the pixels, or may well be, or a face, and a person has to settle what becomes of it.
 
     Attributes
     ----------
@@ -195,6 +205,12 @@ def native_length(dataset: Dataset) -> int:
 def text_is_usual(dataset: Dataset) -> bool:
     """Tell whether text is usual in the pixels of such an image, or the image says that it is there."""
     return dataset.get("SOPClassUID") in _PICTURES or _is_of_a_screen(dataset) or says_it_has_text(dataset)
+
+
+def is_photograph(dataset: Dataset) -> bool:
+    """Tell whether a camera or a scanner of paper made the image, so that it may show a person as others see them."""
+    made_by = {*_texts(dataset, _MODALITY)} & _CAMERAS or {*_texts(dataset, _CONVERSION)} & _TAKEN
+    return bool(made_by) or dataset.get("SOPClassUID") in _PHOTOGRAPHS
 
 
 def _is_of_a_screen(dataset: Dataset) -> bool:

@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID
 
 from imaging.deid import marks
-from imaging.deid.admission import CannotDeidentify, admit
+from imaging.deid.admission import CannotDeidentify, admit, is_photograph
 from imaging.deid.faces import kinds, masking
 from imaging.deid.faces.looking import Looked
 from imaging.deid.keys import STANDARD_ROOT, SubjectKeys
@@ -108,7 +108,8 @@ def deidentify(
             if recipe.faces == "mask":
                 syntax, face = _mask(result, syntax, looked, run)
             if recipe.reads_pixels:
-                syntax = _blank(_with_meta(result, syntax), recipe, settled, names | known, run)
+                photograph = is_photograph(dataset)
+                syntax = _blank(_with_meta(result, syntax), recipe, settled, names | known, run, photograph)
             marks.write(result, recipe=recipe, identity=identity, face=face)
             _with_meta(result, syntax)
             head = marks.seal(result, keys)
@@ -193,12 +194,14 @@ def _mask(result: Dataset, syntax: UID, looked: Looked | None, run: Walk) -> tup
     return syntax, marks.FACE_GONE
 
 
-def _blank(result: Dataset, recipe: Recipe, settled: Settled | None, words: frozenset[str], run: Walk) -> UID:
+def _blank(
+    result: Dataset, recipe: Recipe, settled: Settled | None, words: frozenset[str], run: Walk, photograph: bool
+) -> UID:
     """Blank the text in the pixels, or ask a person, and return how they are written now."""
     if settled is not None:
         cleaned = cleaning.blank(result, settled, words=words)
-    elif recipe.pixels == "review":
-        cleaned = cleaning.propose(result, words=words)
+    elif photograph or recipe.pixels == "review":
+        cleaned = cleaning.propose(result, words=words, photograph=photograph)
     else:
         cleaned = cleaning.clean(result, words=words)
     if cleaned.changed:

@@ -47,6 +47,10 @@ _LOOK = (
     "Text may be written into the pixels, so somebody at the core lab looks at them before the image goes on. "
     "The site need not do anything."
 )
+_PHOTOGRAPH = (
+    "The image is a photograph, so somebody at the core lab makes sure that nobody is recognisable in it before it "
+    "goes on. The site need not do anything."
+)
 #: Faults of the bytes themselves that have a hold reason of their own; all others are `malformed`.
 _NAMED = {reason.value: reason for reason in (HoldReason.NOT_DICOM, HoldReason.EMPTY_FILE, HoldReason.TRUNCATED)}
 
@@ -272,7 +276,8 @@ def _deidentified(
             looked=Looked.of(looked),
         )
     except TextInPixels as text:
-        raise _Held(HoldReason.PIXEL_REVIEW, _LOOK, text.reason, regions=text.regions, size=text.size) from text
+        sentence = _PHOTOGRAPH if text.reason == "photograph" else _LOOK
+        raise _Held(HoldReason.PIXEL_REVIEW, sentence, text.reason, regions=text.regions, size=text.size) from text
     except HouseError as problem:
         raise _Held(
             HoldReason.CANNOT_DEIDENTIFY, problem.message, getattr(problem, "reason", problem.code)

@@ -90,20 +90,22 @@ def clean(dataset: Dataset, *, words: Collection[str] = ()) -> Cleaned:
     return Cleaned(tuple(map(tuple, found.boxes)), UID(dataset.file_meta.TransferSyntaxUID))
 
 
-def propose(dataset: Dataset, *, words: Collection[str] = ()) -> Cleaned:
+def propose(dataset: Dataset, *, words: Collection[str] = (), photograph: bool = False) -> Cleaned:
     """Find the text in an instance's pixels for a person to look at; the data set is not changed.
 
-    Returns only where there is nothing to look at.
+    Returns only where there is nothing to look at, and so never for a photograph.
 
     Raises
     ------
     CannotDeidentify
         As `clean`.
     TextInPixels
-        `text_found`; or `text_usual`, where none was found in an image of a kind on which text is usual.
+        `photograph`; `text_found`; or `text_usual`, where none was found in an image of a kind on which text is usual.
     """
     with _readable():
         found = _find(dataset, words)
+    if found.pixels is not None and photograph:
+        raise TextInPixels("photograph", gathered(found.boxes), found.size)
     if any(found.boxes):
         raise TextInPixels("text_found", gathered(found.boxes), found.size)
     if found.pixels is not None and text_is_usual(dataset):

@@ -14,6 +14,7 @@ from django.core import serializers
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom import dcmread
+from pydicom.uid import VLPhotographicImageStorage
 
 from compliance import audit, jobs, storage
 from compliance.access import AccessDenied
@@ -336,6 +337,24 @@ def test_where_a_machine_blanks_what_it_could_not_settle_goes_to_a_person(db: No
     assert (look.why, look.proposed) == ("burned_in_annotation", [])
 
     look = settle(world, look, Decision([(Region(10, 10, 40, 30), None)], {}))
+
+    assert look.state == PixelState.APPLIED
+    assert np.array_equal(archived(look), before)
+
+
+def test_where_a_machine_blanks_a_photograph_waits_for_a_person_all_the_same(db: None, own_disk: Path) -> None:
+    """A face is no text, so no search finds it."""
+    world = make_world(charter={"deidentification": RECIPE | {"pixels": "blank"}})
+    before = picture() + np.uint8(40)
+    transfer = sent(world, capture(before, Modality="XC", SOPClassUID=VLPhotographicImageStorage))
+
+    received = transfer.instances.get()
+    assert (received.state, received.hold_reason) == (ReceivedState.HELD, HoldReason.PIXEL_REVIEW)
+    assert "is a photograph" in received.hold_sentence
+    look = PixelReview.objects.get()
+    assert (look.why, look.proposed) == ("photograph", [])
+
+    look = settle(world, look, Decision([], {}))
 
     assert look.state == PixelState.APPLIED
     assert np.array_equal(archived(look), before)

@@ -8,10 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom import dcmread
+from pydicom.uid import (
+    DermoscopicPhotographyImageStorage,
+    OphthalmicPhotography8BitImageStorage,
+    OphthalmicTomographyImageStorage,
+    SecondaryCaptureImageStorage,
+    VLEndoscopicImageStorage,
+    VLPhotographicImageStorage,
+)
 
 from compliance import confined
 from imaging.deid import engine
-from imaging.deid.admission import CannotDeidentify
+from imaging.deid.admission import CannotDeidentify, TextInPixels
+from imaging.deid.pixels.regions import Region, Settled, covers
 from imaging.deid.recipe import InvalidRecipe, Recipe
 from imaging.services.limits import budget
 from tests.imaging.deid.conftest import BASIC, IDENTITY, KEYS, SECRET
@@ -38,6 +47,60 @@ def test_text_in_pixels_is_blanked_and_told_without_its_words(modality: str) -> 
     assert dataset.PixelData[: written.pixels.size] == written.pixels.tobytes()
     again = engine.deidentify(output, recipe=recipe, keys=KEYS, identity=IDENTITY)
     assert dict(again.counters) == {"unchanged": 1}
+
+
+PHOTOGRAPHS = {
+    "a camera": {"SOPClassUID": VLPhotographicImageStorage},
+    "an endoscope": {"SOPClassUID": VLEndoscopicImageStorage},
+    "a dermoscope": {"SOPClassUID": DermoscopicPhotographyImageStorage},
+    "a fundus camera": {"SOPClassUID": OphthalmicPhotography8BitImageStorage},
+    "a camera, stored as a capture": {"Modality": "XC"},
+    "an endoscope, stored as a capture": {"Modality": "es "},
+    "a scanner of paper": {"ConversionType": "SI"},
+}
+
+
+@pytest.mark.parametrize("pixels", ["blank", "review"])
+@pytest.mark.parametrize("made_by", PHOTOGRAPHS)
+def test_a_photograph_waits_for_a_person_though_no_text_is_in_it(made_by: str, pixels: str) -> None:
+    dataset = instance(pictures.radiograph(96, 128))
+    dataset.update(PHOTOGRAPHS[made_by])
+    recipe = Recipe.parse(TERMS | {"pixels": pixels})
+
+    with pytest.raises(TextInPixels) as asked:
+        engine.deidentify(dataset, recipe=recipe, keys=KEYS, identity=IDENTITY)
+
+    assert (asked.value.reason, asked.value.regions, asked.value.size) == ("photograph", [], (96, 128, 1))
+
+
+def test_text_on_a_photograph_is_proposed_and_what_a_person_settled_lets_it_pass() -> None:
+    written = pictures.write(pictures.radiograph(144, 224), people(3)[:2], size=14, ink=230)
+    dataset = instance(written.pixels, modality="XC")
+    recipe = Recipe.parse(TERMS)
+
+    with pytest.raises(TextInPixels) as asked:
+        engine.deidentify(dataset, recipe=recipe, keys=KEYS, identity=IDENTITY)
+    found = [Region(*six) for six in asked.value.regions]
+    face = Region(80, 60, 140, 130)
+    made = engine.deidentify(dataset, recipe=recipe, keys=KEYS, identity=IDENTITY, settled=Settled((*found, face), ()))
+
+    assert asked.value.reason == "photograph"
+    assert all(covers(found, Region(*box)) for box in written.boxes)
+    assert np.ptp(made.dataset.pixel_array[60:130, 80:140]) == 0
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"SOPClassUID": SecondaryCaptureImageStorage, "ConversionType": "WSD"},
+        {"SOPClassUID": OphthalmicTomographyImageStorage, "Modality": "OPT"},
+    ],
+)
+def test_what_no_camera_made_passes_without_anybody(said: dict[str, str]) -> None:
+    dataset = instance(pictures.radiograph(96, 128))
+    dataset.update(said)
+    made = engine.deidentify(dataset, recipe=Recipe.parse(TERMS), keys=KEYS, identity=IDENTITY)
+    assert made.dataset.PixelData == dataset.PixelData
 
 
 def test_the_option_without_blanking_would_claim_what_is_not_done() -> None:
