@@ -291,9 +291,18 @@ RECIST_TEMPLATE: Mapping[str, Any] = {
     ],
     "blinded_to": ["site", "subject", "dates", "arm"],
     "deidentification": {
-        "identifier": "trial-basic",
+        "identifier": "trial-default",
         "version": "1",
-        "options": ["retain_longitudinal_modified_dates"],
+        "options": [
+            "clean_descriptors",
+            "clean_graphics",
+            "clean_pixel_data",
+            "clean_structured_content",
+            "retain_longitudinal_modified_dates",
+            "retain_patient_characteristics",
+            "retain_safe_private",
+        ],
+        "pixels": "blank",
     },
     "query_due_days": 7,
 }

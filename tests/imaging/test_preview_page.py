@@ -34,9 +34,9 @@ def address(world: World) -> str:
 
 @pytest.fixture
 def other(world: World) -> ImagingCharter:
-    """A draft whose recipe keeps patient characteristics."""
+    """A draft whose recipe does not keep patient characteristics."""
     content = dict(world.trial.charter_in_force.content)  # type: ignore[union-attr]
-    options = [*content["deidentification"]["options"], "retain_patient_characteristics"]
+    options = [one for one in content["deidentification"]["options"] if one != "retain_patient_characteristics"]
     content["deidentification"] = content["deidentification"] | {"options": options, "version": "draft"}
     return ImagingCharter.objects.create(trial=world.trial, version=2, content=content, created_at=AT)
 
@@ -96,7 +96,7 @@ def test_two_versions_are_compared_over_several_files(
 
     found = {(one.file, one.name): (one.before, one.first, one.second) for one in page.context["differences"]}
     assert {number for number, _ in found} == {1, 2}
-    assert found[1, "Patient's Sex"] == ("F", "", "F")
+    assert found[1, "Patient's Sex"] == ("F", "F", "")
     assert (1, "SOP Instance UID") not in found
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from imaging.deid.recipe import OPTIONS, InvalidRecipe, Recipe
+from trials.charter import RECIST_TEMPLATE
 
 GOOD: dict[str, Any] = {
     "identifier": "trial-basic",
@@ -172,3 +173,7 @@ def test_the_standard_recipe_for_trials() -> None:
     }
     with pytest.raises(KeyError):
         Recipe.standard("../recipes/trial-default")
+
+
+def test_a_new_trial_starts_from_the_standard_recipe() -> None:
+    assert Recipe.parse(RECIST_TEMPLATE["deidentification"]) == Recipe.standard("trial-default")

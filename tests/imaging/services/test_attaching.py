@@ -37,16 +37,16 @@ def lying(disk: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize(
-    ("content", "more", "modality", "sentence"),
+    ("content", "more", "modality", "reason", "sentence"),
     [
-        (jpeg(), {"picture": "photograph"}, "XC", "of a kind that this system does not de-identify yet"),
-        (png(), {"picture": "capture"}, "OT", "copy of a screen"),
-        (pdf(), {}, "DOC", "is a document"),
-        (mp4(), {}, "XC", "of a kind that this system does not de-identify yet"),
+        (jpeg(), {"picture": "photograph"}, "XC", "pixel_review", "is a photograph"),
+        (png(), {"picture": "capture"}, "OT", "pixel_review", "Text may be written into the pixels"),
+        (pdf(), {}, "DOC", "cannot_deidentify", "is a document"),
+        (mp4(), {}, "XC", "cannot_deidentify", "of a kind that this system does not de-identify yet"),
     ],
 )
 def test_an_attachment_waits_in_quarantine_for_a_person(
-    own_disk: Path, send: Any, content: bytes, more: dict[str, str], modality: str, sentence: str
+    own_disk: Path, send: Any, content: bytes, more: dict[str, str], modality: str, reason: str, sentence: str
 ) -> None:
     upload = send(content, **more)
     jobs.drain()
@@ -54,7 +54,7 @@ def test_an_attachment_waits_in_quarantine_for_a_person(
     upload.refresh_from_db()
     received = ReceivedInstance.objects.get()
     assert (upload.state, upload.kind, upload.sha256) == ("kept", "attachment", hashlib.sha256(content).hexdigest())
-    assert (received.state, received.hold_reason, received.modality) == ("held", "cannot_deidentify", modality)
+    assert (received.state, received.hold_reason, received.modality) == ("held", reason, modality)
     assert sentence in received.hold_sentence
     assert received.timepoint == upload.transfer.timepoint
     assert (lying(own_disk), ImagingStudy.objects.count()) == ([], 0)

@@ -164,8 +164,8 @@ BAD_INPUT: dict[str, tuple[Callable[[], bytes], HoldReason]] = {
         lambda: one(ClinicalTrialSubjectID="N-001", StudyDate=None, SeriesDate=None, AcquisitionDate=None),
         HoldReason.TIMEPOINT_UNKNOWN,
     ),
-    "a screen copy": (
-        lambda: one(ClinicalTrialSubjectID="N-001", SOPClassUID="1.2.840.10008.5.1.4.1.1.7"),
+    "a document": (
+        lambda: one(ClinicalTrialSubjectID="N-001", SOPClassUID="1.2.840.10008.5.1.4.1.1.104.1"),
         HoldReason.CANNOT_DEIDENTIFY,
     ),
 }

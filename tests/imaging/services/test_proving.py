@@ -59,8 +59,8 @@ def test_what_stayed_in_quarantine_is_counted_by_its_reason(world: World) -> Non
         world, [*scan("N-001", slices=1), *scan("N-001", slices=2, scan_number=2, BurnedInAnnotation="YES")]
     )
 
-    assert proof_of_transfer(transfer).held == [Held("Cannot be de-identified", 2)]
-    assert proof_of_trial(world.trial).held == [Held("Cannot be de-identified", 2)]
+    assert proof_of_transfer(transfer).held == [Held("Waits for a look at its pixels", 2)]
+    assert proof_of_trial(world.trial).held == [Held("Waits for a look at its pixels", 2)]
 
 
 def test_the_report_ties_what_came_to_what_is_kept(transfer: Transfer, world: World) -> None:
