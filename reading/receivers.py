@@ -11,9 +11,10 @@ from compliance import jobs
 from compliance.errors import HouseError
 from imaging.signals import timepoint_cleared
 from reading import criteria
-from trials.charter import Charter, CharterInvalid
+from trials.charter import Charter
 from trials.models import Subject, Timepoint
 from trials.signals import charter_to_be_signed, subject_withdrawn, timepoint_missed
+from trials.terms.kinds import Problem
 
 
 @receiver(timepoint_cleared)
@@ -35,9 +36,10 @@ def go_on_without_it(*, timepoint: Timepoint, at: dt.datetime, **_: Any) -> None
 
 
 @receiver(charter_to_be_signed)
-def check_criteria(*, terms: Charter, **_: Any) -> None:
+def check_criteria(*, terms: Charter, **_: Any) -> list[Problem]:
     """A charter is to be signed: its criteria and their parameters must be known here."""
     try:
         criteria.get(terms.criteria, terms.criteria_parameters)
     except HouseError as problem:
-        raise CharterInvalid([f"criteria: {problem.message.rstrip('.')}"]) from problem
+        return [Problem(("criteria",), problem.message.rstrip("."))]
+    return []

@@ -20,14 +20,6 @@ from trials.retention import MOST_DAYS, Leave, Retention
 from trials.series_terms import ORIENTATIONS
 from trials.subject_list import MOST_BYTES
 
-TRIGGER_LABELS = {
-    "overall_response": "Response at a timepoint",
-    "best_overall_response": "Best overall response",
-    "response_class": "Responder or not",
-    "progression_date": "Date of progression",
-    "first_response_date": "Date of first response",
-}
-
 
 class SignatureForm(forms.Form):
     """The signer's password again; the digest says which content was shown."""
@@ -200,7 +192,7 @@ class CharterTermsForm(forms.Form):
     )
     triggers = forms.MultipleChoiceField(
         label="Adjudicate when readers differ in",
-        choices=[(t, TRIGGER_LABELS[t]) for t in TRIGGERS],
+        choices=list(TRIGGERS.items()),
         widget=forms.CheckboxSelectMultiple,
         required=False,
     )
@@ -209,7 +201,7 @@ class CharterTermsForm(forms.Form):
     )
     blinded_to = forms.MultipleChoiceField(
         label="Readers are blinded to",
-        choices=[(item, item.title()) for item in HIDEABLE],
+        choices=list(HIDEABLE.items()),
         widget=forms.CheckboxSelectMultiple,
         required=False,
     )
@@ -274,7 +266,7 @@ class SeriesForm(forms.Form):
     label = forms.CharField(max_length=80)
     modality = forms.CharField(max_length=4)
     required = forms.BooleanField(required=False, initial=True)
-    orientation = forms.ChoiceField(choices=[(o, o or "any") for o in ORIENTATIONS], required=False)
+    orientation = forms.ChoiceField(choices=[("", "any"), *ORIENTATIONS.items()], required=False)
     max_slice_thickness_mm = forms.FloatField(min_value=0.1, required=False, label="Slice ≤ mm")
     max_gap_mm = forms.FloatField(min_value=0, required=False, label="Gap ≤ mm")
     min_instances = forms.IntegerField(min_value=1, required=False, label="Images ≥")

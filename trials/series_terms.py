@@ -1,156 +1,88 @@
 """What a charter may ask of an expected series: each item declared once, with its words, its kind and its limits.
 
-Parsing, validation, the checks of `imaging.quality`, the editor and the schema follow this declaration.
+Reading, the checks of `imaging.quality`, the editor, the page and the schema follow this declaration.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass
 
-ORIENTATIONS = ("", "axial", "coronal", "sagittal")
-#: Empty: not prescribed; `none`: without contrast agent; `any`: with it, whatever the phase.
-CONTRASTS = ("", "none", "any", "arterial", "portal_venous", "delayed")
+from trials.terms.kinds import Choice, Flag, Number, Several, Text
+from trials.terms.records import term
 
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """How an item is named and explained on a page, and what it may be.
-
-    Attributes
-    ----------
-    section
-        Items of a section stand together: The series, Geometry, Contrast, CT, MR, PET, Pictures.
-    kind
-        text, yes_or_no, number, whole, texts or numbers.
-    choices
-        The only texts allowed, if there are any.
-    least
-        The least number allowed.
-    """
-
-    section: str
-    label: str
-    help: str = ""
-    kind: str = "number"
-    choices: tuple[str, ...] = ()
-    least: float = 0.0
-
-
-def _term(default: Any, section: str, label: str, help_text: str = "", **rest: Any) -> Any:
-    return field(default=default, metadata={"term": Term(section, label, help_text, **rest)})
-
-
-def _number(section: str, label: str, help_text: str = "", **rest: Any) -> Any:
-    return _term(None, section, label, help_text, **rest)
-
-
-def _list(section: str, label: str, help_text: str, kind: str = "texts") -> Any:
-    return _term((), section, label, help_text, kind=kind)
+MODALITY = Text(
+    16, capitals=True, pattern=r"[A-Z][A-Z0-9]{1,15}", hint="a DICOM code in capitals, such as CT, MR or PT,"
+)
+ORIENTATIONS = {"axial": "axial", "coronal": "coronal", "sagittal": "sagittal"}
+CONTRASTS = {
+    "none": "without contrast agent",
+    "any": "with contrast agent, in any phase",
+    "arterial": "arterial phase",
+    "portal_venous": "portal venous phase",
+    "delayed": "delayed phase",
+}
+_MM = Number("mm", least=0)
+_MS = Number("ms", least=0)
+_KV = Number("kV", least=0)
+_MINUTES = Number("minutes", least=0)
+_MBQ = Number("MBq", least=0)
+_IMAGES = Number("images", least=1, whole=True)
+_CODES = Several(Text(64, capitals=True))
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesTerms:
     """What one expected series must look like. Units are in the names; None or empty: not prescribed."""
 
-    label: str = field(metadata={"term": Term("The series", "Label", "What coordinators and readers see.", "text")})
-    modality: str = field(metadata={"term": Term("The series", "Modality", "DICOM code: CT, MR, PT.", "text")})
-    required: bool = _term(True, "The series", "Required", kind="yes_or_no")
-    body_part: str = _term(
-        "", "The series", "Body part", "As in Body Part Examined; the usual extent of it is asked for.", kind="text"
+    label: str = term(Text(80), "Series", "What coordinators and readers see.", required=True, part="The series")
+    modality: str = term(MODALITY, "Modality", "DICOM code: CT, MR, PT.", required=True, part="The series")
+    required: bool = term(Flag(), "Required", default=True, part="The series")
+    body_part: str = term(
+        Text(40, capitals=True),
+        "Body part",
+        "As in Body Part Examined; the usual extent of it is asked for.",
+        part="The series",
     )
-    orientation: str = _term("", "Geometry", "Orientation", kind="text", choices=ORIENTATIONS)
-    max_slice_thickness_mm: float | None = _number("Geometry", "Slice ≤ mm")
-    max_gap_mm: float | None = _number("Geometry", "Gap ≤ mm", "Of the body, unseen between two slices.")
-    max_overlap_mm: float | None = _number("Geometry", "Overlap ≤ mm", "Of two neighbouring slices.")
-    spacing_tolerance: float = _term(0.1, "Geometry", "Spacing tolerance", "Share of the usual step between slices.")
-    max_pixel_spacing_mm: float | None = _number("Geometry", "Pixel ≤ mm")
-    min_coverage_mm: float | None = _number("Geometry", "Extent ≥ mm", "From the first to the last slice.")
-    min_instances: int | None = _number("Geometry", "Images ≥", kind="whole", least=1)
-    max_instances: int | None = _number("Geometry", "Images ≤", kind="whole", least=1)
-    patient_positions: tuple[str, ...] = _list("Geometry", "Patient positions", "Such as HFS, FFS.")
-    contrast: str = _term(
-        "", "Contrast", "Contrast", "none: without agent; any: with it, in any phase.", kind="text", choices=CONTRASTS
+    orientation: str = term(Choice(ORIENTATIONS), "Orientation", part="Geometry")
+    max_slice_thickness_mm: float | None = term(_MM, "Slice thickness at most", part="Geometry")
+    max_gap_mm: float | None = term(_MM, "Gap at most", "Of the body, unseen between two slices.", part="Geometry")
+    max_overlap_mm: float | None = term(_MM, "Overlap at most", "Of two neighbouring slices.", part="Geometry")
+    spacing_tolerance: float = term(
+        Number(least=0, most=1),
+        "Spacing tolerance",
+        "Share of the usual step between slices by which one may differ.",
+        default=0.1,
+        part="Geometry",
     )
-    kernels: tuple[str, ...] = _list("CT", "Kernels", "How the names of allowed reconstruction kernels begin.")
-    min_kvp: float | None = _number("CT", "kVp ≥")
-    max_kvp: float | None = _number("CT", "kVp ≤")
-    field_strengths_t: tuple[float, ...] = _list("MR", "Field strengths, T", "Such as 1.5, 3.", "numbers")
-    min_repetition_time_ms: float | None = _number("MR", "TR ≥ ms")
-    max_repetition_time_ms: float | None = _number("MR", "TR ≤ ms")
-    min_echo_time_ms: float | None = _number("MR", "TE ≥ ms")
-    max_echo_time_ms: float | None = _number("MR", "TE ≤ ms")
-    b_values: tuple[float, ...] = _list("MR", "b-values, s/mm²", "Each of them must be there.", "numbers")
-    units: tuple[str, ...] = _list("PET", "Units", "Allowed units of the pixels, such as BQML.")
-    corrections: tuple[str, ...] = _list("PET", "Corrections", "Each must be applied: ATTN, SCAT, DECY, RAN.")
-    min_uptake_minutes: float | None = _number("PET", "Uptake ≥ min")
-    max_uptake_minutes: float | None = _number("PET", "Uptake ≤ min")
-    min_injected_dose_mbq: float | None = _number("PET", "Dose ≥ MBq")
-    max_injected_dose_mbq: float | None = _number("PET", "Dose ≤ MBq")
-    max_noise: float | None = _number("Pictures", "Noise ≤", "CT: in HU; others: as a share of the signal.")
-
-    @classmethod
-    def parse(cls, row: Mapping[str, Any]) -> SeriesTerms:
-        """Read a row of the charter's stored content; what it may say is for `problems`.
-
-        Raises
-        ------
-        KeyError
-            The label or the modality is missing.
-        TypeError, ValueError, OverflowError, AttributeError
-            A value has the wrong kind.
-        """
-        given = {name: row[name] for name in ("label", "modality")}
-        given |= {name: row.get(name) for name in TERMS if row.get(name) not in (None, "")}
-        return cls(**{name: _READ[TERMS[name].kind](value) for name, value in given.items()})
-
-    def problems(self) -> list[str]:
-        """Say what of it cannot be checked, each as half a sentence that begins with the item."""
-        found = []
-        for name, term in TERMS.items():
-            value = getattr(self, name)
-            if term.choices and value not in term.choices:
-                found.append(f"{name} {value} is unknown")
-            numbers = value if term.kind == "numbers" else (value,) if term.kind in ("number", "whole") else ()
-            if any(one is not None and not (math.isfinite(one) and one >= term.least) for one in numbers):
-                found.append(f"{name} is a number from {term.least:g}")
-        for name in TERMS:
-            low, high = getattr(self, name), getattr(self, name.replace("min_", "max_", 1), None)
-            if name.startswith("min_") and low is not None and high is not None and low > high:
-                found.append(f"{name} is larger than {name.replace('min_', 'max_', 1)}")
-        return found
-
-
-def _term_of(one: Field[Any]) -> Term:
-    term: Term = one.metadata["term"]
-    return term
-
-
-#: Every item by its name, in the order of the declaration.
-TERMS: Mapping[str, Term] = {one.name: _term_of(one) for one in fields(SeriesTerms)}
-
-
-def _whole(value: Any) -> int:
-    if int(value) != float(value):
-        raise ValueError("a whole number is expected")
-    return int(value)
-
-
-def _items(value: Any) -> list[Any]:
-    if isinstance(value, str):
-        return [word.strip() for word in value.split(",") if word.strip()]
-    if not isinstance(value, list | tuple):
-        raise TypeError("a list is expected")
-    return list(value)
-
-
-_READ: Mapping[str, Any] = {
-    "text": lambda value: str(value).strip(),
-    "yes_or_no": bool,
-    "number": float,
-    "whole": _whole,
-    "texts": lambda value: tuple(str(one).strip().upper() for one in _items(value)),
-    "numbers": lambda value: tuple(float(one) for one in _items(value)),
-}
+    max_pixel_spacing_mm: float | None = term(_MM, "Pixel spacing at most", part="Geometry")
+    min_coverage_mm: float | None = term(_MM, "Extent at least", "From the first to the last slice.", part="Geometry")
+    min_instances: int | None = term(_IMAGES, "Number of images at least", part="Geometry")
+    max_instances: int | None = term(_IMAGES, "Number of images at most", part="Geometry")
+    patient_positions: tuple[str, ...] = term(_CODES, "Patient positions", "Such as HFS, FFS.", part="Geometry")
+    contrast: str = term(Choice(CONTRASTS), "Contrast", part="Contrast")
+    kernels: tuple[str, ...] = term(
+        _CODES, "Reconstruction kernels", "How the names of allowed kernels begin.", part="CT"
+    )
+    min_kvp: float | None = term(_KV, "Tube voltage at least", part="CT")
+    max_kvp: float | None = term(_KV, "Tube voltage at most", part="CT")
+    field_strengths_t: tuple[float, ...] = term(
+        Several(Number("T", least=0)), "Field strengths", "Such as 1.5, 3.", part="MR"
+    )
+    min_repetition_time_ms: float | None = term(_MS, "Repetition time at least", part="MR")
+    max_repetition_time_ms: float | None = term(_MS, "Repetition time at most", part="MR")
+    min_echo_time_ms: float | None = term(_MS, "Echo time at least", part="MR")
+    max_echo_time_ms: float | None = term(_MS, "Echo time at most", part="MR")
+    b_values: tuple[float, ...] = term(
+        Several(Number("s/mm²", least=0)), "b-values", "Each of them must be there.", part="MR"
+    )
+    units: tuple[str, ...] = term(_CODES, "Units of the pixels", "Allowed ones, such as BQML.", part="PET")
+    corrections: tuple[str, ...] = term(
+        _CODES, "Corrections", "Each must be applied: ATTN, SCAT, DECY, RAN.", part="PET"
+    )
+    min_uptake_minutes: float | None = term(_MINUTES, "Uptake time at least", part="PET")
+    max_uptake_minutes: float | None = term(_MINUTES, "Uptake time at most", part="PET")
+    min_injected_dose_mbq: float | None = term(_MBQ, "Injected dose at least", part="PET")
+    max_injected_dose_mbq: float | None = term(_MBQ, "Injected dose at most", part="PET")
+    max_noise: float | None = term(
+        Number(least=0), "Noise at most", "CT: in HU; others: as a share of the signal.", part="Pictures"
+    )

@@ -5,8 +5,8 @@ Receivers enqueue: their jobs are rows of the same transaction, so no news is lo
 
 from django.dispatch import Signal
 
-#: A charter is about to be signed; rooms above raise `CharterInvalid` for the sections they give meaning to.
-#: Arguments: `terms` (`trials.charter.Charter`).
+#: A charter is about to be signed; rooms above return the problems (`trials.terms.kinds.Problem`) of the sections that
+#: they give meaning to. Arguments: `terms` (`trials.charter.Charter`).
 charter_to_be_signed = Signal()
 
 #: A visit's scan will not come. Arguments: `timepoint`, `at`.

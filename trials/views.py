@@ -13,6 +13,7 @@ from compliance import access, audit, signing
 from compliance.errors import HouseError
 from compliance.models import AuditEvent, Signature
 from trials import forms, selectors
+from trials.charter import TRIGGERS
 from trials.models import ImagingCharter, Membership, Query, Role, Site, Subject, Timepoint, Trial
 from trials.services import enrolling, keeping_keys, querying, setting_up
 
@@ -171,7 +172,7 @@ def charter_show(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
             "may_administer": access.may(request.user, "trials.administer", charter),
             "sign_form": forms.SignatureForm(initial={"shown_sha256": signing.digest(charter.shown_content())}),
             "amend_form": forms.AmendForm(),
-            "trigger_labels": [forms.TRIGGER_LABELS[t] for t in charter.terms.adjudication.triggers],
+            "trigger_labels": [TRIGGERS[t] for t in charter.terms.adjudication.triggers],
         },
     )
 

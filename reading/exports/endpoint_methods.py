@@ -16,7 +16,7 @@ _BLINDED = {"subject": "the subject's code", "dates": "all dates", "arm": "the t
 
 def methods(trial: LockedTrial) -> Mapping[str, Any]:
     """Return the charter in force as paragraphs and table rows."""
-    charter = Charter.parse(trial.charter.content)
+    charter = Charter.stored(trial.charter.content)
     return {
         "purpose": charter.purpose,
         "images": _images(charter),

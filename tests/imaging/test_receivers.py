@@ -35,7 +35,7 @@ def test_what_cannot_be_carried_out_is_refused_with_its_place(
     with pytest.raises(CharterInvalid) as refusal:
         setting_up.sign_charter(charter=draft, signature=Intent(PASSWORD), actor=world.administrator, at=AT)
 
-    assert [problem.partition(":")[0] for problem in refusal.value.problems] == [place]
+    assert [fault.place[0] for fault in refusal.value.faults] == [place]
     assert world.trial.charter_in_force.version == 1
 
 

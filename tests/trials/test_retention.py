@@ -10,7 +10,7 @@ from trials.retention import Leave, Retention
 
 REFUSED = (
     "retention: “originals” is the one entry, and is “kept”, “at_lock”, or “after_days” with 1 to 7300 days",
-    "retention: a section with named entries is expected",
+    "retention: entries with names are expected",
 )
 
 

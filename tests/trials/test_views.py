@@ -105,7 +105,7 @@ def test_a_charter_that_contradicts_itself_comes_back_with_each_problem(world):
     data = posted(forms.CharterForm(draft)) | {"visits-1-day": "1", "visits-1-window_before": "7"}
     response = at(world.administrator).post(reverse("trials:charter_edit", args=[draft.pk]), data)
     assert response.status_code == 200
-    assert response.context["problems"] == ["schedule: the windows of BL and W8 overlap"]
+    assert response.context["problems"] == ["schedule[2]: the windows of BL and W8 overlap"]
     assert ImagingCharter.objects.get(pk=draft.pk).content == draft.content
 
 

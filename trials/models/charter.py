@@ -58,4 +58,4 @@ class ImagingCharter(Record):
     @cached_property
     def terms(self) -> Charter:
         """The content as typed terms."""
-        return Charter.parse(self.content)
+        return Charter.stored(self.content)

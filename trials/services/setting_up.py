@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 from collections.abc import Mapping
 from typing import Any
@@ -14,9 +15,10 @@ from compliance.models import User
 from compliance.signing import Intent
 from compliance.transitions import advance
 from trials import signals
-from trials.charter import RECIST_TEMPLATE, Charter
+from trials.charter import RECIST_TEMPLATE, Charter, CharterInvalid, read
 from trials.models import ApplicationEntity, ImagingCharter, Membership, Role, Site, Trial
 from trials.states import CharterState, TrialState
+from trials.terms.kinds import Problem
 
 
 class AlreadyThere(HouseError):
@@ -77,7 +79,9 @@ def create_trial(
 def _draft(
     trial: Trial, version: int, content: Mapping[str, Any], summary: str, actor: User, at: dt.datetime
 ) -> ImagingCharter:
-    charter = ImagingCharter(trial=trial, version=version, content=dict(content), change_summary=summary, created_at=at)
+    charter = ImagingCharter(
+        trial=trial, version=version, content=copy.deepcopy(dict(content)), change_summary=summary, created_at=at
+    )
     return audit.save(charter, action="imagingcharter.drafted", actor=actor, at=at)
 
 
@@ -89,7 +93,7 @@ def edit_charter(
     at: dt.datetime,
     change_summary: str = "",
 ) -> ImagingCharter:
-    """Replace a draft's content; the content must parse.
+    """Replace a draft's content; it is stored in the order of the charter's sections.
 
     Raises
     ------
@@ -97,11 +101,20 @@ def edit_charter(
         With every problem found.
     """
     access.require(actor, "trials.administer", charter)
-    Charter.parse(content)
-    charter.content = dict(content)
+    charter.content = Charter.parse(content).content()
     charter.change_summary = change_summary or charter.change_summary
     charter.__dict__.pop("terms", None)
     return audit.save(charter, action="imagingcharter.edited", actor=actor, at=at)
+
+
+def objections(content: Any) -> list[Problem]:
+    """Return everything that speaks against signing a charter, here and in the rooms that give its sections meaning."""
+    terms, problems = read(content)
+    faulty = {problem.place[:1] for problem in problems}
+    answers: Any = signals.charter_to_be_signed.send(sender=ImagingCharter, terms=terms)
+    for _, found in answers:
+        problems += [problem for problem in found if problem.place[:1] not in faulty]
+    return problems
 
 
 def amend_charter(*, trial: Trial, change_summary: str, actor: User, at: dt.datetime) -> ImagingCharter:
@@ -121,10 +134,10 @@ def sign_charter(*, charter: ImagingCharter, signature: Intent, actor: User, at:
     Raises
     ------
     trials.charter.CharterInvalid
-        A section does not hold together, here or in the room that gives it meaning.
+        A section does not hold together, here or in the room that gives it meaning; all are named.
     """
-    terms = Charter.parse(charter.content)
-    signals.charter_to_be_signed.send(sender=ImagingCharter, terms=terms)
+    if problems := objections(charter.content):
+        raise CharterInvalid(problems)
     with transaction.atomic():
         for earlier in charter.trial.charters.filter(state=CharterState.IN_FORCE):
             advance(earlier, "supersede", actor=actor, at=at, thaw=True)

@@ -19,15 +19,13 @@ from trials.series_terms import SeriesTerms
 
 GRID = Grid(rows=16, slices=32)
 DAY = date(2026, 3, 4)
-RULE = SeriesTerms.parse(
-    {
-        "label": "Chest and abdomen, axial",
-        "modality": "CT",
-        "orientation": "axial",
-        "max_slice_thickness_mm": 5.0,
-        "max_gap_mm": 0.5,
-        "min_instances": 30,
-    }
+RULE = SeriesTerms(
+    "Chest and abdomen, axial",
+    "CT",
+    orientation="axial",
+    max_slice_thickness_mm=5.0,
+    max_gap_mm=0.5,
+    min_instances=30,
 )
 
 

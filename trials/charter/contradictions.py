@@ -1,0 +1,62 @@
+"""Where a charter contradicts itself: one rule, one function, which names the terms that it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import fields
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from trials.series_terms import SeriesTerms
+from trials.terms.kinds import Problem
+
+if TYPE_CHECKING:
+    from trials.charter.sections import Charter
+
+Rule = Callable[["Charter"], Iterator[Problem]]
+_RULES: list[tuple[frozenset[str], Rule]] = []
+
+
+def contradictions(charter: Charter, faulty: Collection[str] = ()) -> list[Problem]:
+    """Return what contradicts itself, leaving out rules about terms that could not be read."""
+    return [problem for about, rule in _RULES if about.isdisjoint(faulty) for problem in rule(charter)]
+
+
+def _about(*terms: str) -> Callable[[Rule], Rule]:
+    def note(rule: Rule) -> Rule:
+        _RULES.append((frozenset(terms), rule))
+        return rule
+
+    return note
+
+
+@_about("schedule")
+def _visits_follow_each_other(charter: Charter) -> Iterator[Problem]:
+    for number, (earlier, later) in enumerate(pairwise(charter.schedule), start=2):
+        if later.day < earlier.day:
+            yield Problem(("schedule", number, "day"), "visits must be in the order of their days")
+        elif earlier.day + earlier.window_after >= later.day - later.window_before:
+            yield Problem(("schedule", number), f"the windows of {earlier.code} and {later.code} overlap")
+
+
+@_about("series")
+def _something_is_required(charter: Charter) -> Iterator[Problem]:
+    if not any(series.required for series in charter.series):
+        yield Problem(("series",), "at least one required series is needed")
+
+
+@_about("series", "modalities")
+def _series_are_of_the_modalities(charter: Charter) -> Iterator[Problem]:
+    for number, series in enumerate(charter.series, start=1):
+        if series.modality not in charter.modalities:
+            yield Problem(("series", number, "modality"), f"{series.modality} is not among the modalities")
+
+
+@_about("series")
+def _ranges_go_upwards(charter: Charter) -> Iterator[Problem]:
+    lowest = [one.name for one in fields(SeriesTerms) if one.name.startswith("min_")]
+    for number, series in enumerate(charter.series, start=1):
+        for name in lowest:
+            least, most = getattr(series, name), getattr(series, name.replace("min_", "max_", 1), None)
+            if least is not None and most is not None and most < least:
+                yield Problem(("series", number, name.replace("min_", "max_", 1)), f"it is below {name}, {least:g}")

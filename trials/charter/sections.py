@@ -1,0 +1,158 @@
+"""The imaging charter's terms: what was agreed, read from its stored content into typed values.
+
+The sections follow FDA's Clinical Trial Imaging Endpoint Process Standards (2018). What another room gives meaning to
+(de-identification recipe, criteria, findings of checks) is checked by that room before the charter is signed.
+
+A new term is one line here, or in the record that it belongs to; a new section is one `Section` and its lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from compliance.errors import HouseError
+from trials.charter.contradictions import contradictions
+from trials.charter.records import (
+    HIDEABLE,
+    SEVERITIES,
+    WORDS,
+    AdjudicationTerms,
+    Deidentification,
+    Notes,
+    RetentionRule,
+    Visit,
+    WindowPreset,
+)
+from trials.retention import Retention
+from trials.series_terms import MODALITY, SeriesTerms
+from trials.terms.kinds import Choice, Named, Number, Problem, Problems, Several, Text
+from trials.terms.records import Group, Rows, Section, Table, Term, read_record, store_record
+
+PURPOSE = Section("purpose", "Purpose", "Why images are taken, and what is made of them.")
+IMAGES = Section("images", "Images to acquire", "What each timepoint holds. Each series is checked against its limits.")
+VISITS = Section(
+    "visits",
+    "Visits",
+    "Study days count from day 1 (randomisation or first dose); the day before it is −1. Windows must not overlap.",
+)
+CHECKS = Section("checks", "Checks and queries", "How grave a finding is, and how long a site has to answer.")
+PRIVACY = Section("privacy", "De-identification and originals", "Without a recipe nothing enters the archive.")
+READING = Section("reading", "Reading", "Who reads, by which criteria, and what readers do not know.")
+DISPLAY = Section(
+    "display", "Display", "The only windows that readers can choose; values in the units of the pixels (HU for CT)."
+)
+NOTES = Section("notes", "Agreed in words", "Recorded, printed and signed with the charter; nothing checks it.")
+
+
+class CharterInvalid(HouseError):
+    """The charter contradicts itself or lacks a part; `faults` says what and where, `problems` the same in words."""
+
+    code = "charter_invalid"
+    status = 422
+
+    def __init__(self, faults: Sequence[Problem]) -> None:
+        self.faults = list(faults)
+        self.problems = [str(fault) for fault in faults]
+        super().__init__("The charter cannot be used: " + "; ".join(self.problems) + ". Correct it and try again.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charter:
+    """The terms of one charter version."""
+
+    purpose: str = PURPOSE.term(WORDS, "Purpose")
+
+    modalities: tuple[str, ...] = IMAGES.term(
+        Several(MODALITY), "Modalities", "DICOM codes, separated by commas: CT, MR, PT."
+    )
+    series: tuple[SeriesTerms, ...] = IMAGES.term(Rows(SeriesTerms, "label", "series"), "Series", required=True)
+
+    schedule: tuple[Visit, ...] = VISITS.term(Rows(Visit, "code", "visit", least=1), "Schedule", required=True)
+
+    checks: Mapping[str, str] = CHECKS.term(
+        Named(Choice(SEVERITIES)),
+        "Findings graver or milder than usual",
+        "The finding's code, and what it does in this trial: kvp_differs: block.",
+    )
+    query_due_days: int = CHECKS.term(Number("days", least=0, most=365, whole=True), "Queries are due after", default=7)
+
+    deidentification: Mapping[str, Any] = PRIVACY.term(Table(Deidentification), "De-identification", required=True)
+    retention: Retention = PRIVACY.term(RetentionRule(), "Originals in quarantine", default=RetentionRule.empty)
+
+    criteria: str = READING.term(Text(60), "Criteria", "A name such as RECIST 1.1.", required=True)
+    criteria_parameters: Mapping[str, Any] = READING.term(
+        Named(), "Parameters of the criteria", "What differs from their own settings: confirmation_required: true."
+    )
+    readers_per_timepoint: int = READING.term(
+        Number("readers", least=1, most=2, whole=True),
+        "Readers of each timepoint",
+        "One, or two with adjudication.",
+        default=2,
+    )
+    adjudication: AdjudicationTerms = READING.term(Group(AdjudicationTerms), "Adjudication")
+    blinded_to: tuple[str, ...] = READING.term(
+        Several(Choice(HIDEABLE)), "Readers are blinded to", "Beside the other reader's results, and all clinical data."
+    )
+
+    window_presets: tuple[WindowPreset, ...] = DISPLAY.term(
+        Rows(WindowPreset, "name", "display window", least=1), "Display windows", required=True
+    )
+
+    notes: Notes = NOTES.term(Group(Notes), "Notes")
+
+    @classmethod
+    def parse(cls, content: Mapping[str, Any]) -> Charter:
+        """Read a charter that is written now.
+
+        Raises
+        ------
+        CharterInvalid
+            With every problem found, not only the first.
+        """
+        charter, problems = read(content)
+        if problems:
+            raise CharterInvalid(problems)
+        return charter
+
+    @classmethod
+    def stored(cls, content: Mapping[str, Any]) -> Charter:
+        """Read a charter that was accepted once, perhaps under rules less strict than today's.
+
+        Raises
+        ------
+        CharterInvalid
+            A value has another kind than its term.
+        """
+        problems = Problems(stored=True)
+        charter = read_record(cls, content, (), problems)
+        if problems:
+            raise CharterInvalid(problems)
+        return charter
+
+    def content(self) -> dict[str, Any]:
+        """Return the terms as a charter stores them, in the order of its sections, without what says nothing."""
+        return store_record(self)
+
+
+def read(content: Any) -> tuple[Charter, list[Problem]]:
+    """Return a charter with every problem found, in the order of its sections.
+
+    What cannot be read is its default. Rules across sections are asked where all that they are about could be read.
+    """
+    problems = Problems()
+    charter = read_record(Charter, content, (), problems)
+    faulty = {str(problem.place[0]) for problem in problems if problem.place}
+    found = [*problems, *contradictions(charter, faulty)]
+    order = {one.name: position for position, one in enumerate(Term.of(Charter))}
+    return charter, sorted(found, key=lambda problem: order.get(str(problem.place[0]), -1) if problem.place else -1)
+
+
+def sections() -> dict[Section, list[Term]]:
+    """Return the sections in order, each with its terms."""
+    chapters: dict[Section, list[Term]] = {}
+    for one in Term.of(Charter):
+        assert one.section is not None
+        chapters.setdefault(one.section, []).append(one)
+    return chapters
