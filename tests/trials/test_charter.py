@@ -171,7 +171,7 @@ def test_names_that_another_room_gives_meaning_to_are_kept():
     recipe = {**RECIST_TEMPLATE["deidentification"], "zebra": {"b": 1, "a": [2]}}
     charter = Charter.parse(template(deidentification=recipe, criteria_parameters={"b": 2, "a": 1}))
     assert charter.deidentification == recipe
-    assert list(charter.content()["deidentification"]) == ["identifier", "version", "options", "zebra"]
+    assert list(charter.content()["deidentification"]) == ["identifier", "version", "options", "pixels", "zebra"]
     assert list(charter.content()["criteria_parameters"]) == ["a", "b"]
 
 
