@@ -66,7 +66,8 @@ _SENTENCES = {
     ),
     "document": "The instance is a document and may hold any text. Discard it unless the charter asks for it.",
     "embedded_overlay": (
-        "The image keeps an overlay in the unused bits of its pixels. Export it without overlays and send it again."
+        "The image says that an overlay lies in bits which its pixels use themselves. Export it without overlays and "
+        "send it again."
     ),
     "face_kind": (
         "The image may show a face, and faces are taken out of CT and MR alone. Discard it, or leave it to a trial "
@@ -167,8 +168,6 @@ def admit(dataset: Dataset, recipe: Recipe) -> None:
         if sop_class in _GRAPHIC:
             return
     if recipe.pixels != "hold" and sop_class in ACCEPTED_CLASSES | _PICTURES:
-        if _embedded_overlay(dataset):
-            raise CannotDeidentify("embedded_overlay")
         return
     if sop_class == _SECONDARY_CAPTURE[0] or sop_class.startswith(_SECONDARY_CAPTURE[1]) or _is_of_a_screen(dataset):
         raise CannotDeidentify("secondary_capture")
@@ -176,8 +175,6 @@ def admit(dataset: Dataset, recipe: Recipe) -> None:
         raise CannotDeidentify("burned_in_annotation")
     if sop_class not in ACCEPTED_CLASSES:
         raise CannotDeidentify("unknown_class")
-    if _embedded_overlay(dataset):
-        raise CannotDeidentify("embedded_overlay")
 
 
 def native_length(dataset: Dataset) -> int:
@@ -226,14 +223,3 @@ def _texts(dataset: Dataset, tag: int) -> list[str]:
     """Values in capitals; they are not parsed, so that they stay as they were read."""
     element = dataset.get_item(tag)
     return [] if element is None else [text.upper() for text in text_of(element)]
-
-
-def _embedded_overlay(dataset: Dataset) -> bool:
-    """Whether an overlay lies in the high bits of the pixels, as retired editions allowed (PS3.5 §8.1.2)."""
-    for group in range(0x6000, 0x6020, 2):
-        if (group << 16 | 0x0010) not in dataset or (group << 16 | 0x3000) in dataset:
-            continue
-        position = dataset.get((group, 0x0102))
-        if position is not None and position.value:
-            return True
-    return False

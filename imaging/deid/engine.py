@@ -20,8 +20,9 @@ from imaging.deid.faces.looking import Looked
 from imaging.deid.keys import STANDARD_ROOT, SubjectKeys
 from imaging.deid.leaks import names_and_numbers
 from imaging.deid.marks import TrialIdentity
-from imaging.deid.pixeldata import cleaned_pixels
+from imaging.deid.pixeldata import cleaned_pixels, without_padding
 from imaging.deid.pixels import cleaning
+from imaging.deid.pixels.bits import Layout, clear_compressed, overlay_in_value
 from imaging.deid.pixels.regions import Settled
 from imaging.deid.recipe import Recipe
 from imaging.deid.text import Cleaner, cleaner
@@ -30,7 +31,7 @@ from imaging.deid.walk import Action, Walk
 from imaging.deid.writing import as_read
 
 _ITEM = re.compile(r"\[\d+\]")
-_SOP_CLASS, _SOP_INSTANCE, _PIXEL_DATA = 0x00080016, 0x00080018, 0x7FE00010
+_SOP_CLASS, _SOP_INSTANCE, _PIXEL_DATA, _FLOATS = 0x00080016, 0x00080018, 0x7FE00010, (0x7FE00008, 0x7FE00009)
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def deidentify(
             names = names_and_numbers(dataset, recipe)
             run = Walk(recipe, keys, _cleaner_for(dataset, recipe, keys, names | known))
             result = run.clean(dataset, "", 0)
-            _clean_pixels(result, dataset, syntax, run)
+            syntax = _clean_pixels(result, dataset, syntax, run)
             face = ""
             if recipe.faces == "mask":
                 syntax, face = _mask(result, syntax, looked, run)
@@ -167,16 +168,30 @@ def _meta_of(sop_class: UID, syntax: UID) -> tuple[DataElement | RawDataElement,
     return tuple(as_read(element, meta) or element for element in meta)
 
 
-def _clean_pixels(result: Dataset, source: Dataset, syntax: UID, run: Walk) -> None:
-    element = result.get_item(_PIXEL_DATA) if _PIXEL_DATA in result else None
+def _clean_pixels(result: Dataset, source: Dataset, syntax: UID, run: Walk) -> UID:
+    """Take off what the pixels carry beside the picture, and return how they are written now."""
+    for tag in _FLOATS:
+        element = result.get_item(tag)
+        if element is not None and (cut := without_padding(element.value, source)) is not element.value:
+            result[tag] = DataElement(tag, element.VR, cut)
+            run.note(tag, "C", "padding")
+    element = result.get_item(_PIXEL_DATA)
     if element is None or not isinstance(value := element.value, bytes):
-        return
-    cleaned, outcomes = cleaned_pixels(value, source, syntax)
-    if not outcomes:
-        return
-    result[_PIXEL_DATA] = DataElement(_PIXEL_DATA, "OB" if syntax.is_encapsulated else element.VR or "OW", cleaned)
-    result[_PIXEL_DATA].is_undefined_length = syntax.is_encapsulated
-    run.note(_PIXEL_DATA, "C", *outcomes)
+        return syntax
+    layout = Layout.of(source)
+    if overlay_in_value(source, layout):
+        raise CannotDeidentify("embedded_overlay")
+    cleaned, outcomes = cleaned_pixels(value, source, syntax, layout)
+    if outcomes:
+        vr = "OB" if syntax.is_encapsulated else element.VR or "OW"
+        result[_PIXEL_DATA] = DataElement(_PIXEL_DATA, vr, cleaned)
+        result[_PIXEL_DATA].is_undefined_length = syntax.is_encapsulated
+    if syntax.is_encapsulated:
+        frames, syntax = clear_compressed(_with_meta(result, syntax), layout)
+        outcomes += ["bits"] * frames
+    if outcomes:
+        run.note(_PIXEL_DATA, "C", *outcomes)
+    return syntax
 
 
 def _mask(result: Dataset, syntax: UID, looked: Looked | None, run: Walk) -> tuple[UID, str]:

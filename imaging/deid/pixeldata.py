@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from imaging.deid.admission import native_length
 from imaging.deid.codestreams import without_comments
-from imaging.deid.values import integer_of
-
-_ALLOCATED, _STORED, _HIGH, _SIGNED = 0x00280100, 0x00280101, 0x00280102, 0x00280103
-_TYPES = {8: "u1", 16: "u2", 32: "u4"}
+from imaging.deid.pixels.bits import Layout, clear_native
 
 
-def cleaned_pixels(value: bytes, source: Dataset, syntax: UID) -> tuple[bytes, list[str]]:
-    """Cut what no viewer shows: bytes past the last native pixel, unused high bits, comments between compressed ones.
+def cleaned_pixels(value: bytes, source: Dataset, syntax: UID, layout: Layout) -> tuple[bytes, list[str]]:
+    """Cut what no viewer shows: bytes past the last native pixel, unused bits, comments between compressed ones.
 
     Parameters
     ----------
@@ -40,38 +35,18 @@ def cleaned_pixels(value: bytes, source: Dataset, syntax: UID) -> tuple[bytes, l
     if syntax.is_encapsulated:
         cut = without_comments(value)
         return cut, [] if cut is value else ["comments"]
-    outcomes = []
-    length = native_length(source)
-    if len(value) > length + length % 2:
-        value = value[: length + length % 2]
-        outcomes.append("padding")
-    masked = _masked(value, source, syntax)
-    if masked is not None:
-        value = masked
+    cut = without_padding(value, source)
+    outcomes = [] if cut is value else ["padding"]
+    value = cut
+    cleared = clear_native(value, layout, little=syntax.is_little_endian)
+    if cleared is not value:
+        value = cleared
         outcomes.append("bits")
     return value, outcomes
 
 
-def _masked(value: bytes, source: Dataset, syntax: UID) -> bytes | None:
-    """The pixels with bits above the highest one as they should be; none if they are.
-
-    That is zeros, or copies of the sign: both are written by scanners, and say nothing.
-    """
-    allocated, stored = (integer_of(source, tag) or 0 for tag in (_ALLOCATED, _STORED))
-    high = integer_of(source, _HIGH) or stored - 1
-    if allocated not in _TYPES or not 0 < stored < allocated or high != stored - 1:
-        return None
-    kind = np.dtype(_TYPES[allocated]).newbyteorder("<" if syntax.is_little_endian else ">")
-    pixels: NDArray[np.unsignedinteger] = np.frombuffer(value[: len(value) - len(value) % kind.itemsize], dtype=kind)
-    if not len(pixels) or not int(pixels.max()) >> stored:
-        return None
-    over = pixels >> stored
-    if integer_of(source, _SIGNED) == 1:
-        negative = (pixels >> (stored - 1)) & 1 == 1
-        ones = (1 << (allocated - stored)) - 1
-        if not ((over != np.where(negative, ones, 0)) & (over != 0)).any():
-            return None
-        clean = np.where(negative, pixels | (ones << stored), pixels & ((1 << stored) - 1))
-    else:
-        clean = pixels & ((1 << stored) - 1)
-    return clean.astype(kind).tobytes() + value[len(pixels) * kind.itemsize :]
+def without_padding(value: bytes, source: Dataset) -> bytes:
+    """Native pixels, whole numbers or not, without bytes past the last one; the same object if there were none."""
+    length = native_length(source)
+    even = b"\0" * (length % 2)
+    return value if value[length:] in (b"", even) else value[:length] + even

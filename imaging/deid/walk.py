@@ -3,8 +3,8 @@
 Rules for one element, first match wins:
 
 1. Private attributes other than the safe ones a recipe keeps, group lengths, command, file meta and directory groups,
-   curves (50xx), overlays (60xx), attributes that the dictionary does not know and those that claim a foreign VR are
-   removed.
+   curves (50xx), overlays (60xx), pixels of items, attributes that the dictionary does not know and those that claim
+   a foreign VR are removed.
 2. A trial's own rule, then an option's column, then the basic action of Table E.1-1 (`Recipe.actions`).
 3. Attributes the table does not list: free text, bytes and everything about the patient, the visit or the request
    is removed unless `allowed.csv` names it, and is cleaned then; dates and UIDs go the way of listed ones; numbers
@@ -58,7 +58,7 @@ Element = DataElement | RawDataElement
 MAX_DEPTH = 24
 MAX_ELEMENTS = 500_000
 
-_CHARACTER_SET, _TIMEZONE, _AGE = 0x00080005, 0x00080201, 0x00101010
+_CHARACTER_SET, _TIMEZONE, _AGE, _PIXELS = 0x00080005, 0x00080201, 0x00101010, 0x7FE0
 
 
 class Action(NamedTuple):
@@ -148,8 +148,7 @@ class Walk:
     ) -> Element | None:
         """An element at the top: what became of the same one in another slice becomes of it, too."""
         place = (tag, element.VR, element.value, creator)
-        outcome = memory.get(place)
-        if outcome is not None:
+        if (outcome := memory.get(place)) is not None:
             self._spend(outcome.elements)
             self.actions += outcome.actions
             self._outcomes += outcome.outcomes
@@ -175,6 +174,8 @@ class Walk:
 
     def _one(self, source: Dataset, element: Element, tag: int, path: str, depth: int) -> Element | None:
         vr, action = verdict(tag, element.VR, self._actions_of.get(tag), self._unlisted)
+        if depth and tag >> 16 == _PIXELS:
+            action = "group"
         if len(action) > 1 and action != "code":
             return self._drop(tag, path, action)
         if element.VR == "UN" and isinstance(element, RawDataElement):
@@ -252,9 +253,8 @@ class Walk:
             return self._text(source, made, tag, vr, path)
         if vr in ("CS", "DS", "IS"):
             return self._coded(made, tag, vr, path)
-        if vr not in NUMBER_VRS or not private.has_form(made, vr, vm):
-            return self._drop(tag, path, "private")
-        if self._dates != "kept" and private.is_date(made, vr):
+        foreign = vr not in NUMBER_VRS or not private.has_form(made, vr, vm)
+        if foreign or (self._dates != "kept" and private.is_date(made, vr)):
             return self._drop(tag, path, "private")
         return self._pass(made)
 
@@ -363,8 +363,8 @@ class Walk:
         self._did(tag, path, "D", "dummies")
         if vr != "SQ":
             return DataElement(tag, vr[:2], dummy(vr))
-        items = items_of(source, element)[:1]
-        return DataElement(tag, "SQ", Sequence([self._dummy_item(item, depth + 1) for item in items]))
+        items = [self._dummy_item(item, depth + 1) for item in items_of(source, element)[:1]]
+        return DataElement(tag, "SQ", Sequence(items))
 
     def _dummy_item(self, source: Dataset, depth: int) -> Dataset:
         """Return an item of the same shape with nothing of the original in it but standard UIDs."""

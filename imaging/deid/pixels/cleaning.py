@@ -6,7 +6,6 @@ A machine blanks what it finds (`clean`), or proposes it to a person (`propose`)
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +14,7 @@ from pydicom.uid import UID
 
 from imaging.deid.admission import CannotDeidentify, TextInPixels, says_it_has_text, text_is_usual
 from imaging.deid.pixels.candidates import Look, is_suspect, look_at
-from imaging.deid.pixels.frames import Frame, Pixels
+from imaging.deid.pixels.frames import Frame, Pixels, readable
 from imaging.deid.pixels.networks import Box
 from imaging.deid.pixels.reading import find_text, views_of, words_in
 from imaging.deid.pixels.regions import Settled, gathered, on_frame
@@ -77,7 +76,7 @@ def clean(dataset: Dataset, *, words: Collection[str] = ()) -> Cleaned:
     TextInPixels
         `text_remains`; or `burned_in_annotation`: the image says that it has text, and none was found.
     """
-    with _readable():
+    with readable():
         found = _find(dataset, words)
         if found.left:
             raise TextInPixels("text_remains", gathered(found.boxes), found.size)
@@ -102,7 +101,7 @@ def propose(dataset: Dataset, *, words: Collection[str] = (), photograph: bool =
     TextInPixels
         `photograph`; `text_found`; or `text_usual`, where none was found in an image of a kind on which text is usual.
     """
-    with _readable():
+    with readable():
         found = _find(dataset, words)
     if found.pixels is not None and photograph:
         raise TextInPixels("photograph", gathered(found.boxes), found.size)
@@ -124,7 +123,7 @@ def blank(dataset: Dataset, settled: Settled, *, words: Collection[str] = ()) ->
         `text_known`: a region that was to be kept holds one of the words. `text_outside`: text was found elsewhere.
         Both come with all regions that a person should look at now.
     """
-    with _readable():
+    with readable():
         pixels, look = _opened(dataset)
         if pixels is None:
             return Cleaned((), UID(dataset.file_meta.TransferSyntaxUID))
@@ -164,14 +163,6 @@ class _Found:
         self.boxes.append(boxes)
         if boxes:
             self.changed[number] = blanked
-
-
-@contextmanager
-def _readable() -> Iterator[None]:
-    try:
-        yield
-    except (AttributeError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError) as problem:
-        raise CannotDeidentify("pixels_unreadable") from problem
 
 
 def _opened(dataset: Dataset) -> tuple[Pixels | None, Look]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,15 @@ _LOSSLESS = _WRITTEN | {_UNCOMPRESSED, *(_JPEG + tail for tail in ("57", "70", "
 _METHODS = {"5": "ISO_10918_1", "8": "ISO_14495_1", "9": "ISO_15444_1", "2": "ISO_15444_15"}
 
 
+@contextmanager
+def readable() -> Iterator[None]:
+    """Hold an instance as `pixels_unreadable` when something goes wrong with reading its pixels."""
+    try:
+        yield
+    except (AttributeError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError) as problem:
+        raise CannotDeidentify("pixels_unreadable") from problem
+
+
 class Pixels:
     """The frames of a data set, as arrays of what is stored, and the way back."""
 
@@ -40,8 +50,14 @@ class Pixels:
         if int(dataset.BitsAllocated) not in (8, 16) or self._swapped():
             raise CannotDeidentify("pixels_unreadable")
 
-    def frames(self) -> Iterator[Frame]:
-        """Each frame, (rows, columns) or (rows, columns, samples); not to be written to."""
+    def frames(self, *, unused_bits: bool = False) -> Iterator[Frame]:
+        """Each frame, (rows, columns) or (rows, columns, samples); not to be written to.
+
+        Parameters
+        ----------
+        unused_bits
+            Give compressed frames with what their unused bits hold, too.
+        """
         if self._in_place:
             yield from self._native(self._dataset.PixelData, self.count)
             return
@@ -49,9 +65,17 @@ class Pixels:
             for content in generate_frames(self._dataset.PixelData, number_of_frames=self.count):
                 yield from self._native(content, 1)
             return
-        for frame, about in get_decoder(self._syntax).iter_array(self._dataset, raw=self._lossless):
+        # Told of fewer bits than a stream has, one decoder masks what it reads, and another one ends the process.
+        allocated = int(self._dataset.BitsAllocated)
+        for frame, about in get_decoder(self._syntax).iter_array(
+            self._dataset, raw=self._lossless, bits_stored=allocated
+        ):
             self._photometric = str(about["photometric_interpretation"])
-            yield frame
+            yield frame if unused_bits else self._value_of(frame)
+
+    def _value_of(self, words: Frame) -> Frame:
+        unused = 8 * words.dtype.itemsize - int(self._dataset.BitsStored)
+        return words << unused >> unused if unused > 0 else words
 
     def shown(self, frame: Frame) -> Frame:
         """The frame as grey or RGB."""
@@ -113,7 +137,7 @@ class Pixels:
             "samples_per_pixel": self._samples,
             "number_of_frames": 1,
             "bits_allocated": int(self._dataset.BitsAllocated),
-            "bits_stored": int(self._dataset.BitsStored),
+            "bits_stored": int(self._dataset.get("HighBit", self._dataset.BitsStored - 1)) + 1,
             "pixel_representation": int(self._dataset.PixelRepresentation),
             "photometric_interpretation": str(self._dataset.PhotometricInterpretation),
             "planar_configuration": 0,

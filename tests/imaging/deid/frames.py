@@ -1,4 +1,4 @@
-"""Frames of 8-bit grey, compressed in each way that our dependencies, Pillow and OpenJPH can."""
+"""Grey frames, compressed in each way that our dependencies, Pillow (8 bits) and OpenJPH can."""
 
 from __future__ import annotations
 
@@ -99,7 +99,9 @@ def _by_gdcm(frame: np.ndarray, syntax: str) -> bytes:
 def _by_openjph(frame: np.ndarray, syntax: str) -> bytes:
     with TemporaryDirectory() as folder:
         source, target = Path(folder, "frame.pgm"), Path(folder, "frame.j2c")
-        source.write_bytes(b"P5 %d %d 255\n" % frame.shape[::-1] + frame.tobytes())
+        highest = (1 << 8 * frame.dtype.itemsize) - 1
+        samples = frame.astype(frame.dtype.newbyteorder(">")).tobytes()
+        source.write_bytes(b"P5 %d %d %d\n" % (*frame.shape[::-1], highest) + samples)
         subprocess.run(
             [tool("ojph_compress"), "-i", source, "-o", target, *_OPENJPH[syntax]], check=True, capture_output=True
         )
@@ -111,9 +113,11 @@ def _plain(frame: np.ndarray) -> Dataset:
     plain.file_meta = FileMetaDataset()
     plain.file_meta.TransferSyntaxUID = UID(EXPLICIT)
     plain.SOPClassUID, plain.SOPInstanceUID = _SECONDARY_CAPTURE, "1.2.3"
-    plain.SamplesPerPixel, plain.PhotometricInterpretation, plain.PixelRepresentation = 1, "MONOCHROME2", 0
+    plain.SamplesPerPixel, plain.PhotometricInterpretation = 1, "MONOCHROME2"
+    plain.PixelRepresentation = int(frame.dtype.kind == "i")
     plain.Rows, plain.Columns = frame.shape
-    plain.BitsAllocated, plain.BitsStored, plain.HighBit = 8, 8, 7
+    plain.BitsAllocated = plain.BitsStored = 8 * frame.dtype.itemsize
+    plain.HighBit = plain.BitsStored - 1
     plain.PixelData = frame.tobytes()
-    plain["PixelData"].VR = "OB"
+    plain["PixelData"].VR = "OB" if plain.BitsAllocated == 8 else "OW"
     return plain

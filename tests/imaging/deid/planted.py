@@ -39,7 +39,7 @@ class Planted:
     kind
         Modality, or what sort of object it is.
     planted
-        Kind of place by path: keywords and tags from the top, `file meta`, `preamble`, `padding`.
+        Kind of place by path: keywords and tags from the top, `file meta`, `preamble`, `padding`, `unused bits`.
     kept
         What a trial needs of it: values by path, as they must come out.
     texts
@@ -209,6 +209,7 @@ class _Maker:
             "MR": self._mr,
             "PT": self._pt,
             "US": self._us,
+            "XA": self._xa,
             "NM": self._nm,
             "SC": self._sc,
             "SR": self._sr,
@@ -266,6 +267,19 @@ class _Maker:
         if self.kind == "MG":
             self._set("ImageLaterality", "L", kept=True)
         self._pixels(self._noise())
+
+    def _xa(self) -> None:
+        """Five bits of picture; the eighth is an overlay of former editions, whose dots spell the name."""
+        self._set("KVP", "80", kept=True)
+        self._set("Exposure", "12", kept=True)
+        spelt = (f"{self.person.latin} " * 128)[:128].encode()
+        dots = np.unpackbits(np.frombuffer(spelt, np.uint8)).reshape(1, 32, 32)
+        self._pixels(self._noise() | dots << 7, stored=5)
+        self.dataset.add_new(0x60020010, "US", 32)
+        self.dataset.add_new(0x60020011, "US", 32)
+        self.dataset.add_new(0x60020100, "US", 8)
+        self.dataset.add_new(0x60020102, "US", 7)
+        self.planted["unused bits"] = "overlay"
 
     def _nm(self) -> None:
         self._set("NumberOfFrames", 2, kept=True)
@@ -383,12 +397,13 @@ class _Maker:
         self.texts = tuple(boxes)
         return picture
 
-    def _pixels(self, frames: np.ndarray) -> None:
+    def _pixels(self, frames: np.ndarray, stored: int = 8) -> None:
         self._set("SamplesPerPixel", 1, kept=True)
         self._set("PhotometricInterpretation", "MONOCHROME2", kept=True)
         self._set("Rows", frames.shape[1], kept=True)
         self._set("Columns", frames.shape[2], kept=True)
-        for keyword, value in (("BitsAllocated", 8), ("BitsStored", 8), ("HighBit", 7), ("PixelRepresentation", 0)):
+        bits = {"BitsAllocated": 8, "BitsStored": stored, "HighBit": stored - 1, "PixelRepresentation": 0}
+        for keyword, value in bits.items():
             self._set(keyword, value, kept=True)
         syntaxes = (*_NATIVE, *COMPRESSED)
         self.syntax = syntaxes[(self.number + self.person.number_of) % len(syntaxes)]

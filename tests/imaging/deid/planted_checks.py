@@ -15,6 +15,7 @@ import numpy as np
 from pydicom import DataElement, config, dcmread
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames
+from pydicom.pixels import get_decoder
 
 from imaging.deid.verifying import Search, verify
 from tests.imaging.deid.frames import UNCOMPRESSED
@@ -96,6 +97,9 @@ def _at(dataset: Dataset, output: bytes, path: str) -> Iterator[Any]:
     elif path == "padding":
         value = dataset.get("PixelData")
         yield value if isinstance(value, bytes) else b""
+    elif path == "unused bits":
+        frames = _words(dataset)
+        yield b"" if frames is None else np.packbits(frames >> 7).tobytes()
     elif (element := _element(dataset, path)) is not None:
         yield element.value
 
@@ -144,13 +148,21 @@ def _same_pixels(file: Planted, original: Dataset, dataset: Dataset) -> bool:
 
 
 def _frames(dataset: Dataset) -> np.ndarray | None:
+    """Values of every frame."""
+    frames = _words(dataset)
+    return None if frames is None else frames & (1 << int(dataset.BitsStored)) - 1
+
+
+def _words(dataset: Dataset) -> np.ndarray | None:
+    """Every frame with what its unused bits hold."""
     if dataset.file_meta.TransferSyntaxUID == UNCOMPRESSED:
         items = generate_frames(dataset.PixelData, number_of_frames=int(dataset.get("NumberOfFrames") or 1))
         return np.stack([np.frombuffer(item, np.uint8).reshape(dataset.Rows, dataset.Columns) for item in items])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # bytes behind the pixels were planted
-            frames = dataset.pixel_array
+            decoder = get_decoder(dataset.file_meta.TransferSyntaxUID)
+            frames, _ = decoder.as_array(dataset, bits_stored=dataset.BitsAllocated)
     except (AttributeError, NotImplementedError, RuntimeError, ValueError, KeyError):
         return None
     return frames.reshape(-1, *frames.shape[-2:])
