@@ -1,0 +1,46 @@
+"""A trial is lived at random, from enrolment to lock: no forbidden state, and every refusal is a sentence.
+
+`make workflow` takes 100,000 steps; the suite takes a few hundred.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.acceptance.workflow import CHARTER, Workflow
+from tests.factories import AT, make_user, make_world
+from trials.models import Role
+from trials.services import setting_up
+
+STEPS = int(os.environ.get("PARALLAX_WORKFLOW_STEPS", "250"))
+#: Random steps in one life of the trial, which begins anywhere on its road (see `Workflow.it_is_under_way`).
+LIFE = 50
+
+
+@pytest.mark.usefixtures("db", "own_disk")
+def test_no_order_of_steps_leads_into_a_forbidden_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Whether bytes survive a power cut is intake's to prove; here it would cost more than all else.
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    world = make_world(charter=CHARTER)
+    second = make_user("second-reader")
+    setting_up.grant_membership(trial=world.trial, user=second, role=Role.READER, actor=world.founder, at=AT)
+    Workflow.world = world
+    Workflow.done.clear()
+
+    run_state_machine_as_test(
+        Workflow,
+        settings=settings(
+            max_examples=max(STEPS // LIFE, 1),
+            stateful_step_count=LIFE,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+    print("\n".join(f"{count:7} {name}" for name, count in sorted(Workflow.done.items())))
+    assert Workflow.done.total() >= STEPS

@@ -1,0 +1,473 @@
+"""A trial lived at random: every person tries every step in any order, and the house is asked whether it still stands.
+
+Each step is one call of a service, by a person who may or may not, on a record that may or may not be ready for it,
+with what the step needs or without. It succeeds, or it is refused by a sentence and nothing has changed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+from django.db import transaction
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from compliance import jobs, signing
+from compliance.errors import HouseError
+from compliance.models import AuditEvent, User
+from compliance.signing import Intent
+from imaging.models import Finding, QcReview, ReceivedInstance, Series, Transfer
+from imaging.services import declaring, receiving, resolving, reviewing
+from imaging.states import ReceivedState, ReviewState, Verdict
+from reading.models import Adjudication, Assessment, ReadTask
+from reading.services import adjudicating, assessing, locking
+from reading.services.assessing import AssessmentEntry, LesionEntry
+from reading.states import AdjudicationState, ReadState
+from tests.acceptance.workflow_standing import STANDING, State, follow, states
+from tests.factories import AT, PASSWORD, World, encoded, slice_of
+from tests.factories.world import REFERENCE
+from trials.charter import RECIST_TEMPLATE
+from trials.models import ImagingCharter, Membership, Query, Role, Subject, Timepoint, Trial
+from trials.services import enrolling, querying, setting_up
+from trials.states import CharterState, ImageState, QcState, QueryState, SubjectState, TrialState
+
+#: Two slices are a whole series, so that a random delivery may be one.
+CHARTER = {"series": [{**RECIST_TEMPLATE["series"][0], "min_instances": 2}]}
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What chance decides of a step: on which record, by whom, in which way, and with what it needs or without."""
+
+    number: int
+    who: int
+    way: int
+    size: int
+    right: bool
+
+
+draws = st.builds(
+    Draw,
+    number=st.integers(0, 255),
+    # Of ten tries, seven are by whoever the step is meant for.
+    who=st.integers(0, 9),
+    way=st.integers(0, 9),
+    size=st.integers(8, 60),
+    right=st.integers(0, 9).map(bool),
+)
+
+
+#: What somebody may try: methods of the machine.
+ANYTHING = (
+    "go_on",
+    "enrol",
+    "withdraw",
+    "miss",
+    "change_the_charter",
+    "change_the_team",
+    "query",
+    "deliver",
+    "work",
+    "settle_held",
+    "declare",
+    "judge",
+    "mark",
+    "clear",
+    "fail",
+    "open_read",
+    "save_read",
+    "sign_read",
+    "adjudicate",
+    "lock",
+)
+MINUTE = dt.timedelta(minutes=1)
+
+
+class Workflow(RuleBasedStateMachine):
+    """The machine that Hypothesis drives; `world` is set by the test, `done` counts over all examples."""
+
+    world: World
+    done: Counter[str] = Counter()
+    scans = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at = AT
+        self.before = states()
+        self.events = AuditEvent.objects.count()
+        self.when_locked: State | None = None
+        self.sent: list[tuple[int, int]] = []
+        self.undo = transaction.atomic()
+        self.undo.__enter__()
+
+    def teardown(self) -> None:
+        transaction.set_rollback(True)
+        self.undo.__exit__(None, None, None)
+        super().teardown()
+
+    # --- a step -------------------------------------------------------------------------------------------
+
+    def attempt(self, step: Callable[..., Any], **what: Any) -> None:
+        """Let a person try a step; whatever is not success must be a sentence, and leave everything as it was."""
+        self.at += MINUTE
+        before = states()
+        try:
+            step(**what, at=self.at)
+        except HouseError as problem:
+            refusal = problem
+        else:
+            self.done[step.__name__] += 1
+            return
+        self.done[f"{step.__name__}: {refusal.code}"] += 1
+        assert re.fullmatch(r"[A-Z0-9“].{10,}[.?]", refusal.message, re.DOTALL), refusal.message
+        assert states() == before, f"{step.__name__} was refused ({refusal.code}), and something changed"
+
+    def one_of(self, records: Any, number: int) -> Any:
+        """One of the records, by number; None if there is none."""
+        found = list(records)
+        return found[number % len(found)] if found else None
+
+    def person(self, meant: User, draw: Draw) -> User:
+        """Whoever the step is meant for, or anybody at all."""
+        if draw.who < 7:
+            return User.objects.get(pk=meant.pk)
+        world = self.world
+        everybody = [*world.people.values(), world.other_coordinator, world.outsider, world.founder]
+        return User.objects.get(pk=self.one_of(everybody, draw.number).pk)
+
+    def at_site_of(self, subject: Subject) -> User:
+        """The coordinator of a subject's site."""
+        return self.world.coordinator if subject.site_id == self.world.north.pk else self.world.other_coordinator
+
+    # --- the protocol -------------------------------------------------------------------------------------
+
+    def enrol(self, draw: Draw) -> None:
+        site = self.one_of([self.world.north, self.world.south], draw.number)
+        coordinator = self.world.coordinator if site == self.world.north else self.world.other_coordinator
+        self.attempt(
+            enrolling.enrol_subject,
+            site=type(site).objects.get(pk=site.pk),
+            code=f"{site.code[0]}-{draw.number % 6:03d}",
+            reference_date=REFERENCE,
+            actor=self.person(coordinator, draw),
+        )
+
+    def withdraw(self, draw: Draw) -> None:
+        # Seldom, or nobody stays to be read.
+        if draw.way == 0 and (subject := self.one_of(Subject.objects.order_by("pk"), draw.number)):
+            self.attempt(
+                enrolling.withdraw_subject,
+                subject=subject,
+                reason="Consent withdrawn" if draw.right else " ",
+                actor=self.person(self.at_site_of(subject), draw),
+            )
+
+    def miss(self, draw: Draw) -> None:
+        timepoint = self.timepoint(draw)
+        self.attempt(
+            enrolling.mark_missed,
+            timepoint=timepoint,
+            reason="Did not come" if draw.right else "",
+            actor=self.person(self.at_site_of(timepoint.subject), draw),
+        )
+
+    def change_the_charter(self, draw: Draw) -> None:
+        actor = self.person(self.world.administrator, draw)
+        draft = ImagingCharter.objects.filter(state=CharterState.DRAFT).first()
+        if draft is None:
+            self.attempt(setting_up.amend_charter, trial=self.trial(), change_summary="Two weeks more", actor=actor)
+        elif draw.way < 5:
+            changed = {"query_due_days": draw.number % 30} if draw.way else {"schedule": []}
+            self.attempt(setting_up.edit_charter, charter=draft, content={**draft.content, **changed}, actor=actor)
+        else:
+            self.attempt(setting_up.sign_charter, charter=draft, signature=intent(draw.right), actor=actor)
+
+    def change_the_team(self, draw: Draw) -> None:
+        actor = self.person(self.world.administrator, draw)
+        standing = Membership.objects.filter(user=self.world.outsider, ended_at=None).order_by("pk").first()
+        if standing is not None:
+            self.attempt(setting_up.end_membership, membership=standing, reason="Left the team", actor=actor)
+        else:
+            self.attempt(
+                setting_up.grant_membership,
+                trial=self.trial(),
+                user=User.objects.get(pk=self.world.outsider.pk),
+                role=self.one_of([Role.READER, Role.ADJUDICATOR, Role.QC_ANALYST], draw.number),
+                actor=actor,
+            )
+
+    def query(self, draw: Draw) -> None:
+        text = "Please send the thin slices." if draw.right else ""
+        query = self.one_of(Query.objects.order_by("-pk"), draw.number)
+        if query is None or draw.way < 2:
+            self.attempt(
+                querying.raise_query,
+                timepoint=self.timepoint(draw),
+                title="Slices",
+                text=text,
+                actor=self.person(self.world.analyst, draw),
+            )
+            return
+        step = (querying.answer_query, querying.reopen_query, querying.close_query)[draw.way % 3]
+        meant = self.world.analyst
+        if step is querying.answer_query:
+            meant = self.world.coordinator if query.site_id == self.world.north.pk else self.world.other_coordinator
+        self.attempt(step, query=query, text=text, actor=self.person(meant, draw))
+
+    # --- the images ---------------------------------------------------------------------------------------
+
+    def deliver(self, draw: Draw) -> None:
+        """A scan comes in through the receiver: new, out of its window, of nobody, or sent once more."""
+        timepoint = self.timepoint(draw)
+        if draw.way == 0 and self.sent:
+            scan, value = self.one_of(self.sent, draw.number)
+            value += draw.number % 2
+        else:
+            scan, value = self.new_scan(), 40
+        day = timepoint.day + (400 if draw.way == 1 else 0)
+        self.send(timepoint, scan, slices=1 + draw.number % 3, day=day, value=value, known=draw.way != 2)
+
+    def new_scan(self) -> int:
+        """A number that no scan bears: files stay in the stores when a life is undone."""
+        Workflow.scans += 1
+        self.sent.append((Workflow.scans, 40))
+        return Workflow.scans
+
+    def send(
+        self, timepoint: Timepoint, scan: int, *, slices: int = 2, day: int, value: int = 40, known: bool = True
+    ) -> None:
+        site = timepoint.subject.site
+        origin = receiving.Origin(door=Transfer.Door.DIMSE, site_id=site.pk, sender=f"{site.code}_CT", delivery=uuid4())
+        subject = timepoint.subject.code if known else "NOBODY"
+        self.at += MINUTE
+        for n in range(1, slices + 1):
+            picture = slice_of(n, scan_number=scan, day=day, value=value, ClinicalTrialSubjectID=subject)
+            receiving.receive_instance(encoded(picture), origin=origin, at=self.at)
+        receiving.index_spool(at=self.at)
+        self.done["deliver"] += 1
+
+    def work(self, draw: Draw | None = None) -> None:
+        """The workers do what waits."""
+        jobs.drain()
+        self.done["work"] += 1
+
+    def settle_held(self, draw: Draw) -> None:
+        held = ReceivedInstance.objects.filter(state=ReceivedState.HELD).order_by("pk")
+        one = self.one_of(held, draw.number) or self.one_of(ReceivedInstance.objects.order_by("pk"), draw.number)
+        if one is None:
+            return
+        actor = self.person(self.world.analyst, draw)
+        if draw.way < 5:
+            reason = "Of another trial" if draw.right else ""
+            self.attempt(resolving.discard_held, instances=[one], reason=reason, actor=actor)
+        else:
+            self.attempt(
+                resolving.resolve_held,
+                transfer=one.transfer,
+                instances=[one],
+                timepoint=self.timepoint(draw),
+                actor=actor,
+            )
+
+    def declare(self, draw: Draw) -> None:
+        timepoint = self.timepoint(draw)
+        actor = self.person(self.at_site_of(timepoint.subject), draw)
+        values = {"acquired_on": self.at.date() - dt.timedelta(days=draw.number % 3), "contrast_given": False}
+        form = declaring.form_to_fill(timepoint, self.at)
+        shown = signing.digest(form.shown_content()) if form.pk and draw.right else ""
+        if draw.way < 2:
+            self.attempt(declaring.save_form, timepoint=timepoint, values=values, actor=actor, shown_sha256=shown)
+        elif draw.way < 7:
+            signature = replace(intent(draw.right), shown_sha256=shown)
+            self.attempt(declaring.sign_form, timepoint=timepoint, values=values, signature=signature, actor=actor)
+        else:
+            reason = "A slip" if draw.right else ""
+            self.attempt(declaring.correct_form, timepoint=timepoint, reason=reason, actor=actor)
+
+    def judge(self, draw: Draw) -> None:
+        current = Finding.objects.filter(review__state=ReviewState.OPEN).order_by("pk")
+        finding = self.one_of(current, draw.number) or self.one_of(Finding.objects.order_by("pk"), draw.number)
+        if finding is not None:
+            self.attempt(
+                reviewing.decide_finding,
+                finding=finding,
+                verdict=(Verdict.PASS, Verdict.FAIL, Verdict.WAIVE)[draw.way % 3],
+                reason="Seen and accepted" if draw.right else "",
+                actor=self.person(self.world.analyst, draw),
+            )
+
+    def mark(self, draw: Draw) -> None:
+        series = Series.objects.select_related("imaging_study__timepoint").order_by("pk")
+        if one := self.one_of(series, draw.number):
+            actor = self.person(self.world.analyst, draw)
+            self.attempt(reviewing.mark_for_reading, series=one, for_reading=draw.right, actor=actor)
+
+    def review(self, draw: Draw) -> QcReview | None:
+        current = QcReview.objects.filter(state=ReviewState.OPEN).order_by("pk")
+        return self.one_of(current, draw.number) or self.one_of(QcReview.objects.order_by("pk"), draw.number)
+
+    def clear(self, draw: Draw) -> None:
+        if review := self.review(draw):
+            actor = self.person(self.world.analyst, draw)
+            self.attempt(reviewing.clear_timepoint, review=review, signature=intent(draw.right), actor=actor)
+
+    def fail(self, draw: Draw) -> None:
+        if draw.way < 3 and (review := self.review(draw)):
+            self.attempt(
+                reviewing.fail_timepoint,
+                review=review,
+                reason="Cut off" if draw.way else "",
+                query_title="Send it again",
+                query_text="The liver is cut off.",
+                signature=intent(draw.right),
+                actor=self.person(self.world.analyst, draw),
+            )
+
+    # --- the reads ----------------------------------------------------------------------------------------
+
+    def read_task(self, draw: Draw, wanted: ReadState) -> ReadTask | None:
+        tasks = ReadTask.objects.select_related("timepoint__subject__trial", "charter", "reader").order_by("pk")
+        return self.one_of(tasks.filter(state=wanted), draw.number) or self.one_of(tasks, draw.number)
+
+    def open_read(self, draw: Draw) -> None:
+        if task := self.read_task(draw, ReadState.ASSIGNED):
+            self.attempt(assessing.open_task, task=task, actor=self.person(task.reader, draw))
+
+    def save_read(self, draw: Draw) -> None:
+        if task := self.read_task(draw, ReadState.READING):
+            entry = entry_for(task, draw, stale=not draw.right)
+            self.attempt(assessing.save_draft, task=task, entry=entry, actor=self.person(task.reader, draw))
+
+    def sign_read(self, draw: Draw) -> None:
+        if task := self.read_task(draw, ReadState.READING):
+            self.attempt(
+                assessing.submit_read,
+                task=task,
+                entry=entry_for(task, draw),
+                signature=intent(draw.right),
+                actor=self.person(task.reader, draw),
+            )
+
+    def adjudicate(self, draw: Draw) -> None:
+        cases = Adjudication.objects.select_related("subject__trial", "adjudicator").order_by("pk")
+        waiting = cases.filter(state=AdjudicationState.OPEN)
+        if case := self.one_of(waiting, draw.number) or self.one_of(cases, draw.number):
+            actor = self.person(case.adjudicator, draw)
+            self.attempt(adjudicating.open_case, adjudication=case, actor=actor)
+            self.attempt(
+                adjudicating.decide,
+                adjudication=case,
+                choice=("left", "right", "both")[draw.way % 3],
+                rationale="The better delineation" if draw.number % 9 else "",
+                signature=intent(draw.right),
+                actor=actor,
+            )
+
+    def lock(self, draw: Draw) -> None:
+        actor = self.person(self.world.administrator, draw)
+        self.attempt(locking.lock_trial, trial=self.trial(), signature=intent(draw.right), actor=actor)
+
+    # --- chance ---------------------------------------------------------------------------------------------
+
+    @initialize(steps=st.integers(0, 60), draw=draws)
+    def it_is_under_way(self, steps: int, draw: Draw) -> None:
+        """The trial is somewhere between its first day and its lock when people begin to try things."""
+        for n in range(steps):
+            self.go_on(
+                replace(draw, number=draw.number + n, way=(draw.way + n) % 10, size=8 + (draw.size + 7 * n) % 50)
+            )
+
+    @rule(name=st.sampled_from(ANYTHING), draw=draws)
+    def somebody_tries(self, name: str, draw: Draw) -> None:
+        """Somebody tries something, or the trial goes on as it should."""
+        getattr(self, name)(draw)
+
+    def go_on(self, draw: Draw) -> None:
+        """Whoever it waits for does the next thing, rightly; without this, chance alone brings no trial to its lock."""
+        draw = replace(draw, who=0, right=True)
+        self.work()
+        expected = self.waiting_for_images()
+        if review := self.one_of(QcReview.objects.filter(state=ReviewState.OPEN).order_by("pk"), draw.number):
+            for finding in review.findings.filter(severity="block").exclude(verdict=Verdict.WAIVE):
+                self.attempt(
+                    reviewing.decide_finding,
+                    finding=finding,
+                    verdict=Verdict.WAIVE,
+                    reason="Accepted",
+                    actor=self.world.analyst,
+                )
+            for series in Series.objects.filter(imaging_study__timepoint=review.timepoint, for_reading=False):
+                self.attempt(reviewing.mark_for_reading, series=series, for_reading=True, actor=self.world.analyst)
+            self.clear(draw)
+        elif ReadTask.objects.filter(state=ReadState.ASSIGNED, timepoint__qc_state=QcState.CLEARED).exists():
+            self.open_read(draw)
+        elif ReadTask.objects.filter(state=ReadState.READING).exists():
+            self.sign_read(draw)
+        elif Adjudication.objects.filter(state=AdjudicationState.OPEN).exists():
+            self.adjudicate(replace(draw, way=draw.way % 2, number=draw.number | 1))
+        elif held := ReceivedInstance.objects.filter(state=ReceivedState.HELD).first():
+            self.attempt(resolving.discard_held, instances=[held], reason="Not of this trial", actor=self.world.analyst)
+        elif query := Query.objects.exclude(state=QueryState.CLOSED).first():
+            self.attempt(querying.close_query, query=query, actor=self.world.analyst)
+        elif expected:
+            timepoint = self.one_of(expected, 0)
+            self.send(timepoint, self.new_scan(), day=timepoint.day)
+        else:
+            self.lock(draw)
+
+    def waiting_for_images(self) -> Any:
+        timepoints = Timepoint.objects.select_related("subject__site", "subject__trial", "charter")
+        coming = timepoints.filter(image_state=ImageState.EXPECTED, subject__state=SubjectState.ENROLLED)
+        again = timepoints.filter(qc_state=QcState.QUERIED)
+        return (coming | again).order_by("order", "pk")
+
+    def timepoint(self, draw: Draw) -> Timepoint:
+        timepoints = Timepoint.objects.select_related("subject__site", "subject__trial", "charter")
+        return self.one_of(timepoints.order_by("pk"), draw.number)
+
+    def trial(self) -> Trial:
+        return Trial.objects.get(pk=self.world.trial.pk)
+
+    @invariant()
+    def the_house_stands(self) -> None:
+        """Whatever changed went by the tables, the trail says so, and what stands together still fits together."""
+        now, events = states(), AuditEvent.objects.count()
+        assert events >= self.events, "events are gone from the trail"
+        changed = follow(self.before, now)
+        assert not changed or events > self.events, "something changed, and the trail does not say so"
+        if events > self.events:
+            for holds in STANDING:
+                holds(self.trial())
+            self.locked_stays(now)
+        self.before, self.events = now, events
+
+    def locked_stays(self, now: State) -> None:
+        if self.trial().state == TrialState.LOCKED:
+            kept = {name: rows for name, rows in now.items() if name[0].startswith(("trials.", "reading."))}
+            self.when_locked = self.when_locked or kept
+            assert kept == self.when_locked, "a locked trial changed"
+
+
+def intent(right: bool) -> Intent:
+    """A signature, with the signer's password or another."""
+    return Intent(PASSWORD if right else "not the password")
+
+
+def entry_for(task: ReadTask, draw: Draw, *, stale: bool = False) -> AssessmentEntry:
+    """What a reader enters: one liver lesion at baseline; afterwards its size or state, and perhaps a new lesion."""
+    version = Assessment.objects.filter(task=task).values_list("version", flat=True).first() or 0
+    if task.order == 0:
+        lesion = LesionEntry(None, "target", "LIVER", state="MEASURED", diameter_mm=Decimal(draw.size))
+        return AssessmentEntry(version=version + stale, lesions=(lesion,) if draw.way else ())
+    state = ("ABSENT", "TOO_SMALL", "NOT_EVALUABLE", "PRESENT")[draw.way] if draw.way < 4 else "MEASURED"
+    lesions = [LesionEntry(1, "target", state=state, diameter_mm=Decimal(draw.size) if draw.way > 3 else None)]
+    if draw.way == 9:
+        lesions.append(LesionEntry(None, "new", "BRAIN", state="UNEQUIVOCAL"))
+    return AssessmentEntry(version=version + stale, lesions=tuple(lesions))

@@ -1,0 +1,136 @@
+"""What must hold of a trial at any moment, whatever its people tried: each life's table, and what binds lives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.apps import apps
+
+from compliance import signing
+from compliance.models import Record
+from imaging.models import ImagingStudy, QcReview, ReceivedInstance, Transfer, TransferForm
+from imaging.states import FormState, ReviewState, Verdict
+from reading.models import Adjudication, ReadTask
+from reading.states import AdjudicationState, ReadState
+from trials.models import ImagingCharter, Query, Subject, Timepoint, Trial
+from trials.states import CharterState, ImageState, QcState, QueryState, ReadingState, TrialState
+
+State = dict[tuple[str, str], dict[Any, str]]
+
+
+def lives() -> Iterator[tuple[type[Record], str]]:
+    """Yield every record type with a life, and the field that holds where in it a record is."""
+    for model in apps.get_models():
+        if issubclass(model, Record):
+            for field in model.machines:
+                yield model, field
+
+
+def states() -> State:
+    """Return where in its life each record is."""
+    return {
+        (model._meta.label_lower, field): dict(model._base_manager.values_list("pk", field)) for model, field in lives()
+    }
+
+
+def follow(before: State, now: State) -> bool:
+    """Check that each record went along moves of its life, and that none is gone; tell whether anything changed."""
+    changed = False
+    for model, field in lives():
+        name = (model._meta.label_lower, field)
+        assert before[name].keys() <= now[name].keys(), f"records of {name} are gone"
+        for pk, state in now[name].items():
+            was = before[name].get(pk, model.machines[field].initial)
+            changed |= state != was
+            assert state in reachable(model, field, was), f"{name} went from {was} to {state}"
+    return changed
+
+
+def reachable(model: type[Record], field: str, state: str) -> set[str]:
+    """Return the states that a record can reach from one by moves of its life, itself included."""
+    seen = {state}
+    moves = list(model.machines[field].moves.values())
+    while more := {str(m.target) for m in moves if seen.intersection(m.sources)} - seen:
+        seen |= more
+    return seen
+
+
+def a_lock_leaves_nothing_open(trial: Trial) -> None:
+    """Reads and adjudications are locked with their trial, and no query is open."""
+    if trial.state != TrialState.LOCKED:
+        return
+    assert not ReadTask.objects.exclude(state__in=(ReadState.LOCKED, ReadState.WITHDRAWN)).exists()
+    assert not Adjudication.objects.exclude(state=AdjudicationState.LOCKED).exists()
+    assert not Query.objects.exclude(state=QueryState.CLOSED).exists()
+
+
+def what_is_signed_is_what_was_signed(trial: Trial) -> None:
+    """Whatever stands behind a signature bears one, and its content is that which was signed."""
+    signed: tuple[Any, ...] = (
+        ReadTask.objects.filter(state__in=(ReadState.SUBMITTED, ReadState.LOCKED)),
+        Adjudication.objects.exclude(state=AdjudicationState.OPEN),
+        QcReview.objects.filter(state__in=(ReviewState.CLEARED, ReviewState.FAILED)),
+        TransferForm.objects.filter(state=FormState.SIGNED),
+        ImagingCharter.objects.exclude(state=CharterState.DRAFT),
+    )
+    for records in signed:
+        for record in records:
+            signatures = list(signing.signatures_on(record))
+            assert signatures, f"{record._meta.label} is {record.state} without a signature"
+            assert signing.still_holds(signatures[-1], record), f"{record._meta.label} is not what was signed"
+
+
+def only_what_was_cleared_is_read(trial: Trial) -> None:
+    """A cleared timepoint has images and a round that cleared it; a read is of one that was cleared once."""
+    for task in ReadTask.objects.select_related("timepoint"):
+        assert QcReview.objects.filter(timepoint=task.timepoint, decided_at__isnull=False).exists()
+    for timepoint in Timepoint.objects.filter(qc_state=QcState.CLEARED):
+        assert timepoint.image_state == ImageState.RECEIVED
+        latest = QcReview.objects.filter(timepoint=timepoint).order_by("-round").first()
+        assert latest is not None
+        assert latest.state == ReviewState.CLEARED
+        assert not latest.findings.filter(severity="block", verdict__in=(Verdict.PENDING, Verdict.FAIL)).exists()
+
+
+def readers_are_two_and_go_in_order(trial: Trial) -> None:
+    """A subject has its two readers; each has one read open at a time, the first not signed; no reader is the judge."""
+    for subject in Subject.objects.all():
+        tasks = list(ReadTask.objects.filter(timepoint__subject=subject).order_by("order", "slot"))
+        readers = {task.slot: task.reader_id for task in tasks}
+        assert {(t.slot, t.reader_id) for t in tasks} == set(readers.items())
+        assert not tasks or (sorted(readers) == [1, 2] and readers[1] != readers[2])
+        for slot in readers:
+            mine = [t for t in tasks if t.slot == slot]
+            open_ones = [t.order for t in mine if t.state in (ReadState.ASSIGNED, ReadState.READING)]
+            signed = [t.order for t in mine if t.state in (ReadState.SUBMITTED, ReadState.LOCKED)]
+            assert len(open_ones) <= 1, "two reads of one case are open to one reader"
+            assert not (open_ones and signed) or open_ones[0] > max(signed), "a read is open before one that is signed"
+        assert not {a.adjudicator_id for a in subject.adjudications.all()} & set(readers.values())
+    unsigned = ReadTask.objects.exclude(state__in=(ReadState.SUBMITTED, ReadState.LOCKED, ReadState.WITHDRAWN))
+    assert not unsigned.filter(timepoint__reading_state=ReadingState.READ).exists()
+
+
+def one_charter_is_in_force(trial: Trial) -> None:
+    """One version is in force, and at most one draft waits beside it."""
+    held = list(ImagingCharter.objects.filter(trial=trial).values_list("state", flat=True))
+    assert held.count(CharterState.IN_FORCE) == 1
+    assert held.count(CharterState.DRAFT) <= 1
+
+
+def images_are_of_their_site(trial: Trial) -> None:
+    """An archived study's timepoint has received images, and nothing lies at a subject of another site than sent it."""
+    assert not ImagingStudy.objects.exclude(timepoint__image_state=ImageState.RECEIVED).exists()
+    for transfer in Transfer.objects.all():
+        placed = ReceivedInstance.objects.filter(transfer=transfer, timepoint__isnull=False)
+        assert set(placed.values_list("timepoint__subject__site", flat=True)) <= {transfer.site_id}
+
+
+STANDING: tuple[Callable[[Trial], None], ...] = (
+    a_lock_leaves_nothing_open,
+    what_is_signed_is_what_was_signed,
+    only_what_was_cleared_is_read,
+    readers_are_two_and_go_in_order,
+    one_charter_is_in_force,
+    images_are_of_their_site,
+)
