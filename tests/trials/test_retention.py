@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.trials.test_charter import problems_of, template
+from tests.trials.charter.test_sections import problems_of, template
 from trials.charter import Charter
 from trials.retention import Leave, Retention
 

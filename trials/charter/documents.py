@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from compliance.errors import HouseError
+from trials.charter import sections
 from trials.terms.kinds import DEEPEST, Place, Problem, said_place
 
 #: The largest document that is read; the largest template has about a fiftieth of it.
@@ -40,6 +41,10 @@ class Document:
     content: Any = None
     lines: dict[Place, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+
+    def faults(self) -> list[Problem]:
+        """Return everything that is wrong with it as a charter."""
+        return [*self.problems, *sections.read(self.content)[1]]
 
     def say(self, problem: Problem) -> str:
         """Return a problem with its line and its path."""

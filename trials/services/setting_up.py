@@ -107,6 +107,23 @@ def edit_charter(
     return audit.save(charter, action="imagingcharter.edited", actor=actor, at=at)
 
 
+def import_charter(
+    *, trial: Trial, content: Mapping[str, Any], actor: User, at: dt.datetime, change_summary: str = ""
+) -> ImagingCharter:
+    """Make a document the content of the trial's draft; if there is none, of the next version.
+
+    Raises
+    ------
+    trials.charter.CharterInvalid
+        With every problem found; then no draft is opened either.
+    """
+    with transaction.atomic():
+        draft = trial.charters.filter(state=CharterState.DRAFT).first()
+        if draft is None:
+            draft = amend_charter(trial=trial, change_summary=change_summary, actor=actor, at=at)
+        return edit_charter(charter=draft, content=content, actor=actor, at=at, change_summary=change_summary)
+
+
 def objections(content: Any) -> list[Problem]:
     """Return everything that speaks against signing a charter, here and in the rooms that give its sections meaning."""
     terms, problems = read(content)

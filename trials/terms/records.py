@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, ClassVar, Self, TypeVar
 
-from trials.terms.kinds import Kind, Named, Place, Problems, ordered, plain_words, spaced
+from trials.terms.kinds import Kind, Named, Place, Problems, Text, ordered, plain_words, spaced
 
 Made = TypeVar("Made")
 _KEY = "term"
@@ -95,8 +95,10 @@ def read_record(record: type[Made], value: Any, place: Place, problems: Problems
     known = {one.name: one for one in Term.of(record)}
     if not (open or problems.stored):
         for name in value:
-            if name not in known:
-                problems.add(place, _unknown(name, list(known)))
+            if not isinstance(name, str) or not name.isprintable():
+                problems.add(place, "names are texts that can be printed")
+            elif name not in known:
+                problems.add((*place, name[:60]), _unknown(name, list(known)))
     values = {}
     for name, one in known.items():
         here, before = (*place, name), len(problems)
@@ -111,11 +113,9 @@ def read_record(record: type[Made], value: Any, place: Place, problems: Problems
     return record(**values)
 
 
-def _unknown(name: Any, known: Sequence[str]) -> str:
-    if not isinstance(name, str) or not name.isprintable():
-        return "names are texts that can be printed"
+def _unknown(name: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
-    return f"nothing is known as “{name[:60]}”" + (f"; “{near[0]}” is meant, perhaps" if near else "; remove it")
+    return "nothing is known by this name" + (f"; “{near[0]}” is meant, perhaps" if near else "; remove it")
 
 
 def store_record(made: Any) -> dict[str, Any]:
@@ -152,7 +152,8 @@ def record_schema(record: type, *, open: bool = False) -> dict[str, Any]:
 def _described(one: Term) -> dict[str, Any]:
     says = {"title": one.title, **({"description": one.help} if one.help else {})}
     default = {} if one.required or one.says_nothing(one.default) else {"default": one.kind.store(one.default)}
-    return {**says, **one.kind.schema(), **({} if isinstance(one.kind, Group) else default)}
+    some = {"minLength": 1} if one.required and isinstance(one.kind, Text) else {}
+    return {**says, **one.kind.schema(), **some, **({} if isinstance(one.kind, Group) else default)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ CONTRADICTIONS = [
     ({"schedule": [visit(before=-1)]}, "schedule[1].window_before: a whole number from 0 to 7300 is expected"),
     ({"schedule": [visit("")]}, "schedule[1].code: this is missing"),
     ({"schedule": [visit(name="x" * 61)]}, "schedule[1].name: 60 characters are the most"),
-    ({"schedule": [{**visit(), "window": 3}]}, "schedule[1]: nothing is known as “window”; remove it"),
+    ({"schedule": [{**visit(), "window": 3}]}, "schedule[1].window: nothing is known by this name; remove it"),
     ({"series": []}, "series: at least one required series is needed"),
     ({"series": [series(required=False)]}, "series: at least one required series is needed"),
     ({"series": [series(required="yes")]}, "series[1].required: true or false is expected"),
@@ -105,7 +105,10 @@ CONTRADICTIONS = [
     ({"series": [series(max_gap_mm=float("nan"))]}, "series[1].max_gap_mm: a number from 0 is expected"),
     ({"series": [series(min_instances=2.5)]}, "series[1].min_instances: a whole number from 1 is expected"),
     ({"series": [series(b_values=[0, -50])]}, "series[1].b_values[2]: a number from 0 is expected"),
-    ({"series": [series(max_gapmm=1)]}, "series[1]: nothing is known as “max_gapmm”; “max_gap_mm” is meant, perhaps"),
+    (
+        {"series": [series(max_gapmm=1)]},
+        "series[1].max_gapmm: nothing is known by this name; “max_gap_mm” is meant, perhaps",
+    ),
     ({"series": [series(min_kvp=140, max_kvp=100)]}, "series[1].max_kvp: it is below min_kvp, 140"),
     (
         {"checks": {"kvp_differs": "pass"}},
@@ -133,8 +136,8 @@ CONTRADICTIONS = [
         {"deidentification": {"identifier": "x", "version": "1", "options": "all"}},
         "deidentification.options: a list is expected",
     ),
-    ({"notes": {"weather": "fine"}}, "notes: nothing is known as “weather”; remove it"),
-    ({"colour": "green"}, "nothing is known as “colour”; remove it"),
+    ({"notes": {"weather": "fine"}}, "notes.weather: nothing is known by this name; remove it"),
+    ({"colour": "green"}, "colour: nothing is known by this name; remove it"),
 ]
 
 
