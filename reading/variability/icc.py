@@ -10,13 +10,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from fractions import Fraction
 
-import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
-from .base import Interval, InvalidRatings, Undefined, as_json, check_confidence, counted, number
+from .base import Interval, InvalidRatings, Undefined, as_json, check_confidence, counted, exact, whole
 
 #: What rounding may part two numbers that are equal.
 _ROUNDING = 1e-9
@@ -52,10 +50,10 @@ class MeanSquares:
 
     n: int
     k: int
-    between_subjects: float
-    within_subjects: float
-    between_raters: float
-    residual: float
+    between_subjects: Fraction
+    within_subjects: Fraction
+    between_raters: Fraction
+    residual: Fraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,7 @@ def icc(ratings: Sequence[Sequence[float | None]], form: IccForm | str, *, confi
     raters = len(ratings[0]) if ratings else 0
     if any(len(row) != raters for row in ratings):
         raise InvalidRatings("Each subject needs the same number of ratings; give null for a missing one.")
-    rows = [[number(x) for x in row if x is not None] for row in ratings]
+    rows = [[exact(x) for x in row if x is not None] for row in ratings]
     complete = [row for row in rows if len(row) == raters]
     if raters < 2:
         return Undefined("An ICC needs at least two raters.")
@@ -132,18 +130,17 @@ def icc(ratings: Sequence[Sequence[float | None]], form: IccForm | str, *, confi
         return Undefined(
             f"An ICC needs at least two subjects rated by every rater, and has {counted(len(complete), 'subject')}."
         )
-    ms = mean_squares(np.array(complete))
+    ms = mean_squares(complete)
     value = _value(form, ms)
     if isinstance(value, Undefined):
         return value
     error, df2 = (ms.within_subjects, ms.n * (ms.k - 1)) if form.model == 1 else (ms.residual, (ms.n - 1) * (ms.k - 1))
-    f: float | Undefined = ms.between_subjects / error if error else Undefined("The error mean square is 0.")
     interval = _interval_model_2 if form.model == 2 else _interval_models_1_and_3
     return Icc(
         form=form,
-        value=value,
-        ci=interval(form, ms, error, df2, 1 - confidence),
-        f=f,
+        value=float(value),
+        ci=interval(form, ms, error, df2, confidence),
+        f=float(ms.between_subjects / error) if error else Undefined("The error mean square is 0."),
         df1=ms.n - 1,
         df2=df2,
         n=ms.n,
@@ -153,39 +150,30 @@ def icc(ratings: Sequence[Sequence[float | None]], form: IccForm | str, *, confi
     )
 
 
-def mean_squares(ratings: NDArray[np.float64]) -> MeanSquares:
-    """Mean squares of a complete table.
+def mean_squares(ratings: Sequence[Sequence[Fraction]]) -> MeanSquares:
+    """Mean squares of a complete table of n >= 2 subjects by k >= 2 raters, exactly."""
+    n, k = len(ratings), len(ratings[0])
+    numbers, denominator = whole([x for row in ratings for x in row])
+    rows = [numbers[k * i : k * (i + 1)] for i in range(n)]
+    everything = Fraction(sum(x * x for x in numbers))
+    mean = Fraction(sum(numbers) ** 2, n * k)
+    subjects = Fraction(sum(sum(row) ** 2 for row in rows), k)
+    raters = Fraction(sum(sum(column) ** 2 for column in zip(*rows, strict=True)), n)
 
-    A mean square that is only rounding error of the table's magnitude is given as exactly 0, so that
-    equal ratings are seen as equal.
-
-    Parameters
-    ----------
-    ratings
-        (n, k): n >= 2 subjects, k >= 2 raters, finite.
-    """
-    n, k = ratings.shape
-    negligible = (64 * np.finfo(float).eps * np.abs(ratings).max()) ** 2
-    x = ratings - ratings[0, 0]
-    x = x - x.mean()
-    subject, rater = x.mean(axis=1), x.mean(axis=0)
-    residual = x - subject[:, None] - rater[None, :]
-
-    def mean_square(deviations: NDArray[Any], weight: int, df: int) -> float:
-        result = weight * float(np.square(deviations).sum()) / df
-        return result if result > weight * negligible else 0.0
+    def mean_square(squares: Fraction, df: int) -> Fraction:
+        return squares / (df * denominator**2)
 
     return MeanSquares(
         n=n,
         k=k,
-        between_subjects=mean_square(subject, k, n - 1),
-        within_subjects=mean_square(x - subject[:, None], 1, n * (k - 1)),
-        between_raters=mean_square(rater, n, k - 1),
-        residual=mean_square(residual, 1, (n - 1) * (k - 1)),
+        between_subjects=mean_square(subjects - mean, n - 1),
+        within_subjects=mean_square(everything - subjects, n * (k - 1)),
+        between_raters=mean_square(raters - mean, k - 1),
+        residual=mean_square(everything - subjects - raters + mean, (n - 1) * (k - 1)),
     )
 
 
-def _value(form: IccForm, ms: MeanSquares) -> float | Undefined:
+def _value(form: IccForm, ms: MeanSquares) -> Fraction | Undefined:
     """Ratio of Shrout and Fleiss 1979, Table 4 and the section on the reliability of means."""
     msb = ms.between_subjects
     error = ms.within_subjects if form.model == 1 else ms.residual
@@ -195,38 +183,42 @@ def _value(form: IccForm, ms: MeanSquares) -> float | Undefined:
     if form.model == 2:
         raters = (ms.between_raters - error) / ms.n
         total += raters if form.of_mean else ms.k * raters
-    if total <= 0:
-        return Undefined("The subjects' means hardly differ, so the estimated total variance is not positive.")
+    if not total:
+        return Undefined("The estimated total variance is 0, so there is nothing to divide by.")
     return (msb - error) / total
 
 
 def _interval_models_1_and_3(
-    form: IccForm, ms: MeanSquares, error: float, df2: int, alpha: float
+    form: IccForm, ms: MeanSquares, error: Fraction, df2: int, confidence: float
 ) -> Interval | Undefined:
     """FL = F / F(1-a/2; df1, df2) and FU = F × F(1-a/2; df2, df1), turned into an ICC."""
-    df1, msb = ms.n - 1, ms.between_subjects
+    df1, tail = ms.n - 1, (1 + confidence) / 2
+    b, e = _comparable(ms.between_subjects, error)
 
-    def limit(b: float) -> float:
-        # F × the error mean square stands for F, so that perfect agreement (no error) gives 1.
-        return float((b - error) / (b if form.of_mean else b + (ms.k - 1) * error))
+    def limit(f: float) -> float:
+        # f × the error mean square stands for F, so that perfect agreement (no error) gives 1.
+        return (f - e) / (f if form.of_mean else f + (ms.k - 1) * e)
 
-    lower, upper = special.fdtri(df1, df2, 1 - alpha / 2), special.fdtri(df2, df1, 1 - alpha / 2)
-    return _finite(limit(msb / lower), limit(msb * upper))
+    return _finite(limit(b / float(special.fdtri(df1, df2, tail))), limit(b * float(special.fdtri(df2, df1, tail))))
 
 
-def _interval_model_2(form: IccForm, ms: MeanSquares, error: float, df2: int, alpha: float) -> Interval | Undefined:
+def _interval_model_2(
+    form: IccForm, ms: MeanSquares, error: Fraction, df2: int, confidence: float
+) -> Interval | Undefined:
     """Limits of ICC(2,1) by Satterthwaite's v; those of ICC(2,k) follow by Spearman and Brown."""
-    n, k, msb, msj, mse = ms.n, ms.k, ms.between_subjects, ms.between_raters, error
+    n, k, tail = ms.n, ms.k, (1 + confidence) / 2
     single = _value(IccForm.TWO_SINGLE, ms)
     if isinstance(single, Undefined):
         return single
-    if not msj and not mse:
+    if not ms.between_raters and not error:
         return (1.0, 1.0)
-    a, b = k * single * msj, (n * (1 + (k - 1) * single) - k * single) * mse
-    v = df2 * (a + b) ** 2 / ((n - 1) * a**2 + b**2) if a or b else 0.0
-    if not v > 0:
+    msb, msj, mse = _comparable(ms.between_subjects, ms.between_raters, error)
+    a = k * single * ms.between_raters
+    b = (n * (1 + (k - 1) * single) - k * single) * error
+    if not a + b:
         return Undefined("Satterthwaite's degrees of freedom are 0.")
-    f_lower, f_upper = float(special.fdtri(n - 1, v, 1 - alpha / 2)), float(special.fdtri(v, n - 1, 1 - alpha / 2))
+    v = float(df2 * (a + b) ** 2 / ((n - 1) * a**2 + b**2))
+    f_lower, f_upper = float(special.fdtri(n - 1, v, tail)), float(special.fdtri(v, n - 1, tail))
     spread = k * msj + (k * n - k - n) * mse
     lower = n * (msb - f_lower * mse) / (f_lower * spread + n * msb)
     upper = n * (f_upper * msb - mse) / (spread + n * f_upper * msb)
@@ -238,6 +230,12 @@ def _interval_model_2(form: IccForm, ms: MeanSquares, error: float, df2: int, al
             return Undefined("The lower limit for one rating is too low for Spearman and Brown's formula.")
         lower, upper = k * lower / (1 + (k - 1) * lower), k * upper / (1 + (k - 1) * upper)
     return _finite(lower, upper)
+
+
+def _comparable(*mean_squares: Fraction) -> list[float]:
+    """Return mean squares as shares of their sum, within the range of floats."""
+    total = sum(mean_squares)
+    return [float(value / total) for value in mean_squares]
 
 
 def _finite(lower: float, upper: float) -> Interval | Undefined:

@@ -8,18 +8,17 @@ Psychological Bulletin 1969; 72:323-327.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
-import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
-from .base import Interval, InvalidRatings, Undefined, as_json, check_confidence, complete_pairs, number
+from .base import Interval, InvalidRatings, Undefined, as_json, check_confidence, complete_pairs, exact, root
 
 #: Disagreement of categories i and j: "none" (0 or 1), "linear" |i - j|, "quadratic" (i - j)², or a matrix.
 Weights = str | Sequence[Sequence[float]]
+Matrix = list[list[Fraction]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,72 +121,95 @@ def cohen_kappa_of_table(
         The table is not square, holds something else than counts, or the weights do not fit.
     """
     check_confidence(confidence)
-    counts = _counts(table)
+    counts = counts_of(table)
     disagreement = _disagreement(weights, len(counts))
-    n = int(counts.sum())
+    n = sum(map(sum, counts))
     if not n:
         return Undefined("No case was read by both readers.")
-    rows, columns = counts.sum(axis=1), counts.sum(axis=0)
-    # n times the disagreement observed, and n² times that expected by chance: whole numbers for the
-    # usual weights, so that 0 is exactly 0.
-    seen = float((disagreement * counts).sum())
-    chance = float((disagreement * np.outer(rows, columns)).sum())
+    rows, columns = [sum(row) for row in counts], [sum(column) for column in zip(*counts, strict=True)]
+    cells = [(i, j) for i in range(len(counts)) for j in range(len(counts))]
+    # n times the disagreement observed, and n² times that expected by chance.
+    seen = sum((disagreement[i][j] * counts[i][j] for i, j in cells), Fraction())
+    chance = sum((disagreement[i][j] * rows[i] * columns[j] for i, j in cells), Fraction())
     if not chance:
         return Undefined("Chance alone would give full agreement, as when both readers use the same one category.")
     value = 1 - seen * n / chance
-    worst = float(disagreement.max())
-    se = _standard_error(counts, 1 - disagreement / worst, value)
+    worst = max(map(max, disagreement))
+    se = _standard_error(counts, [[1 - d / worst for d in row] for row in disagreement], value)
     z = float(special.ndtri((1 + confidence) / 2))
     return Kappa(
-        value=value,
+        value=float(value),
         se=se,
-        ci=(value - z * se, value + z * se),
+        ci=(float(value) - z * se, float(value) + z * se),
         n=n,
-        observed=1 - seen / n / worst,
-        expected=1 - chance / n**2 / worst,
+        observed=float(1 - seen / n / worst),
+        expected=float(1 - chance / n**2 / worst),
         weights=weights if isinstance(weights, str) else "matrix",
-        table=tuple(tuple(int(x) for x in row) for row in counts),
+        table=tuple(map(tuple, counts)),
         confidence=confidence,
     )
 
 
-def _counts(table: Sequence[Sequence[int]]) -> NDArray[np.float64]:
-    cells = [[number(x) for x in row] for row in table]
+def counts_of(table: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Return a square table of counts as whole numbers.
+
+    Raises
+    ------
+    InvalidRatings
+        The table is not square, or holds something else than counts.
+    """
+    cells = [[exact(x) for x in row] for row in table]
     if not cells or any(len(row) != len(cells) for row in cells):
         raise InvalidRatings("A table of agreement is square, with a row and a column for each category.")
-    counts = np.array(cells)
-    if (counts < 0).any() or (counts != np.floor(counts)).any():
+    if any(x < 0 or x.denominator != 1 for row in cells for x in row):
         raise InvalidRatings("A table of agreement holds counts of cases, not proportions.")
-    return counts
+    return [[int(x) for x in row] for row in cells]
 
 
-def _disagreement(weights: Weights, k: int) -> NDArray[np.float64]:
-    distance: NDArray[np.float64] = np.abs(np.subtract.outer(np.arange(k), np.arange(k))).astype(float)
-    if weights == "none":
-        return np.sign(distance)
-    if weights == "linear":
-        return distance
-    if weights == "quadratic":
-        return distance**2
+def as_disagreement(agreement: Sequence[Sequence[float]]) -> Matrix:
+    """Turn weights of agreement, 1 on the diagonal and at most 1 elsewhere, into weights of disagreement.
+
+    Raises
+    ------
+    InvalidRatings
+        The matrix is of another form.
+    """
+    given = [[exact(x) for x in row] for row in agreement]
+    if any(i < len(row) and row[i] != 1 for i, row in enumerate(given)) or any(x > 1 for row in given for x in row):
+        raise InvalidRatings("Agreement weights are 1 on the diagonal and at most 1 elsewhere.")
+    return [[1 - x for x in row] for row in given]
+
+
+def _disagreement(weights: Weights, k: int) -> Matrix:
     if isinstance(weights, str):
-        raise InvalidRatings("Weights are none, linear, quadratic, or a matrix of disagreements.")
-    given = [[number(x) for x in row] for row in weights]
+        power = {"none": 0, "linear": 1, "quadratic": 2}.get(weights)
+        if power is None:
+            raise InvalidRatings("Weights are none, linear, quadratic, or a matrix of disagreements.")
+        return [[Fraction(abs(i - j) ** power if i != j else 0) for j in range(k)] for i in range(k)]
+    given = [[exact(x) for x in row] for row in weights]
     if len(given) != k or any(len(row) != k for row in given):
         raise InvalidRatings("The weights need a row and a column for each category.")
-    matrix = np.array(given)
-    if np.diag(matrix).any() or (matrix < 0).any():
+    if any(given[i][i] for i in range(k)) or any(x < 0 for row in given for x in row):
         raise InvalidRatings("Disagreement weights are 0 on the diagonal and not negative elsewhere.")
-    return matrix
+    return given
 
 
-def _standard_error(counts: NDArray[np.float64], w: NDArray[np.float64], kappa: float) -> float:
+def _standard_error(counts: list[list[int]], w: Matrix, kappa: Fraction) -> float:
     """Large-sample standard error for agreement weights `w`, not assuming kappa to be 0 (Fleiss et al. 1969)."""
-    n = counts.sum()
-    p = counts / n
-    rows, columns = p.sum(axis=1), p.sum(axis=0)
-    expected = (w * np.outer(rows, columns)).sum()
+    k, n = range(len(counts)), sum(map(sum, counts))
+    rows = [Fraction(sum(row), n) for row in counts]
+    columns = [Fraction(sum(column), n) for column in zip(*counts, strict=True)]
     # Mean weight that each category meets in the other reader's margin.
-    mean_weight = (w * columns[None, :]).sum(axis=1)[:, None] + (w * rows[:, None]).sum(axis=0)[None, :]
-    spread = (p * (w - mean_weight * (1 - kappa)) ** 2).sum() - (kappa - expected * (1 - kappa)) ** 2
-    # Full agreement gives 0, up to rounding of either sign.
-    return math.sqrt(spread / n) / float(1 - expected) if spread > 1e-15 else 0.0
+    of_row = [sum((w[i][j] * columns[j] for j in k), Fraction()) for i in k]
+    of_column = [sum((w[i][j] * rows[i] for i in k), Fraction()) for j in k]
+    expected = sum((rows[i] * of_row[i] for i in k), Fraction())
+    spread = sum(
+        (
+            counts[i][j] * (w[i][j] - (of_row[i] + of_column[j]) * (1 - kappa)) ** 2
+            for i in k
+            for j in k
+            if counts[i][j]
+        ),
+        Fraction(),
+    )
+    return root((spread / n - (kappa - expected * (1 - kappa)) ** 2) / n) / float(1 - expected)

@@ -26,7 +26,7 @@ def of(given_pairs: list[tuple[float, float]], **options: Any) -> BlandAltman:
 
 
 def test_peak_flow_meters_of_1986() -> None:
-    result = of(list(zip(WRIGHT, MINI, strict=True)), multiplier=2, limit_variance="1986")
+    result = of(list(zip(WRIGHT, MINI, strict=True)), multiplier=2)
     expected = PEFR["first_readings"]
     assert (result.n, printed(result.mean_diff, "0.1"), printed(result.sd, "0.1")) == (
         17,
@@ -38,8 +38,8 @@ def test_peak_flow_meters_of_1986() -> None:
         assert getattr(result, name) == pytest.approx(tuple(map(float, expected[name])), abs=0.2)
 
 
-def test_limits_are_1_96_standard_deviations_with_the_variance_of_1999_unless_told() -> None:
-    result = of(list(zip(WRIGHT, MINI, strict=True)))
+def test_limits_are_1_96_standard_deviations_unless_told_and_have_the_variance_of_1999_if_told() -> None:
+    result = of(list(zip(WRIGHT, MINI, strict=True)), limit_variance="1999")
     t_16 = 2.1199  # Student's t, 97.5 %, 16 degrees of freedom: printed tables
     half = t_16 * result.sd * math.sqrt(1 / 17 + 1.96**2 / (2 * 16))
     assert result.loa == pytest.approx((result.mean_diff - 1.96 * result.sd, result.mean_diff + 1.96 * result.sd))
