@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from django.urls import reverse
+
 from compliance import access
 from imaging import models, selectors
+from trials import askable
+from trials.askable import Kind
 from trials.models import SITE_AWARE, Role
 from trials.rules import role
 
@@ -24,4 +28,35 @@ def register() -> None:
     access.register("imaging.see_identities", role(Role.SITE_COORDINATOR), sees_identity=True)
     access.register("imaging.see_qc", role(*SITE_AWARE))
     access.register("imaging.see_images", role(Role.QC_ANALYST, Role.SITE_COORDINATOR, Role.AUDITOR))
+    askable.register(
+        Kind(
+            models.Series,
+            "series",
+            selectors.series_seen_by,
+            lambda series: _at("imaging:timepoint", series.imaging_study.timepoint_id),
+            timepoint=lambda series: series.imaging_study.timepoint,
+            at_timepoint=selectors.series_of,
+        ),
+        Kind(
+            models.QcReview,
+            "round of QC",
+            selectors.reviews_seen_by,
+            lambda review: _at("imaging:review", review.pk),
+            timepoint=lambda review: review.timepoint,
+            at_timepoint=lambda timepoint: selectors.reviews_of(timepoint)[:1],
+        ),
+        Kind(
+            models.TransferForm,
+            "transfer form",
+            selectors.transfer_forms_seen_by,
+            lambda form: _at("imaging:form", form.timepoint_id),
+            timepoint=lambda form: form.timepoint,
+            at_timepoint=lambda timepoint: selectors.transfer_forms_of(timepoint)[:1],
+            fields=lambda form: form.field_names,
+        ),
+    )
     access.expose(models.TransferForm, "imaging.see_transfers", selectors.transfer_forms_seen_by)
+
+
+def _at(name: str, pk: int) -> str:
+    return reverse(name, kwargs={"pk": pk})

@@ -22,8 +22,9 @@ from imaging.services import following, resolving, retaining, reviewing, viewing
 from imaging.states import ReceivedState, ReviewState, Verdict
 from imaging.views_form import form_on_page
 from trials.models import Timepoint, Trial
+from trials.pages import queries_on_page
 from trials.schedule import date_of
-from trials.selectors import queries_seen_by, sites_coordinated_by, timepoints_seen_by, trials_of
+from trials.selectors import sites_coordinated_by, timepoints_seen_by, trials_of
 
 
 @require_safe
@@ -49,7 +50,7 @@ def timepoint_show(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
             "transfers": selectors.transfers_of(timepoint),
             "later": selectors.later_arrival(timepoint),
             **form_on_page(timepoint),
-            "queries": queries_seen_by(access.actor(request)).filter(timepoint=timepoint),
+            **queries_on_page(access.actor(request), timepoint, timepoint.trial, timezone.now()),
             "may_upload": access.may(request.user, "imaging.upload", timepoint),
             "may_review": access.may(request.user, "imaging.review", timepoint),
             "may_see_images": access.may(request.user, "imaging.see_images", timepoint),
@@ -244,7 +245,7 @@ def review_show(request: HttpRequest, review: QcReview) -> HttpResponse:
             "signatures": signing.signatures_on(review),
             "earlier": selectors.reviews_of(timepoint).exclude(pk=review.pk),
             **form_on_page(timepoint),
-            "queries": queries_seen_by(access.actor(request)).filter(timepoint=timepoint),
+            **queries_on_page(access.actor(request), timepoint, timepoint.trial, timezone.now()),
         },
     )
 

@@ -119,7 +119,23 @@ class TimepointSerializer(serializers.ModelSerializer):
 class QuerySerializer(serializers.ModelSerializer):
     class Meta:
         model = models.Query
-        fields = ["id", "trial", "site", "timepoint", "title", "state", "raised_at", "due_on"]
+        fields = [
+            "id",
+            "trial",
+            "site",
+            "timepoint",
+            "about_type",
+            "about_id",
+            "about_field",
+            "about_label",
+            "title",
+            "state",
+            "raised_at",
+            "due_on",
+            "answered_at",
+            "closed_at",
+            "escalated_at",
+        ]
         # Also so that the page of a resource offers no list of records to choose from.
         read_only_fields = fields
 

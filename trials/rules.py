@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.urls import reverse
+
 from compliance import access, audit
 from compliance.access import Predicate
 from compliance.models import User
-from trials import models, selectors
+from trials import askable, models, selectors
+from trials.askable import Kind
 from trials.models import SITE_AWARE, Role, Site, Trial
 
 
@@ -40,6 +43,12 @@ def creates_trials(user: User, about: Any) -> bool:
     return user.is_staff
 
 
+def answers_queries(user: User, about: Any) -> bool:
+    """The person is a coordinator of the site asked; of what belongs to no site, the trial's administrator."""
+    of_trial = isinstance(about, models.Query) and about.site_id is None
+    return role(Role.TRIAL_ADMINISTRATOR if of_trial else Role.SITE_COORDINATOR)(user, about)
+
+
 EVERYONE = tuple(Role)
 
 
@@ -55,7 +64,8 @@ def register() -> None:
     access.register("trials.enrol", role(Role.SITE_COORDINATOR, Role.TRIAL_ADMINISTRATOR))
     access.register("trials.see_queries", role(*SITE_AWARE))
     access.register("trials.raise_query", role(Role.QC_ANALYST))
-    access.register("trials.answer_query", role(Role.SITE_COORDINATOR))
+    access.register("trials.answer_query", answers_queries)
+    access.register("trials.discuss_query", role(Role.SITE_COORDINATOR, Role.QC_ANALYST, Role.TRIAL_ADMINISTRATOR))
     access.register("trials.see_progress", role(Role.SPONSOR, Role.READING_MANAGER, *SITE_AWARE))
     access.register("trials.audit", role(Role.AUDITOR))
     access.register("trials.lock", role(Role.TRIAL_ADMINISTRATOR))
@@ -65,3 +75,19 @@ def register() -> None:
     access.expose(models.Subject, "trials.see_subjects", selectors.subjects_seen_by)
     access.expose(models.Timepoint, "trials.see_subjects", selectors.timepoints_seen_by)
     access.expose(models.Query, "trials.see_queries", selectors.queries_seen_by)
+    askable.register(
+        Kind(models.Trial, "trial", selectors.trials_of, lambda trial: _at("trials:home", trial)),
+        Kind(models.Site, "site", selectors.sites_seen_by, lambda site: _at("trials:connections", site)),
+        Kind(models.Subject, "subject", selectors.subjects_seen_by, lambda subject: _at("trials:subject", subject)),
+        Kind(
+            models.Timepoint,
+            "timepoint",
+            selectors.timepoints_seen_by,
+            lambda timepoint: _at("imaging:timepoint", timepoint),
+            timepoint=lambda timepoint: timepoint,
+        ),
+    )
+
+
+def _at(name: str, record: Any) -> str:
+    return reverse(name, kwargs={"pk": record.pk})

@@ -9,7 +9,8 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet
 
 from compliance import access
-from compliance.models import User
+from compliance.audit import label_of
+from compliance.models import Record, User
 from trials.models import (
     SITE_AWARE,
     ApplicationEntity,
@@ -61,10 +62,10 @@ def timepoints_seen_by(user: User) -> QuerySet[Timepoint]:
 
 
 def queries_seen_by(user: User) -> QuerySet[Query]:
-    """Queries to the sites that the person may know of."""
-    return Query.objects.filter(site__in=sites_seen_by(user)).select_related(
-        "site", "timepoint__subject", "trial", "raised_by"
-    )
+    """Queries to the sites that the person may know of; those of a whole trial for its site-aware roles."""
+    whole = trials_of(user, *(role for role in SITE_AWARE if role is not Role.SITE_COORDINATOR))
+    seen = Q(site__in=sites_seen_by(user)) | Q(site=None, trial__in=whole)
+    return Query.objects.filter(seen).select_related("site", "timepoint__subject", "trial", "raised_by")
 
 
 def charters_seen_by(user: User) -> QuerySet[ImagingCharter]:
@@ -149,6 +150,21 @@ def matrix(sites: QuerySet[Site], trial: Trial) -> Sequence[tuple[Subject, Seque
             timepoint.open_queries = open_queries.get(timepoint.pk, 0)
         rows.append((subject, timepoints))
     return rows
+
+
+def queries_about(record: Record) -> Q:
+    """Condition: a query is about this record."""
+    return Q(about_type=label_of(record), about_id=record.pk)
+
+
+def with_threads(queries: QuerySet[Query]) -> QuerySet[Query]:
+    """Read the messages of queries, and who wrote them, in two questions."""
+    return queries.prefetch_related("messages__author")
+
+
+def open_queries_at(timepoint: Timepoint) -> QuerySet[Query]:
+    """Queries about a timepoint, or anything at it, that are not closed."""
+    return timepoint.queries.exclude(state=QueryState.CLOSED)
 
 
 def open_queries_of(trial: Trial) -> QuerySet[Query]:

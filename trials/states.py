@@ -116,7 +116,9 @@ QUERY = Machine(
     initial=QueryState.OPEN,
     moves={
         "answer": Move(QueryState.OPEN, QueryState.ANSWERED, may="trials.answer_query"),
-        "reopen": Move((QueryState.ANSWERED, QueryState.CLOSED), QueryState.OPEN, may="trials.raise_query"),
+        "reopen": Move(
+            (QueryState.ANSWERED, QueryState.CLOSED), QueryState.OPEN, may="trials.raise_query", reason=True
+        ),
         "close": Move((QueryState.OPEN, QueryState.ANSWERED), QueryState.CLOSED, may="trials.raise_query"),
     },
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from trials import views, views_connections, views_lists
+from trials import views, views_connections, views_lists, views_queries
 
 app_name = "trials"
 urlpatterns = [
@@ -15,7 +15,9 @@ urlpatterns = [
     path("<int:pk>/sites/", views.site_add, name="site_add"),
     path("<int:pk>/members/", views.member_add, name="member_add"),
     path("<int:pk>/amend/", views.charter_amend, name="charter_amend"),
-    path("<int:pk>/queries/", views.query_list, name="queries"),
+    path("<int:pk>/queries/", views_queries.query_list, name="queries"),
+    path("<int:pk>/queries/ask/", views_queries.query_ask, name="query_ask"),
+    path("<int:pk>/queries/list/", views_queries.query_csv, name="query_csv"),
     path("<int:pk>/audit/", views.trial_audit, name="audit"),
     path("<int:pk>/subjects/import/", views_lists.list_check, name="list_check"),
     path("<int:pk>/subjects/import/enrol/", views_lists.list_enrol, name="list_enrol"),
@@ -34,8 +36,9 @@ urlpatterns = [
     path("subjects/<int:pk>/", views.subject_show, name="subject"),
     path("subjects/<int:pk>/withdraw/", views.subject_withdraw, name="withdraw"),
     path("timepoints/<int:pk>/miss/", views.timepoint_miss, name="miss"),
-    path("queries/<int:pk>/", views.query_show, name="query"),
-    path("queries/<int:pk>/answer/", views.query_answer, name="query_answer"),
-    path("queries/<int:pk>/close/", views.query_close, name="query_close"),
-    path("queries/<int:pk>/reopen/", views.query_reopen, name="query_reopen"),
+    path("queries/<int:pk>/", views_queries.query_show, name="query"),
+    path("queries/<int:pk>/comment/", views_queries.query_comment, name="query_comment"),
+    path("queries/<int:pk>/answer/", views_queries.query_answer, name="query_answer"),
+    path("queries/<int:pk>/close/", views_queries.query_close, name="query_close"),
+    path("queries/<int:pk>/reopen/", views_queries.query_reopen, name="query_reopen"),
 ]

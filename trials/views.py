@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -14,8 +15,9 @@ from compliance.errors import HouseError
 from compliance.models import AuditEvent, Signature
 from trials import forms, selectors
 from trials.charter import TRIGGERS
-from trials.models import ImagingCharter, Membership, Query, Role, Site, Subject, Timepoint, Trial
-from trials.services import enrolling, keeping_keys, querying, setting_up
+from trials.models import ImagingCharter, Membership, Role, Site, Subject, Timepoint, Trial
+from trials.pages import queries_on_page
+from trials.services import enrolling, keeping_keys, setting_up
 
 
 def _said(request: HttpRequest, problem: HouseError) -> None:
@@ -266,7 +268,9 @@ def subject_show(request: HttpRequest, subject: Subject) -> HttpResponse:
             "subject": subject,
             "trial": subject.trial,
             "timepoints": timepoints,
-            "queries": selectors.queries_seen_by(access.actor(request)).filter(timepoint__subject=subject),
+            **queries_on_page(
+                access.actor(request), subject, subject.trial, timezone.now(), also=Q(timepoint__subject=subject)
+            ),
             "events": audit.history_of_many([subject, *timepoints])[:50],
             "may_enrol": access.may(request.user, "trials.enrol", subject),
             "reason_form": forms.ReasonForm(),
@@ -305,69 +309,6 @@ def timepoint_miss(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
     else:
         messages.error(request, "A missed visit needs a reason.")
     return redirect("trials:subject", pk=timepoint.subject_id)
-
-
-@require_safe
-@access.guarded("trials.see_queries", selectors.trials_of)
-def query_list(request: HttpRequest, trial: Trial) -> HttpResponse:
-    """Queries of the trial that the person may see, open ones first."""
-    queries = selectors.queries_seen_by(access.actor(request)).filter(trial=trial).order_by("state", "due_on")
-    return render(
-        request,
-        "trials/query_list.html",
-        {"trial": trial, "queries": queries, "today": timezone.now().date()},
-    )
-
-
-@require_safe
-@access.guarded("trials.see_queries", selectors.queries_seen_by)
-def query_show(request: HttpRequest, query: Query) -> HttpResponse:
-    """A query's thread, with what the person may do next."""
-    return render(
-        request,
-        "trials/query_show.html",
-        {
-            "query": query,
-            "trial": query.trial,
-            "thread": query.messages.select_related("author"),
-            "may_answer": access.may(request.user, "trials.answer_query", query),
-            "may_close": access.may(request.user, "trials.raise_query", query),
-            "form": forms.MessageForm(),
-            "events": audit.history(query)[:50],
-            "today": timezone.now().date(),
-        },
-    )
-
-
-@require_POST
-@access.guarded("trials.answer_query", selectors.queries_seen_by)
-def query_answer(request: HttpRequest, query: Query) -> HttpResponse:
-    """Answer as the site."""
-    querying.answer_query(
-        query=query, text=request.POST.get("text", ""), actor=access.actor(request), at=timezone.now()
-    )
-    messages.success(request, "Your answer is with QC now.")
-    return redirect("trials:query", pk=query.pk)
-
-
-@require_POST
-@access.guarded("trials.raise_query", selectors.queries_seen_by)
-def query_close(request: HttpRequest, query: Query) -> HttpResponse:
-    """Close a query."""
-    querying.close_query(query=query, text=request.POST.get("text", ""), actor=access.actor(request), at=timezone.now())
-    messages.success(request, "The query is closed.")
-    return redirect("trials:query", pk=query.pk)
-
-
-@require_POST
-@access.guarded("trials.raise_query", selectors.queries_seen_by)
-def query_reopen(request: HttpRequest, query: Query) -> HttpResponse:
-    """Ask again on the same thread."""
-    querying.reopen_query(
-        query=query, text=request.POST.get("text", ""), actor=access.actor(request), at=timezone.now()
-    )
-    messages.success(request, "The query is open again.")
-    return redirect("trials:query", pk=query.pk)
 
 
 @require_safe

@@ -11,6 +11,7 @@ from typing import Any
 from django import template
 from django.apps import apps
 
+from compliance import ages
 from compliance.models import AuditEvent
 
 register = template.Library()
@@ -84,6 +85,12 @@ def within(form: Any, place: str) -> Any:
     form = copy.copy(form)
     form.auto_id, form._bound_fields_cache = f"{place}_%s", {}
     return form
+
+
+@register.filter
+def age(since: dt.datetime | dt.date, at: dt.datetime) -> str:
+    """Say how long something has waited at a moment, in words."""
+    return ages.age(since, at)
 
 
 @register.filter

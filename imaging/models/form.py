@@ -104,6 +104,11 @@ class TransferForm(Record):
         return parts_for({series.modality for series in self.timepoint.charter.terms.series})
 
     @property
+    def field_names(self) -> dict[str, str]:
+        """What each field that is asked is called, by field."""
+        return {name: self._label(name) for fields in self.parts.values() for name in fields}
+
+    @property
     def declared(self) -> dict[str, Any]:
         """What was declared, by field, with every field that is asked."""
         return {name: getattr(self, name) for fields in self.parts.values() for name in fields}

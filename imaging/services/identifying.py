@@ -18,6 +18,7 @@ from django.db.models import Min, Q, QuerySet
 from compliance import access, audit, confined, keys
 from compliance.errors import HouseError
 from compliance.models import User
+from compliance.spreadsheets import harmless
 from imaging.models import ImagingStudy, ReceivedInstance
 from imaging.services import originals
 from trials.models import Site
@@ -41,7 +42,6 @@ COLUMNS = (
 _AT_ONCE = 100
 #: Seconds that reading a header may take.
 _PATIENCE = 10
-_STARTS_A_FORMULA = ("=", "+", "-", "@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +149,8 @@ def _lines(rows: Iterable[Identity]) -> Iterator[str]:
                 row.timepoint,
                 _as_text(row.patient_id),
                 _as_text(row.issuer),
-                _harmless(row.patient_name),
-                _harmless(row.birth_date),
+                harmless(row.patient_name),
+                harmless(row.birth_date),
                 row.scanned_on,
                 row.archived_on,
                 row.study_uid,
@@ -166,11 +166,7 @@ def _line(cells: Sequence[str]) -> str:
     return buffer.getvalue()
 
 
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(_STARTS_A_FORMULA) else text
-
-
 def _as_text(identifier: str) -> str:
     """An identifier that a spreadsheet leaves as it is: no zeros dropped, no digits rounded, no date made of it."""
     plain = re.fullmatch(r"[1-9][0-9]{0,14}|[^0-9]*", identifier) is not None
-    return _harmless(identifier) if plain else f"'{identifier}"
+    return harmless(identifier) if plain else f"'{identifier}"

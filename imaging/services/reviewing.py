@@ -85,8 +85,11 @@ def clear_timepoint(
         A blocking finding is pending or failed.
     NothingToRead
         No series is marked for reading.
+    trials.services.querying.QueriesOpen
+        The charter lets clearance wait for the timepoint's queries.
     """
     _require_open(review)
+    querying.require_closed(review.timepoint, step="clearance")
     blocking = review.findings.filter(severity=Severity.BLOCK, verdict__in=(Verdict.PENDING, Verdict.FAIL))
     if count := blocking.count():
         raise FindingOpen(
@@ -150,5 +153,5 @@ def fail_timepoint(
             reason=reason,
             signature=Intent(signature.password, signature.meaning),
         )
-        querying.raise_query(timepoint=timepoint, title=query_title, text=query_text, actor=actor, at=at)
+        querying.raise_query(about=timepoint, title=query_title, text=query_text, actor=actor, at=at)
     return review

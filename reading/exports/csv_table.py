@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+from compliance.spreadsheets import harmless
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def cell(value: object, kind: str) -> str:
     if isinstance(value, dt.date):
         return value.isoformat()
     text = str(value).replace("\r\n", "\n").replace("\r", "\n")
-    return f"'{text}" if kind == "text" and text.startswith(_STARTS_A_FORMULA) else text
+    return harmless(text) if kind == "text" else text
 
 
 def write(table: Table, rows: Iterable[Sequence[object]]) -> bytes:

@@ -68,10 +68,8 @@ def _blockers(trial: Trial) -> Iterator[Blocker]:
             if sentence := _open_point(timepoint):
                 yield Blocker(sentence, reverse("imaging:timepoint", args=[timepoint.pk]))
         yield from _adjudication(subject)
-    for query in open_queries_of(trial).order_by("pk"):
-        yield Blocker(
-            f"Query {query.pk} to site {query.site.code} is not closed.", reverse("trials:query", args=[query.pk])
-        )
+    for query in open_queries_of(trial).select_related("site").order_by("pk"):
+        yield Blocker(f"Query {query.pk} to {query.asked} is not closed.", reverse("trials:query", args=[query.pk]))
     if held := held_count(trial):
         noun = "instance waits" if held == 1 else "instances wait"
         url = reverse("imaging:quarantine", args=[trial.pk])

@@ -170,7 +170,7 @@ class _Furnisher:
             self._clear(world.timepoint(subject, visit))
         for code in (half_read, waiting):
             timepoint = world.timepoint(code, "W8")
-            querying.raise_query(timepoint=timepoint, title="Where is it?", text="Please.", actor=world.analyst, at=AT)
+            querying.raise_query(about=timepoint, title="Where is it?", text="Please.", actor=world.analyst, at=AT)
         self._read_all(read, half_read)
         self._name_everything()
 

@@ -108,7 +108,7 @@ def test_a_wrong_password_signs_nothing(world):
 
 def test_a_query_is_answered_by_the_site_and_closed_by_qc(world):
     query = querying.raise_query(
-        timepoint=world.timepoint("N-001", "BL"), title="Where?", text="Please.", actor=world.analyst, at=AT
+        about=world.timepoint("N-001", "BL"), title="Where?", text="Please.", actor=world.analyst, at=AT
     )
     path = f"queries/{query.pk}/"
     send(world.other_coordinator, f"{path}answer/", 404, text="Mine")

@@ -62,7 +62,7 @@ def test_a_role_that_ended_shows_nothing_more(world):
 
 def test_queries_are_seen_where_their_site_is(world):
     querying.raise_query(
-        timepoint=world.timepoint("S-001", "BL"), title="Where?", text="Please.", actor=world.analyst, at=AT
+        about=world.timepoint("S-001", "BL"), title="Where?", text="Please.", actor=world.analyst, at=AT
     )
     assert selectors.queries_seen_by(world.other_coordinator).count() == 1
     assert selectors.queries_seen_by(world.coordinator).count() == 0
@@ -71,7 +71,7 @@ def test_queries_are_seen_where_their_site_is(world):
 
 def test_the_matrix_has_a_row_per_subject_in_order_and_counts_open_queries(world):
     timepoint = world.timepoint("N-002", "W8")
-    query = querying.raise_query(timepoint=timepoint, title="Where?", text="Please.", actor=world.analyst, at=AT)
+    query = querying.raise_query(about=timepoint, title="Where?", text="Please.", actor=world.analyst, at=AT)
     sites = selectors.sites_seen_by(world.coordinator)
     rows = selectors.matrix(sites, world.trial)
     assert [(subject.code, [(t.code, t.open_queries) for t in row]) for subject, row in rows] == [
@@ -87,7 +87,7 @@ def test_progress_counts_each_step_once_however_many_tables_it_joins(world):
         timepoint=world.timepoint("N-001", "W8"), reason="Scanner down", actor=world.coordinator, at=AT
     )
     querying.raise_query(
-        timepoint=world.timepoint("N-001", "BL"), title="Where?", text="Please.", actor=world.analyst, at=AT
+        about=world.timepoint("N-001", "BL"), title="Where?", text="Please.", actor=world.analyst, at=AT
     )
     zero = dict.fromkeys(selectors.PROGRESS_STEPS, 0)
     assert list(selectors.progress(world.trial)) == [

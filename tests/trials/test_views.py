@@ -176,7 +176,7 @@ def test_leaving_and_missing_ask_for_a_reason(world):
 
 def test_a_query_is_answered_by_the_site_and_closed_by_qc(world):
     query = querying.raise_query(
-        timepoint=world.timepoint("N-001", "BL"), title="Where?", text="Please.", actor=world.analyst, at=AT
+        about=world.timepoint("N-001", "BL"), title="Where?", text="Please.", actor=world.analyst, at=AT
     )
     assert "Where?" in shown(world.coordinator, "queries", world.trial.pk)
     assert "Where?" not in shown(world.other_coordinator, "queries", world.trial.pk)
@@ -190,7 +190,7 @@ def test_a_query_is_answered_by_the_site_and_closed_by_qc(world):
 
 def test_an_answer_without_words_is_refused_with_a_sentence(world):
     query = querying.raise_query(
-        timepoint=world.timepoint("N-001", "BL"), title="Where?", text="Please.", actor=world.analyst, at=AT
+        about=world.timepoint("N-001", "BL"), title="Where?", text="Please.", actor=world.analyst, at=AT
     )
     response, _ = post(world.coordinator, "query_answer", query.pk, text=" ")
     assert response.status_code == 422

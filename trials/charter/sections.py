@@ -25,6 +25,7 @@ from trials.charter.records import (
     Visit,
     WindowPreset,
 )
+from trials.query_terms import QueryTerms
 from trials.retention import Retention
 from trials.series_terms import MODALITY, SeriesTerms
 from trials.terms.kinds import Choice, Named, Number, Problem, Problems, Several, Text
@@ -77,6 +78,7 @@ class Charter:
         "The finding's code, and what it does in this trial: kvp_differs: block.",
     )
     query_due_days: int = CHECKS.term(Number("days", least=0, most=365, whole=True), "Queries are due after", default=7)
+    queries: QueryTerms = CHECKS.term(Group(QueryTerms), "Queries")
 
     deidentification: Mapping[str, Any] = PRIVACY.term(Table(Deidentification), "De-identification", required=True)
     retention: Retention = PRIVACY.term(RetentionRule(), "Originals in quarantine", default=RetentionRule.empty)

@@ -12,21 +12,36 @@ from trials.states import QUERY, QueryState
 
 
 class Query(Record):
-    """A question to a site about one of its records, with a thread and a due date."""
+    """A question about a record, with a thread and a due date: to the record's site, or of the trial as a whole.
+
+    `about_type` and `about_id` name the record as the audit trail does, `about_field` one field of it, `about_label`
+    says it in words. What belongs to no site is answered by the trial's administrators.
+    """
 
     machines = {"state": QUERY}
 
     trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="queries")
-    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="queries")
+    site = models.ForeignKey(Site, null=True, on_delete=models.PROTECT, related_name="queries")
     timepoint = models.ForeignKey(Timepoint, null=True, on_delete=models.PROTECT, related_name="queries")
+    about_type = models.CharField(max_length=80)
+    about_id = models.BigIntegerField()
+    about_field = models.CharField(max_length=60, blank=True)
+    about_label = models.CharField(max_length=200)
     title = models.CharField(max_length=120)
     state = models.CharField(max_length=10, choices=[(s, s.title()) for s in QueryState], default=QueryState.OPEN)
     raised_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     raised_at = models.DateTimeField()
     due_on = models.DateField()
+    answered_at = models.DateTimeField("first answered at", null=True)
+    closed_at = models.DateTimeField(null=True)
+    escalated_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["due_on", "id"]
+        indexes = [
+            models.Index(fields=["about_type", "about_id"], name="query_by_record"),
+            models.Index(fields=["trial", "state", "due_on"], name="query_by_trial"),
+        ]
         verbose_name_plural = "queries"
 
     def __str__(self) -> str:
@@ -37,6 +52,11 @@ class Query(Record):
 
     def frozen_by(self) -> str:
         return self.trial.frozen_by()
+
+    @property
+    def asked(self) -> str:
+        """Whom the query asks, in words."""
+        return f"site {self.site.code}" if self.site else "the trial's administrators"
 
 
 class QueryMessage(Record):

@@ -198,7 +198,7 @@ def test_while_the_site_is_asked_they_stay(trial_of_30_days: World) -> None:
     cleared(trial_of_30_days)
     by = {"actor": trial_of_30_days.analyst, "at": AT}
     timepoint = trial_of_30_days.timepoint("N-001", "BL")
-    query = querying.raise_query(timepoint=timepoint, title="Dose", text="Which dose was given?", **by)
+    query = querying.raise_query(about=timepoint, title="Dose", text="Which dose was given?", **by)
     assert sweep(at=LATE) == 0
 
     querying.close_query(query=query, **by)

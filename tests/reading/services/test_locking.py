@@ -56,7 +56,7 @@ def test_a_trial_fully_read_in_agreement_is_ready(read: World) -> None:
 def test_an_open_query_blocks(read: World) -> None:
     analyst = read.join("analyst", Role.QC_ANALYST)
     query = querying.raise_query(
-        timepoint=read.timepoint("BL"), title="Contrast?", text="Which phase?", actor=analyst, at=AT
+        about=read.timepoint("BL"), title="Contrast?", text="Which phase?", actor=analyst, at=AT
     )
     assert sentences(read.trial) == [f"Query {query.pk} to site SITE-77 is not closed."]
 

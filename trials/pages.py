@@ -1,0 +1,47 @@
+"""What several pages show alike: the queries about what is on them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Q
+
+from compliance import access
+from compliance.models import Record, User
+from trials import forms, selectors
+from trials.models import Query, Timepoint, Trial
+from trials.states import QueryState
+
+
+def queries_on_page(
+    user: User, about: Record, trial: Trial, at: dt.datetime, *, also: Q | None = None
+) -> dict[str, Any]:
+    """What `trials/_queries.html` shows: the queries about a record that the person may see, open ones first.
+
+    Parameters
+    ----------
+    also
+        Further queries that belong on the page, as a condition.
+    """
+    wanted = selectors.queries_about(about)
+    if isinstance(about, Timepoint):
+        wanted |= Q(timepoint=about)
+    if also is not None:
+        wanted |= also
+    seen = selectors.with_threads(selectors.queries_seen_by(user).filter(wanted))
+    queries = sorted(seen, key=lambda query: (list(QueryState).index(QueryState(query.state)), query.due_on, query.pk))
+    return {
+        "queries": queries,
+        "may_ask": access.may(user, "trials.raise_query", about) and not selectors.is_locked(trial),
+        "asks_at": about.pk if isinstance(about, Timepoint) else "",
+        **answerable_among(user, queries),
+        "now": at,
+    }
+
+
+def answerable_among(user: User, queries: Iterable[Query]) -> dict[str, Any]:
+    """What a list of queries needs so that a person answers in place: the keys of those they may, and the form."""
+    mine = {q.pk for q in queries if q.state == QueryState.OPEN and access.may(user, "trials.answer_query", q)}
+    return {"answerable": mine, "message_form": forms.MessageForm()}
