@@ -1,6 +1,6 @@
 # Each target makes what it needs; a second run finds it made. Needs Python 3.11+, make and a shell.
 .POSIX:
-.PHONY: help setup demo serve check test kill outage workflow bench lock
+.PHONY: help setup demo serve check test kill outage workflow criteria bench lock
 
 help:
 	@echo "make demo    a fresh instance with a whole trial, played from scanner to export; stays running"
@@ -12,6 +12,7 @@ help:
 	@echo "make kill    the long proof that intake loses nothing; writes docs/intake-faults.md (about an hour)"
 	@echo "make outage  database and broker away for two minutes each, while scans come in (about a quarter of an hour)"
 	@echo "make workflow  100,000 random steps of a trial's people, none of which may lead astray (about an hour)"
+	@echo "make criteria  each response criteria beside a second implementation, on 10,000 random subjects (a minute)"
 	@echo "make bench   every benchmark, beside Orthanc; writes docs/benchmarks.md (about fifteen minutes, on a quiet machine)"
 	@echo "make setup   the environment in .venv alone"
 	@echo "make lock    renew requirements/ from pyproject.toml"
@@ -46,6 +47,9 @@ outage: setup
 workflow: setup
 	@scripts/system-packages.sh test
 	@PARALLAX_WORKFLOW_STEPS=100000 .venv/bin/python -m pytest -s tests/acceptance/test_workflow.py $(ARGS)
+
+criteria: setup
+	@PARALLAX_RANDOM_SUBJECTS=10000 .venv/bin/python -m pytest tests/reading/criteria/test_second_reading.py $(ARGS)
 
 bench: setup
 	@scripts/system-packages.sh test

@@ -8,6 +8,7 @@ from typing import Any
 from compliance.errors import HouseError
 
 from .base import Criteria
+from .irecist import IRecist
 from .recist11 import Recist11
 
 
@@ -18,7 +19,7 @@ class UnknownCriteria(HouseError):
     status = 422
 
 
-_PACKS: Mapping[str, type[Criteria]] = {pack.identifier: pack for pack in (Recist11,)}
+_PACKS: Mapping[str, type[Criteria]] = {pack.identifier: pack for pack in (Recist11, IRecist)}
 
 
 def available() -> tuple[str, ...]:

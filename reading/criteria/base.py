@@ -11,15 +11,8 @@ from typing import Any, ClassVar
 
 from compliance.errors import HouseError
 
-from .inputs import BaselineRead, BaselineTarget, SubjectHistory, TimepointRead
-from .results import (
-    BaselineCheck,
-    BestResponse,
-    DatedResponse,
-    PackStamp,
-    SubjectResponse,
-    TimepointResponse,
-)
+from .inputs import BaselineTarget, SubjectHistory
+from .results import BaselineCheck, BestResponse, DatedResponse, PackStamp, SubjectResponse
 from .values import as_json, canonical_json
 
 
@@ -156,14 +149,12 @@ class Criteria(ABC):
         """Return the baseline rules that the chosen target lesions break."""
 
     @abstractmethod
-    def derive_timepoint(
-        self, baseline: BaselineRead, earlier: Sequence[TimepointResponse], read: TimepointRead
-    ) -> TimepointResponse:
-        """Return the response at one timepoint, given the responses at all earlier ones in order of time."""
-
-    @abstractmethod
     def best_overall_response(self, responses: Sequence[DatedResponse], start_day: int = 0) -> BestResponse:
         """Return the best overall response of a sequence in order of time; nothing after progression counts."""
+
+    @abstractmethod
+    def progression_day(self, responses: Sequence[DatedResponse]) -> int | None:
+        """Return the day on which a sequence of stated responses, in order of time, dates progression."""
 
     @abstractmethod
     def derive_subject(self, history: SubjectHistory) -> SubjectResponse:

@@ -21,12 +21,18 @@ class TargetState(StrEnum):
 
 
 class NonTargetState(StrEnum):
-    """What a reader states about a non-target lesion; a node below 10 mm is ABSENT."""
+    """What a reader states about a non-target lesion; a node below 10 mm is ABSENT.
+
+    The last three compare with the timepoint before, and are for iRECIST alone.
+    """
 
     ABSENT = "ABSENT"
     PRESENT = "PRESENT"
     UNEQUIVOCAL_PD = "UNEQUIVOCAL_PD"
     NOT_EVALUABLE = "NOT_EVALUABLE"
+    FURTHER_INCREASE = "FURTHER_INCREASE"
+    NO_CHANGE_FROM_LAST = "NO_CHANGE_FROM_LAST"
+    DECREASED = "DECREASED"
 
 
 class NewLesionState(StrEnum):
@@ -35,6 +41,22 @@ class NewLesionState(StrEnum):
     EQUIVOCAL = "EQUIVOCAL"
     UNEQUIVOCAL = "UNEQUIVOCAL"
     NOT_A_LESION = "NOT_A_LESION"
+
+
+class NewLesionClass(StrEnum):
+    """How iRECIST follows a new lesion: measured, or looked at."""
+
+    TARGET = "TARGET"
+    NONTARGET = "NONTARGET"
+
+
+class NewLesionChange(StrEnum):
+    """A new lesion against the timepoint before (iRECIST)."""
+
+    APPEARED = "APPEARED"
+    INCREASED = "INCREASED"
+    STABLE = "STABLE"
+    DECREASED = "DECREASED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +129,25 @@ class NonTargetStatus:
 
 @dataclass(frozen=True, slots=True)
 class NewLesion:
-    """A lesion that was not there at baseline, with the reader's certainty at one timepoint."""
+    """A lesion that was not there at baseline, with the reader's certainty at one timepoint.
+
+    Class, diameter (mm) and change are what iRECIST asks for as well; RECIST 1.1 looks at none of them.
+    """
 
     lesion_id: str
     status: NewLesionState
+    lesion_class: NewLesionClass = NewLesionClass.NONTARGET
+    diameter_mm: Decimal | None = None
+    change: NewLesionChange | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "status", _member(NewLesionState, self.status, f"Lesion {self.lesion_id}"))
+        what = f"New lesion {self.lesion_id}"
+        object.__setattr__(self, "status", _member(NewLesionState, self.status, what))
+        object.__setattr__(self, "lesion_class", _member(NewLesionClass, self.lesion_class, what))
+        if self.diameter_mm is not None:
+            object.__setattr__(self, "diameter_mm", exact(self.diameter_mm, what))
+        if self.change is not None:
+            object.__setattr__(self, "change", _member(NewLesionChange, self.change, what))
 
 
 @dataclass(frozen=True, slots=True)

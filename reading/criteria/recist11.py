@@ -17,7 +17,7 @@ from .inputs import (
     SubjectHistory,
     TimepointRead,
 )
-from .recist11_settings import FORM, PARAMETERS
+from .recist11_settings import FORM, NONTARGET_STATES, PARAMETERS
 from .results import BaselineCheck, BestResponse, DatedResponse, Step, SubjectResponse, TimepointResponse
 from .targets import SizedTarget, size_targets
 from .values import InvalidRead, difference, percent_change, plain, share, show_percent, total
@@ -93,12 +93,7 @@ class Recist11(Criteria):
             An entry is for a lesion that the baseline does not have, or lesions are merged in a circle.
         """
         trace: list[Step] = []
-        sized = size_targets(
-            baseline.targets,
-            read.targets,
-            too_small_mm=self.number("too_small_mm"),
-            node_normal_mm=self.number("node_normal_mm"),
-        )
+        sized = self.sized(baseline, read)
         baseline_sum = total(lesion.diameter_mm for lesion in baseline.targets)
         complete_sums = [response.sum_mm for response in earlier if response.sum_mm is not None]
         nadir = min([baseline_sum, *complete_sums])
@@ -146,10 +141,23 @@ class Recist11(Criteria):
             pack=self.stamp,
         )
 
+    def sized(self, baseline: BaselineRead, read: TimepointRead) -> tuple[SizedTarget, ...]:
+        """Return what each target lesion of the baseline contributes at a timepoint (§4.3.2)."""
+        return size_targets(
+            baseline.targets,
+            read.targets,
+            too_small_mm=self.number("too_small_mm"),
+            node_normal_mm=self.number("node_normal_mm"),
+        )
+
     def best_overall_response(self, responses: Sequence[DatedResponse], start_day: int = 0) -> BestResponse:
         """Return the best overall response of stated overall responses (§4.4.3, Table 3)."""
         judged = self.choice("disease_after_cr") == "progression"
-        return best_response(responses, start_day, self._best_rules(judged), self.stamp)
+        return best_response(responses, start_day, self.best_rules(judged), self.stamp)
+
+    def progression_day(self, responses: Sequence[DatedResponse]) -> int | None:
+        """Return the day of the first PD."""
+        return next((visit.study_day for visit in responses if visit.overall == Response.PD), None)
 
     def derive_subject(self, history: SubjectHistory) -> SubjectResponse:
         """Return the responses at all timepoints, the best overall response, and the days of both events.
@@ -171,7 +179,7 @@ class Recist11(Criteria):
         best = best_response(
             dated,
             history.start_day,
-            self._best_rules(False),
+            self.best_rules(False),
             self.stamp,
             target_disease=bool(history.baseline.targets),
         )
@@ -262,7 +270,7 @@ class Recist11(Criteria):
                 since = since[position:]
                 break
         if self.flag("confirmation_required"):
-            return confirmed_responses(since, self._best_rules(False)).any is not None
+            return confirmed_responses(since, self.best_rules(False)).any is not None
         return any(visit.overall in self.responses for visit in since)
 
     def _nontarget(self, baseline: BaselineRead, read: TimepointRead, trace: list[Step]) -> Response | None:
@@ -270,6 +278,8 @@ class Recist11(Criteria):
         stated = {entry.lesion_id: entry.status for entry in read.nontargets}
         for name in sorted(set(stated) - known):
             raise InvalidRead(f"Lesion {name} is not a non-target lesion of the baseline; record it elsewhere.")
+        for name in sorted(name for name, state in stated.items() if state not in NONTARGET_STATES):
+            raise InvalidRead(f"Lesion {name} has a status of iRECIST; choose one of {', '.join(NONTARGET_STATES)}.")
         if not known:
             return None
         states = {name: stated.get(name) for name in sorted(known)}
@@ -303,7 +313,7 @@ class Recist11(Criteria):
         visits = [DatedResponse(response.study_day, response.overall) for response in earlier]
         complete = any(visit.overall == Response.CR for visit in visits)
         if mode == "progression_if_confirmed":
-            complete = confirmed_responses(visits, self._best_rules(False)).complete is not None
+            complete = confirmed_responses(visits, self.best_rules(False)).complete is not None
         if not complete or mode == "sum_rule_only":
             return False
         stated = {entry.lesion_id: entry.status for entry in read.nontargets}
@@ -346,7 +356,8 @@ class Recist11(Criteria):
         )
         return day
 
-    def _best_rules(self, disease_after_cr_is_pd: bool) -> BestRules:
+    def best_rules(self, disease_after_cr_is_pd: bool) -> BestRules:
+        """Return how the trial reads Table 3."""
         return BestRules(
             confirmation_required=self.flag("confirmation_required"),
             confirm_min_days=self.count("confirm_min_days"),

@@ -9,6 +9,14 @@ from .inputs import NewLesionState, NonTargetState, TargetState
 
 _EORTC = "EORTC questions and clarifications"
 
+#: What a reader may state about a non-target lesion; iRECIST knows more.
+NONTARGET_STATES = (
+    NonTargetState.ABSENT,
+    NonTargetState.PRESENT,
+    NonTargetState.UNEQUIVOCAL_PD,
+    NonTargetState.NOT_EVALUABLE,
+)
+
 PARAMETERS = (
     # Thresholds of the paper.
     Parameter("pr_decrease_percent", Decimal(30), "Decrease from baseline for PR, %", "RECIST 1.1 §4.3.1"),
@@ -141,7 +149,7 @@ FORM = Form(
                     "Status",
                     "state",
                     required=True,
-                    choices=tuple(NonTargetState),
+                    choices=NONTARGET_STATES,
                     help="A node below 10 mm is absent",
                 ),
             ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, timedelta
@@ -10,8 +11,10 @@ from decimal import ROUND_HALF_UP, Context, Decimal, DivisionByZero, InvalidOper
 
 from compliance.errors import HouseError
 
-# Sums and products of diameters (at most 4 + 9 digits) are exact in 60 digits, whatever the caller's context is.
-EXACT = Context(prec=60, traps=[InvalidOperation, DivisionByZero, Overflow])
+# Sums and products of diameters (at most 6 + 60 digits) are exact in 250 digits, whatever the caller's context is.
+EXACT = Context(prec=250, traps=[InvalidOperation, DivisionByZero, Overflow])
+_FINEST = Decimal("1e-60")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _HUNDRED = Decimal(100)
 _PERCENT_STEP = Decimal("0.000001")
 
@@ -36,7 +39,8 @@ def exact(value: Decimal | int | str, what: str) -> Decimal:
     Raises
     ------
     InvalidRead
-        Not a finite number from 0 to below 10 000 mm with at most nine decimals.
+        Not a finite number from 0 to below 1 000 000 mm with at most sixty decimals. (What a person may type is
+        narrower; programs send the decimals that their own arithmetic leaves.)
     """
     if isinstance(value, float | bool):
         raise InvalidRead(f"{what} must be given as a decimal number; enter it again as text or a decimal.")
@@ -44,10 +48,10 @@ def exact(value: Decimal | int | str, what: str) -> Decimal:
         number = Decimal(value)
     except (InvalidOperation, TypeError, ValueError):
         raise InvalidRead(f"{what} is not a number; enter a diameter in millimetres.") from None
-    if not number.is_finite() or not 0 <= number < 10_000:
-        raise InvalidRead(f"{what} is outside 0 to 10 000 mm; measure it again.")
-    if number != number.quantize(Decimal("1e-9"), context=EXACT):
-        raise InvalidRead(f"{what} has more than nine decimals; round it to what the image supports.")
+    if not number.is_finite() or not 0 <= number < 1_000_000:
+        raise InvalidRead(f"{what} is outside 0 to 1 000 000 mm; measure it again.")
+    if number != number.quantize(_FINEST, context=EXACT):
+        raise InvalidRead(f"{what} has more than sixty decimals; round it to what the image supports.")
     return number
 
 
@@ -95,20 +99,20 @@ def plain(number: Decimal) -> str:
 
 def as_json(value: object) -> object:
     """Return a result as plain JSON values: dataclasses as objects, decimals as exact text, sequences as lists."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: as_json(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Decimal):
-        return plain(value)
-    if isinstance(value, Mapping):
-        return {str(key): as_json(value[key]) for key in sorted(value)}
-    if isinstance(value, frozenset):
-        return sorted(str(item) for item in value)
-    if isinstance(value, list | tuple):
-        return [as_json(item) for item in value]
     if isinstance(value, str):
         return str(value)
     if value is None or isinstance(value, bool | int):
         return value
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, list | tuple):
+        return [as_json(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): as_json(value[key]) for key in sorted(value)}
+    if isinstance(value, frozenset):
+        return sorted(str(item) for item in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: as_json(getattr(value, field.name)) for field in fields(value)}
     raise TypeError(f"{type(value).__name__} has no canonical form")
 
 
@@ -135,6 +139,8 @@ def calendar_date(day: int, start: str) -> str:
 
 def _date(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        if _DAY.fullmatch(text):
+            return date.fromisoformat(text)
     except (TypeError, ValueError):
-        raise InvalidRead("A date is not written YYYY-MM-DD; correct it.") from None
+        pass
+    raise InvalidRead("A date is not written YYYY-MM-DD; correct it.")

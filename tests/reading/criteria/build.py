@@ -19,16 +19,16 @@ from reading.criteria.inputs import (
     TimepointRead,
 )
 
-FIXTURES = Path(__file__).parents[3] / "fixtures" / "reading" / "recist11"
+FIXTURES = Path(__file__).parents[3] / "fixtures" / "reading"
 
 
-def rows(name: str) -> list[dict[str, str]]:
-    with (FIXTURES / name).open(newline="", encoding="utf-8") as file:
+def rows(name: str, criteria: str = "recist11") -> list[dict[str, str]]:
+    with (FIXTURES / criteria / name).open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
-def cases(name: str) -> Any:
-    return json.loads((FIXTURES / name).read_text(encoding="utf-8"), parse_float=Decimal)
+def cases(name: str, criteria: str = "recist11") -> Any:
+    return json.loads((FIXTURES / criteria / name).read_text(encoding="utf-8"), parse_float=Decimal)
 
 
 def measure(lesion_id: str, entry: Any) -> TargetMeasure:
@@ -39,13 +39,18 @@ def measure(lesion_id: str, entry: Any) -> TargetMeasure:
     return TargetMeasure(lesion_id, entry)
 
 
+def new_lesion(lesion_id: str, entry: Any) -> NewLesion:
+    """ "UNEQUIVOCAL", or what iRECIST asks of it as well."""
+    return NewLesion(lesion_id, **entry) if isinstance(entry, dict) else NewLesion(lesion_id, entry)
+
+
 def timepoint(number: int, entry: dict[str, Any]) -> TimepointRead:
     return TimepointRead(
         entry.get("id", f"TP{number}"),
         entry["day"],
         tuple(measure(*item) for item in entry.get("targets", {}).items()),
         tuple(NonTargetStatus(*item) for item in entry.get("nontargets", {}).items()),
-        tuple(NewLesion(*item) for item in entry.get("new", {}).items()),
+        tuple(new_lesion(*item) for item in entry.get("new", {}).items()),
     )
 
 

@@ -1,0 +1,103 @@
+"""Random subjects as requests of `evaluate_criteria`, drawn so that every rule of the criteria is met often."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from random import Random
+from typing import Any
+
+_GAPS = (14, 27, 28, 42, 56, 56, 63)
+
+
+def recist(dice: Random) -> dict[str, Any]:
+    """A request of kind recist."""
+    return {"kind": "recist", "criteria": "RECIST 1.1", "input": _history(dice, immune=False)}
+
+
+def irecist(dice: Random) -> dict[str, Any]:
+    """A request of kind irecist."""
+    return {"kind": "irecist", "criteria": "iRECIST", "input": _history(dice, immune=True)}
+
+
+def _size(dice: Random, low: int = 0, high: int = 60) -> float:
+    return dice.randint(low * 10, high * 10) / 10
+
+
+def _history(dice: Random, *, immune: bool) -> dict[str, Any]:
+    start = date(2024, 1, 1)
+    targets = [
+        {"id": f"T{n}", "organ": "LIVER", "nodal": dice.random() < 0.3, "diameter": _size(dice, 10)}
+        for n in range(dice.choice((0, 1, 1, 2, 3)))
+    ]
+    least = 1 if immune and not targets else 0
+    nontargets = [
+        {"id": f"N{n}", "organ": "BONE", "nodal": dice.random() < 0.3} for n in range(dice.choice((least, 1, 2)))
+    ]
+    day, timepoints, new = 0, [], 0
+    # Course of the disease, so that sums fall and rise as a subject's do.
+    courses = {lesion["id"]: lesion["diameter"] for lesion in targets}
+    for number in range(dice.randint(1, 7)):
+        day += dice.choice(_GAPS)
+        trend = dice.choice((0.0, 0.4, 0.7, 0.9, 1, 1, 1.05, 1.2, 1.3))
+        entry: dict[str, Any] = {"id": f"V{number}", "date": (start + timedelta(days=day)).isoformat(), "targets": {}}
+        for lesion in targets:
+            courses[lesion["id"]] = min(
+                round(courses[lesion["id"]] * trend, 1) or dice.choice((0, 0, 4, 9.9, 10)), 200.0
+            )
+            measure = _measure(dice, courses[lesion["id"]], [other["id"] for other in targets if other != lesion])
+            if measure is not None:
+                entry["targets"][lesion["id"]] = measure
+        if any(_circular(entry["targets"], name) for name in entry["targets"]):
+            entry["targets"] = {name: {"diameter": courses[name]} for name in entry["targets"]}
+        entry["nontargets"] = {lesion["id"]: _status(dice, immune) for lesion in nontargets if dice.random() < 0.95}
+        if (new and dice.random() < 0.7) or dice.random() < 0.12:
+            new = min(new + (dice.random() < 0.35 or not new), 3)
+            entry["new_lesions"] = [_new_lesion(dice, n, immune) for n in range(new) if dice.random() < 0.9]
+        timepoints.append(entry)
+    options = {"confirmation_required": True} if dice.random() < 0.4 else {}
+    baseline = {"date": start.isoformat(), "targets": targets, "nontargets": nontargets}
+    return {"start_date": start.isoformat(), "options": options, "baseline": baseline, "timepoints": timepoints}
+
+
+def _measure(dice: Random, size: float, others: list[str]) -> dict[str, Any] | None:
+    chance = dice.random()
+    if chance < 0.03:
+        return None
+    if chance < 0.06:
+        return {"state": "NOT_EVALUABLE"}
+    if chance < 0.10:
+        return {"state": "TOO_SMALL"}
+    if chance < 0.14:
+        return {"state": "ABSENT"}
+    if chance < 0.18 and others:
+        return {"merged_into": dice.choice(others)}
+    if chance < 0.22:
+        return {"parts": [round(size / 2, 1), round(size / 3, 1)]}
+    return {"diameter": size}
+
+
+def _circular(entries: dict[str, Any], name: str) -> bool:
+    passed = set()
+    while "merged_into" in entries.get(name, {}):
+        if name in passed:
+            return True
+        passed.add(name)
+        name = entries[name]["merged_into"]
+    return False
+
+
+def _status(dice: Random, immune: bool) -> str:
+    calm = ["ABSENT"] * 5 + ["PRESENT"] * 8 + ["UNEQUIVOCAL_PD", "NOT_EVALUABLE"]
+    more = ["FURTHER_INCREASE", "NO_CHANGE_FROM_LAST", "NO_CHANGE_FROM_LAST", "DECREASED", "UNEQUIVOCAL_PD"]
+    return dice.choice(calm + more if immune else calm)
+
+
+def _new_lesion(dice: Random, number: int, immune: bool) -> dict[str, Any]:
+    status = dice.choice(("EQUIVOCAL", "UNEQUIVOCAL", "UNEQUIVOCAL", "UNEQUIVOCAL" if immune else "NOT_A_LESION"))
+    lesion: dict[str, Any] = {"id": f"L{number}", "status": status}
+    if immune:
+        lesion["class"] = ("TARGET", "NONTARGET", "TARGET")[number]
+        lesion["change"] = dice.choice(("STABLE", "STABLE", "STABLE", "DECREASED", "INCREASED"))
+        if dice.random() < 0.95:
+            lesion["diameter"] = dice.choice((10, 10.5, 12, 14.9, 15, 18))
+    return lesion
