@@ -125,6 +125,8 @@ class Criteria(ABC):
     version: ClassVar[str]
     title: ClassVar[str]
     parameters: ClassVar[tuple[Parameter, ...]]
+    #: The read page asks for all that the form names, so a charter may use the pack.
+    readable: ClassVar[bool] = False
     #: Best overall responses that make the subject a responder.
     responses: ClassVar[frozenset[str]]
 

@@ -59,6 +59,7 @@ class Recist11(Criteria):
     version = "1.0"
     title = "Response Evaluation Criteria in Solid Tumours, version 1.1"
     parameters = PARAMETERS
+    readable = True
     responses = frozenset({Response.CR, Response.PR})
 
     def form(self) -> Form:

@@ -379,8 +379,8 @@ def test_the_command_answers_line_by_line_without_a_database() -> None:
         timeout=240,
         env={
             "PATH": "/usr/bin:/bin",
-            "DJANGO_SETTINGS_MODULE": "config.settings.test", "PARALLAX_DATABASE_URL": NO_DATABASE,
-            "DATABASE_URL": "sqlite:////nowhere/x",
+            "DJANGO_SETTINGS_MODULE": "config.settings.test",
+            "PARALLAX_DATABASE_URL": NO_DATABASE,
         },
     )
     answers = [json.loads(line) for line in finished.stdout.splitlines()]

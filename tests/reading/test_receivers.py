@@ -16,11 +16,14 @@ pytestmark = pytest.mark.django_db
     ("sections", "said"),
     [
         ({"criteria": "RECIST 2.0"}, "criteria: There are no criteria RECIST 2.0"),
+        ({"criteria": "iRECIST"}, "criteria: the read page does not ask for what iRECIST needs yet"),
         ({"criteria_parameters": {"min_sd_day": 42}}, "has no parameter min_sd_day"),
         ({"criteria_parameters": {"min_sd_days": "soon"}}, "Parameter min_sd_days cannot take this value"),
     ],
 )
-def test_a_charter_whose_criteria_are_unknown_is_not_signed(world: World, sections: dict[str, Any], said: str) -> None:
+def test_a_charter_whose_criteria_cannot_be_read_by_is_not_signed(
+    world: World, sections: dict[str, Any], said: str
+) -> None:
     with pytest.raises(CharterInvalid) as refused:
         world.amend(**sections)
 
