@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
+from typing import Any
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -12,9 +15,10 @@ from django.views.decorators.http import require_POST, require_safe
 from compliance import access
 from compliance.confined import OverBudget, Refused
 from compliance.errors import HouseError
+from compliance.models import User
 from imaging import forms_pixels, selectors_pixels
-from imaging.models import PixelReview
-from imaging.services import looking
+from imaging.models import PixelClaim, PixelReview
+from imaging.services import claiming, looking
 from imaging.services.originals import OriginalGone
 from imaging.states import KeptFor, PixelState
 from trials.models import Trial
@@ -44,12 +48,15 @@ REASONS = {
 @access.guarded("imaging.review_pixels", trials_of)
 def look_list(request: HttpRequest, trial: Trial) -> HttpResponse:
     """What waits for a look at its pixels, series by series, and what was decided lately."""
+    waiting = selectors_pixels.series_waiting(trial, at=timezone.now())
+    free = [row for row in waiting if all(claim.person == request.user for claim in row.claims)]
     return render(
         request,
         "imaging/pixels_list.html",
         {
             "trial": trial,
-            "waiting": selectors_pixels.series_waiting(trial),
+            "waiting": waiting,
+            "begin": free[0] if free else None,
             "decided": selectors_pixels.looks_decided(trial)[:20],
             "last": _last(request, trial),
         },
@@ -60,8 +67,10 @@ def look_list(request: HttpRequest, trial: Trial) -> HttpResponse:
 @access.guarded("imaging.review_pixels", selectors_pixels.looks_seen_by)
 def look_show(request: HttpRequest, look: PixelReview) -> HttpResponse:
     """One image with the boxes that are proposed, or that were decided."""
-    trial = look.received.transfer.site.trial
+    trial, actor, at = look.received.transfer.site.trial, access.actor(request), timezone.now()
     waits = selectors_pixels.looks_waiting(trial).filter(pk=look.pk).exists()
+    page = secrets.token_hex(8)
+    held = claiming.claim(look=look, page=page, actor=actor, at=at) if waits and request.method == "GET" else None
     settled = look.settled if look.state != PixelState.WAITING else None
     regions = look.regions if settled is None else settled.blank
     return render(
@@ -71,6 +80,8 @@ def look_show(request: HttpRequest, look: PixelReview) -> HttpResponse:
             "look": look,
             "trial": trial,
             "waits": waits,
+            "page": page,
+            **_claimed(look, held, actor),
             "why": WHY.get(look.why, ""),
             "series": selectors_pixels.series_of_look(look).count() if waits else 0,
             "left": selectors_pixels.looks_waiting(trial).count(),
@@ -95,31 +106,50 @@ def look_show(request: HttpRequest, look: PixelReview) -> HttpResponse:
 @access.guarded("imaging.review_pixels", selectors_pixels.looks_seen_by)
 def look_decide(request: HttpRequest, look: PixelReview) -> HttpResponse:
     """Decide, and open the image that waits next."""
+    by_script = request.headers.get("HX-Request") == "true"
     form = forms_pixels.LookForm(request.POST)
-    after = selectors_pixels.look_after(look)
-    if not form.is_valid():
-        messages.error(request, "The decision could not be read. Reload the page and decide again.")
-        return redirect("imaging:look", pk=look.pk)
+    actor, at = access.actor(request), timezone.now()
     try:
+        if not form.is_valid():
+            raise looking.LookIncomplete("The decision could not be read. Reload the page and decide again.")
         decided = looking.decide(
             look=look,
             round=form.cleaned_data["round"],
             decision=form.cleaned_data["decision"],
             whole_series=request.POST.get("scope") == "series",
-            actor=access.actor(request),
-            at=timezone.now(),
+            actor=actor,
+            at=at,
         )
     except looking.LookIncomplete as problem:
+        if by_script:
+            raise  # said on the page, on which the boxes stay as they are
         messages.error(request, problem.message)
         return redirect("imaging:look", pk=look.pk)
     except looking.LookChanged as problem:
         messages.warning(request, problem.message)
     else:
-        after = selectors_pixels.look_after(look)
         request.session["last_look"] = [look.pk, len(decided)]
-    if after is None:
-        return redirect("imaging:looks", pk=look.received.transfer.site.trial_id)
-    return redirect("imaging:look", pk=after.pk)
+    after = selectors_pixels.look_after(look, user=actor, at=at)
+    trial = look.received.transfer.site.trial_id
+    address = reverse("imaging:look", args=[after.pk]) if after else reverse("imaging:looks", args=[trial])
+    return HttpResponse(status=204, headers={"HX-Redirect": address}) if by_script else redirect(address)
+
+
+@require_POST
+@access.guarded("imaging.review_pixels", selectors_pixels.looks_seen_by)
+def look_claim(request: HttpRequest, look: PixelReview) -> HttpResponse:
+    """The page says that somebody works on it, and shows who else has the image open."""
+    actor, at = access.actor(request), timezone.now()
+    held = claiming.claim(look=look, page=request.POST.get("page", "")[:32], actor=actor, at=at)
+    return render(request, "imaging/_look_claim.html", {"look": look, **_claimed(look, held, actor)})
+
+
+@require_POST
+@access.guarded("imaging.review_pixels", selectors_pixels.looks_seen_by)
+def look_leave(request: HttpRequest, look: PixelReview) -> HttpResponse:
+    """The page is left, so that the image is anybody's."""
+    claiming.leave(look=look, page=request.POST.get("page", "")[:32], actor=access.actor(request))
+    return HttpResponse()
 
 
 @require_POST
@@ -154,6 +184,13 @@ def look_frame(request: HttpRequest, look: PixelReview, number: int) -> HttpResp
     except FileNotFoundError as missing:
         raise Http404 from missing
     return HttpResponse(png, content_type="image/png")
+
+
+def _claimed(look: PixelReview, held: PixelClaim | None, actor: User) -> dict[str, Any]:
+    """What the page says of somebody else who has the image open, and which one is free."""
+    if held is None or held.person == actor:
+        return {}
+    return {"held": held, "free": selectors_pixels.look_after(look, user=actor, at=timezone.now())}
 
 
 def _last(request: HttpRequest, trial: Trial) -> tuple[PixelReview, int] | None:

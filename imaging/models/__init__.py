@@ -4,7 +4,7 @@ from .commitment import Commitment
 from .connection import ConnectionTest
 from .form import TransferForm
 from .patient import KnownPatient
-from .pixels import PixelReview
+from .pixels import PixelClaim, PixelReview
 from .qc import Finding, QcReview
 from .study import ActionList, ImagingStudy, Instance, Series
 from .transfer import ReceivedInstance, Transfer
@@ -18,6 +18,7 @@ __all__ = [
     "ImagingStudy",
     "Instance",
     "KnownPatient",
+    "PixelClaim",
     "PixelReview",
     "QcReview",
     "ReceivedInstance",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django.conf import settings
@@ -67,3 +68,23 @@ class PixelReview(Record):
             return None
         kept = [region for region, _ in self.decided["kept"]]
         return Settled.of({"blank": self.decided["blank"], "kept": kept})
+
+
+class PixelClaim(models.Model):
+    """Who has an image before them to decide on it, so that the next person is given another one.
+
+    It keeps nobody out, and lapses after a while in which the person does nothing. Not audited: who saw an image
+    and who decided stand in the trail by themselves. `page` tells the tabs of one person apart.
+    """
+
+    #: Without a sign of the person for so long it is over.
+    LAPSE = dt.timedelta(minutes=5)
+
+    look = models.OneToOneField(PixelReview, on_delete=models.CASCADE, related_name="claim")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    page = models.CharField(max_length=32)
+    since = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.person} at {self.look}"

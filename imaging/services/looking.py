@@ -19,7 +19,7 @@ from compliance.errors import HouseError
 from compliance.models import User
 from compliance.transitions import advance
 from imaging.deid.pixels.regions import Region, covers
-from imaging.models import PixelReview, ReceivedInstance
+from imaging.models import PixelClaim, PixelReview, ReceivedInstance
 from imaging.selectors import PROCESS
 from imaging.selectors_pixels import series_of_look
 from imaging.services import originals
@@ -148,6 +148,8 @@ def decide(
                 other.proposed = [*other.proposed, *more]
                 other.round += 1
                 audit.save(other, action="pixelreview.boxes_added", actor=actor, at=at)
+        over = PixelClaim.objects.filter(look__in=decided)
+        over.delete()
         for transfer in {one.received.transfer_id for one in decided}:
             jobs.enqueue(PROCESS, f"{transfer}:", at=at, delay=GRACE, transfer_id=transfer)
     return decided

@@ -76,6 +76,8 @@ MATRIX = tuple(
         ("GET", "imaging/trials/<pk>/pixels/", "trial", "QT"),
         ("GET", "imaging/pixels/<pk>/", "look", "QT"),
         ("POST", "imaging/pixels/<pk>/decide/", "look", "QT"),
+        ("POST", "imaging/pixels/<pk>/claim/", "look", "QT"),
+        ("POST", "imaging/pixels/<pk>/leave/", "look", "QT"),
         ("POST", "imaging/pixels/<pk>/take-back/", "look", "QT"),
         ("GET", "imaging/pixels/<pk>/frames/<number>/rendered", "look frame", "QT"),
         ("GET", "imaging/sites/<pk>/connection/", "site", "CQAT"),

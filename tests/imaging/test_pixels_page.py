@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from playwright.sync_api import Page, expect
 
 from compliance import access
 from imaging.forms_pixels import as_proposed
-from imaging.models import PixelReview, ReceivedInstance
+from imaging.models import PixelClaim, PixelReview, ReceivedInstance
 from imaging.states import OriginalState, PixelState, ReceivedState
 from tests.factories import PLANTED, World, make_world
 from tests.imaging.captures import NAME, RECIPE, VIEW, capture, picture
@@ -115,6 +117,41 @@ def test_whoever_comes_second_is_told(world: World) -> None:
 
     assert "Somebody has decided on this image" in answer.content.decode()
     assert PixelReview.objects.get().decided_by == world.analyst
+
+
+def test_who_opens_what_another_has_open_is_told_and_led_elsewhere(world: World) -> None:
+    other = capture(picture((NAME, 25)), number=2, SeriesInstanceUID="1.2.826.0.1.3680043.9.7777.6.2")
+    by_scanner(world, [capture(picture((NAME, 25)), number=1), other])
+    first, second = PixelReview.objects.order_by("pk")
+    analyst, administrator = signed_in(world.analyst), signed_in(world.administrator)
+    mine = analyst.get(f"/imaging/pixels/{first.pk}/")
+
+    page = administrator.get(f"/imaging/pixels/{first.pk}/").content.decode()
+    listed = administrator.get(f"/imaging/trials/{world.trial.pk}/pixels/")
+
+    assert "has this image open" not in mine.content.decode()
+    assert f"{world.analyst} has this image open" in page
+    assert f'<a href="/imaging/pixels/{second.pk}/">Open one that nobody has open</a>' in page
+    assert listed.context["begin"].first == second
+    assert str(world.analyst) in listed.content.decode()
+    analyst.post(f"/imaging/pixels/{first.pk}/leave/", {"page": mine.context["page"]})
+    again = administrator.post(f"/imaging/pixels/{first.pk}/claim/", {"page": "x"})
+    assert "has this image open" not in again.content.decode()
+    assert f"{world.administrator} has this image open" in analyst.get(f"/imaging/pixels/{first.pk}/").content.decode()
+
+
+def test_with_script_an_address_is_answered_and_a_refusal_leaves_the_page(world: World) -> None:
+    by_scanner(world, [capture(picture((NAME, 25)), number=number) for number in (1, 2)])
+    client, (first, second) = signed_in(world.analyst), PixelReview.objects.order_by("pk")
+    by_script = {"HTTP_HX_REQUEST": "true"}
+
+    nothing = {"round": 1, "decision": json.dumps({"blank": [], "kept": []})}
+    refused = client.post(f"/imaging/pixels/{first.pk}/decide/", nothing, **by_script)
+    whole = {"round": 1, "decision": as_proposed(first)}
+    taken = client.post(f"/imaging/pixels/{first.pk}/decide/", whole, **by_script)
+
+    assert (refused.status_code, "Decide on each" in refused.content.decode()) == (422, True)
+    assert (taken.status_code, taken["HX-Redirect"]) == (204, f"/imaging/pixels/{second.pk}/")
 
 
 def test_pixels_as_they_came_are_kept_by_nobody_and_name_nobody(world: World) -> None:
@@ -228,3 +265,52 @@ def test_in_a_browser_boxes_are_decided_by_keys_and_by_hand(own_disk: Path, live
     assert [tuple(one[4:]) for one in first.decided["blank"]] == [(0, 1), (0, 0)]
     assert len(second.decided["blank"]) == 3
     assert first.received.state == ReceivedState.RECEIVED
+
+
+@pytest.mark.browser
+@pytest.mark.requires_tool("chromium")
+@pytest.mark.django_db(transaction=True)
+def test_in_a_browser_a_lost_connection_loses_no_box_and_who_leaves_lets_go(own_disk: Path, live_server: Any) -> None:
+    world = make_world(charter={"deidentification": RECIPE})
+    by_scanner(world, [capture(picture((NAME, 25)))])
+    look = PixelReview.objects.get()
+    cookie = signed_in(world.analyst).cookies["sessionid"].value
+
+    with launched_chromium() as browser, browsing(browser, base_url=live_server.url, viewport=DESKTOP) as context:
+        context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+        page = context.new_page()
+        opened(page, look)
+        boxes = page.locator("[data-list] button")
+        page.keyboard.press("b")
+        expect(boxes).to_have_count(2)
+        page.keyboard.press("ArrowRight")
+
+        context.set_offline(True)
+        page.get_by_role("button", name="Blank 2 boxes").click()
+        expect(page.get_by_text("The server did not answer")).to_be_visible()
+        expect(boxes).to_have_count(2)
+        context.set_offline(False)
+
+        # Even a page that is loaded anew, as after a sign-in, has them.
+        opened(page, look)
+        expect(boxes).to_have_count(2)
+        page.get_by_role("link", name="Pixels").click()
+        expect(page.get_by_role("heading", name="Pixels to look at")).to_be_visible()
+        assert eventually(lambda: not PixelClaim.objects.exists())
+        opened(page, look)
+        expect(boxes).to_have_count(2)
+        page.get_by_role("button", name="Blank 2 boxes").click()
+        expect(page.get_by_role("heading", name="Nothing waits for a look")).to_be_visible()
+        connection.close()
+
+    look.refresh_from_db()
+    assert look.decided is not None
+    assert len(look.decided["blank"]) == 2
+
+
+def eventually(true: Callable[[], bool], seconds: float = 60) -> bool:
+    """Wait until something holds; tell whether it came to that."""
+    until = time.monotonic() + seconds
+    while not true() and time.monotonic() < until:
+        time.sleep(0.05)
+    return true()

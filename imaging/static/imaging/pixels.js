@@ -99,6 +99,52 @@ function show() {
     blank: boxes.map((one) => [one.left, one.top, one.right, one.bottom, one.first, one.last, one.proposal]),
     kept: away.map((one) => [one.box.proposal, one.reason]),
   });
+  remember(past.length ? { boxes, away, chosen } : null);
+}
+
+// --- what was drawn outlives a lost connection, a new sign-in and a reload; the tab keeps it, and only numbers ----------
+const draft = form && `${form.getAttribute("action")} ${form.elements.round.value}`;
+const remember = (what) => { try { if (what) sessionStorage.setItem(draft, JSON.stringify(what)); else sessionStorage.removeItem(draft); } catch { /* storage may be refused */ } };
+
+function recall() {
+  if (!shown.editable) return;
+  try {
+    const before = JSON.parse(sessionStorage.getItem(draft));
+    if (before) { keep(); ({ boxes, away, chosen } = before); said.textContent = "Your boxes are as you left them."; }
+  } catch { remember(null); }
+}
+
+form?.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (!detail.successful) return;
+  if (detail.xhr.getResponseHeader("HX-Redirect")) remember(null);
+  else location.reload(); // signed out meanwhile: this page comes back after the sign-in
+});
+form?.addEventListener("htmx:timeout", () => window.parallax.toast("The server does not answer. Your boxes are kept; try again in a moment.", "error"));
+
+// --- while somebody works here, others are given other images ------------------------------------------------
+const claim = part("claim");
+const QUIET = 60_000;
+let told = Date.now();
+
+function stated() {
+  const fields = new FormData();
+  fields.append("page", claim.dataset.page);
+  fields.append("csrfmiddlewaretoken", window.parallax.csrf());
+  return fields;
+}
+
+async function work() {
+  if (Date.now() - told < QUIET) return;
+  told = Date.now();
+  try {
+    const answer = await fetch(claim.dataset.claim, { method: "POST", body: stated() });
+    if (answer.ok && !answer.redirected) claim.innerHTML = await answer.text();
+  } catch { /* it lapses, and nothing else */ }
+}
+
+if (claim) {
+  for (const type of ["pointerdown", "pointermove", "keydown", "wheel"]) document.addEventListener(type, work, { passive: true });
+  window.addEventListener("pagehide", () => navigator.sendBeacon(claim.dataset.leave, stated()));
 }
 
 // --- changes, each of which can be undone ---------------------------------------------------------------
@@ -253,6 +299,7 @@ for (const type of ["pointerup", "pointercancel"]) svg.addEventListener(type, ()
 slider?.addEventListener("input", () => turn(Number(slider.value) - 1));
 image.addEventListener("error", () => window.parallax.toast("The image cannot be shown. Set it aside in quarantine, or ask the site to export it again.", "error"));
 window.addEventListener("resize", draw);
+recall();
 turn(0);
 show();
 root.dataset.ready = "";

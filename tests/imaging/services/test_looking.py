@@ -191,7 +191,7 @@ def test_boxes_go_to_the_whole_series_but_not_to_an_image_with_text_elsewhere(wo
         capture(picture((NAME, 25), ("MRN 55667788", 112)), number=3),
     )
     first, second, third = PixelReview.objects.order_by("pk")
-    (row,) = series_waiting(world.trial)
+    (row,) = series_waiting(world.trial, at=AT)
     assert (row.images, row.boxes, row.first) == (3, 4, first)
 
     wide = Region(*OVER_NAME, 0, 0)
@@ -204,7 +204,7 @@ def test_boxes_go_to_the_whole_series_but_not_to_an_image_with_text_elsewhere(wo
     assert np.ptp(archived(second)[top:bottom, left:right]) == 0
     assert (third.state, third.round) == (PixelState.WAITING, 2)
     assert wide in third.regions
-    assert look_after(first) == third
+    assert look_after(first, user=world.analyst, at=AT) == third
 
 
 def test_of_two_people_the_second_is_told(world: World) -> None:
