@@ -22,13 +22,21 @@ from compliance.api import Resource, Seen
 from compliance.models import Signature, User
 from compliance.signing import Intent
 from trials import models, selectors
+from trials.charter import TEMPLATES
 from trials.services import enrolling, querying, setting_up
 
 
 class TrialSerializer(serializers.ModelSerializer):
+    template = serializers.ChoiceField(
+        [(one.name, one.title) for one in TEMPLATES],
+        write_only=True,
+        required=False,
+        help_text="The charter to start from.",
+    )
+
     class Meta:
         model = models.Trial
-        fields = ["id", "code", "title", "indication", "sponsor_name", "state"]
+        fields = ["id", "code", "title", "indication", "sponsor_name", "state", "template"]
         read_only_fields = ["state"]
 
 

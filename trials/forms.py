@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from compliance.models import User
 from compliance.signing import Intent
-from trials.charter import HIDEABLE, TRIGGERS
+from trials.charter import HIDEABLE, RECIST, TEMPLATES, TRIGGERS
 from trials.forms_deidentification import DeidentificationForm, RuleFormSet
 from trials.models import ApplicationEntity, ImagingCharter, Role, Site, Subject, Trial
 from trials.retention import MOST_DAYS, Leave, Retention
@@ -35,6 +35,13 @@ class SignatureForm(forms.Form):
 
 
 class TrialForm(forms.ModelForm):
+    template = forms.ChoiceField(
+        label="Charter to start from",
+        choices=[(one.name, one.title) for one in TEMPLATES],
+        initial=RECIST.name,
+        widget=forms.RadioSelect,
+    )
+
     class Meta:
         model = Trial
         fields = ["code", "title", "indication", "sponsor_name"]

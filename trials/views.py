@@ -14,7 +14,7 @@ from compliance import access, audit, signing
 from compliance.errors import HouseError
 from compliance.models import AuditEvent, Signature
 from trials import forms, selectors
-from trials.charter import TRIGGERS
+from trials.charter import TEMPLATES, TRIGGERS
 from trials.models import ImagingCharter, Membership, Role, Site, Subject, Timepoint, Trial
 from trials.pages import queries_on_page
 from trials.services import enrolling, keeping_keys, setting_up
@@ -32,7 +32,8 @@ def trial_create(request: HttpRequest) -> HttpResponse:
         trial = setting_up.create_trial(**form.cleaned_data, actor=access.actor(request), at=timezone.now())
         messages.success(request, f"Trial {trial.code} is there. Next: sites, people, and the charter.")
         return redirect("trials:setup", pk=trial.pk)
-    return render(request, "trials/trial_create.html", {"form": form})
+    templates = [(one, setting_up.objections(one.content)) for one in TEMPLATES]
+    return render(request, "trials/trial_create.html", {"form": form, "templates": templates})
 
 
 @require_safe

@@ -42,7 +42,8 @@ def shown(user: User, name: str, pk: int, **query: str) -> str:
 def test_a_trial_is_set_up_in_the_browser_from_nothing_to_running(own_disk):
     founder = make_user("founder", is_staff=True)
     response = at(founder).post(
-        reverse("trials:create"), {"code": "NEW-1", "title": "New", "indication": "Lung", "sponsor_name": "Sponsor"}
+        reverse("trials:create"),
+        {"code": "NEW-1", "title": "New", "indication": "Lung", "sponsor_name": "Sponsor", "template": "recist-1.1"},
     )
     trial = Trial.objects.get()
     assert response.headers["Location"] == reverse("trials:setup", args=[trial.pk])

@@ -46,12 +46,19 @@ class Template:
 
 
 RECIST = Template("recist-1.1", "Solid tumours, RECIST 1.1")
-TEMPLATES = (RECIST,)
+TEMPLATES = (
+    RECIST,
+    Template("irecist", "Solid tumours under immunotherapy, iRECIST"),
+    Template("rano-2.0", "Glioma, RANO 2.0"),
+    Template("lugano-2014", "Lymphoma, Lugano 2014 on PET/CT"),
+    Template("nash-mri", "Steatohepatitis, liver fat on MRI"),
+    Template("osteoarthritis-mri", "Osteoarthritis of the knee on MRI"),
+)
 #: What a new trial starts from unless another template is chosen.
 RECIST_TEMPLATE = RECIST.content
 
 
-def template(name: str) -> Template:
+def find_template(name: str) -> Template:
     """Return the template of that name.
 
     Raises

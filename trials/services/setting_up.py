@@ -15,7 +15,7 @@ from compliance.models import User
 from compliance.signing import Intent
 from compliance.transitions import advance
 from trials import signals
-from trials.charter import RECIST_TEMPLATE, Charter, CharterInvalid, read
+from trials.charter import RECIST, RECIST_TEMPLATE, Charter, CharterInvalid, find_template, read
 from trials.models import ApplicationEntity, ImagingCharter, Membership, Role, Site, Trial
 from trials.states import CharterState, TrialState
 from trials.terms.kinds import Problem
@@ -45,8 +45,9 @@ def create_trial(
     indication: str = "",
     seed: str = "",
     secret: bytes | None = None,
+    template: str = RECIST.name,
 ) -> Trial:
-    """Create a trial with its secret key, a draft charter from the template, and its first administrator.
+    """Create a trial with its secret key, a draft charter from a template, and its first administrator.
 
     Parameters
     ----------
@@ -54,10 +55,17 @@ def create_trial(
         Replays assignment and order; random unless given.
     secret
         The trial's key, 32 bytes; random unless given (a demonstration gives a fixed one).
+    template
+        Name of a charter that comes with the house.
+
+    Raises
+    ------
+    trials.charter.templates.UnknownTemplate
     """
     access.require(actor, "trials.create")
     if Trial.objects.filter(code=code).exists():
         raise AlreadyThere(f"A trial with the code {code} exists already. Choose another code.")
+    content = find_template(template).content
     with transaction.atomic():
         trial = Trial(
             code=code,
@@ -69,7 +77,7 @@ def create_trial(
             **({"seed": seed} if seed else {}),
         )
         audit.save(trial, action="trial.created", actor=actor, at=at)
-        _draft(trial, 1, RECIST_TEMPLATE, "First version", actor, at)
+        _draft(trial, 1, content, "First version", actor, at)
         _grant(trial, actor, Role.TRIAL_ADMINISTRATOR, None, actor, at)
         if not keys.exists(code):
             keys.create(code, secret)

@@ -60,7 +60,10 @@ SOFT, *OTHERS = RECIST_TEMPLATE["window_presets"]
             ],
         ),
         (
-            {"retention": {"originals": {"after_days": 90}}, "notes": {"archive": "25 years"}},
+            {
+                "retention": {"originals": {"after_days": 90}},
+                "notes": {**RECIST_TEMPLATE["notes"], "archive": "25 years"},
+            },
             [
                 "De-identification and originals · Originals in quarantine: are kept → leave 90 days after QC has"
                 " cleared their timepoint",

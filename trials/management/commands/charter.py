@@ -111,7 +111,7 @@ class Command(BaseCommand):
             else:
                 code = code or NOT_HERE
                 self.stdout.write(f"{path} holds together, but cannot be signed here:")
-                self.stdout.writelines(f"  {document.say(problem)}" for problem in problems)
+                self.stdout.write("\n".join(f"  {document.say(problem)}" for problem in problems))
         if code:
             sys.exit(code)
 
