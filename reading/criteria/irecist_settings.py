@@ -12,7 +12,7 @@ from .recist11_settings import PARAMETERS as RECIST_PARAMETERS
 
 PARAMETERS = (
     # An iUPD keeps its own date, so there is nothing to date back.
-    *(parameter for parameter in RECIST_PARAMETERS if parameter.name != "equivocal_dates_back"),
+    *(parameter for parameter in RECIST_PARAMETERS if not parameter.name.startswith("equivocal")),
     Parameter(
         "icpd_min_days",
         28,

@@ -56,7 +56,7 @@ class Recist11(Criteria):
     """RECIST 1.1 as one charter sets it."""
 
     identifier = "RECIST 1.1"
-    version = "1.0"
+    version = "1.1"
     title = "Response Evaluation Criteria in Solid Tumours, version 1.1"
     parameters = PARAMETERS
     readable = True
@@ -164,18 +164,19 @@ class Recist11(Criteria):
         """Return the responses at all timepoints, the best overall response, and the days of both events.
 
         Progression is dated at the first timepoint with PD, or earlier: at the first sight of the new lesion
-        that proved it, where that was equivocal and not dismissed since (§4.3.5). From that day on nothing counts.
+        that proved it, where that was equivocal and not dismissed since (§4.3.5). Nothing after that day counts.
         """
         responses: list[TimepointResponse] = []
         for read in history.timepoints:
             responses.append(self.derive_timepoint(history.baseline, responses, read))
         trace: list[Step] = []
         day = self._progression_day(history.timepoints, responses, trace)
-        dated = [
-            DatedResponse(r.study_day, Response.PD if r.study_day == day else r.overall)
-            for r in responses
-            if day is None or r.study_day <= day
-        ]
+        dated = [DatedResponse(r.study_day, r.overall) for r in responses if day is None or r.study_day <= day]
+        if day is not None and dated[-1].overall != Response.PD:
+            # Progression was declared later than it is dated.
+            if self.choice("equivocal_timepoint") == "progression":
+                dated.pop()
+            dated.append(DatedResponse(day, Response.PD))
         # Disease after CR was judged lesion by lesion above, so what is still PR here was never a true CR.
         best = best_response(
             dated,

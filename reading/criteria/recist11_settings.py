@@ -52,6 +52,14 @@ PARAMETERS = (
         "A new lesion that was equivocal first dates progression back to its first sight",
         "RECIST 1.1 §4.3.5",
     ),
+    Parameter(
+        "equivocal_timepoint",
+        "as_stated",
+        "What a timepoint counts as in the best response, at which progression is dated by an equivocal lesion",
+        "RECIST 1.1 §4.3.5 dates progression and leaves open whether the response stated there stands. "
+        "progression: it does not",
+        ("as_stated", "progression"),
+    ),
     # Best overall response.
     Parameter(
         "confirmation_required",

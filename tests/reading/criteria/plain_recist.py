@@ -214,7 +214,7 @@ def evaluate(given: dict[str, Any]) -> dict[str, Any]:
         for visit, response in zip(given["timepoints"], responses, strict=True)
     ]
     if dated is not None:
-        seen = [*seen[:dated], (seen[dated][0], "PD")]
+        seen = [*seen[: dated + 1], (seen[dated][0], "PD")]
     return {
         "timepoints": answers,
         "bor": best(seen, start, confirmation, bool(baseline["targets"])),

@@ -271,7 +271,7 @@ def plain_best(subject: SubjectHistory, answers: list[str]) -> tuple[str, int | 
             dismissed = max((n for n, status in enumerate(seen) if status == "NOT_A_LESION"), default=-1)
             end = min([end, *(n for n, status in enumerate(seen) if status == "EQUIVOCAL" and n > dismissed)])
         day = days[end]
-    before = list(zip(days[:end], answers[:end], strict=True))
+    before = list(zip(days[: end + 1], answers[: end + 1], strict=True))
     for best in ("CR", "PR"):
         if any(answer == best for _, answer in before):
             return best, day
@@ -298,6 +298,7 @@ def test_progression_comes_after_the_first_response(confirmation: bool, subject:
     result = derive(subject, {"confirmation_required": confirmation})
     assert (result.first_response_day is not None) == result.responder == (result.bor in ("CR", "PR"))
     if result.responder and result.progression_day is not None:
-        assert result.first_response_day < result.progression_day
+        # They may be one day: where a lesion was equivocal that proved progression later.
+        assert result.first_response_day <= result.progression_day
     if result.responder and confirmation:
         assert result.bor_confirmed is True
