@@ -99,11 +99,12 @@ def advance_batch(
     *,
     about: Record,
     at: dt.datetime,
+    actor: User | None = None,
     field: str = "state",
     reason: str = "",
     **changes: Any,
 ) -> list[int]:
-    """Move many records of one kind along their life's table at once, by the system; return their numbers.
+    """Move many records of one kind along their life's table at once; return their numbers.
 
     For moves without ceremony. A record that is not in a state from which the step starts is left alone: another
     worker has moved it. One event about what holds them lists the numbers and what was set.
@@ -113,12 +114,21 @@ def advance_batch(
     records
         Which ones, as a question; they are read again and locked first.
     about
-        What holds them, e.g. the delivery that brought them; the event is about it.
+        What holds them, e.g. the delivery that brought them; the event is about it, and a person who moves them
+        must have the right there. They belong to its site.
+    actor
+        Who moves them; None is the system, for moves whose row names no verb of `compliance.access`.
+
+    Raises
+    ------
+    compliance.access.AccessDenied
     """
     machine = records.model.machines[field]
     move = machine.moves[verb]
-    if move.may is not None or move.reason or move.signature:
-        raise ValueError(f"the step {verb} of a {machine.name} needs a person")
+    if move.reason or move.signature:
+        raise ValueError(f"the step {verb} of a {machine.name} is taken for one record at a time")
+    if move.may is not None:
+        access.require(actor, move.may, about)
     with transaction.atomic():
         open_to_it = records.filter(**{f"{field}__in": move.sources}).order_by("pk")
         numbers = list(open_to_it.select_for_update(of=("self",)).values_list("pk", flat=True))
@@ -130,5 +140,5 @@ def advance_batch(
         }
         label = records.model._meta
         after = {field: str(move.target), **plain, "count": len(numbers), "kind": label.label_lower, "ids": numbers}
-        audit.record(f"{label.model_name}.{verb}", about, actor=None, at=at, after=after, reason=reason)
+        audit.record(f"{label.model_name}.{verb}", about, actor=actor, at=at, after=after, reason=reason)
     return numbers

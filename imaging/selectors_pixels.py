@@ -59,9 +59,13 @@ def look_after(look: PixelReview, *, user: User, at: dt.datetime) -> PixelReview
 
 
 def series_of_look(look: PixelReview) -> QuerySet[PixelReview]:
-    """Waiting images of the same series and size, this one left out."""
-    alike = looks_waiting(look.received.transfer.site.trial).filter(
-        received__series_uid_key=look.received.series_uid_key, rows=look.rows, columns=look.columns
+    """Waiting images of the same site, series and size, this one left out."""
+    site = look.received.transfer.site
+    alike = looks_waiting(site.trial).filter(
+        received__transfer__site=site,
+        received__series_uid_key=look.received.series_uid_key,
+        rows=look.rows,
+        columns=look.columns,
     )
     return alike.exclude(pk=look.pk)
 

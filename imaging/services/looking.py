@@ -7,6 +7,7 @@ decision says, or not at all.
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from django.db.models import Q
 from compliance import access, audit, confined, jobs
 from compliance.errors import HouseError
 from compliance.models import User
-from compliance.transitions import advance
+from compliance.transitions import advance, advance_batch
 from imaging.deid.pixels.regions import Region, covers
 from imaging.models import PixelClaim, PixelReview, ReceivedInstance
 from imaging.selectors import PROCESS
@@ -32,6 +33,8 @@ GRACE = dt.timedelta(seconds=20)
 _PATIENCE = 20
 #: Boxes of one image, at most.
 MOST_REGIONS = 1000
+#: What an image carries that goes on.
+_FREE: dict[str, Any] = {"hold_reason": "", "hold_sentence": ""}
 
 
 class LookChanged(HouseError):
@@ -137,17 +140,17 @@ def decide(
             raise LookChanged("Somebody has decided on this image, or it was read again. Nothing was changed; go on.")
         _require_complete(current, decision)
         kept = [[list(current.regions[number]), str(reason)] for number, reason in sorted(decision.kept.items())]
-        decided = [_settle(current, blank, kept, None, actor, at)]
-        for other in _others(current) if whole_series else ():
-            carried = [one.carried(current.frames, other.frames) for one in blank]
-            here = [one for one in carried if one is not None]
-            if all(covers(here, proposal) for proposal in other.regions):
-                decided.append(_settle(other, here, [], current, actor, at))
-            else:
-                more = [list(one) for one in here if list(one) not in other.proposed]
-                other.proposed = [*other.proposed, *more]
-                other.round += 1
-                audit.save(other, action="pixelreview.boxes_added", actor=actor, at=at)
+        advance(
+            current,
+            "decide",
+            actor=actor,
+            at=at,
+            decided={"blank": [list(one) for one in blank], "kept": [*current.standing, *kept]},
+            decided_by=actor,
+            decided_at=at,
+        )
+        advance(current.received, "release", actor=actor, at=at, **_FREE)
+        decided = [current, *(_settle_series(current, blank, actor, at) if whole_series else ())]
         over = PixelClaim.objects.filter(look__in=decided)
         over.delete()
         for transfer in {one.received.transfer_id for one in decided}:
@@ -155,9 +158,38 @@ def decide(
     return decided
 
 
+def _settle_series(led_by: PixelReview, blank: Sequence[Region], actor: User, at: dt.datetime) -> list[PixelReview]:
+    """Blank the same places in the waiting images of a series, as few statements as there are decisions."""
+    alike: dict[str, list[PixelReview]] = {}
+    waiting_on = []
+    for look in _others(led_by):
+        carried = [one.carried(led_by.frames, look.frames) for one in blank]
+        here = [one for one in carried if one is not None]
+        if all(covers(here, proposal) for proposal in look.regions):
+            settled = {"blank": [list(one) for one in here], "kept": look.standing}
+            alike.setdefault(json.dumps(settled), []).append(look)
+        else:
+            look.proposed = [*look.proposed, *(list(one) for one in here if list(one) not in look.proposed)]
+            look.round += 1
+            waiting_on.append(look)
+    for said, looks in alike.items():
+        by: dict[str, Any] = {"decided_by": actor, "decided_at": at, "led_by": led_by}
+        rows = PixelReview.objects.filter(pk__in=[look.pk for look in looks])
+        advance_batch(rows, "decide", about=led_by, actor=actor, at=at, decided=json.loads(said), **by)
+    decided = [look for looks in alike.values() for look in looks]
+    received = ReceivedInstance.objects.filter(pk__in=[look.received_id for look in decided])
+    advance_batch(received, "release", about=led_by, actor=actor, at=at, **_FREE)
+    added: dict[str, Any] = {"action": "pixelreview.boxes_added", "about": led_by, "of": "round"}
+    audit.change_batch(waiting_on, ["proposed", "round"], actor=actor, at=at, **added)
+    return decided
+
+
 def _others(look: PixelReview) -> list[PixelReview]:
     """Waiting images of the same series and size, locked."""
-    return list(series_of_look(look).select_for_update(of=("self",)).order_by("pk"))
+    looks = list(series_of_look(look).select_for_update(of=("self",)).order_by("pk"))
+    held = ReceivedInstance.objects.filter(pk__in=[one.received_id for one in looks], state=ReceivedState.HELD)
+    still = set(held.select_for_update().order_by("pk").values_list("pk", flat=True))
+    return [one for one in looks if one.received_id in still]
 
 
 def _require_complete(look: PixelReview, decision: Decision) -> None:
@@ -170,28 +202,6 @@ def _require_complete(look: PixelReview, decision: Decision) -> None:
         raise LookIncomplete("A proposed box is neither blanked nor taken away with a reason. Decide on each.")
 
 
-def _settle(
-    look: PixelReview,
-    blank: Sequence[Region],
-    kept: Sequence[Sequence[object]],
-    led_by: PixelReview | None,
-    actor: User,
-    at: dt.datetime,
-) -> PixelReview:
-    advance(
-        look,
-        "decide",
-        actor=actor,
-        at=at,
-        decided={"blank": [list(one) for one in blank], "kept": [*look.standing, *kept]},
-        decided_by=actor,
-        decided_at=at,
-        led_by=led_by,
-    )
-    advance(look.received, "release", actor=actor, at=at, hold_reason="", hold_sentence="")
-    return look
-
-
 def take_back(*, look: PixelReview, actor: User, at: dt.datetime) -> int:
     """Undo a decision, and what it decided in other images of the series; return how many images wait again.
 
@@ -201,30 +211,26 @@ def take_back(*, look: PixelReview, actor: User, at: dt.datetime) -> int:
         The image is in the archive already.
     """
     sentence = look.received.hold_sentence or "Somebody at the core lab looks at the pixels before the image goes on."
-    count = 0
     with transaction.atomic():
-        concerned = PixelReview.objects.filter(Q(pk=look.pk) | Q(led_by=look))
-        for one in concerned.select_for_update().order_by("pk"):
-            received = ReceivedInstance.objects.get(pk=one.received_id)
-            if one.state != PixelState.DECIDED or received.state != ReceivedState.RECEIVED:
-                if one.pk == look.pk:
-                    raise LookChanged("The image has gone on already, so the decision cannot be taken back.")
-                continue
-            advance(
-                one,
-                "take_back",
-                actor=actor,
-                at=at,
-                round=one.round + 1,
-                decided=None,
-                decided_by=None,
-                decided_at=None,
-                led_by=None,
-            )
-            held: dict[str, Any] = {"hold_reason": HoldReason.PIXEL_REVIEW, "hold_sentence": sentence}
-            advance(received, "call_back", actor=actor, at=at, **held)
-            count += 1
-    return count
+        concerned = PixelReview.objects.filter(Q(pk=look.pk) | Q(led_by=look), state=PixelState.DECIDED)
+        looks = list(concerned.select_for_update().order_by("pk"))
+        here = ReceivedInstance.objects.filter(
+            pk__in=[one.received_id for one in looks], state=ReceivedState.RECEIVED
+        ).select_for_update()
+        back = set(here.order_by("pk").values_list("pk", flat=True))
+        if look.pk not in {one.pk for one in looks if one.received_id in back}:
+            raise LookChanged("The image has gone on already, so the decision cannot be taken back.")
+        rounds: dict[int, list[int]] = {}
+        for one in looks:
+            if one.received_id in back:
+                rounds.setdefault(one.round, []).append(one.pk)
+        undone: dict[str, Any] = {"decided": None, "decided_by": None, "decided_at": None, "led_by": None}
+        for round, numbers in rounds.items():
+            rows = PixelReview.objects.filter(pk__in=numbers)
+            advance_batch(rows, "take_back", about=look, actor=actor, at=at, round=round + 1, **undone)
+        held: dict[str, Any] = {"hold_reason": HoldReason.PIXEL_REVIEW, "hold_sentence": sentence}
+        received = ReceivedInstance.objects.filter(pk__in=back)
+        return len(advance_batch(received, "call_back", about=look, actor=actor, at=at, **held))
 
 
 def decision_on(received: ReceivedInstance) -> PixelReview | None:

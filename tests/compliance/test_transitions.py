@@ -9,8 +9,8 @@ import pytest
 from compliance import access, audit, signing
 from compliance.models import AuditEvent, Record, Signature
 from compliance.signing import Intent, WrongPassword
-from compliance.transitions import IllegalMove, ReasonRequired, SignatureRequired, advance
-from imaging.models import Transfer
+from compliance.transitions import IllegalMove, ReasonRequired, SignatureRequired, advance, advance_batch
+from imaging.models import ReceivedInstance, Transfer
 from imaging.services.receiving import open_transfer
 from imaging.states import TransferState
 from tests.factories import AT, PASSWORD, World
@@ -123,6 +123,18 @@ def test_a_verb_held_elsewhere_is_not_held_here(world: World) -> None:
 
 def test_the_system_itself_takes_no_step_of_a_person(world: World) -> None:
     unchanged(world.subjects["N-001"], access.AccessDenied, "withdraw", actor=None, reason="moved away")
+
+
+@pytest.mark.parametrize("who", [None, "coordinator"])
+def test_many_records_are_not_moved_by_who_may_not_move_one(world: World, transfer: Transfer, who: str | None) -> None:
+    actor = getattr(world, who) if who else None
+    with pytest.raises(access.AccessDenied):
+        advance_batch(ReceivedInstance.objects.all(), "release", about=transfer, actor=actor, at=AT)
+
+
+def test_what_takes_a_reason_is_not_done_to_many_records_at_once(world: World, transfer: Transfer) -> None:
+    with pytest.raises(ValueError, match="one record at a time"):
+        advance_batch(ReceivedInstance.objects.all(), "discard", about=transfer, actor=world.analyst, at=AT, reason="x")
 
 
 @pytest.mark.parametrize("reason", ["", " ", "\n\t"])

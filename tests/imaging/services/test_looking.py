@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from django.apps import apps
 from django.core import serializers
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom import dcmread
@@ -205,6 +207,25 @@ def test_boxes_go_to_the_whole_series_but_not_to_an_image_with_text_elsewhere(wo
     assert (third.state, third.round) == (PixelState.WAITING, 2)
     assert wide in third.regions
     assert look_after(first, user=world.analyst, at=AT) == third
+
+
+def test_a_long_series_is_decided_in_as_few_statements_as_a_short_one(world: World) -> None:
+    counted = []
+    for images in (2, 5):
+        uid = f"1.2.826.0.1.3680043.9.7777.6.{images}"
+        sent(world, *(capture(picture(), number=10 * images + n, SeriesInstanceUID=uid) for n in range(images)))
+        look = looks_waiting(world.trial)[0]
+        said: Any = {"round": 1, "decision": Decision([(Region(5, 5, 40, 40), None)], {}), "whole_series": True}
+        with CaptureQueriesContext(connection) as decided:
+            assert len(decide(look=look, actor=world.analyst, at=AT, **said)) == images
+        with CaptureQueriesContext(connection) as undone:
+            assert take_back(look=PixelReview.objects.get(pk=look.pk), actor=world.analyst, at=AT) == images
+        decide(look=look, actor=world.analyst, at=AT, **(said | {"round": 2}))
+        counted.append((len(decided), len(undone)))
+
+    assert all(later <= first for first, later in zip(*counted, strict=True))
+    together = audit.history(look).filter(action="receivedinstance.release")
+    assert [(event.actor, event.after and event.after["count"]) for event in together] == [(world.analyst, 4)] * 2
 
 
 def test_of_two_people_the_second_is_told(world: World) -> None:
