@@ -28,6 +28,7 @@ from trials.selectors import trials_of
 WHY = {
     "photograph": "A photograph. Blank faces, marks and names by which somebody could be recognised, if there are any.",
     "text_found": "Text was found. Blank what may tell who the subject is.",
+    "text_template": "This device writes where the recipe's template says; no text was found elsewhere.",
     "text_usual": "None was found, but on such images text is usual: blank what you see, or say that there is nothing.",
     "text_remains": "The machine blanked text and found it again. Draw boxes that cover it.",
     "burned_in_annotation": "The header says that text is written into the image; the machine found none.",
@@ -94,6 +95,7 @@ def look_show(request: HttpRequest, look: PixelReview) -> HttpResponse:
                 "columns": look.columns,
                 "frames": look.frames,
                 "regions": [list(one) for one in regions],
+                "templates": look.templates if waits else [],
                 "editable": waits,
                 "address": reverse("imaging:look_frame", kwargs={"pk": look.pk, "number": 1}),
             },

@@ -14,7 +14,7 @@ from django.utils import timezone
 from compliance.models import User
 from compliance.signing import Intent
 from trials.charter import HIDEABLE, RECIST, TEMPLATES, TRIGGERS
-from trials.forms_deidentification import DeidentificationForm, RuleFormSet
+from trials.forms_deidentification import DeidentificationForm, DeviceForm, DeviceFormSet, RuleFormSet
 from trials.models import ApplicationEntity, ImagingCharter, Role, Site, Subject, Trial
 from trials.retention import MOST_DAYS, Leave, Retention
 from trials.series_terms import ORIENTATIONS
@@ -295,7 +295,7 @@ PresetFormSet = _formset(PresetForm, 1)
 
 
 class CharterForm:
-    """The whole charter as one form: terms, recipe, and the rows of schedule, series, display windows and rules."""
+    """The whole charter as one form: terms, recipe, and the rows of schedule, series, windows, rules and devices."""
 
     def __init__(self, charter: ImagingCharter, data: Any = None) -> None:
         content = charter.content
@@ -307,12 +307,14 @@ class CharterForm:
         recipe = content.get("deidentification", {})
         self.recipe = DeidentificationForm(data, initial=DeidentificationForm.initial_from(recipe), prefix="recipe")
         self.rules = RuleFormSet(data, initial=recipe.get("rules", []), prefix="rules")
+        devices = [DeviceForm.initial_from(row) for row in recipe.get("pixel_regions", [])]
+        self.devices = DeviceFormSet(data, initial=devices, prefix="devices")
         for formset in (self.visits, self.series, self.presets):
             formset.min_num = 0 if formset.initial_form_count() else 1
 
     def is_valid(self) -> bool:
         """Tell whether every part parses; contradictions between parts are the charter's own to find."""
-        parts = (self.terms, self.visits, self.series, self.presets, self.recipe, self.rules)
+        parts = (self.terms, self.visits, self.series, self.presets, self.recipe, self.rules, self.devices)
         return sum(part.is_valid() for part in parts) == len(parts)  # every part shows its errors
 
     def content(self) -> dict[str, Any]:
@@ -329,7 +331,7 @@ class CharterForm:
                 "date_window_days": terms["date_window_days"],
             },
             "blinded_to": terms["blinded_to"],
-            "deidentification": self.recipe.recipe(recipe, _rows(self.rules)),
+            "deidentification": self.recipe.recipe(recipe, _rows(self.rules), _rows(self.devices)),
             "retention": self.terms.retention(),
             "schedule": _rows(self.visits),
             "series": _rows(self.series),

@@ -7,6 +7,8 @@ from typing import Any
 
 from django import forms
 
+from trials.charter.records import OUTSIDE
+
 DATES = {
     "removed": "Are removed",
     "shifted": "Are shifted by secret weeks, each subject its own",
@@ -33,7 +35,7 @@ _OPTION_FOR = {dates: option for option, dates in _DATES_OF.items()}
 
 
 class DeidentificationForm(forms.Form):
-    """The recipe but for its own rules, which are in a formset beside it."""
+    """The recipe but for its own rules and devices, which are in formsets beside it."""
 
     version = forms.CharField(max_length=24, help_text="Of the recipe; it is written into every image. Count it up.")
     dates = forms.ChoiceField(choices=list(DATES.items()))
@@ -56,7 +58,9 @@ class DeidentificationForm(forms.Form):
             "options": [name for name in options if name in OPTIONS],
         }
 
-    def recipe(self, before: Mapping[str, Any], rules: list[dict[str, Any]]) -> dict[str, Any]:
+    def recipe(
+        self, before: Mapping[str, Any], rules: list[dict[str, Any]], devices: list[dict[str, Any]]
+    ) -> dict[str, Any]:
         """Return the charter's recipe as typed in; what the form does not show stays as it was."""
         data = self.cleaned_data
         shown = {*OPTIONS, *_DATES_OF, "clean_pixel_data"}
@@ -65,13 +69,20 @@ class DeidentificationForm(forms.Form):
             options.add(_OPTION_FOR[data["dates"]])
         if data["pixels"] != "hold":
             options.add("clean_pixel_data")
-        kept = {name: value for name, value in before.items() if name not in ("dates", "pixels", "rules")}
+        typed = ("dates", "pixels", "pixel_regions", "rules")
+        kept = {name: value for name, value in before.items() if name not in typed}
         recipe: dict[str, Any] = {**kept, "version": data["version"], "options": sorted(options)}
         if data["pixels"] != "hold":
             recipe["pixels"] = data["pixels"]
+        if devices:
+            recipe["pixel_regions"] = [_said(row) for row in devices]
         if rules:
             recipe["rules"] = rules
         return recipe
+
+
+def _said(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if value not in ("", None)}
 
 
 class RuleForm(forms.Form):
@@ -81,5 +92,39 @@ class RuleForm(forms.Form):
     action = forms.ChoiceField(choices=[("X", "Remove"), ("Z", "Empty"), ("K", "Keep")])
     reason = forms.CharField(max_length=200)
 
+
+class DeviceForm(forms.Form):
+    """Where one device writes into its images."""
+
+    name = forms.CharField(max_length=24)
+    manufacturer = forms.CharField(max_length=200, required=False)
+    model = forms.CharField(max_length=200, required=False)
+    modality = forms.CharField(max_length=16, required=False)
+    sop_class = forms.CharField(label="SOP class", max_length=64, required=False)
+    rows = forms.IntegerField(min_value=1, max_value=65535, required=False)
+    columns = forms.IntegerField(min_value=1, max_value=65535, required=False)
+    regions = forms.CharField(label="Rectangles", max_length=2000)
+    reason = forms.CharField(max_length=200)
+
+    @staticmethod
+    def initial_from(row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a row's starting values for a template of a charter's recipe."""
+        regions = row.get("regions", "")
+        if not isinstance(regions, str):
+            regions = "; ".join(", ".join(map(str, box)) for box in regions)
+        return {**row, "regions": regions}
+
+    def clean_regions(self) -> str | list[list[int]]:
+        """Read rectangles as typed in: 0, 0, 640, 40; 600, 440, 640, 480."""
+        text: str = self.cleaned_data["regions"].strip()
+        if text == OUTSIDE:
+            return text
+        parts = [part.split(",") for part in text.split(";") if part.strip()]
+        if not parts or any(len(part) != 4 or not all(edge.strip().isdecimal() for edge in part) for part in parts):
+            raise forms.ValidationError(f"Write left, top, right, bottom; or: {OUTSIDE}.")
+        return [[int(edge) for edge in part] for part in parts]
+
+
+DeviceFormSet = forms.formset_factory(DeviceForm, extra=0, can_delete=True, max_num=100)
 
 RuleFormSet = forms.formset_factory(RuleForm, extra=0, can_delete=True, max_num=100)

@@ -101,6 +101,7 @@ _SENTENCES = {
     "text_found": "Text was found in the pixels, and the recipe leaves it to a person what of it must go.",
     "text_known": "A box over text was taken away, and the text names the person. Blank it.",
     "text_outside": "Text was found outside the boxes that were blanked. Look at the image once more.",
+    "text_template": "Images of this device have text where a template says, and the recipe asks a person to look.",
     "text_remains": "Text in the pixels was found again after it was blanked. Send the image without annotation.",
     "text_usual": "On images of this kind text is usual, and the recipe asks a person to look at them.",
     "too_complex": "The instance nests too deeply or holds too many elements. Export it in a plainer form.",
@@ -138,11 +139,19 @@ class TextInPixels(CannotDeidentify):
         Where text was found: left, top, right, bottom, first and last frame.
     size
         Rows, columns and frames.
+    templates
+        Names of device templates: the first regions come from them, each from one.
     """
 
-    def __init__(self, reason: str, regions: Sequence[Sequence[int]], size: tuple[int, int, int]) -> None:
+    def __init__(
+        self,
+        reason: str,
+        regions: Sequence[Sequence[int]],
+        size: tuple[int, int, int],
+        templates: Sequence[str] = (),
+    ) -> None:
         super().__init__(reason)
-        self.regions, self.size = regions, size
+        self.regions, self.size, self.templates = regions, size, templates
 
 
 def admit(dataset: Dataset, recipe: Recipe) -> None:

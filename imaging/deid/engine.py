@@ -24,6 +24,7 @@ from imaging.deid.pixeldata import cleaned_pixels, without_padding
 from imaging.deid.pixels import cleaning
 from imaging.deid.pixels.bits import Layout, clear_compressed, overlay_in_value
 from imaging.deid.pixels.regions import Settled
+from imaging.deid.pixels.templates import places
 from imaging.deid.recipe import Recipe
 from imaging.deid.text import Cleaner, cleaner
 from imaging.deid.values import copied, text_of
@@ -109,8 +110,7 @@ def deidentify(
             if recipe.faces == "mask":
                 syntax, face = _mask(result, syntax, looked, run)
             if recipe.reads_pixels:
-                photograph = is_photograph(dataset)
-                syntax = _blank(_with_meta(result, syntax), recipe, settled, names | known, run, photograph)
+                syntax = _blank(_with_meta(result, syntax), dataset, recipe, settled, names | known, run)
             marks.write(result, recipe=recipe, identity=identity, face=face)
             _with_meta(result, syntax)
             head = marks.seal(result, keys)
@@ -210,17 +210,19 @@ def _mask(result: Dataset, syntax: UID, looked: Looked | None, run: Walk) -> tup
 
 
 def _blank(
-    result: Dataset, recipe: Recipe, settled: Settled | None, words: frozenset[str], run: Walk, photograph: bool
+    result: Dataset, source: Dataset, recipe: Recipe, settled: Settled | None, words: frozenset[str], run: Walk
 ) -> UID:
     """Blank the text in the pixels, or ask a person, and return how they are written now."""
+    photograph, known = is_photograph(source), places(recipe.templates, source)
     if settled is not None:
         cleaned = cleaning.blank(result, settled, words=words)
     elif photograph or recipe.pixels == "review":
-        cleaned = cleaning.propose(result, words=words, photograph=photograph)
+        cleaned = cleaning.propose(result, words=words, places=known, photograph=photograph)
     else:
-        cleaned = cleaning.clean(result, words=words)
+        cleaned = cleaning.clean(result, words=words, places=known)
     if cleaned.changed:
-        run.note(_PIXEL_DATA, "C", *["texts_in_pixels"] * cleaned.count)
+        blanked = [f"template_{one.template}" for one in cleaned.places]
+        run.note(_PIXEL_DATA, "C", *["texts_in_pixels"] * cleaned.count, *blanked)
     return cleaned.transfer_syntax
 
 

@@ -15,6 +15,7 @@ from pydicom.datadict import private_dictionary_VR, tag_for_keyword
 
 from compliance.errors import HouseError
 from imaging.deid.content import actions as content_items
+from imaging.deid.pixels.templates import Template, Unusable, parse_all
 from imaging.deid.profile import EDITION, RESOLVED, listed, safe_private
 from imaging.deid.rules import Unlisted, verdict
 from imaging.deid.values import NUMBER_VRS, standard_vr
@@ -45,7 +46,7 @@ _OPTION_CODES = {
 }
 OPTIONS = frozenset(_OPTION_CODES)
 _DATES = {"retain_longitudinal_full_dates": "kept", "retain_longitudinal_modified_dates": "shifted"}
-_PARTS = frozenset({"identifier", "version", "options", "dates", "rules", "pixels", "faces"})
+_PARTS = frozenset({"identifier", "version", "options", "dates", "rules", "pixels", "pixel_regions", "faces"})
 _STANDARD = Path(__file__).parent / "recipes"
 
 # What says who the subject is; no rule of a trial keeps it.
@@ -104,6 +105,8 @@ class Recipe:
         What becomes of images on which text is usual: `hold` them out, `blank` the text, or ask a person in a `review`.
     faces
         What becomes of faces in volumes of CT and MR: `keep` them, or `mask` them out.
+    templates
+        Where known devices write into their images: `pixel_regions` of the charter.
     """
 
     identifier: str
@@ -113,6 +116,7 @@ class Recipe:
     rules: tuple[Rule, ...] = ()
     pixels: str = "hold"
     faces: str = "keep"
+    templates: tuple[Template, ...] = ()
 
     @classmethod
     def parse(cls, mapping: Mapping[str, Any]) -> Recipe:
@@ -125,7 +129,8 @@ class Recipe:
             `rules` (mappings with `attribute`, `action` and `reason`). An attribute is named by its keyword, its tag
             such as `(0008,103E)` or, a private one, by its creator too: `(0019,xx0C) SIEMENS MR HEADER`. Actions are
             X, Z and K; for a private attribute X and K, and K keeps numbers only. `pixels` is `hold`,
-            `blank` or `review`; `faces` is `keep` or `mask`.
+            `blank` or `review`, `pixel_regions` a list of device templates (`imaging.deid.pixels.templates`); `faces`
+            is `keep` or `mask`.
 
         Raises
         ------
@@ -154,6 +159,7 @@ class Recipe:
             raise InvalidRecipe(
                 "The recipe's option clean_pixel_data needs pixels: blank or pixels: review. Say so, or remove it."
             )
+        templates = _templates(mapping.get("pixel_regions", ()), pixels)
         faces = mapping.get("faces", "keep")
         if faces not in ("keep", "mask"):
             raise InvalidRecipe("The recipe's handling of faces is not known: choose keep or mask.")
@@ -162,7 +168,7 @@ class Recipe:
                 "The recipe's option clean_recognizable_visual_features and faces: mask belong together. "
                 "Write both, or neither."
             )
-        return cls(identifier, version, options, dates, _rules(mapping.get("rules", ())), pixels, faces)
+        return cls(identifier, version, options, dates, _rules(mapping.get("rules", ())), pixels, faces, templates)
 
     @classmethod
     def standard(cls, name: str) -> Recipe:
@@ -197,6 +203,8 @@ class Recipe:
             content["pixels"] = self.pixels
         if self.faces != "keep":
             content["faces"] = self.faces
+        if self.templates:
+            content["pixel_regions"] = [one.plain() for one in self.templates]
         if "retain_safe_private" in self.options:
             content["private"] = [[*key, *astuple(one)] for key, one in sorted(safe_private().items())]
         if "clean_structured_content" in self.options:
@@ -304,6 +312,16 @@ def _options(names: Any) -> frozenset[str]:
             "retain_longitudinal_modified_dates."
         )
     return options
+
+
+def _templates(entries: Any, pixels: str) -> tuple[Template, ...]:
+    try:
+        templates = parse_all(entries)
+    except Unusable as problem:
+        raise InvalidRecipe(f"The recipe's {problem}.") from problem
+    if templates and pixels == "hold":
+        raise InvalidRecipe("The recipe's pixel_regions need pixels: blank or pixels: review. Say so, or remove them.")
+    return templates
 
 
 def _rules(entries: Any) -> tuple[Rule, ...]:

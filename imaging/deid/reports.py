@@ -89,6 +89,7 @@ def _plain(recipe: Recipe) -> dict[str, Any]:
         "options": sorted(recipe.options),
         "dates": recipe.dates,
         "codes": [value for value, _, _ in recipe.codes()],
+        "pixel_regions": [one.plain() for one in recipe.templates],
         "rules": [{"attribute": rule.keyword, "action": rule.action, "reason": rule.reason} for rule in recipe.rules],
     }
 

@@ -112,7 +112,7 @@ def deidentify(
     dict
         `counters`, `actions` (`engine.summary`), `recipe_sha256`, `sha256` and `size` of the output, `facts` for
         quality checks (`imaging.dicom.excerpts`). Or `held`, `sentence` and perhaps `fault`, as in `look`,
-        with the engine's own reason as `detail`; for a look at its pixels also `regions` and `size`
+        with the engine's own reason as `detail`; for a look at its pixels also `regions`, `size` and `templates`
         (`TextInPixels`).
     bytes
         The output; empty when held.
@@ -277,7 +277,8 @@ def _deidentified(
         )
     except TextInPixels as text:
         sentence = _PHOTOGRAPH if text.reason == "photograph" else _LOOK
-        raise _Held(HoldReason.PIXEL_REVIEW, sentence, text.reason, regions=text.regions, size=text.size) from text
+        asked = {"regions": text.regions, "size": text.size, "templates": list(text.templates)}
+        raise _Held(HoldReason.PIXEL_REVIEW, sentence, text.reason, **asked) from text
     except HouseError as problem:
         raise _Held(
             HoldReason.CANNOT_DEIDENTIFY, problem.message, getattr(problem, "reason", problem.code)

@@ -20,7 +20,8 @@ class PixelReview(Record):
     Regions are six numbers each (`imaging.deid.pixels.regions.Region`); nothing of what is written in them is kept.
     `why` is the engine's reason (`imaging.deid.admission`). `decided` holds `blank`, a list of regions, and `kept`,
     pairs of a region and a `KeptFor`; while the image waits once more, what of the last decision stands. With
-    `led_by` the boxes were drawn on another image of the series.
+    `led_by` the boxes were drawn on another image of the series. `templates` names the device templates from which
+    the first of the proposed regions come, each from one.
     """
 
     machines = {"state": PIXEL_REVIEW}
@@ -37,6 +38,7 @@ class PixelReview(Record):
     columns = models.PositiveIntegerField()
     frames = models.PositiveIntegerField()
     proposed = models.JSONField(default=list)
+    templates = models.JSONField(default=list)
     decided = models.JSONField(null=True)
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     decided_at = models.DateTimeField(null=True)

@@ -88,7 +88,10 @@ def _unless_held(received: ReceivedInstance, result: dict[str, Any]) -> dict[str
     if "held" in result:
         if "fault" in result:
             log.error("received instance %s could not be processed: %s", received.pk, result["fault"])
-        asked = Asked(result["detail"], result["regions"], *result["size"]) if "regions" in result else None
+        asked = None
+        if "regions" in result:
+            rows, columns, frames = result["size"]
+            asked = Asked(result["detail"], result["regions"], rows, columns, frames, result["templates"])
         raise Held(HoldReason(result["held"]), result["sentence"], asked)
     return result
 

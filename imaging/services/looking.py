@@ -53,13 +53,17 @@ class LookIncomplete(HouseError):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What de-identification asks a person: why, the regions that it proposes, and the size of the image."""
+    """What de-identification asks a person: why, the regions that it proposes, and the size of the image.
+
+    The first regions come from the device templates named, each from one.
+    """
 
     why: str
     regions: Sequence[Sequence[int]]
     rows: int
     columns: int
     frames: int
+    templates: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ def ask_for_looks(asked: Iterable[tuple[ReceivedInstance, Timepoint, Asked]], *,
             "timepoint": timepoint,
             "why": what.why,
             "proposed": [list(one) for one in what.regions],
+            "templates": list(what.templates),
             "rows": what.rows,
             "columns": what.columns,
             "frames": what.frames,

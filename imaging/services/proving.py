@@ -15,6 +15,7 @@ from typing import Any
 from django.db.models import Count, QuerySet
 from pydicom.tag import Tag
 
+from imaging.deid.pixels.templates import Template
 from imaging.deid.preview import name_in_dictionary
 from imaging.deid.profile import EDITION
 from imaging.deid.recipe import InvalidRecipe, Recipe
@@ -37,6 +38,14 @@ WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceUsed:
+    """A device template of a recipe, and in how many images the machine blanked its regions."""
+
+    template: Template
+    instances: int
+
+
+@dataclass(frozen=True, slots=True)
 class RecipeUsed:
     """A recipe by which images were de-identified; `name` is empty when no charter of the trial has it."""
 
@@ -44,6 +53,7 @@ class RecipeUsed:
     name: str
     charters: Sequence[int]
     instances: int
+    devices: Sequence[DeviceUsed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +127,13 @@ def _lines(instances: QuerySet[Instance], proof: Proof) -> Iterator[str]:
         format=FORMAT,
         profile=f"DICOM PS3.15 Annex E, {EDITION}",
         recipes=[
-            {"sha256": one.sha256, "name": one.name, "charter_versions": list(one.charters)} for one in proof.recipes
+            {
+                "sha256": one.sha256,
+                "name": one.name,
+                "charter_versions": list(one.charters),
+                "pixel_regions": [used.template.plain() for used in one.devices],
+            }
+            for one in proof.recipes
         ],
         files=proof.instances,
         held={one.reason: one.count for one in proof.held},
@@ -135,17 +151,25 @@ def _lines(instances: QuerySet[Instance], proof: Proof) -> Iterator[str]:
 
 #: What a person's look at the pixels left in the rows of an image.
 _LOOK = tuple(
-    f"received__pixel_review__{name}" for name in ("why", "decided", "decided_by__username", "decided_at", "led_by")
+    f"received__pixel_review__{name}"
+    for name in ("why", "decided", "decided_by__username", "decided_at", "led_by", "templates")
 )
 
 
 def _looked_at(
-    why: str | None, decided: Mapping[str, Any] | None, by: str | None, at: dt.datetime | None, led_by: int | None
+    why: str | None,
+    decided: Mapping[str, Any] | None,
+    by: str | None,
+    at: dt.datetime | None,
+    led_by: int | None,
+    templates: list[str] | None,
 ) -> dict[str, Any]:
     """Who decided on an image's pixels, when, what was blanked, and why proposed boxes were not."""
     if decided is None or at is None:
         return {}
-    told = {"why": why, "by": by, "at": at.isoformat(), "drawn_on_another_image": led_by is not None}
+    told: dict[str, Any] = {"why": why, "by": by, "at": at.isoformat(), "drawn_on_another_image": led_by is not None}
+    if templates:
+        told["proposed_by_templates"] = sorted(set(templates))
     return {"pixels": told | {"blanked": decided["blank"], "kept": decided["kept"]}}
 
 
@@ -173,25 +197,34 @@ def _proof(instances: QuerySet[Instance], received: Any, trial: Trial) -> Proof:
         unproven=used[None],
         damaged=sum(not one.is_intact for one in lists.values()),
         looked=instances.filter(received__pixel_review__state=PixelState.APPLIED).count(),
-        recipes=list(_recipes(recipes, trial)),
+        recipes=list(_recipes(recipes, trial, instances)),
         treated=[_treated(path, action, count) for (path, action), count in sorted(treated.items())],
         counters={WORDS[letter]: counters[letter] for letter in WORDS if counters[letter]},
         held=[Held(REASONS[HoldReason(reason)], count) for reason, count in sorted(held)],
     )
 
 
-def _recipes(used: Counter[str], trial: Trial) -> Iterator[RecipeUsed]:
-    names: dict[str, str] = {}
+def _recipes(used: Counter[str], trial: Trial, instances: QuerySet[Instance]) -> Iterator[RecipeUsed]:
+    known: dict[str, Recipe] = {}
     charters: dict[str, list[int]] = {}
     for charter in trial.charters.order_by("version"):
         try:
             recipe = Recipe.parse(charter.terms.deidentification)
         except InvalidRecipe:
             continue  # a draft may be anything
-        names[recipe.digest()] = f"{recipe.identifier} {recipe.version}"
+        known[recipe.digest()] = recipe
         charters.setdefault(recipe.digest(), []).append(charter.version)
     for sha256, count in used.most_common():
-        yield RecipeUsed(sha256, names.get(sha256, ""), charters.get(sha256, ()), count)
+        if sha256 not in known:
+            yield RecipeUsed(sha256, "", (), count, ())
+            continue
+        recipe, by_it = known[sha256], instances.filter(recipe_sha256=sha256)
+        devices = [
+            DeviceUsed(one, by_it.filter(deid_counters__has_key=f"template_{one.name}").count())
+            for one in recipe.templates
+        ]
+        name = f"{recipe.identifier} {recipe.version}"
+        yield RecipeUsed(sha256, name, charters[sha256], count, devices)
 
 
 def _treated(path: str, action: str, instances: int) -> Treated:

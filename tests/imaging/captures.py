@@ -14,6 +14,15 @@ from tests.factories import scan
 RECIPE = {"identifier": "look", "version": "1", "options": ["clean_pixel_data"], "pixels": "review"}
 NAME, VIEW = "QUILLBROOK Perpetua", "LIVER SAGITTAL"
 ROWS, COLUMNS = 160, 320
+#: Over the name, on every capture of this size.
+CONSOLE = {
+    "name": "console",
+    "modality": "OT",
+    "rows": ROWS,
+    "columns": COLUMNS,
+    "regions": [[0, 0, COLUMNS, 60]],
+    "reason": "The console writes the name at the top.",
+}
 #: Where the name and the view are written.
 OVER_NAME, OVER_VIEW = (8, 18, 270, 58), (10, 110, 260, 140)
 

@@ -235,12 +235,13 @@ def test_in_a_browser_boxes_are_decided_by_keys_and_by_hand(own_disk: Path, live
             page.keyboard.press("c")
             expect(page).to_have_url(f"{live_server.url}/imaging/pixels/{second.pk}/")
             expect(page.locator("[data-last]")).to_be_visible()
+        PixelReview.objects.filter(pk=second.pk).update(templates=["console"])
         with browsing(browser, base_url=live_server.url, viewport=PHONE) as context:
             context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
             page = context.new_page()
             opened(page, second)
             boxes = page.locator("[data-list] button")
-            expect(boxes).to_have_count(2)
+            expect(boxes).to_have_text(["Box 1, device template console, all frames", "Box 2, proposed, all frames"])
             # Below the name, where there is nothing: a box is drawn.
             drawn_on = page.locator("[data-picture]")
             around = drawn_on.bounding_box()

@@ -6,6 +6,7 @@ import pytest
 from django.forms import Form
 
 from imaging.deid import recipe
+from imaging.deid.pixels.templates import OUTSIDE
 from imaging.deid.recipe import Recipe
 from tests.factories import PASSWORD
 from trials import forms
@@ -21,7 +22,7 @@ def posted(form: forms.CharterForm) -> dict[str, str | list[str]]:
     data: dict[str, str | list[str]] = {}
     for one in (form.terms, form.recipe):
         data |= _filled_in(one)
-    for formset in (form.visits, form.series, form.presets, form.rules):
+    for formset in (form.visits, form.series, form.presets, form.rules, form.devices):
         count = len(formset.forms)
         data |= {f"{formset.prefix}-TOTAL_FORMS": str(count), f"{formset.prefix}-INITIAL_FORMS": str(count)}
         for one in formset.forms:
@@ -118,6 +119,47 @@ def test_own_rules_are_rows_with_their_reason(world):
     charter.content = {**charter.content, "deidentification": found}
     assert recipe_of(charter)["rules"] == [rule]
     assert "rules" not in recipe_of(charter, **{"rules-0-DELETE": "on"})
+
+
+BANNER = {
+    "name": "sono-1",
+    "model": "Sono One",
+    "modality": "US",
+    "rows": 480,
+    "columns": 640,
+    "regions": [[0, 0, 640, 40], [600, 440, 640, 480]],
+    "reason": "It writes the name there.",
+}
+
+
+@pytest.mark.parametrize(
+    ("regions", "stored"),
+    [
+        ("0, 0, 640, 40; 600,440,640,480;", BANNER["regions"]),
+        ("outside ultrasound regions", OUTSIDE),
+    ],
+)
+def test_known_devices_are_rows_with_rectangles(world, regions, stored):
+    charter = world.trial.charter_in_force
+    row = BANNER | {"regions": regions}
+    typed = {f"devices-0-{name}": value for name, value in row.items()} | {"devices-TOTAL_FORMS": "1"}
+    found = recipe_of(charter, **typed, **{"recipe-pixels": "blank"})
+    assert found["pixel_regions"] == [BANNER | {"regions": stored}]
+    assert [one.plain() for one in Recipe.parse(found).templates] == found["pixel_regions"]
+    assert Charter.parse({**charter.content, "deidentification": found}).deidentification == found
+
+    charter.content = {**charter.content, "deidentification": found}
+    assert recipe_of(charter)["pixel_regions"] == found["pixel_regions"]
+    assert "pixel_regions" not in recipe_of(charter, **{"devices-0-DELETE": "on"})
+
+
+@pytest.mark.parametrize("regions", [";", "0, 0, 640", "0, 0, 640, 40, 1", "0, 0, 640, -4", "banner"])
+def test_what_is_no_rectangle_is_said_at_its_row(world, regions):
+    charter = world.trial.charter_in_force
+    typed = {f"devices-0-{name}": value for name, value in (BANNER | {"regions": regions}).items()}
+    form = forms.CharterForm(charter, posted(forms.CharterForm(charter)) | typed | {"devices-TOTAL_FORMS": "1"})
+    assert not form.is_valid()
+    assert list(form.devices.errors[0]) == ["regions"]
 
 
 def test_what_a_row_does_not_show_stays(world):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from trials.retention import MOST_DAYS, Retention, RetentionInvalid
 from trials.terms.kinds import Choice, Kind, Number, Place, Problems, Several, Text
@@ -77,6 +77,59 @@ class OwnRule:
     reason: str = term(Text(200), "Reason", "It stands in the charter.", required=True)
 
 
+#: Instead of rectangles: all but the regions that an ultrasound image describes.
+OUTSIDE = "outside ultrasound regions"
+PIXELS = Number("pixels", least=0, most=65535, whole=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Rectangles(Kind):
+    """Rectangles of an image: left, top, right, bottom in pixels, right and bottom outside; or `OUTSIDE`."""
+
+    empty: ClassVar[tuple[Any, ...]] = ()
+
+    def read(self, value: Any, place: Place, problems: Problems) -> str | tuple[Any, ...]:
+        if value == OUTSIDE:
+            return OUTSIDE
+        if not isinstance(value, list | tuple):
+            problems.add(place, f"a list of rectangles, or “{OUTSIDE}”, is expected")
+            return ()
+        boxes = []
+        for number, box in enumerate(value, start=1):
+            if not isinstance(box, list | tuple) or len(box) != 4:
+                problems.add((*place, number), "left, top, right and bottom are expected")
+            else:
+                boxes.append(tuple(PIXELS.read(edge, (*place, number), problems) for edge in box))
+        return tuple(boxes)
+
+    def schema(self) -> dict[str, Any]:
+        box = {"type": "array", "items": PIXELS.schema(), "minItems": 4, "maxItems": 4}
+        return {"anyOf": [{"const": OUTSIDE}, {"type": "array", "items": box}]}
+
+    def store(self, value: Any) -> Any:
+        return value if isinstance(value, str) else [list(box) for box in value]
+
+    def say(self, value: Any) -> str:
+        return value if isinstance(value, str) else "; ".join(", ".join(map(str, box)) for box in value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceTemplate:
+    """Where one device writes into its images."""
+
+    name: str = term(Text(24), "Device template", "Short; reports have it.", required=True)
+    manufacturer: str = term(Text(200), "Manufacturer")
+    model: str = term(Text(200), "Model", "As the images say it; case and blanks do not matter.")
+    modality: str = term(Text(16), "Modality")
+    sop_class: str = term(Text(64), "SOP class")
+    rows: int | None = term(PIXELS, "Rows", "Of the images; needed with rectangles.")
+    columns: int | None = term(PIXELS, "Columns", "Of the images; needed with rectangles.")
+    regions: str | tuple[Any, ...] = term(
+        Rectangles(), "What is blanked", f"Left, top, right, bottom in pixels; or: {OUTSIDE}.", required=True
+    )
+    reason: str = term(Text(200), "Reason", "It stands in the charter.", required=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Deidentification:
     """What is known here of a recipe; `imaging.deid` gives it meaning and judges it before the charter is signed."""
@@ -95,6 +148,9 @@ class Deidentification:
             }
         ),
         "Text in pixels",
+    )
+    pixel_regions: tuple[DeviceTemplate, ...] = term(
+        Rows(DeviceTemplate, "name", "device template", most=100), "Where devices write"
     )
     faces: str = term(Choice({"keep": "faces stay", "mask": "faces are taken out of volumes of CT and MR"}), "Faces")
     rules: tuple[OwnRule, ...] = term(Rows(OwnRule, "attribute", "rule", most=100), "Rules of this trial")

@@ -5,7 +5,7 @@ A machine blanks what it finds (`clean`), or proposes it to a person (`propose`)
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,7 +17,8 @@ from imaging.deid.pixels.candidates import Look, is_suspect, look_at
 from imaging.deid.pixels.frames import Frame, Pixels, readable
 from imaging.deid.pixels.networks import Box
 from imaging.deid.pixels.reading import find_text, views_of, words_in
-from imaging.deid.pixels.regions import Settled, gathered, on_frame
+from imaging.deid.pixels.regions import Region, Settled, gathered, on_frame
+from imaging.deid.pixels.templates import Place
 
 #: Pixels of all frames together. Looking at a million of them takes about a second.
 MAX_PIXELS = 400_000_000
@@ -36,26 +37,29 @@ class Cleaned:
     Attributes
     ----------
     regions
-        For each frame the blanked boxes: left, top, right, bottom, in pixels.
+        For each frame the boxes that were blanked because of what was found: left, top, right, bottom, in pixels.
     transfer_syntax
         In which the data set is written now.
+    places
+        Of device templates, blanked on every frame.
     """
 
     regions: tuple[tuple[Box, ...], ...]
     transfer_syntax: UID
+    places: tuple[Place, ...] = ()
 
     @property
     def changed(self) -> bool:
         """Whether any pixel was blanked."""
-        return any(self.regions)
+        return any(self.regions) or bool(self.places)
 
     @property
     def count(self) -> int:
-        """Blanked boxes in all frames."""
+        """Boxes in all frames, without those of templates."""
         return sum(map(len, self.regions))
 
 
-def clean(dataset: Dataset, *, words: Collection[str] = ()) -> Cleaned:
+def clean(dataset: Dataset, *, words: Collection[str] = (), places: Sequence[Place] = ()) -> Cleaned:
     """Blank the text in an instance's pixels; the data set is changed if there is any.
 
     Pixels outside the boxes keep their values, and frames without text their bytes. A syntax that loses nothing
@@ -68,6 +72,8 @@ def clean(dataset: Dataset, *, words: Collection[str] = ()) -> Cleaned:
         With file meta information. Pixel data are replaced, not changed.
     words
         What is known of the person.
+    places
+        Where templates say that the device writes: blanked first, whatever is there.
 
     Raises
     ------
@@ -77,19 +83,21 @@ def clean(dataset: Dataset, *, words: Collection[str] = ()) -> Cleaned:
         `text_remains`; or `burned_in_annotation`: the image says that it has text, and none was found.
     """
     with readable():
-        found = _find(dataset, words)
+        found = _find(dataset, words, places)
         if found.left:
-            raise TextInPixels("text_remains", gathered(found.boxes), found.size)
+            raise found.for_a_person("text_remains")
         if found.changed:
             return _stored(dataset, found)
     if says_it_has_text(dataset):
         if found.pixels is None:
             raise CannotDeidentify("burned_in_annotation")
-        raise TextInPixels("burned_in_annotation", (), found.size)
+        raise found.for_a_person("burned_in_annotation")
     return Cleaned(tuple(map(tuple, found.boxes)), UID(dataset.file_meta.TransferSyntaxUID))
 
 
-def propose(dataset: Dataset, *, words: Collection[str] = (), photograph: bool = False) -> Cleaned:
+def propose(
+    dataset: Dataset, *, words: Collection[str] = (), places: Sequence[Place] = (), photograph: bool = False
+) -> Cleaned:
     """Find the text in an instance's pixels for a person to look at; the data set is not changed.
 
     Returns only where there is nothing to look at, and so never for a photograph.
@@ -99,16 +107,19 @@ def propose(dataset: Dataset, *, words: Collection[str] = (), photograph: bool =
     CannotDeidentify
         As `clean`.
     TextInPixels
-        `photograph`; `text_found`; or `text_usual`, where none was found in an image of a kind on which text is usual.
+        `photograph`; `text_found`; `text_template`, where none was found outside of the places of templates; or
+        `text_usual`, where none was found in an image of a kind on which text is usual.
     """
     with readable():
-        found = _find(dataset, words)
+        found = _find(dataset, words, places)
     if found.pixels is not None and photograph:
-        raise TextInPixels("photograph", gathered(found.boxes), found.size)
+        raise found.for_a_person("photograph")
     if any(found.boxes):
-        raise TextInPixels("text_found", gathered(found.boxes), found.size)
+        raise found.for_a_person("text_found")
+    if found.places:
+        raise found.for_a_person("text_template")
     if found.pixels is not None and text_is_usual(dataset):
-        raise TextInPixels("text_usual", (), found.size)
+        raise found.for_a_person("text_usual")
     return Cleaned((), UID(dataset.file_meta.TransferSyntaxUID))
 
 
@@ -146,9 +157,10 @@ def blank(dataset: Dataset, settled: Settled, *, words: Collection[str] = ()) ->
 
 @dataclass
 class _Found:
-    """Boxes on each frame, the frames that they change, and whether text is left in any."""
+    """Boxes on each frame, the frames that they change, and whether text is left in any; places on all frames."""
 
     pixels: Pixels | None
+    places: Sequence[Place] = ()
     boxes: list[list[Box]] = field(default_factory=list)
     changed: dict[int, Frame] = field(default_factory=dict)
     left: bool = False
@@ -161,8 +173,15 @@ class _Found:
     def add(self, number: int, boxes: list[Box], blanked: Frame) -> None:
         """Note what was found on the next frame."""
         self.boxes.append(boxes)
-        if boxes:
+        if boxes or self.places:
             self.changed[number] = blanked
+
+    def for_a_person(self, reason: str) -> TextInPixels:
+        """All that is proposed to a person, places of templates first."""
+        rows, columns, frames = self.size
+        known = [Region(*box, 0, frames - 1) for _, box in self.places]
+        templates = [template for template, _ in self.places]
+        return TextInPixels(reason, [*known, *gathered(self.boxes)], (rows, columns, frames), templates)
 
 
 def _opened(dataset: Dataset) -> tuple[Pixels | None, Look]:
@@ -188,12 +207,13 @@ def _frames(pixels: Pixels, look: Look) -> Iterator[tuple[Frame, bool]]:
         raise CannotDeidentify("pixels_unreadable")
 
 
-def _find(dataset: Dataset, words: Collection[str]) -> _Found:
+def _find(dataset: Dataset, words: Collection[str], places: Sequence[Place]) -> _Found:
     pixels, look = _opened(dataset)
-    found = _Found(pixels)
+    found = _Found(pixels, places if pixels is not None else ())
     if pixels is not None:
         for number, (frame, worth) in enumerate(_frames(pixels, look)):
-            boxes, blanked, left = _blank(frame, pixels, words) if worth else ([], frame, False)
+            bare = _filled(frame, [box for _, box in places])
+            boxes, blanked, left = _blank(bare, pixels, words) if worth else ([], bare, False)
             found.add(number, boxes, blanked)
             found.left |= left
     return found
@@ -204,7 +224,7 @@ def _stored(dataset: Dataset, found: _Found) -> Cleaned:
     if found.changed and found.pixels is not None:
         syntax = found.pixels.replace(found.changed)
         dataset.BurnedInAnnotation = "NO"
-    return Cleaned(tuple(map(tuple, found.boxes)), syntax)
+    return Cleaned(tuple(map(tuple, found.boxes)), syntax, tuple(found.places))
 
 
 def _blank(

@@ -52,6 +52,8 @@ const frames = (box) => {
   return box.first === box.last ? `frame ${box.first + 1}` : `frames ${box.first + 1}–${box.last + 1}`;
 };
 
+const origin = ({ proposal }) => proposal === null ? "yours" : shown.templates[proposal] ? `device template ${shown.templates[proposal]}` : "proposed";
+
 function draw() {
   const scale = (svg.getBoundingClientRect().width / shown.columns) || 1;
   layer.replaceChildren(...boxes.flatMap((box, at) => {
@@ -72,7 +74,7 @@ function button(text, on) {
 function show() {
   list.replaceChildren(...boxes.map((box, at) => {
     const item = document.createElement("li");
-    const words = [`Box ${at + 1}`, shown.editable ? (box.proposal === null ? "yours" : "proposed") : "", frames(box)].filter(Boolean).join(", ");
+    const words = [`Box ${at + 1}`, shown.editable ? (origin(box)) : "", frames(box)].filter(Boolean).join(", ");
     const node = button(words, () => choose(at));
     node.setAttribute("aria-pressed", at === chosen);
     item.append(node);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from imaging.services.looking import Decision, LookChanged, LookIncomplete, deci
 from imaging.services.proving import proof_of_transfer, report_of_transfer
 from imaging.states import HoldReason, KeptFor, PixelState, ReceivedState
 from tests.factories import AT, World, make_world, scan
-from tests.imaging.captures import COLUMNS, NAME, OVER_NAME, OVER_VIEW, RECIPE, ROWS, VIEW, capture, picture
+from tests.imaging.captures import COLUMNS, CONSOLE, NAME, OVER_NAME, OVER_VIEW, RECIPE, ROWS, VIEW, capture, picture
 from tests.imaging.services.delivery import by_scanner
 
 
@@ -176,6 +177,22 @@ def test_of_a_kind_on_which_text_is_usual_a_person_says_that_there_is_none(world
     look = settle(world, look, Decision([], {}))
 
     assert np.array_equal(archived(look), empty)
+
+
+def test_where_a_device_writes_is_proposed_by_its_template(db: None, own_disk: Path) -> None:
+    world = make_world(charter={"deidentification": RECIPE | {"pixel_regions": [CONSOLE]}})
+    transfer = sent(world, capture(picture((NAME, 25))), capture(picture((NAME, 25), (VIEW, 112)), number=2))
+    bare, other = PixelReview.objects.order_by("pk")
+    banner = Region(0, 0, COLUMNS, 60, 0, 0)
+    assert (bare.why, bare.regions, bare.templates) == ("text_template", [banner], ["console"])
+    assert (other.why, other.regions[0], other.templates) == ("text_found", banner, ["console"])
+    assert len(other.regions) == 2
+
+    look = settle(world, bare)
+
+    assert np.ptp(archived(look)) == 0
+    (told,) = [json.loads(line)["pixels"] for line in report_of_transfer(transfer) if '"pixels"' in line]
+    assert told["proposed_by_templates"] == ["console"]
 
 
 def test_slices_without_text_pass_without_anybody(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from compliance.models import User
 from imaging.models import ActionList, Instance, ReceivedInstance, Transfer
 from imaging.services import originals
 from imaging.services.proving import Held, proof_of_transfer, proof_of_trial, report_of_transfer, report_of_trial
-from tests.factories import PLANTED, World, scan
+from tests.factories import PLANTED, World, make_world, scan
+from tests.imaging.captures import CONSOLE, NAME, RECIPE, capture, picture
 from tests.imaging.services.delivery import by_scanner
 from trials.models import Role
 
@@ -52,6 +54,18 @@ def test_the_recipe_is_named_by_the_charter_that_has_it(transfer: Transfer, worl
 
     (used,) = proof_of_transfer(transfer).recipes
     assert (used.name, list(used.charters), used.instances) == (f"{recipe['identifier']} {recipe['version']}", [1], 3)
+
+
+def test_a_template_of_a_device_is_told_with_the_images_that_it_was_used_on(own_disk: Path) -> None:
+    console, unused = CONSOLE, CONSOLE | {"name": "other", "modality": "US"}
+    world = make_world(charter={"deidentification": RECIPE | {"pixels": "blank", "pixel_regions": [console, unused]}})
+    transfer = by_scanner(world, [capture(picture((NAME, 25)), number=number) for number in (1, 2)])
+
+    (recipe,) = proof_of_transfer(transfer).recipes
+    assert [(used.template.name, used.instances) for used in recipe.devices] == [("console", 2), ("other", 0)]
+    head, _, *files = lines(report_of_transfer(transfer))
+    assert head["recipes"][0]["pixel_regions"] == [console, unused]
+    assert [file["counters"]["template_console"] for file in files] == [1, 1]
 
 
 def test_what_stayed_in_quarantine_is_counted_by_its_reason(world: World) -> None:

@@ -30,6 +30,10 @@ def series(label: str = "Chest", **values: object) -> dict:
     return {"label": label, "modality": "CT", **values}
 
 
+def recipe_with(device: dict) -> dict[str, object]:
+    return {"identifier": "x", "version": "1", "pixel_regions": [{"name": "sono-1", "reason": "A banner.", **device}]}
+
+
 def problems_of(content: object) -> list[str]:
     with pytest.raises(CharterInvalid) as refused:
         Charter.parse(content)
@@ -135,6 +139,18 @@ CONTRADICTIONS = [
     (
         {"deidentification": {"identifier": "x", "version": "1", "options": "all"}},
         "deidentification.options: a list is expected",
+    ),
+    (
+        {"deidentification": recipe_with({"regions": "banner"})},
+        "deidentification.pixel_regions[1].regions: a list of rectangles, or “outside ultrasound regions”, is expected",
+    ),
+    (
+        {"deidentification": recipe_with({"regions": [[0, 0, 64, 8], [0, 0, 64]]})},
+        "deidentification.pixel_regions[1].regions[2]: left, top, right and bottom are expected",
+    ),
+    (
+        {"deidentification": recipe_with({"regions": [[0, 0, 64.5, 8]]})},
+        "deidentification.pixel_regions[1].regions[1]: a whole number from 0 to 65535 is expected",
     ),
     ({"notes": {"weather": "fine"}}, "notes.weather: nothing is known by this name; remove it"),
     ({"colour": "green"}, "colour: nothing is known by this name; remove it"),
