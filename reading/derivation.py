@@ -36,7 +36,7 @@ MEASURED = Measurement.State.MEASURED
 NOT_EVALUABLE = "NE"
 
 
-def pack_of(charter: ImagingCharter) -> Criteria:
+def pack_of(charter: ImagingCharter) -> Criteria[Any]:
     """Return the criteria pack of a charter version, with that version's parameters."""
     return criteria.get(charter.terms.criteria, charter.terms.criteria_parameters)
 
@@ -131,7 +131,7 @@ def subject_response(tasks: Sequence[ReadTask]) -> SubjectResponse:
     )
 
 
-def _without_baseline(pack: Criteria, later: Sequence[ReadTask], days: Mapping[int, int]) -> SubjectResponse:
+def _without_baseline(pack: Criteria[Any], later: Sequence[ReadTask], days: Mapping[int, int]) -> SubjectResponse:
     trace = (Step("baseline_not_evaluable", "RECIST 1.1 §4.1", {}, NOT_EVALUABLE),)
     timepoints = tuple(
         TimepointResponse(

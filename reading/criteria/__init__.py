@@ -9,6 +9,7 @@ from compliance.errors import HouseError
 
 from .base import Criteria
 from .irecist import IRecist
+from .mrecist import MRecist
 from .recist11 import Recist11
 
 
@@ -19,7 +20,7 @@ class UnknownCriteria(HouseError):
     status = 422
 
 
-_PACKS: Mapping[str, type[Criteria]] = {pack.identifier: pack for pack in (Recist11, IRecist)}
+_PACKS: Mapping[str, type[Criteria[Any]]] = {pack.identifier: pack for pack in (Recist11, IRecist, MRecist)}
 
 
 def available() -> tuple[str, ...]:
@@ -27,7 +28,7 @@ def available() -> tuple[str, ...]:
     return tuple(sorted(_PACKS))
 
 
-def get(identifier: str, parameters: Mapping[str, Any] | None = None) -> Criteria:
+def get(identifier: str, parameters: Mapping[str, Any] | None = None) -> Criteria[Any]:
     """Return a pack set with the parameters of a charter.
 
     Raises

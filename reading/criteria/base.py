@@ -7,13 +7,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from compliance.errors import HouseError
 
-from .inputs import BaselineTarget, SubjectHistory
+from .inputs import BaselineTarget
 from .results import BaselineCheck, BestResponse, DatedResponse, PackStamp, SubjectResponse
 from .values import as_json, canonical_json
+
+History = TypeVar("History")
 
 
 class UnknownParameter(HouseError):
@@ -107,8 +109,8 @@ class Form:
         return as_json(self)
 
 
-class Criteria(ABC):
-    """A response criteria pack, set with the parameters of one charter.
+class Criteria(ABC, Generic[History]):
+    """A response criteria pack, set with the parameters of one charter; `History` is what it reads of a subject.
 
     Parameters
     ----------
@@ -146,9 +148,9 @@ class Criteria(ABC):
     def form(self) -> Form:
         """Return what the reader must enter, at baseline and at follow-up."""
 
-    @abstractmethod
     def check_baseline(self, targets: Sequence[BaselineTarget]) -> BaselineCheck:
-        """Return the baseline rules that the chosen target lesions break."""
+        """Return the baseline rules that the chosen target lesions break; a pack without such rules breaks none."""
+        return BaselineCheck((), self.stamp)
 
     @abstractmethod
     def best_overall_response(self, responses: Sequence[DatedResponse], start_day: int = 0) -> BestResponse:
@@ -159,7 +161,7 @@ class Criteria(ABC):
         """Return the day on which a sequence of stated responses, in order of time, dates progression."""
 
     @abstractmethod
-    def derive_subject(self, history: SubjectHistory) -> SubjectResponse:
+    def derive_subject(self, history: History) -> SubjectResponse:
         """Return all timepoint responses, the best overall response and the days of response and progression."""
 
     def flag(self, name: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .base import Criteria
 from .results import DatedResponse, Step
@@ -70,7 +71,7 @@ class Duration:
         return self.end_day - self.start_day + 1
 
 
-def progression_free_survival(pack: Criteria, seen: Observation, censoring: Censoring) -> Duration:
+def progression_free_survival(pack: Criteria[Any], seen: Observation, censoring: Censoring) -> Duration:
     """Return the time from the start to progression or death, whichever is first.
 
     Without either it ends at the last evaluable timepoint, or at the start where there is none.
@@ -123,7 +124,7 @@ def progression_free_survival(pack: Criteria, seen: Observation, censoring: Cens
 
 
 def duration_of_response(
-    pack: Criteria, seen: Observation, survival: Duration, censoring: Censoring
+    pack: Criteria[Any], seen: Observation, survival: Duration, censoring: Censoring
 ) -> Duration | None:
     """Return the time from the first CR or PR to the end of progression-free survival; None for a non-responder.
 

@@ -28,7 +28,7 @@ _COMPARED = (NonTargetState.NO_CHANGE_FROM_LAST, NonTargetState.DECREASED)
 _OWN = frozenset({"icpd_min_days", "icpd_max_days", "icpd_increase_mm"})
 
 
-class IRecist(Criteria):
+class IRecist(Criteria[SubjectHistory]):
     """iRECIST as one charter sets it.
 
     Every timepoint is first judged as RECIST 1.1 does, on the lesions of the baseline. What would be PD there is

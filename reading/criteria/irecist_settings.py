@@ -10,7 +10,7 @@ from .inputs import NewLesionChange, NewLesionClass, NonTargetState
 from .recist11_settings import FORM as RECIST_FORM
 from .recist11_settings import PARAMETERS as RECIST_PARAMETERS
 
-PARAMETERS = (
+PARAMETERS: tuple[Parameter, ...] = (
     # An iUPD keeps its own date, so there is nothing to date back.
     *(parameter for parameter in RECIST_PARAMETERS if not parameter.name.startswith("equivocal")),
     Parameter(

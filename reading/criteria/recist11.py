@@ -52,7 +52,7 @@ def overall_response(target: str | None, nontarget: str | None, new_lesion: bool
     return Response(target), table
 
 
-class Recist11(Criteria):
+class Recist11(Criteria[SubjectHistory]):
     """RECIST 1.1 as one charter sets it."""
 
     identifier = "RECIST 1.1"
@@ -69,7 +69,11 @@ class Recist11(Criteria):
 
     def check_baseline(self, targets: Sequence[BaselineTarget]) -> BaselineCheck:
         """Return the baseline rules that the chosen target lesions break (§3.1, §4.2)."""
-        rules = BaselineRules(
+        return BaselineCheck(baseline_violations(targets, self.baseline_rules()), self.stamp)
+
+    def baseline_rules(self) -> BaselineRules:
+        """Return the limits of the choice of target lesions."""
+        return BaselineRules(
             max_targets=self.count("max_targets"),
             max_targets_per_organ=self.count("max_targets_per_organ"),
             min_long_axis_mm=self.number("min_long_axis_mm"),
@@ -78,7 +82,6 @@ class Recist11(Criteria):
             max_slice_mm=self.number("max_slice_mm"),
             irradiated_targets=self.choice("irradiated_targets"),
         )
-        return BaselineCheck(baseline_violations(targets, rules), self.stamp)
 
     def derive_timepoint(
         self, baseline: BaselineRead, earlier: Sequence[TimepointResponse], read: TimepointRead
@@ -245,7 +248,8 @@ class Recist11(Criteria):
     ) -> tuple[Response, str, str]:
         paper = "RECIST 1.1 §4.3.1"
         threshold = share(total([_WHOLE, self.number("pd_increase_percent")]), nadir)
-        if measured >= threshold and difference(measured, nadir) >= self.number("pd_absolute_mm"):
+        grown = difference(measured, nadir)
+        if measured >= threshold and grown > 0 and grown >= self.number("pd_absolute_mm"):
             if complete:
                 return Response.PD, "target_progression", paper
             return Response.PD, "target_progression_by_partial_sum", "RECIST 1.1 §4.4.2"

@@ -17,7 +17,7 @@ NONTARGET_STATES = (
     NonTargetState.NOT_EVALUABLE,
 )
 
-PARAMETERS = (
+PARAMETERS: tuple[Parameter, ...] = (
     # Thresholds of the paper.
     Parameter("pr_decrease_percent", Decimal(30), "Decrease from baseline for PR, %", "RECIST 1.1 §4.3.1"),
     Parameter("pd_increase_percent", Decimal(20), "Increase over nadir for PD, %", "RECIST 1.1 §4.3.1"),

@@ -101,7 +101,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _pack(criteria: str, options: Fields, *, endpoint: bool) -> Criteria:
+def _pack(criteria: str, options: Fields, *, endpoint: bool) -> Criteria[Any]:
     names = tuple(sorted(options.names()))
     known = {*_set(criteria, ()).settings, *(_CENSORING if endpoint else ())}
     for name in names:
@@ -112,12 +112,12 @@ def _pack(criteria: str, options: Fields, *, endpoint: bool) -> Criteria:
 
 
 @lru_cache(maxsize=256)
-def _set(criteria: str, options: tuple[tuple[str, type, Any], ...]) -> Criteria:
+def _set(criteria: str, options: tuple[tuple[str, type, Any], ...]) -> Criteria[Any]:
     return get(criteria, {name: value for name, _, value in options})
 
 
 @lru_cache(maxsize=256)
-def _used(pack: Criteria) -> dict[str, Any]:
+def _used(pack: Criteria[Any]) -> dict[str, Any]:
     settings = {name: _number(value) if isinstance(value, Decimal) else value for name, value in pack.settings.items()}
     return {"settings": settings, "pack": as_json(pack.stamp)}
 
@@ -184,12 +184,12 @@ def _measure(lesion: str, entry: Fields) -> TargetMeasure:
     )
 
 
-def _subject(given: Fields, pack: Criteria) -> tuple[SubjectResponse, Mapping[str, Any], str]:
+def _subject(given: Fields, pack: Criteria[Any]) -> tuple[SubjectResponse, Mapping[str, Any], str]:
     history, names, start = _history(given)
     return pack.derive_subject(history), names, start
 
 
-def _recist(pack: Criteria, given: Fields, _: Fields) -> dict[str, Any]:
+def _recist(pack: Criteria[Any], given: Fields, _: Fields) -> dict[str, Any]:
     result, names, start = _subject(given, pack)
     return {
         "timepoints": [_one_timepoint(response, names[response.timepoint_id]) for response in result.timepoints],
@@ -198,7 +198,7 @@ def _recist(pack: Criteria, given: Fields, _: Fields) -> dict[str, Any]:
     } | _rest(result, start)
 
 
-def _irecist(pack: Criteria, given: Fields, _: Fields) -> dict[str, Any]:
+def _irecist(pack: Criteria[Any], given: Fields, _: Fields) -> dict[str, Any]:
     result, names, start = _subject(given, pack)
     return {
         "timepoints": [_one_timepoint(response, names[response.timepoint_id]) for response in result.timepoints],
@@ -232,7 +232,7 @@ def _rest(result: SubjectResponse, start: str) -> dict[str, Any]:
     }
 
 
-def _best(name: str, pack: Criteria, given: Fields) -> dict[str, Any]:
+def _best(name: str, pack: Criteria[Any], given: Fields) -> dict[str, Any]:
     start = given.date("start_date")
     best: BestResponse = pack.best_overall_response(_responses(given, start))
     return {
@@ -244,11 +244,11 @@ def _best(name: str, pack: Criteria, given: Fields) -> dict[str, Any]:
     }
 
 
-def _bor(pack: Criteria, given: Fields, _: Fields) -> dict[str, Any]:
+def _bor(pack: Criteria[Any], given: Fields, _: Fields) -> dict[str, Any]:
     return _best("bor", pack, given)
 
 
-def _ibor(pack: Criteria, given: Fields, _: Fields) -> dict[str, Any]:
+def _ibor(pack: Criteria[Any], given: Fields, _: Fields) -> dict[str, Any]:
     return _best("ibor", pack, given)
 
 
@@ -256,7 +256,7 @@ def _responses(given: Fields, start: str) -> list[DatedResponse]:
     return [DatedResponse(one.day("date", start), one.text("overall")) for one in given.children("responses")]
 
 
-def _baseline(pack: Criteria, given: Fields, _: Fields) -> dict[str, Any]:
+def _baseline(pack: Criteria[Any], given: Fields, _: Fields) -> dict[str, Any]:
     check = pack.check_baseline([_proposed(one) for one in given.children("targets")])
     return {
         "valid": check.valid,
@@ -281,7 +281,7 @@ def _proposed(one: Fields) -> BaselineTarget:
     )
 
 
-def _endpoint(pack: Criteria, given: Fields, options: Fields) -> dict[str, Any]:
+def _endpoint(pack: Criteria[Any], given: Fields, options: Fields) -> dict[str, Any]:
     start = given.date("start_date")
     if options.text("day_count", required=False) not in (None, "inclusive"):
         raise MalformedRequest("Days can be counted in one way: day_count is inclusive.")
