@@ -8,9 +8,11 @@ from typing import Any
 from compliance.errors import HouseError
 
 from .base import Criteria
+from .continuous import Continuous
 from .irecist import IRecist
 from .mrecist import MRecist
 from .recist11 import Recist11
+from .volumetric import Volumetric
 
 
 class UnknownCriteria(HouseError):
@@ -20,7 +22,9 @@ class UnknownCriteria(HouseError):
     status = 422
 
 
-_PACKS: Mapping[str, type[Criteria[Any]]] = {pack.identifier: pack for pack in (Recist11, IRecist, MRecist)}
+_PACKS: Mapping[str, type[Criteria[Any]]] = {
+    pack.identifier: pack for pack in (Recist11, IRecist, MRecist, Volumetric, Continuous)
+}
 
 
 def available() -> tuple[str, ...]:
@@ -40,7 +44,8 @@ def get(identifier: str, parameters: Mapping[str, Any] | None = None) -> Criteri
     """
     pack = _PACKS.get(identifier)
     if pack is None:
-        raise UnknownCriteria(f"There are no criteria {identifier}; the charter may use {', '.join(available())}.")
+        usable = ", ".join(name for name in available() if _PACKS[name].readable)
+        raise UnknownCriteria(f"There are no criteria {identifier}; the charter may use {usable}.")
     return pack(parameters)
 
 
