@@ -199,14 +199,12 @@ def _mask(result: Dataset, syntax: UID, looked: Looked | None, run: Walk) -> tup
     if not kinds.is_looked_at(str(result.SOPClassUID)):
         kinds.refuse_unsafe(result)
         return syntax, ""
-    if looked is None or looked.problem:
+    if looked is None or looked.view is None:
         raise CannotDeidentify(looked.problem if looked else "face_not_looked_for")
-    if looked.face is None:
-        return syntax, marks.NO_FACE
-    frames, syntax = masking.mask(_with_meta(result, syntax), looked.face)
+    frames, syntax = masking.mask(_with_meta(result, syntax), looked.view, looked.face)
     if frames:
         run.note(_PIXEL_DATA, "C", *["faces"] * frames)
-    return syntax, marks.FACE_GONE
+    return syntax, marks.FACE_GONE if looked.face else marks.NO_FACE
 
 
 def _blank(

@@ -89,8 +89,9 @@ def process_transfer(*, transfer_id: int, at: dt.datetime, first: int = 0, last:
         span = span.filter(pk__lte=last)
     waiting = list(span.filter(state=ReceivedState.RECEIVED).order_by("pk").values_list("pk", flat=True))
     failure: Exception | None = None
+    faces: dict[str, dict[str, Any]] = {}
     for start in range(0, len(waiting), BATCH):
-        batch = _Batch(transfer, at)
+        batch = _Batch(transfer, at, faces)
         batch.work(waiting[start : start + BATCH])
         failure = batch.failure or failure
         if batch.early:
@@ -104,16 +105,15 @@ def process_transfer(*, transfer_id: int, at: dt.datetime, first: int = 0, last:
 
 
 class _Batch:
-    """One batch of a delivery, step by step."""
+    """One batch of a delivery, step by step; `faces` is what looking for them gave, by series."""
 
-    def __init__(self, transfer: Transfer, at: dt.datetime) -> None:
-        self.transfer, self.at = transfer, at
+    def __init__(self, transfer: Transfer, at: dt.datetime, faces: dict[str, dict[str, Any]]) -> None:
+        self.transfer, self.at, self._faces = transfer, at, faces
         self.trial = Trial.objects.get(pk=transfer.site.trial_id)
         #: Why some of it has to be tried again later.
         self.failure: Exception | None = None
         #: Whether some of it waits for the rest of its series.
         self.early = False
-        self._looked: dict[str, dict[str, Any]] = {}
         self._matched: dict[tuple[Claim, int | None], Timepoint | Unmatched] = {}
 
     def work(self, numbers: Sequence[int]) -> None:
@@ -285,11 +285,11 @@ class _Batch:
         if self.means.recipe.faces != "mask" or not is_looked_at(item.seen["sop_class_uid"]):
             return None
         series = item.received.series_uid_key
-        if series not in self._looked:
+        if series not in self._faces:
             if is_arriving(self.transfer, self.at):
                 raise _Early
-            self._looked[series] = look_in_quarantine(item.received, trial_code=self.trial.code)
-        return self._looked[series]
+            self._faces[series] = look_in_quarantine(item.received, trial_code=self.trial.code)
+        return self._faces[series]
 
     def _match(self, item: _Item) -> Timepoint:
         chosen = item.received.timepoint

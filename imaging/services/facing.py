@@ -10,10 +10,11 @@ from typing import Any
 
 from django.db.models import Max
 
-from compliance import confined
+from compliance import confined, vault
 from imaging.models import ReceivedInstance, Transfer
 from imaging.services import originals
 from imaging.services.limits import budget
+from imaging.services.originals import OriginalGone
 from imaging.states import ReceivedState
 
 #: What a volume and the distances in it take: bytes, and seconds.
@@ -50,7 +51,7 @@ def look_for_face(files: Iterable[tuple[AbstractContextManager[Path], int]]) -> 
         try:
             with opened as path:
                 seen = confined.call("imaging.deid.faces.looking:coarse_slices", str(path), **budget(size))
-        except (FileNotFoundError, confined.Failed, confined.OverBudget):
+        except (FileNotFoundError, OriginalGone, vault.Damaged, confined.Failed, confined.OverBudget):
             continue  # one that cannot be read is held for itself, and one that left by the retention rule is archived
         slices += seen["slices"]
         hounsfield = hounsfield or seen["hounsfield"]
@@ -59,5 +60,5 @@ def look_for_face(files: Iterable[tuple[AbstractContextManager[Path], int]]) -> 
             "imaging.deid.faces.looking:find", slices, hounsfield, seconds=_SECONDS, memory=_MEMORY
         )
     except (confined.Failed, confined.OverBudget):
-        return {"face": None, "problem": "face_unsure"}
+        return {"problem": "face_unsure"}
     return found

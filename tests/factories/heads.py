@@ -1,4 +1,7 @@
-"""A computed head: skull, brain, nose, lips, chin, ears and neck, cut into slices in any direction."""
+"""A computed head: skull, brain, nose, lips, chin, ears and neck, cut into slices in any direction.
+
+It may have shoulders, lie in a rest and on a table, and have its arms beside it.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.uid import MRImageStorage
+from pydicom.sequence import Sequence
+from pydicom.uid import EnhancedCTImageStorage, EnhancedMRImageStorage, MRImageStorage
 
 from tests.factories.scans import slice_of
 
 Points = NDArray[np.float64]
 
-AIR, SOFT, BONE, BRAIN = range(4)
-#: What each tissue looks like; MR has noise in the air, and bone as dark as that.
-LOOKS = {"CT": (-1000, 40, 900, 35), "MR": (12, 420, 25, 300)}
+AIR, SOFT, BONE, BRAIN, CARBON = range(5)
+#: What each tissue looks like; MR has noise in the air, and bone and carbon as dark as that. Under T2 the brain is
+#: bright, and where fat is suppressed the skin nearly as dark as air.
+LOOKS = {
+    "CT": (-1000, 40, 900, 35, 150),
+    "T1": (12, 420, 25, 300, 12),
+    "T2": (8, 150, 15, 420, 8),
+    "fat suppressed": (8, 50, 15, 420, 8),
+}
 #: Row and column directions of slices.
 AXIAL, CORONAL, SAGITTAL = (1, 0, 0, 0, 1, 0), (1, 0, 0, 0, 0, -1), (0, 1, 0, 0, 0, -1)
 
@@ -36,6 +46,10 @@ class Head:
         Whether there is one.
     body
         Whether shoulders follow below the neck.
+    rest, table
+        Whether the head lies in a shell that touches it, and the body on a table.
+    arms
+        Whether they are beside the head, and touch the ears.
     """
 
     nod: float = 0
@@ -43,6 +57,9 @@ class Head:
     size: float = 1
     nose: bool = True
     body: bool = False
+    rest: bool = False
+    table: bool = False
+    arms: bool = False
 
     def tissue(self, points: Points) -> NDArray[np.int_]:
         """Tissue at points: (..., 3) in, (...) out."""
@@ -62,8 +79,22 @@ class Head:
         if self.body:
             soft |= within((0, 20, -260), (210, 110, 130), 4)
         bone = within((0, 12, 44), (69, 88, 79)) | within((0, -20, -50), (50, 56, 44), 3)
-        brain = within((0, 12, 44), (63, 80, 72))
-        return np.select([brain, bone, soft], [BRAIN, BONE, SOFT], AIR)
+        carbon = np.zeros_like(soft)
+        if self.rest:
+            hollow = (x / 122) ** 2 + ((y - 8) / 90) ** 2 <= 1
+            carbon |= ((x / 128) ** 2 + ((y - 8) / 102) ** 2 <= 1) & ~hollow & (y > 10) & (z > -60)
+        if self.table:
+            carbon |= (np.abs(x) < 210) & (((y > 130) & (y < 134)) | ((y > 190) & (y < 194)))
+        if self.arms:
+            soft |= ((np.abs(x) - 125) ** 2 + (y - 10) ** 2 <= 40**2) & (z < 110)
+        brain = self.is_brain(points)
+        return np.select([brain, bone, soft, carbon], [BRAIN, BONE, SOFT, CARBON], AIR)
+
+    def is_brain(self, points: Points, margin_mm: float = 0) -> NDArray[np.bool_]:
+        """Tell which points lie in the brain, or no farther from it."""
+        axes = np.array([63, 80, 72]) + margin_mm / self.size
+        inside: NDArray[np.bool_] = (((self.straight(points) - (0, 12, 44)) / axes) ** 2).sum(axis=-1) <= 1
+        return inside
 
     def straight(self, points: Points) -> Points:
         """Points in the head that looks straight on."""
@@ -102,15 +133,15 @@ class Cuts:
         return self.low[axis], self.high[axis]
 
 
-def head_series(head: Head, cuts: Cuts | None = None, *, modality: str = "CT", **values: Any) -> list[Dataset]:
-    """The slices of a head as data sets; `values` as for `slice_of`."""
+def head_series(head: Head, cuts: Cuts | None = None, *, look: str = "CT", **values: Any) -> list[Dataset]:
+    """The slices of a head as data sets; `look` is one of `LOOKS`, `values` as for `slice_of`."""
     chance = np.random.default_rng(7)
     series = []
     for number, (position, points) in enumerate((cuts or Cuts()).planes(), 1):
-        shown = np.array(LOOKS[modality])[head.tissue(points)].astype(float)
+        shown = np.array(LOOKS[look])[head.tissue(points)].astype(float)
         noise = chance.normal(0, 8, shown.shape)
-        shown = np.abs(shown + noise) if modality == "MR" else shown + noise
-        offset = 1024 if modality == "CT" else 0
+        shown = shown + noise if look == "CT" else np.abs(shown + noise)
+        offset = 1024 if look == "CT" else 0
         attributes = {
             "ImagePositionPatient": [round(float(part), 3) for part in position],
             "ImageOrientationPatient": list((cuts or Cuts()).directions),
@@ -121,10 +152,38 @@ def head_series(head: Head, cuts: Cuts | None = None, *, modality: str = "CT", *
             "RescaleIntercept": -offset,
             "PixelData": np.clip(shown + offset, 0, 4095).astype("<u2").tobytes(),
         }
-        if modality == "MR":
+        if look != "CT":
             attributes |= {"Modality": "MR", "SOPClassUID": MRImageStorage}
         series.append(slice_of(number, **attributes | values))
     return series
+
+
+def as_one_file(series: list[Dataset]) -> Dataset:
+    """All slices of a series as the frames of an enhanced CT or MR."""
+    first = series[0]
+    classic = "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness"
+    whole = slice_of(**dict.fromkeys((*classic, "RescaleIntercept", "RescaleSlope")))
+    whole.SOPClassUID = EnhancedCTImageStorage if first.Modality == "CT" else EnhancedMRImageStorage
+    whole.Modality, whole.Rows, whole.Columns = first.Modality, first.Rows, first.Columns
+    whole.NumberOfFrames = len(series)
+    shared, frames = Dataset(), []
+    _group(shared, "PlaneOrientationSequence", first, "ImageOrientationPatient")
+    _group(shared, "PixelMeasuresSequence", first, "PixelSpacing", "SliceThickness")
+    _group(shared, "PixelValueTransformationSequence", first, "RescaleIntercept", "RescaleSlope")
+    for one in series:
+        frame = Dataset()
+        _group(frame, "PlanePositionSequence", one, "ImagePositionPatient")
+        frames.append(frame)
+    whole.SharedFunctionalGroupsSequence, whole.PerFrameFunctionalGroupsSequence = Sequence([shared]), Sequence(frames)
+    whole.PixelData = b"".join(one.PixelData for one in series)
+    return whole
+
+
+def _group(place: Dataset, name: str, source: Dataset, *keywords: str) -> None:
+    item = Dataset()
+    for keyword in keywords:
+        setattr(item, keyword, source[keyword].value)
+    setattr(place, name, Sequence([item]))
 
 
 def tilted(cuts: Cuts, degrees: float) -> Cuts:

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from pydicom import config, dcmread
+from pydicom.dataset import Dataset
 
 from imaging.deid.admission import CannotDeidentify
 from imaging.deid.faces.finding import find_face
-from imaging.deid.faces.masking import Face
+from imaging.deid.faces.masking import Face, View
 from imaging.deid.faces.volume import Slice, Volume, slices_of
+from imaging.dicom.geometry import functional_group
 
 Plain = dict[str, Any]
 
@@ -28,12 +30,15 @@ class Looked:
 
     Attributes
     ----------
+    view
+        Where a face was looked for.
     face
-        Where it shows one, if it does.
+        Where the series shows one, if it does.
     problem
         Why nobody can tell; a reason of `CannotDeidentify`.
     """
 
+    view: View | None = None
     face: Face | None = None
     problem: str = ""
 
@@ -42,7 +47,9 @@ class Looked:
         """Read what `find` gave; nothing is nothing."""
         if plain is None:
             return None
-        return cls(Face.of(plain["face"]) if plain["face"] else None, plain["problem"])
+        if plain["problem"]:
+            return cls(problem=plain["problem"])
+        return cls(View.of(plain["view"]), Face.of(plain["face"]) if plain["face"] else None)
 
 
 def coarse_slices(path: str) -> Plain:
@@ -51,23 +58,21 @@ def coarse_slices(path: str) -> Plain:
     Returns
     -------
     dict
-        `slices` (`Slice.plain`), none where the pixels cannot be read, and `hounsfield`, whether it is CT.
+        `slices` (`Slice.plain`), none where the pixels cannot be read, and `hounsfield`, whether values are in
+        Hounsfield units.
     """
     with config.disable_value_validation():
         dataset = dcmread(path, force=True)
         try:
             slices = [one.plain() for one in slices_of(dataset)]
-        except (
-            AttributeError,
-            CannotDeidentify,
-            LookupError,
-            NotImplementedError,
-            RuntimeError,
-            ValueError,
-            TypeError,
-        ):
+        except _UNREADABLE:
             slices = []  # its own de-identification says what is wrong with it
-        return {"slices": slices, "hounsfield": str(dataset.get("Modality", "")) == "CT"}
+        return {"slices": slices, "hounsfield": _is_in_hounsfield_units(dataset)}
+
+
+def _is_in_hounsfield_units(dataset: Dataset) -> bool:
+    group = functional_group(dataset, 0, "PixelValueTransformationSequence")
+    return dataset.get("Modality") == "CT" and "RescaleIntercept" in group and group.get("RescaleType", "HU") == "HU"
 
 
 def find(slices: Sequence[Mapping[str, Any]], hounsfield: bool) -> Plain:
@@ -79,7 +84,9 @@ def find(slices: Sequence[Mapping[str, Any]], hounsfield: bool) -> Plain:
         From `coarse_slices` of its files.
     """
     try:
-        face = find_face(Volume([Slice.of(one) for one in slices]), hounsfield=hounsfield)
+        volume = Volume([Slice.of(one) for one in slices])
+        face = find_face(volume, hounsfield=hounsfield)
     except CannotDeidentify as problem:
-        return {"face": None, "problem": problem.reason}
-    return {"face": face.plain() if face else None, "problem": ""}
+        return {"problem": problem.reason}
+    view = View.between(*volume.corners())
+    return {"view": view.plain(), "face": face.plain() if face else None, "problem": ""}

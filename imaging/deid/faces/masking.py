@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -15,6 +15,39 @@ from imaging.deid.admission import CannotDeidentify
 from imaging.deid.faces.volume import Bits, Box, rescaled
 from imaging.deid.pixels.frames import Pixels
 from imaging.dicom.geometry import Plane, plane_of
+
+#: A frame may reach so far beyond the volume: what does not fill a coarse pixel is not looked at.
+_BEYOND_MM = 8.0
+
+
+@dataclass(frozen=True)
+class View:
+    """Where a face was looked for: between these corners, patient LPS, mm."""
+
+    low: tuple[float, float, float]
+    high: tuple[float, float, float]
+
+    def plain(self) -> list[list[float]]:
+        """As numbers, for another process."""
+        return [list(self.low), list(self.high)]
+
+    @classmethod
+    def of(cls, plain: Sequence[Sequence[float]]) -> Self:
+        """Read what `plain` gave."""
+        return cls.between(*plain)
+
+    @classmethod
+    def between(cls, low: Iterable[float], high: Iterable[float]) -> Self:
+        """What lies between two corners."""
+        (x0, y0, z0), (x1, y1, z1) = map(float, low), map(float, high)
+        return cls((x0, y0, z0), (x1, y1, z1))
+
+    def holds(self, plane: Plane) -> bool:
+        """Tell whether all of a plane was looked at."""
+        right, bottom = plane.columns - 1, plane.rows - 1
+        corners = plane.to_patient([(0, 0), (right, 0), (0, bottom), (right, bottom)])
+        low, high = np.array(self.low) - _BEYOND_MM, np.array(self.high) + _BEYOND_MM
+        return bool(((corners >= low) & (corners <= high)).all())
 
 
 @dataclass(frozen=True)
@@ -68,7 +101,7 @@ class Face:
         return covered
 
 
-def mask(dataset: Dataset, face: Face) -> tuple[int, UID]:
+def mask(dataset: Dataset, view: View, face: Face | None) -> tuple[int, UID]:
     """Give the face the value of air in every frame; return the changed frames and how they are written now.
 
     Pixels elsewhere keep their values, and frames without any of the face their bytes.
@@ -77,27 +110,31 @@ def mask(dataset: Dataset, face: Face) -> tuple[int, UID]:
     ----------
     dataset
         With file meta information. Pixel data are replaced, not changed.
+    view, face
+        Where a face was looked for, and what was found.
 
     Raises
     ------
     CannotDeidentify
-        `pixels_unreadable`, or `face_no_volume` where a frame does not say where it lies.
+        `pixels_unreadable`; `face_no_volume` where a frame does not say where it lies; `face_unsure` where it lies
+        elsewhere than was looked.
     """
     try:
-        return _masked(dataset, face)
+        return _masked(dataset, view, face)
     except (AttributeError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError) as problem:
         raise CannotDeidentify("pixels_unreadable") from problem
 
 
-def _masked(dataset: Dataset, face: Face) -> tuple[int, UID]:
+def _masked(dataset: Dataset, view: View, face: Face | None) -> tuple[int, UID]:
     pixels = Pixels(dataset, UID(dataset.file_meta.TransferSyntaxUID))
     changed = {}
     for number, frame in enumerate(pixels.frames()):
         plane = plane_of(dataset, number)
         if plane is None or frame.ndim != 2:
             raise CannotDeidentify("face_no_volume")
-        covered = face.covers(plane)
-        if covered.any():
+        if not view.holds(plane):
+            raise CannotDeidentify("face_unsure")
+        if face is not None and (covered := face.covers(plane)).any():
             slope, intercept = rescaled(dataset, number)
             low, high = _stored(dataset)
             masked = frame.copy()

@@ -141,7 +141,7 @@ class Volume:
     """The slices of a series that lie one behind the other."""
 
     def __init__(self, slices: Sequence[Slice]) -> None:
-        """Put slices in order; of several at one place the first counts.
+        """Put slices in order; of several at one place, such as echoes, the brightest counts.
 
         Raises
         ------
@@ -152,13 +152,14 @@ class Volume:
         for one in slices:
             directions = np.concatenate([one.row, one.column]).round(_DECIMALS)
             stacks[one.values.shape, tuple((directions + 0.0).tolist())].append(one)
-        stack = max(stacks.values(), key=len, default=[])
+        _, stack = max(stacks.items(), key=lambda item: (len(item[1]), item[0]), default=((), []))
         if len(stack) < SLICES:
             raise CannotDeidentify("face_no_volume")
         normal = np.cross(stack[0].row, stack[0].column)
         self._normal = normal / np.linalg.norm(normal)
         placed: list[tuple[float, Slice]] = []
-        for offset, one in sorted(((float(s.position @ self._normal), s) for s in stack), key=lambda pair: pair[0]):
+        offsets = ((float(one.position @ self._normal), one) for one in stack)
+        for offset, one in sorted(offsets, key=lambda pair: (round(pair[0], 1), -float(pair[1].values.mean()))):
             if not placed or offset - placed[-1][0] > COINCIDENT_MM:
                 placed.append((offset, one))
         self._offsets = np.array([offset for offset, _ in placed])

@@ -27,7 +27,7 @@ RECIPE = {
     "options": ["clean_recognizable_visual_features", "retain_longitudinal_modified_dates"],
     "faces": "mask",
 }
-CUTS = Cuts(between_mm=7)
+CUTS = Cuts(between_mm=7, pixel_mm=3, low=(-100, -124, -110), high=(100, 124, 90))
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_delivered_head_loses_its_face_and_a_single_slice_waits(masking: World
 
     archived = [storage.get(storage.ARCHIVE, one.archive_key) for one in Instance.objects.all()]
     assert len(archived) == len(files)
-    assert changed(read(files), read(archived)) > 5000
+    assert changed(read(files), read(archived)) > 2000
     assert {one.RecognizableVisualFeatures for one in read(archived)} == {"NO"}
     assert sum(one.deid_counters.get("faces", 0) for one in Instance.objects.all()) > 5
     held = transfer.instances.get(state=ReceivedState.HELD)
@@ -106,5 +106,5 @@ def test_a_folder_with_a_head_loses_the_face(tmp_path: Path) -> None:
 
     cleaned = [path.read_bytes() for path in (tmp_path / "out").rglob("*.dcm")]
     assert len(cleaned) == len(files)
-    assert changed(read(files), read(cleaned)) > 5000
+    assert changed(read(files), read(cleaned)) > 2000
     assert all("face taken out of the series" in one.DeidentificationMethod for one in read(cleaned))

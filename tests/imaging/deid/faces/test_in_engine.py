@@ -5,6 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any
 
+import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -19,28 +20,36 @@ from imaging.deid import engine
 from imaging.deid.admission import CannotDeidentify
 from imaging.deid.faces.finding import find_face
 from imaging.deid.faces.looking import Looked
+from imaging.deid.faces.masking import View
 from imaging.deid.faces.volume import Volume, slices_of
 from imaging.deid.recipe import Recipe
 from tests.factories import encoded
-from tests.factories.heads import Cuts, Head, head_series
+from tests.factories.heads import Cuts, Head, as_one_file, head_series
 from tests.imaging.deid.conftest import BASIC, IDENTITY, KEYS
 
 MASKING = Recipe.parse(
     {"identifier": "faces", "version": "1", "options": ["clean_recognizable_visual_features"], "faces": "mask"}
 )
 OPTION = "113102"
+CUTS = Cuts(between_mm=7, pixel_mm=3, low=(-100, -124, -110), high=(100, 124, 90))
 
 
 @pytest.fixture(scope="module")
 def series() -> list[Dataset]:
     """A head in slices, as files are read."""
-    return [dcmread(BytesIO(encoded(one))) for one in head_series(Head(), Cuts(between_mm=7))]
+    return [dcmread(BytesIO(encoded(one))) for one in head_series(Head(), CUTS)]
 
 
 @pytest.fixture(scope="module")
 def looked(series: list[Dataset]) -> Looked:
     """What looking at it gives."""
-    return Looked(find_face(Volume([one for instance in series for one in slices_of(instance)]), hounsfield=True))
+    return look_at(series)
+
+
+def look_at(files: list[Dataset]) -> Looked:
+    """What looking at files of a series gives."""
+    volume = Volume([one for instance in files for one in slices_of(instance)])
+    return Looked(View.between(*volume.corners()), find_face(volume, hounsfield=files[0].Modality == "CT"))
 
 
 def deidentified(dataset: Dataset, looked: Looked | None, recipe: Recipe = MASKING) -> engine.Deidentified:
@@ -65,7 +74,7 @@ def test_a_face_that_was_taken_out_is_told_and_counted(series: list[Dataset], lo
 
     assert said(result) == ("NO", ["face taken out of the series"], True)
     assert result.counters["faces"] == 1
-    (noted,) = set(result.actions) - set(deidentified(original, Looked()).actions)
+    (noted,) = set(result.actions) - set(deidentified(original, Looked(looked.view)).actions)
     assert noted == ("(7FE0,0010)", "C")
     changed = result.dataset.pixel_array != original.pixel_array
     assert 0.05 < changed.mean() < 0.5
@@ -99,8 +108,8 @@ def test_a_lossless_syntax_stays(series: list[Dataset], looked: Looked) -> None:
     assert (dcmread(BytesIO(engine.serialise(result))).pixel_array == native).all()
 
 
-def test_a_series_without_a_face_says_so(series: list[Dataset]) -> None:
-    result = deidentified(series[0], Looked())
+def test_a_series_without_a_face_says_so(series: list[Dataset], looked: Looked) -> None:
+    result = deidentified(series[0], Looked(looked.view))
 
     assert said(result) == ("NO", ["no face in the series"], True)
     assert result.dataset.PixelData == series[0].PixelData
@@ -124,6 +133,50 @@ def test_a_file_alone_waits(series: list[Dataset]) -> None:
     with pytest.raises(CannotDeidentify) as held:
         deidentified(series[0], None)
     assert held.value.reason == "face_not_looked_for"
+
+
+@pytest.mark.parametrize("whose", ["a face", "no face"])
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"ImagePositionPatient": [-116, -136, 160]}, "face_unsure"),
+        ({"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]}, "face_unsure"),
+        ({"ImagePositionPatient": None}, "face_no_volume"),
+        ({"BitsAllocated": 32}, "pixels_unreadable"),
+    ],
+    ids=["above it", "across it", "nowhere", "not to be read"],
+)
+def test_what_was_not_looked_at_waits_whatever_was_found(
+    series: list[Dataset], looked: Looked, whose: str, change: dict[str, Any], reason: str
+) -> None:
+    other = dcmread(BytesIO(encoded(series[0])))
+    for keyword, value in change.items():
+        setattr(other, keyword, value)
+    with pytest.raises(CannotDeidentify) as held:
+        deidentified(other, looked if whose == "a face" else Looked(looked.view))
+    assert held.value.reason == reason
+
+
+@pytest.mark.parametrize("look", ["CT", "T1"])
+def test_all_slices_in_one_file_lose_the_same_as_each_in_its_own(look: str) -> None:
+    files = [dcmread(BytesIO(encoded(one))) for one in head_series(Head(), CUTS, look=look)]
+    whole = dcmread(BytesIO(encoded(as_one_file(files))))
+    looked = look_at([whole])
+    result = deidentified(whole, looked)
+
+    apart = [deidentified(one, looked).dataset.pixel_array for one in files]
+    assert (result.dataset.pixel_array == np.stack(apart)).all()
+    assert said(result) == ("NO", ["face taken out of the series"], True)
+    assert result.counters["faces"] > 5
+    assert [one.plain() for one in slices_of(whole)] == [one.plain() for file in files for one in slices_of(file)]
+
+
+def test_frames_without_a_place_wait(series: list[Dataset], looked: Looked) -> None:
+    whole = as_one_file(series)
+    del whole.PerFrameFunctionalGroupsSequence[3].PlanePositionSequence
+    with pytest.raises(CannotDeidentify) as held:
+        deidentified(dcmread(BytesIO(encoded(whole))), looked)
+    assert held.value.reason == "face_no_volume"
 
 
 @pytest.mark.parametrize(
