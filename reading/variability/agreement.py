@@ -7,6 +7,7 @@ Trial Imaging Endpoint Process Standards, 2018, asks for a plan to monitor reade
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -57,12 +58,19 @@ class CaseOutcome:
     selected
         The reader whose assessment the adjudicator accepted; None while the adjudication is open, and
         when there was none.
+    site, read_on
+        Where the case comes from, and the day on which the second of the two signed; None when not told.
+    triggers
+        What the adjudication was opened for.
     """
 
     reader1: str
     reader2: str
     adjudicated: bool
     selected: str | None = None
+    site: str | None = None
+    read_on: dt.date | None = None
+    triggers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,13 +99,14 @@ def krippendorff_alpha(
     readings = [x for unit in units for x in unit]
     if not readings:
         return Undefined("No unit was read by two raters.")
-    if len(set(readings)) == 1:
+    distinct = set(readings)
+    if len(distinct) == 1:
         return Undefined("All readings are the same, so that no disagreement is to be expected.")
     if level is Level.ORDINAL:
         rank = _middle_ranks(readings, declared)
         units = [[rank[x] for x in unit] for unit in units]
         readings = [x for unit in units for x in unit]
-    if level is Level.RATIO and any(-x in set(readings) for x in readings if x):
+    if level is Level.RATIO and any(-x in distinct for x in distinct if x):
         return Undefined("Two readings are x and -x, which have no ratio.")
     between = {Level.NOMINAL: _unequal, Level.RATIO: _ratios}.get(level, _squares)
     observed = sum((between(unit) / (len(unit) - 1) for unit in units), Fraction()) / len(readings)

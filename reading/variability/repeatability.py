@@ -114,8 +114,8 @@ def within_subject_cv(
     moments = [(*mean_and_squares(values), len(values)) for values in repeated]
     if not all(mean for mean, _, _ in moments):
         return Undefined("A subject's mean is 0, so that nothing can be said relative to it.")
-    of_each = [squares / (k - 1) / mean**2 for mean, squares, k in moments]
-    return WithinSubjectCv(root(sum(of_each, Fraction()) / len(of_each)), method, len(of_each))
+    of_each = [float(squares / (k - 1) / mean**2) for mean, squares, k in moments]
+    return WithinSubjectCv(math.sqrt(math.fsum(of_each) / len(of_each)), method, len(of_each))
 
 
 def _repeated(replicates: Sequence[Sequence[float | None]]) -> list[list[Fraction]]:
