@@ -11,6 +11,7 @@ from .base import Criteria
 from .continuous import Continuous
 from .irecist import IRecist
 from .mrecist import MRecist
+from .pcwg3_bone import Pcwg3Bone
 from .recist11 import Recist11
 from .volumetric import Volumetric
 
@@ -23,7 +24,7 @@ class UnknownCriteria(HouseError):
 
 
 _PACKS: Mapping[str, type[Criteria[Any]]] = {
-    pack.identifier: pack for pack in (Recist11, IRecist, MRecist, Volumetric, Continuous)
+    pack.identifier: pack for pack in (Recist11, IRecist, MRecist, Pcwg3Bone, Volumetric, Continuous)
 }
 
 
