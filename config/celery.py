@@ -17,7 +17,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
 
 app = Celery("parallax")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["compliance", "imaging", "reading"])
+app.autodiscover_tasks(["compliance", "trials", "imaging", "reading"])
 app.autodiscover_tasks(["compliance"], related_name="jobs")
 
 

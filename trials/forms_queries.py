@@ -99,3 +99,11 @@ class AskForm(forms.Form):
     def clean_about(self) -> list[About]:
         """Return what was chosen."""
         return [self.by_key[key] for key in self.cleaned_data["about"]]
+
+
+class MailChoiceForm(forms.ModelForm):
+    """Which mails come to a person."""
+
+    class Meta:
+        model = User
+        fields = ["mail_notices", "mail_digest"]

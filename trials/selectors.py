@@ -10,7 +10,7 @@ from django.db.models import Count, Q, QuerySet
 
 from compliance import access
 from compliance.audit import label_of
-from compliance.models import Record, User
+from compliance.models import Mail, Record, User
 from trials.models import (
     SITE_AWARE,
     ApplicationEntity,
@@ -150,6 +150,17 @@ def matrix(sites: QuerySet[Site], trial: Trial) -> Sequence[tuple[Subject, Seque
             timepoint.open_queries = open_queries.get(timepoint.pk, 0)
         rows.append((subject, timepoints))
     return rows
+
+
+def mails_of(trial: Trial) -> QuerySet[Mail]:
+    """Mails about a trial, newest first."""
+    return Mail.objects.filter(trial_id=trial.pk).select_related("to").order_by("-pk")
+
+
+def mails_administered_by(user: User) -> QuerySet[Mail]:
+    """Mails about the trials that the person administers."""
+    trials = trials_of(user, Role.TRIAL_ADMINISTRATOR)
+    return Mail.objects.filter(trial_id__in=trials.values("pk")).select_related("to")
 
 
 def queries_about(record: Record) -> Q:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from trials import views, views_connections, views_lists, views_queries
+from compliance import access
+from trials import views, views_connections, views_lists, views_mails, views_queries
 
 app_name = "trials"
 urlpatterns = [
@@ -18,6 +19,9 @@ urlpatterns = [
     path("<int:pk>/queries/", views_queries.query_list, name="queries"),
     path("<int:pk>/queries/ask/", views_queries.query_ask, name="query_ask"),
     path("<int:pk>/queries/list/", views_queries.query_csv, name="query_csv"),
+    path("<int:pk>/mails/", views_mails.mail_list, name="mails"),
+    path("mails/", access.signed_in(views_mails.mail_choice), name="mail_choice"),
+    path("mails/<int:pk>/retry/", views_mails.mail_retry, name="mail_retry"),
     path("<int:pk>/audit/", views.trial_audit, name="audit"),
     path("<int:pk>/subjects/import/", views_lists.list_check, name="list_check"),
     path("<int:pk>/subjects/import/enrol/", views_lists.list_enrol, name="list_enrol"),

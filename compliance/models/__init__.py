@@ -1,10 +1,11 @@
-"""The ground's records: people, what happened, what was signed, what is to be done, what left."""
+"""The ground's records: people, what happened, what was signed, what is to be done, what was told, what left."""
 
 from .audit import AuditEvent
 from .base import Record
 from .export import Export
 from .job import Job
+from .mail import Mail
 from .signature import Signature
 from .user import User
 
-__all__ = ["AuditEvent", "Export", "Job", "Record", "Signature", "User"]
+__all__ = ["AuditEvent", "Export", "Job", "Mail", "Record", "Signature", "User"]

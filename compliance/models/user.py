@@ -14,6 +14,9 @@ class User(AbstractUser):
     full_name = models.CharField("printed name", max_length=150)
     institution = models.CharField(max_length=150, blank=True)
 
+    mail_notices = models.BooleanField("At once, when something is asked of me or answered", default=True)
+    mail_digest = models.BooleanField("Each morning, if something waits for me", default=True)
+
     class Meta(AbstractUser.Meta):
         constraints = [
             models.CheckConstraint(condition=models.Q(is_superuser=False), name="user_no_superuser"),

@@ -237,6 +237,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep reads": {"task": "reading.sweep_reads", "schedule": 60.0},
     "sweep spool": {"task": "imaging.index_spool", "schedule": 5.0, "options": {"expires": 60.0}},
     "sweep uploads": {"task": "imaging.sweep_uploads", "schedule": 3600.0},
+    "remind of queries": {"task": "trials.remind", "schedule": 900.0, "options": {"expires": 900.0}},
     "sweep originals": {"task": "imaging.sweep_originals", "schedule": 3600.0, "options": {"expires": 3600.0}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")
@@ -276,7 +277,22 @@ SPECTACULAR_SETTINGS = {
 #: django-auditlog hears every save of the regulated models; values of secrets stay out.
 AUDITLOG_INCLUDE_ALL_MODELS = False
 
-EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+#: Where people reach this installation, as links in mails and calendars name it.
+PUBLIC_URL = env.text("PUBLIC_URL", f"http://{WEB_HOST}:{WEB_PORT}").rstrip("/")
+# Mail goes through this server; without one each mail becomes a file in the data folder.
+EMAIL_HOST = env.text("SMTP_HOST")
+EMAIL_PORT = env.number("SMTP_PORT", 587)
+EMAIL_HOST_USER = env.text("SMTP_USER")
+EMAIL_HOST_PASSWORD = env.text("SMTP_PASSWORD")
+#: TLS after the greeting (STARTTLS), or from the first byte.
+EMAIL_USE_TLS = env.flag("SMTP_STARTTLS", EMAIL_PORT == 587)
+EMAIL_USE_SSL = env.flag("SMTP_TLS", EMAIL_PORT == 465)
+EMAIL_TIMEOUT = 20
+EMAIL_FILE_PATH = str(DATA_DIR / "mail")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
+DEFAULT_FROM_EMAIL = env.text("MAIL_FROM", "parallax@localhost")
+#: The hour, UTC, from which the day's digests go out.
+DIGEST_HOUR = env.number("DIGEST_HOUR", 5)
 
 LOGGING = {
     "version": 1,

@@ -15,7 +15,7 @@ from uuid import uuid4
 from django.test import TestCase
 
 from compliance import audit, jobs
-from compliance.models import Export, User
+from compliance.models import Export, Mail, User
 from compliance.signing import Intent
 from imaging.models import PixelReview, QcReview, Transfer, WebUpload
 from imaging.services import declaring, receiving, reviewing, uploading
@@ -245,6 +245,7 @@ class _Furnisher:
         self._add("trial", trial.pk)
         self.crowd.add("study address", Thing({"study": "1.2.3"}, self.trial))
         self._add("charter", trial.charters.get().pk)
+        self._add("mail", Mail.objects.filter(trial_id=trial.pk)[0].pk)
         self._add("membership", trial.memberships.get(role=Role.SPONSOR, user__username__endswith="sponsor").pk)
         self._add("package", self._locked_package().pk)
         # One site of the other trial says what there is to say of it.

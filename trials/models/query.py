@@ -34,6 +34,7 @@ class Query(Record):
     due_on = models.DateField()
     answered_at = models.DateTimeField("first answered at", null=True)
     closed_at = models.DateTimeField(null=True)
+    reminded_at = models.DateTimeField(null=True)
     escalated_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -15,6 +15,7 @@ from trials import selectors
 from trials.askable import About
 from trials.models import ImagingCharter, Query, QueryMessage, Timepoint, Trial
 from trials.query_terms import QueryTerms
+from trials.services import telling
 from trials.states import QueryState
 
 #: Days until a query is due before a charter is in force.
@@ -77,6 +78,7 @@ def raise_queries(*, about: Sequence[About], title: str, text: str, actor: User,
         access.require(actor, "trials.raise_query", one.record)
     with transaction.atomic():
         raised = [_raise(one, title.strip(), text, actor, at) for one in about]
+        telling.asked(raised, at=at)
     return raised
 
 
@@ -124,6 +126,7 @@ def answer_query(*, query: Query, text: str, actor: User, at: dt.datetime) -> Qu
     with transaction.atomic():
         advance(query, "answer", actor=actor, at=at, answered_at=query.answered_at or at)
         _say(query, text, actor, at)
+        telling.answered(query, at=at)
     return query
 
 
@@ -140,8 +143,19 @@ def reopen_query(*, query: Query, text: str, actor: User, at: dt.datetime) -> Qu
     """Ask again on the same thread, with the reason; it is due anew."""
     due_on = _due_on(query.trial, query.timepoint, at)
     with transaction.atomic():
-        advance(query, "reopen", actor=actor, at=at, reason=text, due_on=due_on, closed_at=None, escalated_at=None)
+        advance(
+            query,
+            "reopen",
+            actor=actor,
+            at=at,
+            reason=text,
+            due_on=due_on,
+            closed_at=None,
+            reminded_at=None,
+            escalated_at=None,
+        )
         _say(query, text, actor, at)
+        telling.asked([query], at=at)
     return query
 
 

@@ -1,0 +1,17 @@
+"""This room's doors for the queue."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from compliance import context
+from trials.services import digesting, reminding
+
+
+@shared_task(name="trials.remind", ignore_result=True)
+def remind() -> None:
+    """Remind of queries, escalate what is late, and have the day's digests written; on the beat."""
+    with context.surroundings("", "trials.remind"):
+        reminding.remind(at=timezone.now())
+        digesting.send_when_due(at=timezone.now())
