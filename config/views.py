@@ -12,9 +12,8 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from compliance import access, audit, signing
+from compliance import access, audit, signing, worklists
 from compliance.models import User
-from config.home import own_work, work_in
 from trials.selectors import roles_in, trials_of
 
 #: What a request hears while the database cannot be asked.
@@ -23,17 +22,18 @@ UNAVAILABLE = "The database does not answer now, so nothing was done. Try again 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """What waits for the person, trial by trial."""
-    user, today = access.actor(request), timezone.now().date()
+    """What waits for the person, trial by trial, and since when."""
+    user, now = access.actor(request), timezone.now()
     if chosen := trials_of(user).filter(code=request.GET.get("trial", "")).first():
         request.session["trial"] = chosen.pk
-    trials = [(trial, roles_in(user, trial), list(work_in(user, trial, today))) for trial in trials_of(user)]
+    trials = [(trial, roles_in(user, trial), worklists.waiting_in(user, trial, now)) for trial in trials_of(user)]
     return render(
         request,
         "home.html",
         {
-            "own_work": list(own_work(user)),
+            "own_work": worklists.waiting_for(user, now),
             "trials": [row for row in trials if row[2]],
+            "now": now,
             "may_create": access.may(user, "trials.create"),
         },
     )

@@ -22,7 +22,7 @@ class ImagingConfig(AppConfig):
 
     def ready(self) -> None:
         from compliance.audit import regulate
-        from imaging import models, receivers, rules, tasks  # noqa: F401
+        from imaging import models, receivers, rules, tasks, worklists  # noqa: F401
 
         _keep_headers_out_of_logs()
         rules.register()

@@ -9,7 +9,7 @@ class ReadingConfig(AppConfig):
     def ready(self) -> None:
         from compliance import exporting
         from compliance.audit import regulate
-        from reading import models, receivers, rules, tasks  # noqa: F401
+        from reading import models, receivers, rules, tasks, worklists  # noqa: F401
 
         rules.register()
         regulate(

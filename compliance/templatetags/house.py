@@ -13,6 +13,7 @@ from django.apps import apps
 
 from compliance import ages
 from compliance.models import AuditEvent
+from compliance.worklists import Waiting
 
 register = template.Library()
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*(Z|[+-]\d\d:\d\d)")
@@ -91,6 +92,12 @@ def within(form: Any, place: str) -> Any:
 def age(since: dt.datetime | dt.date, at: dt.datetime) -> str:
     """Say how long something has waited at a moment, in words."""
     return ages.age(since, at)
+
+
+@register.filter
+def told(one: Waiting, at: dt.datetime) -> str:
+    """Say since when work waits, with its note."""
+    return one.told(at)
 
 
 @register.filter

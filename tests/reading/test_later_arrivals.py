@@ -10,7 +10,7 @@ from django.test import Client
 from compliance import audit, jobs
 from compliance.models import User
 from compliance.signing import Intent
-from config.home import work_in
+from compliance.worklists import waiting_in
 from imaging import selectors as pictures
 from imaging.models import Instance, QcReview, Series, Transfer
 from imaging.services import reviewing
@@ -215,7 +215,7 @@ def test_it_is_among_what_waits_for_them_at_home(cleared: World) -> None:
     arrive(cleared)
 
     def told(user: User) -> dict[str, tuple[int | None, str, str]]:
-        waiting = work_in(user, cleared.trial, AT.date())
+        waiting = waiting_in(user, cleared.trial, AT)
         return {one.label: (one.count, one.tone, one.note) for one in waiting}
 
     assert told(cleared.coordinator)["Back in QC"] == (1, "warn", "new images after it was cleared")
@@ -228,4 +228,4 @@ def test_the_notice_ends_with_the_new_review(cleared: World) -> None:
     clear(cleared)
 
     assert NOTICE not in page(cleared.analyst, f"/imaging/timepoints/{latest(cleared).pk}/")
-    assert "Back in QC" not in {one.label for one in work_in(cleared.coordinator, cleared.trial, AT.date())}
+    assert "Back in QC" not in {one.label for one in waiting_in(cleared.coordinator, cleared.trial, AT)}

@@ -1,0 +1,84 @@
+"""What waits for a person in reading. The work of the blinded names no trial."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+from django.urls import reverse
+
+from compliance import access
+from compliance.models import User
+from compliance.worklists import Waiting, in_trial, own
+from reading.selectors import adjudications_of, tasks_of
+from reading.services.locking import readiness
+from reading.states import AdjudicationState, ReadState
+from trials.models import Trial
+from trials.selectors import is_locked
+from trials.states import QcState, ReadingState
+from trials.worklists import at
+
+
+@own
+def of_readers(user: User, trial: Trial | None, now: dt.datetime) -> Iterator[Waiting]:
+    """Reads to do, under blinded codes."""
+    if not access.may(user, "reading.read"):
+        return
+    tasks = tasks_of(user)
+    if trial is not None:
+        tasks = tasks.filter(timepoint__subject__trial=trial)
+    ready = tasks.filter(state__in=(ReadState.ASSIGNED, ReadState.READING))
+    count, first = ready.count(), ready.order_by("created_at").first()
+    later = tasks.filter(state=ReadState.WAITING).count()
+    yield Waiting(
+        "Reads to do",
+        count,
+        reverse("reading:worklist"),
+        "eye",
+        "read" if count else "ok",
+        f"{later} more open as you go" if later else "",
+        first.created_at if first else None,
+    )
+
+
+@own
+def of_adjudicators(user: User, trial: Trial | None, now: dt.datetime) -> Iterator[Waiting]:
+    """Cases to decide, under blinded codes."""
+    if not access.may(user, "reading.adjudicate"):
+        return
+    cases = adjudications_of(user).filter(state=AdjudicationState.OPEN)
+    if trial is not None:
+        cases = cases.filter(subject__trial=trial)
+    count, first = cases.count(), cases.order_by("opened_at").first()
+    yield Waiting(
+        "Adjudications to decide",
+        count,
+        reverse("reading:adjudications"),
+        "gavel",
+        "read" if count else "ok",
+        since=first.opened_at if first else None,
+    )
+
+
+@in_trial
+def of_managers(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]:
+    """Where the reading stands."""
+    if is_locked(trial) or not access.may(user, "reading.manage", trial):
+        return
+    cleared = trial.subjects.filter(timepoints__qc_state=QcState.CLEARED)
+    unread = cleared.exclude(timepoints__reading_state=ReadingState.READ).distinct().count()
+    yield Waiting("Subjects in reading", unread, at("reading:progress", trial), "eye", "read")
+    note = "ICC, kappa, Bland-Altman so far"
+    yield Waiting("Reader agreement", None, at("reading:variability", trial), "scale", "info", note)
+
+
+@in_trial
+def of_the_lock(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]:
+    """What stands before the lock, and the package after it."""
+    if not is_locked(trial) and access.may(user, "trials.administer", trial):
+        left = len(readiness(trial))
+        tone = "warn" if left else "ok"
+        yield Waiting("Between here and the lock", left, at("reading:lock", trial), "lock", tone)
+    if is_locked(trial) and access.may(user, "reading.see_package", trial):
+        note = "the database is locked"
+        yield Waiting("Endpoint package", None, at("reading:package", trial), "package", "ok", note)

@@ -1,0 +1,120 @@
+"""What waits for a person in the protocol's records."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+from django.db.models import Max, Min
+from django.urls import reverse
+
+from compliance import access
+from compliance.models import Mail, User
+from compliance.worklists import Waiting, in_trial
+from trials.models import Trial
+from trials.selectors import (
+    is_locked,
+    mails_of,
+    open_queries_of,
+    queries_seen_by,
+    sites_coordinated_by,
+    timepoints_seen_by,
+)
+from trials.states import CharterState, ImageState, QueryState, SubjectState
+
+
+def at(name: str, trial: Trial) -> str:
+    """Return the address of a page of a trial."""
+    return reverse(name, kwargs={"pk": trial.pk})
+
+
+@in_trial
+def of_coordinators(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]:
+    """Scans of the own sites, and what the sites are asked."""
+    own = sites_coordinated_by(user).filter(trial=trial)
+    if is_locked(trial) or not own.exists():
+        return
+    planned = timepoints_seen_by(user).filter(subject__site__in=own, image_state=ImageState.EXPECTED)
+    expected = list(planned.exclude(subject__state=SubjectState.WITHDRAWN))
+    late = [timepoint.late_on for timepoint in expected if timepoint.late_on < now.date()]
+    yield Waiting(
+        "Scans late",
+        len(late),
+        at("trials:home", trial),
+        "clock-exclamation",
+        "bad" if late else "ok",
+        since=min(late, default=None),
+    )
+    yield Waiting("Scans expected", len(expected) - len(late), at("trials:home", trial), "calendar", "info")
+    asked = queries_seen_by(user).filter(site__in=own, state=QueryState.OPEN)
+    overdue = asked.filter(due_on__lt=now.date()).count()
+    count, since = asked.count(), asked.aggregate(since=Min("raised_at"))["since"]
+    yield Waiting(
+        "Queries to answer",
+        count,
+        at("trials:queries", trial) + ("?state=open&mine=on" if count else ""),
+        "message-question",
+        "bad" if overdue else "query" if count else "ok",
+        f"{overdue} overdue" if overdue else "",
+        since,
+    )
+
+
+@in_trial
+def of_analysts(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]:
+    """Answers that nobody has looked at."""
+    if is_locked(trial) or not access.may(user, "trials.raise_query", trial):
+        return
+    answered = queries_seen_by(user).filter(trial=trial, state=QueryState.ANSWERED)
+    since = answered.annotate(last=Max("messages__at")).aggregate(since=Min("last"))["since"]
+    count = answered.count()
+    yield Waiting(
+        "Answers to look at",
+        count,
+        at("trials:queries", trial) + ("?state=answered" if count else ""),
+        "message-reply",
+        "info" if count else "ok",
+        since=since,
+    )
+
+
+@in_trial
+def of_administrators(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]:
+    """What nobody else can mend: drafts to sign, queries that nobody answered, mails that did not go out."""
+    if is_locked(trial) or not access.may(user, "trials.administer", trial):
+        return
+    for draft in trial.charters.filter(state=CharterState.DRAFT):
+        url = reverse("trials:charter", kwargs={"pk": draft.pk})
+        yield Waiting("Charter to sign", 1, url, "signature", "warn", since=draft.created_at)
+    own = open_queries_of(trial).filter(site=None, state=QueryState.OPEN)
+    if count := own.count():
+        since = own.aggregate(since=Min("raised_at"))["since"]
+        url = at("trials:queries", trial) + "?state=open"
+        yield Waiting("Queries about the trial", count, url, "message-question", "query", since=since)
+    late = open_queries_of(trial).filter(state=QueryState.OPEN, escalated_at__isnull=False)
+    if count := late.count():
+        since = late.aggregate(since=Min("due_on"))["since"]
+        url = at("trials:queries", trial) + "?state=overdue"
+        yield Waiting("Queries that no site answers", count, url, "alert-triangle", "bad", since=since)
+    unsent = mails_of(trial).filter(state=Mail.State.FAILED)
+    if count := unsent.count():
+        since = unsent.aggregate(since=Min("created_at"))["since"]
+        yield Waiting("Mails not sent", count, at("trials:mails", trial) + "?state=failed", "mail", "warn", since=since)
+    yield Waiting("Set-up", trial.sites.count(), at("trials:setup", trial), "settings", "info", "sites")
+
+
+@in_trial
+def of_onlookers(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]:
+    """Where to look, for those who only look."""
+    if access.may(user, "trials.see_progress", trial) and not access.may(user, "trials.see_subjects", trial):
+        yield Waiting(
+            "Progress of the trial",
+            trial.subjects.count(),
+            at("trials:progress", trial),
+            "chart-dots",
+            "info",
+            "subjects",
+        )
+    if not is_locked(trial) and access.may(user, "trials.audit", trial):
+        note = "search it, follow any record"
+        yield Waiting("Audit trail", None, at("trials:audit", trial), "history", "info", note)
