@@ -23,6 +23,7 @@ from imaging.deid.marks import TrialIdentity
 from imaging.deid.pixeldata import cleaned_pixels, without_padding
 from imaging.deid.pixels import cleaning
 from imaging.deid.pixels.bits import Layout, clear_compressed, overlay_in_value
+from imaging.deid.pixels.frames import Frame
 from imaging.deid.pixels.regions import Settled
 from imaging.deid.pixels.templates import places
 from imaging.deid.recipe import Recipe
@@ -51,6 +52,8 @@ class Deidentified:
         Names, identifiers and places of the original (`leaks.names_and_numbers`), when they were looked for.
     head
         The elements before the pixels as they are written, from sealing; whoever changes `dataset` empties it.
+    frame
+        The only frame as it is stored, where it was decoded to look for text in it.
     """
 
     dataset: Dataset
@@ -58,6 +61,7 @@ class Deidentified:
     counters: Mapping[str, int]
     names: frozenset[str] | None = field(default=None, repr=False)
     head: bytes = field(default=b"", repr=False)
+    frame: Frame | None = field(default=None, compare=False, repr=False)
 
 
 def deidentify(
@@ -106,11 +110,11 @@ def deidentify(
             run = Walk(recipe, keys, _cleaner_for(dataset, recipe, keys, names | known))
             result = run.clean(dataset, "", 0)
             syntax = _clean_pixels(result, dataset, syntax, run)
-            face = ""
+            face, frame = "", None
             if recipe.faces == "mask":
                 syntax, face = _mask(result, syntax, looked, run)
             if recipe.reads_pixels:
-                syntax = _blank(_with_meta(result, syntax), dataset, recipe, settled, names | known, run)
+                syntax, frame = _blank(_with_meta(result, syntax), dataset, recipe, settled, names | known, run)
             marks.write(result, recipe=recipe, identity=identity, face=face)
             _with_meta(result, syntax)
             head = marks.seal(result, keys)
@@ -118,7 +122,7 @@ def deidentify(
             raise CannotDeidentify("too_complex") from None
         except (AttributeError, NotImplementedError, TypeError, ValueError, LookupError, OverflowError) as problem:
             raise CannotDeidentify("unwritable") from problem
-    return Deidentified(result, tuple(run.actions), run.counted(), names, head)
+    return Deidentified(result, tuple(run.actions), run.counted(), names, head, frame)
 
 
 def summary(actions: Iterable[Action]) -> list[list[str | int]]:
@@ -209,8 +213,8 @@ def _mask(result: Dataset, syntax: UID, looked: Looked | None, run: Walk) -> tup
 
 def _blank(
     result: Dataset, source: Dataset, recipe: Recipe, settled: Settled | None, words: frozenset[str], run: Walk
-) -> UID:
-    """Blank the text in the pixels, or ask a person, and return how they are written now."""
+) -> tuple[UID, Frame | None]:
+    """Blank the text in the pixels, or ask a person; return how they are written now, and the only frame."""
     photograph, known = is_photograph(source), places(recipe.templates, source)
     if settled is not None:
         cleaned = cleaning.blank(result, settled, words=words)
@@ -221,7 +225,7 @@ def _blank(
     if cleaned.changed:
         blanked = [f"template_{one.template}" for one in cleaned.places]
         run.note(_PIXEL_DATA, "C", *["texts_in_pixels"] * cleaned.count, *blanked)
-    return cleaned.transfer_syntax
+    return cleaned.transfer_syntax, cleaned.frame
 
 
 def _cleaner_for(dataset: Dataset, recipe: Recipe, keys: SubjectKeys, known: frozenset[str]) -> Cleaner:

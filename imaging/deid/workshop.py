@@ -287,8 +287,8 @@ def _deidentified(
     if result.names is not None:  # our own output, which comes back unchanged, holds what it holds by right
         identifiers = leaks.known_identifiers(original, recipe=recipe, keys=keys, own=own, names=result.names)
         identifiers |= known - own
-    output, counters, facts = engine.serialise(result), dict(result.counters), measured(result.dataset, original)
-    actions = engine.summary(result.actions)
+    output, counters, actions = engine.serialise(result), dict(result.counters), engine.summary(result.actions)
+    facts = measured(result.dataset, original, output, result.frame)
     del original, result  # their pixel data, before the output's are read for the search
     if leaks.find_leaks(output, identifiers, own=own):
         raise _Held(HoldReason.LEAK_FOUND, _LEAK)

@@ -14,6 +14,7 @@ from imaging.dicom.excerpts import from_excerpt
 from imaging.dicom.headers import Header
 from imaging.dicom.series import Series, sort_into_series
 from imaging.quality.acquired import acquired
+from imaging.quality.pictures import together
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,16 @@ class SeriesFacts:
         From injection of the tracer to the first image.
     sex, patient_age_years, patient_size_m, patient_weight_kg
         Where the recipe leaves them in the header.
+    n_measured
+        Slices of the stack whose pixels were measured (`imaging.quality.pixels`); the rest from here on is of these.
+    lowest, highest, signal, noise, ghosting
+        Over the stack: extreme values; medians of the mean in the body, of the noise, and of the ghosts beside it (MR).
+    blank_slices, first_blank_slice, repeated_pictures
+        Slices of one value; pictures with the same pixels as another.
+    clipped_slices, below_air_slices, cut_off_slices
+        Slices at the highest value that can be stored, with values below air, with body at the edge of the view.
+    jump_mm, jump_slice
+        How far the body lies beside its place between the neighbouring slices, at most, and where.
     """
 
     key: str
@@ -93,6 +104,20 @@ class SeriesFacts:
     patient_age_years: int | None = None
     patient_size_m: float | None = None
     patient_weight_kg: float | None = None
+    n_measured: int = 0
+    lowest: float | None = None
+    highest: float | None = None
+    signal: float | None = None
+    noise: float | None = None
+    ghosting: float | None = None
+    blank_slices: int = 0
+    first_blank_slice: int | None = None
+    repeated_pictures: int = 0
+    clipped_slices: int = 0
+    below_air_slices: int = 0
+    cut_off_slices: int = 0
+    jump_mm: float | None = None
+    jump_slice: int | None = None
 
     @property
     def extent_mm(self) -> float | None:
@@ -116,7 +141,7 @@ class SeriesFacts:
 def facts_of(excerpts: Sequence[Mapping[str, Any]], *, reference_date: date | None = None) -> list[SeriesFacts]:
     """Measure every series among some instances of which there are excerpts, with what they say beyond the header."""
     datasets = [from_excerpt(values) for values in excerpts]
-    notes = [values.get("acquired") or {} for values in excerpts]
+    notes = [{**(values.get("acquired") or {}), "frames": values.get("frames") or []} for values in excerpts]
     return [_measured(series, datasets, notes, reference_date) for series in sort_into_series(datasets)]
 
 
@@ -175,7 +200,13 @@ def _measured(
         injected_dose_mbq=dose_bq / 1e6 if dose_bq else None,
         pixel_spacing_mm=round(max(plane.row_spacing_mm, plane.column_spacing_mm), 4) if plane else None,
         **_noted(noted),
+        **together([_frame(notes[one.source], one.frame) for one in series.stack]),
     )
+
+
+def _frame(note: Mapping[str, Any], number: int) -> Mapping[str, Any]:
+    frames: Sequence[Mapping[str, Any]] = note.get("frames") or ()
+    return frames[number] if number < len(frames) else {}
 
 
 _ALL = ("kvp", "field_strength_t", "repetition_time_ms", "echo_time_ms", "b_values", "kernels", "units", "sex")

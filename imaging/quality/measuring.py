@@ -7,14 +7,29 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
+from imaging.deid.pixels.frames import Frame
 from imaging.dicom.excerpts import excerpt
 from imaging.dicom.headers import read_header
 from imaging.quality.acquired import acquired
+from imaging.quality.pixels import frames_of
 
 
-def measured(dataset: Dataset, original: Dataset) -> dict[str, Any]:
-    """Return the excerpt of a de-identified instance with `acquired`: what `imaging.quality.facts_of` reads."""
-    return excerpt(dataset) | {"acquired": acquired(dataset, original)}
+def measured(dataset: Dataset, original: Dataset, output: bytes = b"", decoded: Frame | None = None) -> dict[str, Any]:
+    """Return what `imaging.quality.facts_of` reads of an instance: its excerpt, `acquired`, and its pixels' measures.
+
+    Parameters
+    ----------
+    dataset
+        De-identified.
+    original
+        As it came, for the durations that de-identification takes away.
+    output
+        The data set as it is written; without it the pixels are not looked at.
+    decoded
+        Its only frame, where somebody has decoded it already.
+    """
+    found = excerpt(dataset) | {"acquired": acquired(dataset, original)}
+    return found | {"frames": frames_of(dataset, output, decoded)} if output else found
 
 
 def measure(path: str) -> dict[str, Any]:

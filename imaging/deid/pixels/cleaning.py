@@ -42,11 +42,14 @@ class Cleaned:
         In which the data set is written now.
     places
         Of device templates, blanked on every frame.
+    frame
+        The only frame, as it is stored now.
     """
 
     regions: tuple[tuple[Box, ...], ...]
     transfer_syntax: UID
     places: tuple[Place, ...] = ()
+    frame: Frame | None = field(default=None, compare=False, repr=False)
 
     @property
     def changed(self) -> bool:
@@ -92,7 +95,7 @@ def clean(dataset: Dataset, *, words: Collection[str] = (), places: Sequence[Pla
         if found.pixels is None:
             raise CannotDeidentify("burned_in_annotation")
         raise found.for_a_person("burned_in_annotation")
-    return Cleaned(tuple(map(tuple, found.boxes)), UID(dataset.file_meta.TransferSyntaxUID))
+    return Cleaned(tuple(map(tuple, found.boxes)), UID(dataset.file_meta.TransferSyntaxUID), frame=found.frame)
 
 
 def propose(
@@ -120,7 +123,7 @@ def propose(
         raise found.for_a_person("text_template")
     if found.pixels is not None and text_is_usual(dataset):
         raise found.for_a_person("text_usual")
-    return Cleaned((), UID(dataset.file_meta.TransferSyntaxUID))
+    return Cleaned((), UID(dataset.file_meta.TransferSyntaxUID), frame=found.frame)
 
 
 def blank(dataset: Dataset, settled: Settled, *, words: Collection[str] = ()) -> Cleaned:
@@ -164,6 +167,12 @@ class _Found:
     boxes: list[list[Box]] = field(default_factory=list)
     changed: dict[int, Frame] = field(default_factory=dict)
     left: bool = False
+    last: Frame | None = None
+
+    @property
+    def frame(self) -> Frame | None:
+        """The frame, where it is the only one."""
+        return self.last if len(self.boxes) == 1 else None
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -173,6 +182,7 @@ class _Found:
     def add(self, number: int, boxes: list[Box], blanked: Frame) -> None:
         """Note what was found on the next frame."""
         self.boxes.append(boxes)
+        self.last = blanked
         if boxes or self.places:
             self.changed[number] = blanked
 
@@ -224,7 +234,7 @@ def _stored(dataset: Dataset, found: _Found) -> Cleaned:
     if found.changed and found.pixels is not None:
         syntax = found.pixels.replace(found.changed)
         dataset.BurnedInAnnotation = "NO"
-    return Cleaned(tuple(map(tuple, found.boxes)), syntax, tuple(found.places))
+    return Cleaned(tuple(map(tuple, found.boxes)), syntax, tuple(found.places), found.frame)
 
 
 def _blank(

@@ -12,18 +12,23 @@ from typing import Protocol
 
 from imaging.quality.checks import (
     b_values,
+    blank,
     body_part,
     contrast,
     duplicates,
     echo_times,
+    field_of_view,
     field_strength,
     gap,
     geometry_before,
     kernel,
     modality,
+    motion,
+    noise,
     orientation,
     patient_position,
     pixel_size,
+    pixel_values,
     required_series,
     same_patient,
     slice_count,
@@ -86,6 +91,11 @@ SERIES_CHECKS: tuple[SeriesCheck, ...] = (
     echo_times,
     b_values,
     tracer,
+    blank,
+    pixel_values,
+    field_of_view,
+    motion,
+    noise,
 )
 
 _EVERY: tuple[SeriesCheck | TimepointCheck, ...] = (*TIMEPOINT_CHECKS, *SERIES_CHECKS)

@@ -25,7 +25,9 @@ def check(delivery: Delivery) -> Iterator[Finding]:
                 series_key=item.key,
                 evidence={"repeated_instances": item.repeated_instances},
             )
-        if item.coincident_slices:
+        # Diffusion and several echoes take each slice more than once.
+        several = len(item.b_values) > 1 or len(item.echo_time_ms) > 1
+        if item.coincident_slices and not several:
             yield Finding(
                 "slices_coincide",
                 f"{item.coincident_slices} slices of the series lie where another one lies. "
@@ -33,7 +35,7 @@ def check(delivery: Delivery) -> Iterator[Finding]:
                 series_key=item.key,
                 evidence={"coincident_slices": item.coincident_slices, "slices": item.n_slices},
             )
-        if not item.repeated_instances and not item.coincident_slices:
+        if not item.repeated_instances and (several or not item.coincident_slices):
             yield Finding(
                 "no_duplicates",
                 "No instance or slice of the series is there twice.",

@@ -5,19 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
+from pydicom.pixels import get_decoder
+from pydicom.uid import RLELossless
 
 from imaging.deid import workshop
 from imaging.deid.engine import serialise
 from imaging.deid.patients import digest_of
 from imaging.dicom.digests import canonical_digest, dataset_digest
-from imaging.dicom.excerpts import from_excerpt
-from imaging.quality import series_facts
+from imaging.quality.measuring import measured
 from tests.imaging.deid.conftest import KEYS, SECRET, SHIFTED, as_file, clean
 
 Make = Callable[..., Dataset]
@@ -41,6 +44,14 @@ def saved(tmp_path: Path) -> Callable[[Dataset], str]:
 
 
 Saved = Callable[[Dataset], str]
+
+
+def _counting(work: Callable[..., Any], calls: list[None]) -> Callable[..., Any]:
+    def counted(*args: Any, **options: Any) -> Any:
+        calls.append(None)
+        return work(*args, **options)
+
+    return counted
 
 
 class TestLook:
@@ -113,7 +124,22 @@ class TestDeidentify:
         assert result["counters"] == expected.counters
         assert result["recipe_sha256"] == SHIFTED.digest()
         assert json.loads(json.dumps(result)) == result
-        assert series_facts([from_excerpt(result["facts"])]) == series_facts([dcmread(BytesIO(output))])
+        assert result["facts"] == measured(dcmread(BytesIO(output)), dcmread(path), output)
+
+    def test_a_compressed_picture_is_decoded_once_and_measured_as_any(
+        self, make_ct: Make, saved: Saved, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        plain = make_ct(**PLACE, Rows=32, Columns=32, PixelData=bytes(range(256)) * 8)
+        compressed = deepcopy(plain)
+        compressed.compress(RLELossless, generate_instance_uid=False)
+        decoder, count = get_decoder(RLELossless), []
+        monkeypatch.setattr(decoder, "iter_array", _counting(decoder.iter_array, count))
+        monkeypatch.setattr(decoder, "as_array", _counting(decoder.as_array, count))
+        looking = {**RECIPE, "options": ["clean_pixel_data"], "pixels": "blank"}
+        facts = [workshop.deidentify(saved(one), looking, SECRET, CODES)[0]["facts"] for one in (plain, compressed)]
+        assert facts[0] == facts[1]
+        assert facts[0]["frames"][0]["low"] < facts[0]["frames"][0]["high"]
+        assert len(count) == 1
 
     def test_what_cannot_be_made_safe_is_held(self, make_ct: Make, saved: Saved) -> None:
         result, output = workshop.deidentify(saved(make_ct(BurnedInAnnotation="YES")), RECIPE, SECRET, CODES)
