@@ -10,6 +10,7 @@ from compliance.errors import HouseError
 from .base import Criteria
 from .continuous import Continuous
 from .irecist import IRecist
+from .lugano import Lugano
 from .mrecist import MRecist
 from .pcwg3_bone import Pcwg3Bone
 from .recist11 import Recist11
@@ -24,7 +25,7 @@ class UnknownCriteria(HouseError):
 
 
 _PACKS: Mapping[str, type[Criteria[Any]]] = {
-    pack.identifier: pack for pack in (Recist11, IRecist, MRecist, Pcwg3Bone, Volumetric, Continuous)
+    pack.identifier: pack for pack in (Recist11, IRecist, MRecist, Pcwg3Bone, Lugano, Volumetric, Continuous)
 }
 
 
