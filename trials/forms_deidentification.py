@@ -19,7 +19,8 @@ PIXELS = {
     "review": "Text is looked for, and a person settles what is blanked",
     "blank": "Text is looked for and blanked",
 }
-#: Options of PS3.15 Annex E that stand for themselves; those on dates and pixels follow from their own fields.
+FACES = {"keep": "Stay as they are", "mask": "Are taken out of volumes of CT and MR"}
+#: Options of PS3.15 Annex E that stand for themselves; those on dates, pixels and faces follow from their own fields.
 OPTIONS = {
     "clean_descriptors": "Descriptions are cleaned, not removed",
     "clean_structured_content": "Structured reports are cleaned, not held",
@@ -40,6 +41,7 @@ class DeidentificationForm(forms.Form):
     version = forms.CharField(max_length=24, help_text="Of the recipe; it is written into every image. Count it up.")
     dates = forms.ChoiceField(choices=list(DATES.items()))
     pixels = forms.ChoiceField(label="Text in pixels", choices=list(PIXELS.items()))
+    faces = forms.ChoiceField(choices=list(FACES.items()), required=False)
     options = forms.MultipleChoiceField(
         label="Beyond the basic profile",
         choices=list(OPTIONS.items()),
@@ -55,6 +57,7 @@ class DeidentificationForm(forms.Form):
             "version": recipe.get("version", ""),
             "dates": next((_DATES_OF[name] for name in options if name in _DATES_OF), "removed"),
             "pixels": recipe.get("pixels", "hold"),
+            "faces": recipe.get("faces", "keep"),
             "options": [name for name in options if name in OPTIONS],
         }
 
@@ -63,19 +66,23 @@ class DeidentificationForm(forms.Form):
     ) -> dict[str, Any]:
         """Return the charter's recipe as typed in; what the form does not show stays as it was."""
         data = self.cleaned_data
-        shown = {*OPTIONS, *_DATES_OF, "clean_pixel_data"}
+        shown = {*OPTIONS, *_DATES_OF, "clean_pixel_data", "clean_recognizable_visual_features"}
         options = {name for name in before.get("options", []) if name not in shown} | set(data["options"])
         if data["dates"] in _OPTION_FOR:
             options.add(_OPTION_FOR[data["dates"]])
         if data["pixels"] != "hold":
             options.add("clean_pixel_data")
-        typed = ("dates", "pixels", "pixel_regions", "rules")
+        if data["faces"] == "mask":
+            options.add("clean_recognizable_visual_features")
+        typed = ("dates", "pixels", "pixel_regions", "faces", "rules")
         kept = {name: value for name, value in before.items() if name not in typed}
         recipe: dict[str, Any] = {**kept, "version": data["version"], "options": sorted(options)}
         if data["pixels"] != "hold":
             recipe["pixels"] = data["pixels"]
         if devices:
             recipe["pixel_regions"] = [_said(row) for row in devices]
+        if data["faces"] == "mask":
+            recipe["faces"] = "mask"
         if rules:
             recipe["rules"] = rules
         return recipe

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from compliance import access
-from trials import views, views_connections, views_lists, views_mails, views_queries
+from trials import views, views_charter, views_connections, views_lists, views_mails, views_queries
 
 app_name = "trials"
 urlpatterns = [
@@ -15,7 +15,7 @@ urlpatterns = [
     path("<int:pk>/setup/", views.trial_setup, name="setup"),
     path("<int:pk>/sites/", views.site_add, name="site_add"),
     path("<int:pk>/members/", views.member_add, name="member_add"),
-    path("<int:pk>/amend/", views.charter_amend, name="charter_amend"),
+    path("<int:pk>/amend/", views_charter.charter_amend, name="charter_amend"),
     path("<int:pk>/queries/", views_queries.query_list, name="queries"),
     path("<int:pk>/queries/ask/", views_queries.query_ask, name="query_ask"),
     path("<int:pk>/queries/list/", views_queries.query_csv, name="query_csv"),
@@ -34,9 +34,11 @@ urlpatterns = [
     path("tokens/<int:pk>/revoke/", views_connections.token_revoke, name="token_revoke"),
     path("sites/<int:pk>/enrol/", views.subject_enrol, name="enrol"),
     path("members/<int:pk>/end/", views.member_end, name="member_end"),
-    path("charters/<int:pk>/", views.charter_show, name="charter"),
-    path("charters/<int:pk>/edit/", views.charter_edit, name="charter_edit"),
-    path("charters/<int:pk>/sign/", views.charter_sign, name="charter_sign"),
+    path("charters/<int:pk>/", views_charter.charter_show, name="charter"),
+    path("charters/<int:pk>/edit/", views_charter.charter_edit, name="charter_edit"),
+    path("charters/<int:pk>/export/", views_charter.charter_export, name="charter_export"),
+    path("charters/<int:pk>/import/", views_charter.charter_import, name="charter_import"),
+    path("charters/<int:pk>/sign/", views_charter.charter_sign, name="charter_sign"),
     path("subjects/<int:pk>/", views.subject_show, name="subject"),
     path("subjects/<int:pk>/withdraw/", views.subject_withdraw, name="withdraw"),
     path("timepoints/<int:pk>/miss/", views.timepoint_miss, name="miss"),

@@ -10,12 +10,12 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from compliance import access, audit, signing
+from compliance import access, audit
 from compliance.errors import HouseError
-from compliance.models import AuditEvent, Signature
+from compliance.models import AuditEvent
 from trials import forms, selectors
-from trials.charter import TEMPLATES, TRIGGERS
-from trials.models import ImagingCharter, Membership, Role, Site, Subject, Timepoint, Trial
+from trials.charter import TEMPLATES
+from trials.models import Membership, Role, Site, Subject, Timepoint, Trial
 from trials.pages import queries_on_page
 from trials.services import enrolling, keeping_keys, setting_up
 
@@ -157,87 +157,6 @@ def member_end(request: HttpRequest, membership: Membership) -> HttpResponse:
     else:
         messages.error(request, "Ending a role needs a reason.")
     return redirect("trials:setup", pk=membership.trial_id)
-
-
-@require_safe
-@access.guarded("trials.see_charter", selectors.charters_seen_by)
-def charter_show(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
-    """One charter version in words, with its signatures; those who may sign it find the sign box."""
-    return render(
-        request,
-        "trials/charter_show.html",
-        {
-            "charter": charter,
-            "trial": charter.trial,
-            "terms": charter.terms,
-            "versions": charter.trial.charters.all(),
-            "signatures": signing.signatures_on(charter),
-            "may_administer": access.may(request.user, "trials.administer", charter),
-            "sign_form": forms.SignatureForm(initial={"shown_sha256": signing.digest(charter.shown_content())}),
-            "amend_form": forms.AmendForm(),
-            "trigger_labels": [TRIGGERS[t] for t in charter.terms.adjudication.triggers],
-        },
-    )
-
-
-@access.guarded("trials.administer", selectors.charters_seen_by)
-def charter_edit(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
-    """Edit a draft, section by section."""
-    form = forms.CharterForm(charter, request.POST or None)
-    problems: list[str] = []
-    if request.method == "POST" and form.is_valid():
-        try:
-            setting_up.edit_charter(
-                charter=charter, content=form.content(), actor=access.actor(request), at=timezone.now()
-            )
-        except HouseError as problem:
-            problems = getattr(problem, "problems", [problem.message])
-        else:
-            messages.success(request, "The draft is saved. Read it through, then sign it.")
-            return redirect("trials:charter", pk=charter.pk)
-    return render(
-        request,
-        "trials/charter_edit.html",
-        {"charter": charter, "trial": charter.trial, "form": form, "problems": problems},
-    )
-
-
-@require_POST
-@access.guarded("trials.administer", selectors.charters_seen_by)
-def charter_sign(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
-    """Sign a draft: it comes into force."""
-    form = forms.SignatureForm(request.POST)
-    if not form.is_valid():
-        messages.error(request, "Enter your password to sign.")
-    else:
-        try:
-            setting_up.sign_charter(
-                charter=charter,
-                signature=form.intent(Signature.Meaning.APPROVAL),
-                actor=access.actor(request),
-                at=timezone.now(),
-            )
-            messages.success(request, f"Charter version {charter.version} is in force.")
-        except HouseError as problem:
-            _said(request, problem)
-    return redirect("trials:charter", pk=charter.pk)
-
-
-@require_POST
-@access.guarded("trials.administer", selectors.trials_of)
-def charter_amend(request: HttpRequest, trial: Trial) -> HttpResponse:
-    """Open the next charter version as a draft."""
-    form = forms.AmendForm(request.POST)
-    if not form.is_valid():
-        messages.error(request, "Say what changes, and why.")
-        return redirect("trials:setup", pk=trial.pk)
-    charter = setting_up.amend_charter(
-        trial=trial,
-        change_summary=form.cleaned_data["change_summary"],
-        actor=access.actor(request),
-        at=timezone.now(),
-    )
-    return redirect("trials:charter_edit", pk=charter.pk)
 
 
 @access.guarded("trials.enrol", selectors.sites_seen_by)

@@ -145,7 +145,7 @@ def agree_charter(ada: Person) -> None:
     ada.follow("Version 1")
     ada.follow("Edit draft")
     ada.fill(**{"series-0-min_instances": "40", "purpose": "Blinded central review of response on CT."})
-    ada.page.locator('[name="visits-2-DELETE"]').check()
+    ada.page.locator('[name="schedule-2-DELETE"]').check()
     ada.look("charter-edit")
     ada.press("Save draft")
     ada.told("Read it through, then sign it")

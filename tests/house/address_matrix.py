@@ -60,6 +60,8 @@ MATRIX = tuple(
         ("POST", "trials/members/<pk>/end/", "membership", "T"),
         ("GET", "trials/charters/<pk>/", "charter", "CQMRJSAT"),
         ("GET POST", "trials/charters/<pk>/edit/", "charter", "T"),
+        ("GET", "trials/charters/<pk>/export/", "charter", "CQMRJSAT"),
+        ("POST", "trials/charters/<pk>/import/", "charter", "T"),
         ("POST", "trials/charters/<pk>/sign/", "charter", "T"),
         ("GET", "trials/subjects/<pk>/", "subject", "CQAT"),
         ("POST", "trials/subjects/<pk>/withdraw/", "subject", "CT"),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.messages import get_messages
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
 from compliance.models import AuditEvent, User
 from tests.factories import AT, PASSWORD, make_user
-from tests.trials.test_forms import posted
-from trials import forms
+from tests.trials.test_forms_charter import posted
+from trials.forms_charter import CharterForm
 from trials.models import ImagingCharter, Membership, Query, Role, Site, Subject, Timepoint, Trial
 from trials.services import querying, setting_up
 from trials.states import CharterState, ImageState, QueryState, SubjectState, TrialState
@@ -64,7 +65,7 @@ def test_a_trial_is_set_up_in_the_browser_from_nothing_to_running(own_disk):
     assert said == ["Carla Ordinator is site coordinator now."]
 
     charter = ImagingCharter.objects.get()
-    data = posted(forms.CharterForm(charter)) | {"query_due_days": "3"}
+    data = posted(CharterForm(charter)) | {"query_due_days": "3"}
     at(founder).post(reverse("trials:charter_edit", args=[charter.pk]), data)
     _, said = post(founder, "charter_sign", charter.pk, password=PASSWORD)
     assert said == ["Charter version 1 is in force."]
@@ -103,11 +104,40 @@ def test_what_cannot_be_used_is_said_and_nothing_is_stored(world, name, data, sa
 
 def test_a_charter_that_contradicts_itself_comes_back_with_each_problem(world):
     draft = setting_up.amend_charter(trial=world.trial, change_summary="Next", actor=world.administrator, at=AT)
-    data = posted(forms.CharterForm(draft)) | {"visits-1-day": "1", "visits-1-window_before": "7"}
+    data = posted(CharterForm(draft)) | {"schedule-1-day": "1", "schedule-1-window_before": "7"}
     response = at(world.administrator).post(reverse("trials:charter_edit", args=[draft.pk]), data)
     assert response.status_code == 200
-    assert response.context["problems"] == ["schedule[2]: the windows of BL and W8 overlap"]
+    assert response.context["form"].problems == [("visits", "Schedule, visit 2: the windows of BL and W8 overlap")]
     assert ImagingCharter.objects.get(pk=draft.pk).content == draft.content
+
+
+def test_a_charter_goes_out_as_a_document_and_comes_in_again(world):
+    draft = setting_up.amend_charter(trial=world.trial, change_summary="Next", actor=world.administrator, at=AT)
+    answer = at(world.administrator).get(reverse("trials:charter_export", args=[draft.pk]))
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="PLX-1-charter-2.yaml"'
+    changed = answer.content.replace(b"query_due_days: 7", b"query_due_days: 3")
+    response, said = post(world.administrator, "charter_import", draft.pk, file=SimpleUploadedFile("x.yaml", changed))
+    assert (response.status_code, said) == (302, ["The draft is saved. Read it through, then sign it."])
+    assert ImagingCharter.objects.get(pk=draft.pk).terms.query_due_days == 3
+
+
+def test_a_document_with_faults_leaves_the_draft_and_every_fault_is_told_with_its_line(world):
+    draft = setting_up.amend_charter(trial=world.trial, change_summary="Next", actor=world.administrator, at=AT)
+    before = draft.content
+    for content, told in (
+        (
+            b"purpose: [1]\nschedule: x\n",
+            ["line 1, purpose: a text is expected", "line 2, schedule: a list is expected"],
+        ),
+        (b"a: &a 1", ["anchors (&amp;) and aliases (*) are not taken"]),
+        (b"", ["The file is empty. Choose another."]),
+    ):
+        response, _ = post(world.administrator, "charter_import", draft.pk, file=SimpleUploadedFile("x.yaml", content))
+        page = response.content.decode()
+        assert response.status_code == 200
+        assert "The file was not taken; the draft is as it was" in page
+        assert [sentence for sentence in told if sentence not in page] == []
+    assert ImagingCharter.objects.get(pk=draft.pk).content == before
 
 
 def test_an_amendment_is_opened_edited_and_signed(world):

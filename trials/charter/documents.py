@@ -103,6 +103,23 @@ def read(data: bytes) -> Document:
         raise DocumentRefused("The file holds signs that no YAML has. Save it as plain text in UTF-8.") from problem
 
 
+def entries(text: str) -> dict[str, Any] | None:
+    """Read entries with names, one on each line, `name: value`; nothing if there is nothing.
+
+    Raises
+    ------
+    DocumentRefused
+    """
+    found = read(text.encode())
+    if found.content is None and not text.strip():
+        return None
+    if not isinstance(found.content, dict):
+        raise DocumentRefused("Write each entry on a line of its own, as name: value.")
+    if found.problems:
+        raise DocumentRefused(f"{found.say(found.problems[0]).capitalize()}.")
+    return found.content
+
+
 @dataclass
 class _Open:
     """A list or a table that is being read; `name` is that of the entry to come."""
@@ -149,7 +166,7 @@ class _Reading:
             return
         value: Any = [] if isinstance(event, yaml.SequenceStartEvent) else {}
         if isinstance(event, yaml.ScalarEvent):
-            value = event.value if event.style else _plain(event.value)
+            value = event.value if event.style else plain(event.value)
         place = self._put(parent, value)
         self.document.lines.setdefault(place, _line(event))
         if not isinstance(event, yaml.ScalarEvent):
@@ -190,7 +207,7 @@ def _line(event: yaml.Event) -> int:
     return event.start_mark.line + 1
 
 
-def _plain(text: str) -> Any:
+def plain(text: str) -> Any:
     """Return what a word without quotes means."""
     if text in _NULLS:
         return None

@@ -1,0 +1,428 @@
+"""The charter's editor: its fields follow from the declaration of the charter, which alone judges what was typed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django import forms
+from django.forms.utils import ErrorDict
+from django.utils.functional import cached_property
+
+from trials.charter import documents
+from trials.charter.records import RetentionRule
+from trials.charter.sections import sections
+from trials.charter.words import titled
+from trials.forms_deidentification import DeidentificationForm, DeviceForm, DeviceFormSet, RuleFormSet
+from trials.models import ImagingCharter
+from trials.retention import MOST_DAYS, Leave, Retention
+from trials.terms.kinds import Choice, Flag, Kind, Named, Number, Place, Problem, Several, Text, plain_number
+from trials.terms.records import Group, Rows, Section, Table, Term
+
+#: Rows of one table that a page takes.
+_MOST_ROWS = 200
+
+
+class TermsForm(forms.Form):
+    """Terms of a record as fields. It takes whatever is typed; the charter says what of it is wrong, and where."""
+
+    use_required_attribute = False
+
+    def __init__(self, terms: Sequence[Term], values: Any, data: Any = None, prefix: str | None = None) -> None:
+        self.terms = {one.name: one for one in terms}
+        typed = {name: _typed(one.kind, getattr(values, name, one.default)) for name, one in self.terms.items()}
+        super().__init__(data, initial=typed, prefix=prefix)
+        for one in terms:
+            self.fields[one.name] = _field(one)
+        self.refused: dict[str, str] = {}
+
+    def full_clean(self) -> None:
+        """Find nothing: what is wrong comes from the charter, by `show`."""
+        self._errors = ErrorDict()
+
+    def content(self) -> dict[str, Any]:
+        """Return what was typed, as a charter holds it; what is not of its kind stays as it was typed."""
+        found = {}
+        for name, one in self.terms.items():
+            raw = self[name].data
+            try:
+                value = _value(one.kind, raw)
+            except documents.DocumentRefused as problem:
+                self.refused[name] = problem.message
+                value = raw
+            if value not in ("", None):
+                found[name] = value
+        return found
+
+    def show(self, place: Place, reason: str) -> bool:
+        """Show what is wrong beside its field; tell whether there is one."""
+        name = str(place[0]) if place else ""
+        if name not in self.fields:
+            return False
+        self.errors.setdefault(name, self.error_class()).append(self.refused.get(name, f"{_sentence(reason)}."))
+        return True
+
+    @property
+    def parts(self) -> Iterator[tuple[str, list[forms.BoundField], bool]]:
+        """The fields that stand together, with their name, and whether they are shown at once."""
+        named: dict[str, list[forms.BoundField]] = {}
+        for name, one in self.terms.items():
+            named.setdefault(one.part, []).append(self[name])
+        for position, (part, bound) in enumerate(named.items()):
+            yield part, bound, position < 2 or any(one.errors or one.value() not in (None, "", []) for one in bound)
+
+
+class RowForm(TermsForm):
+    """One row of a table, which can be taken out."""
+
+    def __init__(self, terms: Sequence[Term], values: Any, data: Any, prefix: str) -> None:
+        super().__init__(terms, values, data, prefix)
+        self.there = values is not None
+        self.fields["DELETE"] = forms.BooleanField(required=False, label="Remove")
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a row: it was there, or something is typed in it, and it stays."""
+        typed = any(self[name].data not in (None, "", [], self.initial[name]) for name in self.terms)
+        return not self["DELETE"].data and (typed or self.there)
+
+
+@dataclass
+class Fields:
+    """Terms that stand side by side."""
+
+    form: TermsForm
+    under: str = ""
+    title: str = ""
+    help: str = ""
+    template = "trials/_charter_fields.html"
+
+    def content(self) -> dict[str, Any]:
+        """Return what was typed, by the names of terms."""
+        return {self.under: self.form.content()} if self.under else self.form.content()
+
+    def show(self, place: Place, reason: str) -> bool:
+        """Show a problem beside its field; tell whether it is here."""
+        if self.under:
+            return place[:1] == (self.under,) and self.form.show(place[1:], reason)
+        return self.form.show(place, reason)
+
+
+@dataclass
+class RowsPart:
+    """A table, of which rows can be added and taken out."""
+
+    one: Term
+    at: Place
+    values: Sequence[Any]
+    data: Any = None
+    problems: list[str] = field(default_factory=list)
+    template = "trials/_charter_rows.html"
+
+    def __post_init__(self) -> None:
+        assert isinstance(self.one.kind, Rows)
+        self.kind: Rows = self.one.kind
+        self.prefix = "-".join(map(str, self.at))
+        self.terms = list(Term.of(self.kind.of))
+        self.forms = [
+            RowForm(
+                self.terms,
+                self.values[number] if number < len(self.values) else None,
+                self.data,
+                f"{self.prefix}-{number}",
+            )
+            for number in range(self.total)
+        ]
+        self.rows = [form for form in self.forms if form.counts] if self.data is not None else []
+
+    @cached_property
+    def total(self) -> int:
+        """How many rows the page has."""
+        if self.data is None:
+            return len(self.values)
+        said = self.data.get(f"{self.prefix}-TOTAL_FORMS", "")
+        return min(int(said), _MOST_ROWS) if said.isdecimal() and len(said) < 6 else 0
+
+    @property
+    def empty(self) -> RowForm:
+        """The row that a new one is made from."""
+        return RowForm(self.terms, None, None, f"{self.prefix}-__prefix__")
+
+    def content(self) -> dict[str, Any]:
+        """Return the rows under the name of their term."""
+        rows: Any = [form.content() for form in self.rows]
+        for step in reversed(self.at):
+            rows = {step: rows}
+        return dict(rows)
+
+    def show(self, place: Place, reason: str) -> bool:
+        """Show a problem in its row; tell whether it is here."""
+        if place[: len(self.at)] != self.at:
+            return False
+        rest = place[len(self.at) :]
+        number = rest[0] if rest else None
+        if not (isinstance(number, int) and number <= len(self.rows) and self.rows[number - 1].show(rest[1:], reason)):
+            where = f"{self.kind.what.capitalize()} {number}: " if isinstance(number, int) else ""
+            self.problems.append(f"{where}{reason if where else _sentence(reason)}.")
+        return True
+
+
+class RetentionForm(forms.Form):
+    """How long originals stay."""
+
+    use_required_attribute = False
+
+    originals = forms.ChoiceField(
+        label="Originals in quarantine",
+        choices=[
+            (Leave.KEPT, "Are kept"),
+            (Leave.AFTER_DAYS, "Leave some days after QC has cleared their timepoint"),
+            (Leave.AT_LOCK, "Leave when the database is locked"),
+        ],
+    )
+    originals_after_days = forms.IntegerField(
+        label="Originals leave after, days",
+        min_value=1,
+        max_value=MOST_DAYS,
+        required=False,
+        help_text="What left cannot come back.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """A number of days belongs to the rule that counts them."""
+        data = super().clean() or {}
+        days = data.get("originals_after_days") or self.errors.get("originals_after_days")
+        if data.get("originals") == Leave.AFTER_DAYS and not days:
+            self.add_error("originals_after_days", "Say after how many days.")
+        return data
+
+
+@dataclass
+class RetentionPart:
+    """The rule on originals, which has a form of its own."""
+
+    value: Retention
+    data: Any = None
+    title, help = "Originals", ""
+    template = "trials/_charter_fields.html"
+
+    def __post_init__(self) -> None:
+        said = {"originals": self.value.leave, "originals_after_days": self.value.days or None}
+        self.form = RetentionForm(self.data, initial=said)
+
+    def is_valid(self) -> bool:
+        """Tell whether the form holds."""
+        return self.form.is_valid()
+
+    def content(self) -> dict[str, Any]:
+        """Return the rule as typed, or nothing where it does not hold."""
+        if not self.form.is_valid():
+            return {}
+        leave = Leave(self.form.cleaned_data["originals"])
+        days = self.form.cleaned_data["originals_after_days"] if leave is Leave.AFTER_DAYS else 0
+        return {"retention": Retention(leave, days).content()}
+
+    def show(self, place: Place, reason: str) -> bool:
+        """Show nothing: the form has said it."""
+        return place[:1] == ("retention",)
+
+
+@dataclass
+class RecipePart:
+    """The recipe, which is read and judged in `imaging.deid`."""
+
+    value: Mapping[str, Any]
+    data: Any = None
+    problems: list[str] = field(default_factory=list)
+    template = "trials/_charter_recipe.html"
+
+    def __post_init__(self) -> None:
+        initial = DeidentificationForm.initial_from(self.value)
+        self.form = DeidentificationForm(self.data, initial=initial, prefix="recipe")
+        self.rules = RuleFormSet(self.data, initial=list(self.value.get("rules", [])), prefix="rules")
+        devices = [DeviceForm.initial_from(row) for row in self.value.get("pixel_regions", [])]
+        self.devices = DeviceFormSet(self.data, initial=devices, prefix="devices")
+
+    def is_valid(self) -> bool:
+        """Tell whether every form holds."""
+        return self.form.is_valid() & self.rules.is_valid() & self.devices.is_valid()
+
+    def content(self) -> dict[str, Any]:
+        """Return the recipe as typed, or as it was where it does not hold."""
+        if not self.is_valid():
+            return {"deidentification": self.value}
+        return {"deidentification": self.form.recipe(self.value, _kept(self.rules), _kept(self.devices))}
+
+    def show(self, place: Place, reason: str) -> bool:
+        """Show a problem above the recipe; tell whether it is one of it."""
+        if place[:1] != ("deidentification",):
+            return False
+        self.problems.append(f"{_sentence(reason)}.")
+        return True
+
+
+Part = Fields | RowsPart | RetentionPart | RecipePart
+
+
+@dataclass
+class EditedSection:
+    """A section of the charter with its fields."""
+
+    section: Section
+    parts: list[Part]
+    problems: list[str] = field(default_factory=list)
+    faulty: bool = False
+
+
+class CharterForm:
+    """The whole charter as one form, section by section."""
+
+    def __init__(self, charter: ImagingCharter, data: Any = None) -> None:
+        self.sections = [
+            EditedSection(section, list(_parts(terms, charter.terms, data))) for section, terms in sections().items()
+        ]
+        self.problems: list[tuple[str, str]] = []
+
+    @property
+    def parts(self) -> list[Part]:
+        """Every part, in the order of the page."""
+        return [part for section in self.sections for part in section.parts]
+
+    def is_valid(self) -> bool:
+        """Tell whether the forms hold that are not the charter's to judge; every one shows its errors."""
+        own = [part for part in self.parts if isinstance(part, RetentionPart | RecipePart)]
+        return sum(part.is_valid() for part in own) == len(own)
+
+    def content(self) -> dict[str, Any]:
+        """Return the charter's content as typed in."""
+        content: dict[str, Any] = {}
+        for part in self.parts:
+            _merge(content, part.content())
+        return content
+
+    def show(self, problems: Sequence[Problem]) -> None:
+        """Show each problem at its field, at its section, and in the list above all."""
+        for place, reason in problems:
+            where, section = titled(place)
+            self.problems.append((section.name if section else "", f"{where}: {reason}" if where else reason))
+            for edited in self.sections:
+                if edited.section is section:
+                    edited.faulty = True
+                    if not any(part.show(place, reason) for part in edited.parts):
+                        edited.problems.append(f"{where}: {reason}.")
+
+
+def _parts(terms: Sequence[Term], values: Any, data: Any, under: str = "") -> Iterator[Part]:
+    """Go through the terms: plain ones stand together, tables and groups by themselves."""
+    plain = [one for one in terms if not isinstance(one.kind, Rows | Group | Table | RetentionRule)]
+    if plain:
+        yield Fields(TermsForm(plain, values, data, under or None), under)
+    for one in terms:
+        value = getattr(values, one.name)
+        match one.kind:
+            case Rows():
+                yield RowsPart(one, (under, one.name) if under else (one.name,), value, data)
+            case Group():
+                for part in _parts(list(Term.of(one.kind.of)), value, data, one.name):
+                    if isinstance(part, Fields):
+                        part.title, part.help = one.title, one.help
+                    yield part
+            case RetentionRule():
+                yield RetentionPart(value, data)
+            case Table():
+                yield RecipePart(value, data)
+
+
+def _kept(formset: Any) -> list[dict[str, Any]]:
+    rows = [row for row in formset.cleaned_data if row and not row.get("DELETE")]
+    return [{name: value for name, value in row.items() if name != "DELETE"} for row in rows]
+
+
+def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for name, value in more.items():
+        if isinstance(value, dict) and isinstance(into.get(name), dict):
+            _merge(into[name], value)
+        else:
+            into[name] = value
+
+
+def _sentence(reason: str) -> str:
+    return reason[:1].upper() + reason[1:]
+
+
+def _listed(kind: Kind) -> str:
+    """Return what stands between the items of a list in one field."""
+    return "\n" if isinstance(kind, Text) and kind.most > 100 else ", "
+
+
+def _field(one: Term) -> forms.Field:
+    unit = one.kind.unit if isinstance(one.kind, Number) else ""
+    if isinstance(one.kind, Several) and isinstance(one.kind.of, Number):
+        unit = one.kind.of.unit
+    words: dict[str, Any] = {
+        "label": f"{one.title}, {unit}" if unit and unit not in one.title.lower().split() else one.title,
+        "help_text": one.help,
+        "required": one.required,
+    }
+    match one.kind:
+        case Flag():
+            return forms.BooleanField(**{**words, "required": False})
+        case Choice(of=choices):
+            unsaid = [("", "Not prescribed")] if one.default == "" and not one.required else []
+            return forms.ChoiceField(choices=[*unsaid, *_capitals(choices)], **words)
+        case Several(of=Choice(of=choices)):
+            return forms.MultipleChoiceField(
+                choices=_capitals(choices), widget=forms.CheckboxSelectMultiple, **{**words, "required": False}
+            )
+        case Named():
+            return forms.CharField(widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}), **words)
+        case Text(lines=True):
+            return forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), **words)
+    return forms.CharField(**words)
+
+
+def _capitals(choices: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(name, _sentence(said)) for name, said in choices.items()]
+
+
+def _typed(kind: Kind, value: Any) -> Any:
+    """Return a value as its field shows it."""
+    match kind:
+        case Number():
+            return "" if value is None else plain_number(value)
+        case Several(of=Choice()):
+            return list(value)
+        case Several(of=inner):
+            return _listed(inner).join(str(_typed(inner, item)) for item in value)
+        case Named():
+            return documents.write(kind.store(value)) if value else ""
+    return value
+
+
+def _value(kind: Kind, raw: Any) -> Any:
+    """Return what a field holds as a charter would hold it.
+
+    Raises
+    ------
+    trials.charter.documents.DocumentRefused
+        Entries with names are not written as such.
+    """
+    match kind:
+        case Flag():
+            return bool(raw)
+        case Number():
+            return _number(raw or "")
+        case Several(of=Choice()):
+            return list(raw or [])
+        case Several(of=inner):
+            items = [item.strip() for item in (raw or "").split(_listed(inner).strip(" "))]
+            return [_value(inner, item) for item in items if item]
+        case Named():
+            return documents.entries(raw or "")
+    return raw
+
+
+def _number(raw: str) -> Any:
+    found = documents.plain(raw.strip())
+    return raw.strip() if isinstance(found, bool | None) else found

@@ -1,0 +1,130 @@
+"""Pages of the imaging charter: read it, edit and sign a draft, take it out and bring it in as a document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from compliance import access, signing
+from compliance.errors import HouseError
+from compliance.models import Signature
+from trials import forms, selectors
+from trials.charter import TRIGGERS, documents, read
+from trials.forms_charter import CharterForm
+from trials.models import ImagingCharter, Trial
+from trials.services import setting_up
+
+
+@require_safe
+@access.guarded("trials.see_charter", selectors.charters_seen_by)
+def charter_show(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
+    """One charter version in words, with its signatures; those who may sign it find the sign box."""
+    return render(
+        request,
+        "trials/charter_show.html",
+        {
+            "charter": charter,
+            "trial": charter.trial,
+            "terms": charter.terms,
+            "versions": charter.trial.charters.all(),
+            "signatures": signing.signatures_on(charter),
+            "may_administer": access.may(request.user, "trials.administer", charter),
+            "sign_form": forms.SignatureForm(initial={"shown_sha256": signing.digest(charter.shown_content())}),
+            "amend_form": forms.AmendForm(),
+            "trigger_labels": [TRIGGERS[t] for t in charter.terms.adjudication.triggers],
+        },
+    )
+
+
+@access.guarded("trials.administer", selectors.charters_seen_by)
+def charter_edit(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
+    """Edit a draft, section by section; with a fault, what was typed stays on the page."""
+    form = CharterForm(charter, request.POST or None)
+    if request.method == "POST":
+        content = form.content()
+        _, faults = read(content)
+        if form.is_valid() and not faults:
+            return _saved(request, charter, content)
+        form.show(faults)
+    return _editor(request, charter, form)
+
+
+@require_POST
+@access.guarded("trials.administer", selectors.charters_seen_by)
+def charter_import(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
+    """Make a document the content of a draft; with a fault, the draft stays as it is."""
+    form = forms.CharterFileForm(request.POST, request.FILES)
+    faults: list[str] = []
+    if form.is_valid():
+        try:
+            document = documents.read(form.content())
+        except documents.DocumentRefused as problem:
+            form.add_error("file", problem.message)
+        else:
+            faults = [document.say(fault) for fault in document.faults()]
+            if not faults:
+                return _saved(request, charter, document.content)
+    return _editor(request, charter, CharterForm(charter), file_form=form, faults=faults)
+
+
+def _saved(request: HttpRequest, charter: ImagingCharter, content: dict[str, Any]) -> HttpResponse:
+    setting_up.edit_charter(charter=charter, content=content, actor=access.actor(request), at=timezone.now())
+    messages.success(request, "The draft is saved. Read it through, then sign it.")
+    return redirect("trials:charter", pk=charter.pk)
+
+
+def _editor(request: HttpRequest, charter: ImagingCharter, form: CharterForm, **more: Any) -> HttpResponse:
+    context = {"charter": charter, "trial": charter.trial, "form": form, "file_form": forms.CharterFileForm(), **more}
+    return render(request, "trials/charter_edit.html", context)
+
+
+@require_safe
+@access.guarded("trials.see_charter", selectors.charters_seen_by)
+def charter_export(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
+    """The charter as a YAML document, which `charter_import` takes."""
+    text = documents.write(charter.terms.content())
+    headers = {"Content-Disposition": f'attachment; filename="{charter.trial.code}-charter-{charter.version}.yaml"'}
+    return HttpResponse(text.encode(), content_type="application/yaml; charset=utf-8", headers=headers)
+
+
+@require_POST
+@access.guarded("trials.administer", selectors.charters_seen_by)
+def charter_sign(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
+    """Sign a draft: it comes into force."""
+    form = forms.SignatureForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Enter your password to sign.")
+    else:
+        try:
+            setting_up.sign_charter(
+                charter=charter,
+                signature=form.intent(Signature.Meaning.APPROVAL),
+                actor=access.actor(request),
+                at=timezone.now(),
+            )
+            messages.success(request, f"Charter version {charter.version} is in force.")
+        except HouseError as problem:
+            messages.error(request, problem.message)
+    return redirect("trials:charter", pk=charter.pk)
+
+
+@require_POST
+@access.guarded("trials.administer", selectors.trials_of)
+def charter_amend(request: HttpRequest, trial: Trial) -> HttpResponse:
+    """Open the next charter version as a draft."""
+    form = forms.AmendForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Say what changes, and why.")
+        return redirect("trials:setup", pk=trial.pk)
+    charter = setting_up.amend_charter(
+        trial=trial,
+        change_summary=form.cleaned_data["change_summary"],
+        actor=access.actor(request),
+        at=timezone.now(),
+    )
+    return redirect("trials:charter_edit", pk=charter.pk)
