@@ -96,7 +96,8 @@ def progression_free_survival(pack: Criteria[Any], seen: Observation, censoring:
             for visit in visits
             if visit.overall != _NOT_EVALUABLE
             and (until is None or visit.study_day <= until)
-            and (event is None or visit.study_day < event)
+            and (event is None or visit.study_day <= event)
+            and visit.study_day != progression
         ]
         return max([seen.start_day, *known])
 

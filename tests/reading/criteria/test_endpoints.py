@@ -59,6 +59,7 @@ def test_survival(visits: list[tuple[int, str]], seen: dict[str, Any], survival:
         pytest.param([(56, "SD"), (177, "PD")], {}, 120, (False, 56, 57), id="one day over it"),
         pytest.param([(56, "SD"), (112, "NE"), (177, "PD")], {}, 120, (False, 56, 57), id="NE is a missed visit"),
         pytest.param([(56, "SD")], {"death_day": 177}, 120, (False, 56, 57), id="death after missed visits"),
+        pytest.param([(177, "SD")], {"death_day": 177}, 120, (True, 177, 178), id="death on the day of a visit"),
         pytest.param([(121, "PD")], {}, 120, (False, 0, 1), id="from the start"),
         pytest.param([(56, "SD"), (300, "SD"), (356, "PD")], {}, 120, (True, 356, 357), id="an earlier gap is none"),
         pytest.param([(56, "SD"), (900, "PD")], {}, None, (True, 900, 901), id="no limit"),
