@@ -101,6 +101,13 @@ def root(value: Fraction) -> float:
     return float(Fraction(math.isqrt((value.numerator << 2 * shift) // value.denominator), 1 << shift))
 
 
+def logarithm(value: Fraction) -> float:
+    """Natural logarithm of a positive number, also where the number itself is beyond the range of floats."""
+    if abs(value.numerator.bit_length() - value.denominator.bit_length()) < 1000:
+        return math.log(value)
+    return math.log(value.numerator) - math.log(value.denominator)
+
+
 def complete_pairs(first: Sequence[T | None], second: Sequence[T | None]) -> list[tuple[T, T]]:
     """Pair two readers' results by position and drop pairs in which one is missing (None).
 

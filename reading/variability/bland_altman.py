@@ -22,6 +22,7 @@ from .base import (
     complete_pairs,
     counted,
     exact,
+    logarithm,
     mean_and_squares,
     root,
 )
@@ -116,7 +117,7 @@ def bland_altman(
         return Undefined(f"Limits of agreement need at least two complete pairs, and have {counted(n, 'pair')}.")
     if log and any(value <= 0 for pair in pairs for value in pair):
         return Undefined("A reading is not positive, so that it has no logarithm.")
-    differences = [exact(math.log(a / b)) if log else a - b for a, b in pairs]
+    differences = [exact(logarithm(a / b)) if log else a - b for a, b in pairs]
     average, squares = mean_and_squares(differences)
     mean, sd = float(average), root(squares / (n - 1))
     t = float(special.stdtrit(n - 1, (1 + confidence) / 2))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from scipy import special
 
@@ -22,6 +23,7 @@ from .base import (
     complete_pairs,
     counted,
     exact,
+    logarithm,
     mean_and_squares,
     root,
 )
@@ -104,18 +106,19 @@ def lin_ccc(
         constant = Undefined("One reader's measurements are all the same, so there is no correlation.")
         return Concordance(float(value), constant, n, constant, constant, confidence)
     r2, c2 = ab**2 / (aa * bb), 4 * aa * bb / scatter**2
-    # Lin 2000 with accuracy = value / r, so that it holds for r = 0 too; u² is the squared difference of the means
-    # over the product of the SDs.
-    p, u2_accuracy = float(value), float(2 * n * (mean_a - mean_b) ** 2 / scatter)
-    numerator = float((1 - r2) * c2 * (1 - value**2)) + 2 * p**2 * (1 - p) * u2_accuracy - (p * u2_accuracy) ** 2 / 2
     ci: Interval | Undefined = Undefined("The interval of a concordance needs at least three pairs.")
     if abs(value) == 1:
-        ci = (p, p)
+        ci = (float(value), float(value))
     elif n > 2:
-        error = math.sqrt(max(numerator, 0.0) / (n - 2)) / float(1 - value**2)
-        half = float(special.ndtri((1 + confidence) / 2)) * error
-        ci = (math.tanh(math.atanh(p) - half), math.tanh(math.atanh(p) + half))
-    return Concordance(p, ci, n, math.copysign(root(r2), ab), root(c2), confidence)
+        # Lin 2000 with accuracy = value / r, so that it holds for r = 0 too; u² is the squared difference of the
+        # means over the product of the SDs.
+        u2_accuracy = 2 * n * (mean_a - mean_b) ** 2 / scatter
+        numerator = (1 - r2) * c2 * (1 - value**2) + 2 * value**2 * (1 - value) * u2_accuracy
+        variance = (numerator - (value * u2_accuracy) ** 2 / 2) / (n - 2) / (1 - value**2) ** 2
+        half = float(special.ndtri((1 + confidence) / 2)) * root(max(variance, Fraction()))
+        z = logarithm((1 + value) / (1 - value)) / 2
+        ci = (math.tanh(z - half), math.tanh(z + half))
+    return Concordance(float(value), ci, n, root(r2) if ab >= 0 else -root(r2), root(c2), confidence)
 
 
 def dice(first: Sequence[object], second: Sequence[object]) -> Dice | Undefined:

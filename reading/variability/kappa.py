@@ -212,4 +212,4 @@ def _standard_error(counts: list[list[int]], w: Matrix, kappa: Fraction) -> floa
         ),
         Fraction(),
     )
-    return root((spread / n - (kappa - expected * (1 - kappa)) ** 2) / n) / float(1 - expected)
+    return root((spread / n - (kappa - expected * (1 - kappa)) ** 2) / n / (1 - expected) ** 2)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .base import InvalidRatings, Undefined, exact, mean_and_squares, root
+from .base import InvalidRatings, Undefined, exact, logarithm, mean_and_squares, root
 
 #: Differences of two measurements of the same subject are below this many within-subject SDs for 95 % of pairs.
 REPEATABILITY = 1.96 * math.sqrt(2)
@@ -109,7 +109,7 @@ def within_subject_cv(
         if any(value <= 0 for values in repeated for value in values):
             return Undefined("A measurement is not positive, so that it has no logarithm.")
         # A ratio to the subject's first measurement keeps equal ones at exactly 0.
-        sd = within_subject_sd([[math.log(value / values[0]) for value in values] for values in repeated])
+        sd = within_subject_sd([[logarithm(value / values[0]) for value in values] for values in repeated])
         return sd if isinstance(sd, Undefined) else WithinSubjectCv(math.expm1(sd.value), method, sd.n)
     moments = [(*mean_and_squares(values), len(values)) for values in repeated]
     if not all(mean for mean, _, _ in moments):

@@ -59,6 +59,8 @@ def evaluate(request: Mapping[str, Any]) -> dict[str, object]:
         answer = statistic.of(data, options).to_json()
     except OverflowError:
         return _BEYOND.to_json()
+    except RecursionError:
+        raise InvalidRequest("data is nested too deeply.") from None
     return answer if _finite(answer) else _BEYOND.to_json()
 
 

@@ -65,6 +65,19 @@ def test_a_logarithmic_comparison_is_given_as_ratios() -> None:
     assert answer["ratio_ci"][0] < 4 < answer["ratio_ci"][1]
 
 
+@pytest.mark.parametrize("unit", [1e-300, 1, 1e300])
+def test_ratios_do_not_depend_on_the_unit_however_small(unit: float) -> None:
+    pairs = {"a": [2 * unit, 8 * unit, 3 * unit], "b": [unit, unit, 4 * unit]}
+    answer = ask("bland_altman", pairs, log=True)
+    assert answer["mean_diff"] == pytest.approx(0.8283022, abs=1e-6)
+    assert ask("within_subject_cv", {"replicates": [[1e-300, 1e300]]}, method="log")["undefined"]
+
+
+def test_concordance_that_is_nearly_full_has_its_interval() -> None:
+    answer = ask("lin_ccc", {"a": [1e300, 2e300, 3e300, 1], "b": [1e300, 2e300, 3e300, 2]})
+    assert (answer["value"], answer["ci"]) == (1.0, [1.0, 1.0])
+
+
 def test_replicates_may_differ_in_number_and_be_missing() -> None:
     # By hand: squares 0.5 of 1 degree of freedom and 2 of 2; one measurement says nothing.
     answer = ask("within_subject_sd", {"replicates": [[1, 2, None], [3, 4, 5], [6], []]})
@@ -280,6 +293,14 @@ def test_a_request_that_breaks_the_contract_is_refused_with_a_sentence(stat: Any
     with pytest.raises(HouseError) as refusal:
         evaluate({"stat": stat, "data": data, "options": options})
     assert refusal.value.message.endswith(".")
+
+
+def test_masks_without_end_are_refused() -> None:
+    deep: Any = 1
+    for _ in range(5000):
+        deep = [deep]
+    with pytest.raises(HouseError, match="nested too deeply"):
+        ask("dice", {"a": [deep], "b": [deep]})
 
 
 def test_options_may_be_absent_or_null_and_are_an_object() -> None:
