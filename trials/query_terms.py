@@ -95,15 +95,9 @@ SHIPPED = (
 class QueryTerms:
     """The charter's section on queries."""
 
-    remind_days_before: int = term(
-        _DAYS, "A site is reminded", "So many days before a query is due; 0: on that day.", default=2
-    )
-    remind_every_days: int = term(
-        _DAYS, "And again each", "So many days after it was due, until it is answered; 0: never.", default=3
-    )
-    escalate_days_after: int = term(
-        _DAYS, "Administrators hear of it", "So many days after it was due; 0: never.", default=7
-    )
+    remind_days_before: int = term(_DAYS, "A site is reminded before a query is due by", "0: on that day.", default=2)
+    remind_every_days: int = term(_DAYS, "And again, until it is answered, each", "0: never.", default=3)
+    escalate_days_after: int = term(_DAYS, "Administrators hear of a query that is late by", "0: never.", default=7)
     blocks: tuple[str, ...] = term(
         Several(Choice(BLOCKABLE)), "What waits for queries", "The lock waits for all of them in any case."
     )

@@ -37,6 +37,7 @@ urlpatterns = [
     path("charters/<int:pk>/", views_charter.charter_show, name="charter"),
     path("charters/<int:pk>/edit/", views_charter.charter_edit, name="charter_edit"),
     path("charters/<int:pk>/export/", views_charter.charter_export, name="charter_export"),
+    path("charters/<int:pk>/pdf/", views_charter.charter_pdf, name="charter_pdf"),
     path("charters/<int:pk>/import/", views_charter.charter_import, name="charter_import"),
     path("charters/<int:pk>/sign/", views_charter.charter_sign, name="charter_sign"),
     path("subjects/<int:pk>/", views.subject_show, name="subject"),

@@ -7,23 +7,33 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from compliance import access, signing
+from compliance import access, printing, signing
 from compliance.errors import HouseError
 from compliance.models import Signature
 from trials import forms, selectors
-from trials.charter import TRIGGERS, documents, read
+from trials.charter import documents, read
+from trials.charter.differences import differences
+from trials.charter.words import chapters, titled
 from trials.forms_charter import CharterForm
 from trials.models import ImagingCharter, Trial
 from trials.services import setting_up
+from trials.states import CharterState
 
 
 @require_safe
 @access.guarded("trials.see_charter", selectors.charters_seen_by)
 def charter_show(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
-    """One charter version in words, with its signatures; those who may sign it find the sign box."""
+    """One charter version in words, with its signatures; those who may sign it find the sign box.
+
+    What it changes is said against the version before, or the one that the address names.
+    """
+    earlier = _earlier(charter, request.GET.get("against", ""))
+    may_administer = access.may(request.user, "trials.administer", charter)
+    asked = may_administer and charter.state == CharterState.DRAFT
     return render(
         request,
         "trials/charter_show.html",
@@ -31,14 +41,45 @@ def charter_show(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
             "charter": charter,
             "trial": charter.trial,
             "terms": charter.terms,
+            "chapters": chapters(charter.terms),
+            "earlier": earlier,
+            "differences": differences(earlier.terms, charter.terms) if earlier else [],
+            "objections": _objections(charter) if asked else [],
             "versions": charter.trial.charters.all(),
             "signatures": signing.signatures_on(charter),
-            "may_administer": access.may(request.user, "trials.administer", charter),
+            "may_administer": may_administer,
             "sign_form": forms.SignatureForm(initial={"shown_sha256": signing.digest(charter.shown_content())}),
             "amend_form": forms.AmendForm(),
-            "trigger_labels": [TRIGGERS[t] for t in charter.terms.adjudication.triggers],
         },
     )
+
+
+def _earlier(charter: ImagingCharter, version: str) -> ImagingCharter | None:
+    before = charter.trial.charters.filter(version__lt=charter.version)
+    return (before.filter(version=version).first() if version.isdecimal() else None) or before.first()
+
+
+def _objections(charter: ImagingCharter) -> list[tuple[str, str]]:
+    found = setting_up.objections(charter.content)
+    return [(titled(problem.place)[0], problem.reason) for problem in found]
+
+
+@require_safe
+@access.guarded("trials.see_charter", selectors.charters_seen_by)
+def charter_pdf(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
+    """One charter version in words, printed with its signatures."""
+    html = render_to_string(
+        "trials/print/charter.html",
+        {
+            "charter": charter,
+            "trial": charter.trial,
+            "chapters": chapters(charter.terms),
+            "signatures": signing.signatures_on(charter),
+        },
+    )
+    headers = {"Content-Disposition": f'attachment; filename="{charter.trial.code}-charter-{charter.version}.pdf"'}
+    document = printing.pdf(html, bytes.fromhex(charter.sha256)[:16])
+    return HttpResponse(document, content_type="application/pdf", headers=headers)
 
 
 @access.guarded("trials.administer", selectors.charters_seen_by)

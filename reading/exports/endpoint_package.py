@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from compliance import printing
 from compliance.exporting import Exporter, NotLocked, readable
 from compliance.models import Record
 from reading.exports import endpoint_agreement, endpoint_report, endpoint_tables
@@ -47,7 +48,7 @@ class EndpointPackage(Exporter[LockedTrial]):
             },
             "signatures": plain(snapshot.signatures),
             "simulated_reads": snapshot.simulated,
-            "report_set_with": dict(endpoint_report.made_with()),
+            "report_set_with": dict(printing.made_with()),
         }
 
     def files(self, snapshot: LockedTrial) -> Iterable[tuple[str, bytes]]:

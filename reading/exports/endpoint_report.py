@@ -8,7 +8,7 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
-from compliance.errors import HouseError
+from compliance import printing
 from compliance.exporting import code_version
 from reading.exports import endpoint_agreement, endpoint_plots
 from reading.exports import endpoint_summary as summary
@@ -18,6 +18,7 @@ from reading.exports.locked import LockedTrial, moment
 #: What decides the package's bytes, besides the data.
 SOURCES = (
     "compliance/exporting.py",
+    "compliance/printing.py",
     "reading/criteria",
     "reading/derivation.py",
     "reading/exports",
@@ -27,13 +28,6 @@ SOURCES = (
     "templates/reading/report",
     "trials/schedule.py",
 )
-
-
-class ReportNotPossible(HouseError):
-    """The system lacks what the report is printed with."""
-
-    code = "report_not_possible"
-    status = 503
 
 
 def context(trial: LockedTrial, lock: str, files: Mapping[str, bytes]) -> dict[str, Any]:
@@ -85,37 +79,8 @@ def report(trial: LockedTrial, lock: str, files: Mapping[str, bytes]) -> bytes:
 
     Raises
     ------
-    ReportNotPossible
+    compliance.printing.PrintNotPossible
         Pango, with which WeasyPrint sets type, is missing on this machine.
     """
     html = render_to_string("reading/report/endpoint.html", context(trial, lock, files))
-    return _printer()(string=html, url_fetcher=_nothing).write_pdf(pdf_identifier=bytes.fromhex(lock)[:16])
-
-
-def _nothing(url: str, *_: object, **__: object) -> Any:
-    raise ValueError("the report fetches nothing")
-
-
-def _printer() -> Any:
-    # Imported when first needed: the rest of the house runs on machines without Pango.
-    try:
-        from weasyprint import HTML
-    except OSError as problem:
-        raise ReportNotPossible(
-            "The package was not built, because the PDF report needs the system library Pango, which is missing on "
-            "this machine. Ask its administrator to run scripts/system-packages.sh, then build the package again."
-        ) from problem
-    return HTML
-
-
-def made_with() -> Mapping[str, str]:
-    """Return the versions of what sets the report's type, on which its bytes depend."""
-    _printer()
-    import weasyprint
-    from weasyprint.text.ffi import pango
-
-    number = int(pango.pango_version())
-    return {
-        "weasyprint": str(weasyprint.__version__),
-        "pango": f"{number // 10000}.{number // 100 % 100}.{number % 100}",
-    }
+    return printing.pdf(html, bytes.fromhex(lock)[:16])

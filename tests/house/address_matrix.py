@@ -61,6 +61,7 @@ MATRIX = tuple(
         ("GET", "trials/charters/<pk>/", "charter", "CQMRJSAT"),
         ("GET POST", "trials/charters/<pk>/edit/", "charter", "T"),
         ("GET", "trials/charters/<pk>/export/", "charter", "CQMRJSAT"),
+        ("GET", "trials/charters/<pk>/pdf/", "charter", "CQMRJSAT"),
         ("POST", "trials/charters/<pk>/import/", "charter", "T"),
         ("POST", "trials/charters/<pk>/sign/", "charter", "T"),
         ("GET", "trials/subjects/<pk>/", "subject", "CQAT"),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from django.contrib.messages import get_messages
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from compliance import signing
 from compliance.models import AuditEvent, User
 from tests.factories import AT, PASSWORD, make_user
+from tests.support.tools import tool
 from tests.trials.test_forms_charter import posted
 from trials.forms_charter import CharterForm
 from trials.models import ImagingCharter, Membership, Query, Role, Site, Subject, Timepoint, Trial
@@ -119,6 +123,37 @@ def test_a_charter_goes_out_as_a_document_and_comes_in_again(world):
     response, said = post(world.administrator, "charter_import", draft.pk, file=SimpleUploadedFile("x.yaml", changed))
     assert (response.status_code, said) == (302, ["The draft is saved. Read it through, then sign it."])
     assert ImagingCharter.objects.get(pk=draft.pk).terms.query_due_days == 3
+
+
+def test_a_version_says_what_it_changes_and_what_speaks_against_it(world):
+    draft = setting_up.amend_charter(trial=world.trial, change_summary="Next", actor=world.administrator, at=AT)
+    page = shown(world.administrator, "charter", draft.pk)
+    assert "Nothing: the two versions say the same." in page
+    assert "Before it can be signed" not in page
+
+    content = {**draft.content, "query_due_days": 3, "criteria": "Gut feeling"}
+    setting_up.edit_charter(charter=draft, content=content, actor=world.administrator, at=AT)
+    for query in ({}, {"against": "1"}, {"against": "x"}):
+        response = at(world.administrator).get(reverse("trials:charter", args=[draft.pk]), query)
+        assert response.context["earlier"] == world.trial.charter_in_force
+        assert [(one.what, one.before, one.after) for one in response.context["differences"]] == [
+            ("Queries are due after", "7 days", "3 days"),
+            ("Criteria", "RECIST 1.1", "Gut feeling"),
+        ]
+        assert [where for where, _ in response.context["objections"]] == ["Criteria"]
+
+
+@pytest.mark.requires_tool("pdftotext")
+def test_a_version_is_printed_with_its_terms_and_signatures(world):
+    charter = world.trial.charter_in_force
+    answer = at(world.administrator).get(reverse("trials:charter_pdf", args=[charter.pk]))
+    told = subprocess.run(
+        [tool("pdftotext"), "-layout", "-", "-"], input=answer.content, capture_output=True, check=True
+    ).stdout.decode()
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="PLX-1-charter-1.pdf"'
+    for words in ("Imaging charter, version 1", "Slice thickness at most", "RECIST 1.1", charter.sha256[:40]):
+        assert words in told
+    assert signing.signatures_on(charter).get().printed_name in told
 
 
 def test_a_document_with_faults_leaves_the_draft_and_every_fault_is_told_with_its_line(world):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from trials.retention import MOST_DAYS, Retention, RetentionInvalid
-from trials.terms.kinds import Choice, Kind, Number, Place, Problems, Several, Text
+from trials.terms.kinds import Choice, Kind, Name, Number, Place, Problems, Several, Text
 from trials.terms.records import Rows, term
 
 #: What readers may differ in, as `reading.criteria` compares it.
@@ -137,7 +137,7 @@ class Deidentification:
     identifier: str = term(Text(24), "Recipe", "Its name.", required=True)
     version: str = term(Text(24), "Version", "It is written into every image. Count it up.", required=True)
     options: tuple[str, ...] = term(
-        Several(Text(60)), "Beyond the basic profile", "Names of options of DICOM PS3.15 Annex E."
+        Several(Name(60)), "Beyond the basic profile", "Names of options of DICOM PS3.15 Annex E."
     )
     pixels: str = term(
         Choice(

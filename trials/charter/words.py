@@ -1,10 +1,58 @@
-"""Where a term of a charter stands, in the charter's words."""
+"""A charter in words, section by section, for pages and print."""
 
 from __future__ import annotations
 
-from trials.charter.sections import Charter
-from trials.terms.kinds import Place
-from trials.terms.records import Group, Rows, Section, Table, Term
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trials.charter.differences import NOTHING
+from trials.charter.sections import Charter, sections
+from trials.terms.kinds import Named, Place, plain_words, spaced
+from trials.terms.records import Group, Rows, Section, Table, Term, said
+
+#: A table has no more columns; wider rows stand one below the other.
+_MOST_COLUMNS = 6
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a term says: in a line of words, as pairs of title and words, as a table, or row by row.
+
+    Attributes
+    ----------
+    rows
+        Of the table, each with as many cells as it has columns.
+    cards
+        Rows that say much: the name of each, and its pairs.
+    """
+
+    title: str
+    words: str = ""
+    pairs: Sequence[Pair] = ()
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    cards: Sequence[tuple[str, Sequence[Pair]]] = ()
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A section with what its terms say; single lines stand together."""
+
+    section: Section
+    lines: Sequence[Pair]
+    entries: Sequence[Entry]
+
+
+def chapters(charter: Charter) -> list[Chapter]:
+    """Return everything that a charter says, with units, in the order of its sections."""
+    found = []
+    for section, terms in sections().items():
+        entries = [entry for one in terms for entry in _entries(one, getattr(charter, one.name))]
+        lines = [(entry.title, entry.words) for entry in entries if entry.words]
+        found.append(Chapter(section, lines, [entry for entry in entries if not entry.words]))
+    return found
 
 
 def titled(place: Place) -> tuple[str, Section | None]:
@@ -21,5 +69,34 @@ def titled(place: Place) -> tuple[str, Section | None]:
         if one is not None and isinstance(one.kind, Rows | Group | Table):
             known = {inner.name: inner for inner in Term.of(one.kind.of)}
             what = one.kind.what if isinstance(one.kind, Rows) else what
-    said = words[:1] + [word[:1].lower() + word[1:] for word in words[1:]]
-    return ", ".join(said), first.section if first else None
+    titles = words[:1] + [word[:1].lower() + word[1:] for word in words[1:]]
+    return ", ".join(titles), first.section if first else None
+
+
+def _entries(one: Term, value: Any) -> Iterator[Entry]:
+    match one.kind:
+        case Rows():
+            yield _rows(one, one.kind, value)
+        case Group():
+            inner = list(Term.of(one.kind.of))
+            tables = [term for term in inner if isinstance(term.kind, Rows) and getattr(value, term.name)]
+            apart = {term.title for term in tables}
+            yield Entry(one.title, pairs=[pair for pair in said(value) if pair[0] not in apart])
+            for term in tables:
+                yield from _entries(term, getattr(value, term.name))
+        case Table():
+            yield Entry(one.title, pairs=one.kind.entries(value))
+        case Named() if value:
+            say = one.kind.of.say if one.kind.of else plain_words
+            yield Entry(one.title, pairs=[(spaced(name), say(entry)) for name, entry in value.items()])
+        case _:
+            yield Entry(one.title, NOTHING if value in (None, "", (), {}) else one.kind.say(value))
+
+
+def _rows(one: Term, kind: Rows, rows: Sequence[Any]) -> Entry:
+    terms = list(Term.of(kind.of))
+    if len(terms) > _MOST_COLUMNS:
+        cards = [(str(getattr(row, kind.key)), said(row)[1:]) for row in rows]
+        return Entry(one.title, cards=cards)
+    cells = [[term.kind.say(getattr(row, term.name)) for term in terms] for row in rows]
+    return Entry(one.title, columns=[term.title for term in terms], rows=cells)

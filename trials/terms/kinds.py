@@ -109,6 +109,14 @@ class Text(Kind):
 
 
 @dataclass(frozen=True, slots=True)
+class Name(Text):
+    """A name that another room gives meaning to; it is said as words."""
+
+    def say(self, value: Any) -> str:
+        return spaced(value)
+
+
+@dataclass(frozen=True, slots=True)
 class Choice(Kind):
     """One of a few words, each with what it means."""
 

@@ -13,11 +13,10 @@ import zipfile
 import pytest
 from django.db import transaction
 
-from compliance import exporting, signing
+from compliance import exporting, printing, signing
 from compliance.access import AccessDenied
 from compliance.models import AuditEvent, Export, User
 from reading import criteria
-from reading.exports import endpoint_report
 from reading.exports.endpoint_package import EndpointPackage
 from reading.exports.endpoint_tables import csv_files
 from reading.exports.locked import lock_identifier, plain
@@ -141,7 +140,7 @@ class TestFrozenSample:
 
     def test_without_pango_the_package_is_refused_in_plain_words(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "weasyprint", _Broken())
-        with pytest.raises(endpoint_report.ReportNotPossible, match="system-packages"):
+        with pytest.raises(printing.PrintNotPossible, match="system-packages"):
             exporting.pack(EndpointPackage(), sample.locked_trial(1))
 
 
