@@ -67,7 +67,7 @@ def answer(line: bytes) -> dict[str, Any]:
             raise MalformedRequest(f"A request of kind {kind} is answered by {KINDS[kind][0]}, not by {criteria}.")
         given = request.child("input")
         options = given.child("options", required=False)
-        pack = _pack(criteria, options, endpoint=kind == "endpoint")
+        pack = _pack(criteria, options)
         return _ANSWERS[kind](pack, given, options) | _used(pack)
     except HouseError as problem:
         return {"error": problem.message}
@@ -78,7 +78,7 @@ def _parse(line: bytes) -> Fields:
         raise MalformedRequest(f"The request is longer than {LONGEST:,} bytes; send one subject at a time.")
     try:
         value = json.loads(
-            line.decode("utf-8"),
+            line.decode("utf-8-sig"),
             parse_float=Decimal,
             parse_constant=_no_number,
             object_pairs_hook=_object,
@@ -101,9 +101,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _pack(criteria: str, options: Fields, *, endpoint: bool) -> Criteria[Any]:
+def _pack(criteria: str, options: Fields) -> Criteria[Any]:
+    """Return the pack as the options set it; those of endpoints may stand in any request."""
     names = tuple(sorted(options.names()))
-    known = {*_set(criteria, ()).settings, *(_CENSORING if endpoint else ())}
+    known = {*_set(criteria, ()).settings, *_CENSORING}
     for name in names:
         if name not in known:
             raise MalformedRequest(f"The options hold a setting that {criteria} does not have; see docs/criteria.md.")

@@ -15,7 +15,11 @@ from reading.criteria.requests import LONGEST, answer
 
 ROOT = Path(__file__).parents[2]
 # Nobody listens there.
-NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "DJANGO_SETTINGS_MODULE": "config.settings.test",
+    "PARALLAX_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+}
 
 RECIST: dict[str, Any] = {
     "kind": "recist",
@@ -206,6 +210,11 @@ def test_any_setting_of_the_pack_may_be_an_option() -> None:
     }
 
 
+def test_options_of_endpoints_may_stand_in_any_request() -> None:
+    options = RECIST["input"]["options"] | {"missed_visit_limit_days": 126, "day_count": "inclusive"}
+    assert ask(changed(RECIST, "input", "options", to=options)) == ask(RECIST)
+
+
 def test_numbers_are_read_as_they_are_written() -> None:
     # 0.1 + 0.2 is 0.3, and 21.21 of 30.3 is exactly -30%, which binary fractions do not know.
     exact = changed(
@@ -256,7 +265,6 @@ BROKEN = [
     (RECIST, ("input", "start_date"), 20240101),
     (RECIST, ("input", "options"), []),
     (RECIST, ("input", "options", "colour"), "blue"),
-    (RECIST, ("input", "options", "missed_visit_limit_days"), 60),
     (RECIST, ("input", "options", "min_sd_days"), -1),
     (RECIST, ("input", "options", "min_sd_days"), 42.5),
     (RECIST, ("input", "options", "min_sd_days"), "42"),
@@ -369,7 +377,13 @@ def test_a_line_that_is_no_request_is_answered_by_a_sentence(line: bytes) -> Non
 
 
 def test_the_command_answers_line_by_line_without_a_database() -> None:
-    lines = [json.dumps(RECIST).encode(), b"", b"nonsense", b"\xff", json.dumps(IRECIST).encode() + b"\r"]
+    lines = [
+        b"\xef\xbb\xbf" + json.dumps(RECIST).encode(),
+        b"",
+        b"nonsense",
+        b"\xff",
+        json.dumps(IRECIST).encode() + b"\r",
+    ]
     finished = subprocess.run(
         [sys.executable, "manage.py", "evaluate_criteria"],
         cwd=ROOT,
@@ -377,16 +391,34 @@ def test_the_command_answers_line_by_line_without_a_database() -> None:
         capture_output=True,
         check=True,
         timeout=240,
-        env={
-            "PATH": "/usr/bin:/bin",
-            "DJANGO_SETTINGS_MODULE": "config.settings.test",
-            "PARALLAX_DATABASE_URL": NO_DATABASE,
-        },
+        env=ENVIRONMENT,
     )
     answers = [json.loads(line) for line in finished.stdout.splitlines()]
     assert [answers[0], answers[4]] == [ask(RECIST), ask(IRECIST)]
     assert [list(answered) for answered in answers[1:4]] == [["error"]] * 3
     assert finished.stderr == b""
+
+
+def test_a_program_that_stops_listening_ends_it_quietly() -> None:
+    request = json.dumps(RECIST).encode() + b"\n"
+    with subprocess.Popen(
+        [sys.executable, "manage.py", "evaluate_criteria"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=ENVIRONMENT,
+    ) as running:
+        assert running.stdin
+        assert running.stdout
+        assert running.stderr
+        running.stdin.write(request)
+        running.stdin.flush()
+        assert json.loads(running.stdout.readline())["bor"] == "PR"
+        running.stdout.close()
+        running.stdin.write(request)
+        running.stdin.close()
+        assert (running.wait(timeout=240), running.stderr.read()) == (0, b"")
 
 
 def test_a_fault_of_ours_takes_one_answer_only(monkeypatch: pytest.MonkeyPatch) -> None:

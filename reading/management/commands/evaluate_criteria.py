@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from typing import Any
 
@@ -25,11 +26,17 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Answer until the input ends."""
+        """Answer until the input ends, or until nobody listens any more."""
         source, target = sys.stdin.buffer, sys.stdout.buffer
-        for line in source:
-            target.write(json.dumps(_answered(line), separators=(",", ":")).encode() + b"\n")
-            target.flush()
+        try:
+            for line in source:
+                target.write(json.dumps(_answered(line), separators=(",", ":")).encode() + b"\n")
+                target.flush()
+        except BrokenPipeError:
+            # Python flushes once more as it ends; there must be somewhere to flush to.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), target.fileno())
+        except KeyboardInterrupt:
+            pass
 
 
 def _answered(line: bytes) -> dict[str, Any]:
