@@ -33,7 +33,7 @@ from .inputs import (
 from .irecist import IRecist
 from .json_fields import Fields, MalformedRequest
 from .recist11 import Recist11
-from .results import BestResponse, DatedResponse, SubjectResponse, TimepointResponse
+from .results import BestResponse, DatedResponse, Step, SubjectResponse, TimepointResponse
 from .values import InvalidRead, as_json, calendar_date
 
 _RECIST, _IRECIST = Recist11.identifier, IRecist.identifier
@@ -220,7 +220,7 @@ def _one_timepoint(response: TimepointResponse, name: Any) -> dict[str, Any]:
         "percent_from_baseline": _number(response.percent_from_baseline),
         "percent_from_nadir": _number(response.percent_from_nadir),
         "progression_by": list(response.progression_by),
-        "trace": as_json(response.trace),
+        "trace": _steps(response.trace),
     }
 
 
@@ -229,7 +229,7 @@ def _rest(result: SubjectResponse, start: str) -> dict[str, Any]:
         "confirmed": result.bor_confirmed,
         "responder": result.responder,
         "first_response_date": _date(result.first_response_day, start),
-        "trace": as_json(result.trace),
+        "trace": _steps(result.trace),
     }
 
 
@@ -241,7 +241,7 @@ def _best(name: str, pack: Criteria[Any], given: Fields) -> dict[str, Any]:
         "confirmed": best.confirmed,
         "responder": best.response in pack.responses,
         "first_response_date": _date(best.first_response_day, start),
-        "trace": as_json(best.trace),
+        "trace": _steps(best.trace),
     }
 
 
@@ -305,7 +305,7 @@ def _endpoint(pack: Criteria[Any], given: Fields, options: Fields) -> dict[str, 
     return {
         "pfs": _lasting(survival, start),
         "dor": None if duration is None else {"start": _date(duration.start_day, start)} | _lasting(duration, start),
-        "trace": as_json(survival.trace + (duration.trace if duration else ())),
+        "trace": _steps(survival.trace + (duration.trace if duration else ())),
         "censoring": as_json(censoring),
     }
 
@@ -322,6 +322,12 @@ _ANSWERS = {
     "baseline": _baseline,
     "endpoint": _endpoint,
 }
+
+
+def _steps(trace: tuple[Step, ...]) -> list[dict[str, Any]]:
+    return [
+        {"rule": step.rule, "clause": step.clause, "inputs": dict(step.inputs), "result": step.result} for step in trace
+    ]
 
 
 def _date(day: int | None, start: str) -> str | None:

@@ -27,7 +27,7 @@ class InvalidRead(HouseError):
 
 
 def exact(value: Decimal | int | str, what: str) -> Decimal:
-    """Return a measurement as an exact decimal number of millimetres.
+    """Return a measurement as an exact decimal number: of millimetres, or of the unit that the pack says.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def exact(value: Decimal | int | str, what: str) -> Decimal:
     Raises
     ------
     InvalidRead
-        Not a finite number from 0 to below 1 000 000 mm with at most sixty decimals. (What a person may type is
+        Not a finite number from 0 to below 1 000 000 with at most sixty decimals. (What a person may type is
         narrower; programs send the decimals that their own arithmetic leaves.)
     """
     if isinstance(value, float | bool):
@@ -47,9 +47,9 @@ def exact(value: Decimal | int | str, what: str) -> Decimal:
     try:
         number = Decimal(value)
     except (InvalidOperation, TypeError, ValueError):
-        raise InvalidRead(f"{what} is not a number; enter a diameter in millimetres.") from None
+        raise InvalidRead(f"{what} is not a number; enter one.") from None
     if not number.is_finite() or not 0 <= number < 1_000_000:
-        raise InvalidRead(f"{what} is outside 0 to 1 000 000 mm; measure it again.")
+        raise InvalidRead(f"{what} is outside 0 to 1 000 000; measure it again.")
     if number != number.quantize(_FINEST, context=EXACT):
         raise InvalidRead(f"{what} has more than sixty decimals; round it to what the image supports.")
     return number
