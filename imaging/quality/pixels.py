@@ -28,6 +28,8 @@ Values = NDArray[np.float32]
 #: measured must never make an instance exceed the budget of its de-identification.
 MODALITIES = frozenset({"CT", "MR", "PT"})
 MOST_FRAMES, MOST_PIXELS, MOST_COMPRESSED = 512, 1 << 27, 1 << 20
+#: No slice of a scanner has fewer rows or columns.
+LEAST_SIZE = 32
 #: The coarser picture has about so many rows.
 COARSE = 192
 #: Body begins above: Hounsfield units; for others this share of the 99th percentile.
@@ -73,6 +75,8 @@ def frames_of(dataset: Dataset, output: bytes, decoded: Frame | None = None) -> 
 def _frames(dataset: Dataset, output: bytes, decoded: Frame | None) -> Iterator[tuple[Frame, _Scale]]:
     rows, columns, count = int(dataset.Rows), int(dataset.Columns), int(dataset.get("NumberOfFrames") or 1)
     if dataset.get("Modality") not in MODALITIES or dataset.SamplesPerPixel != 1 or count > MOST_FRAMES:
+        return
+    if min(rows, columns) < LEAST_SIZE:
         return
     syntax = UID(dataset.file_meta.TransferSyntaxUID)
     if not syntax.is_compressed:
