@@ -71,7 +71,7 @@ def exact(value: object) -> Fraction:
     """
     if isinstance(value, bool) or not isinstance(value, Real | Decimal) or not _finite(value):
         raise InvalidRatings("A reading is not a finite number. Give null for a missing reading.")
-    return Fraction(value) if isinstance(value, int | Fraction | Decimal) else Fraction(repr(float(value)))
+    return Fraction(value if isinstance(value, int | Fraction | Decimal) else Decimal(repr(float(value))))
 
 
 def _finite(value: Real | Decimal) -> bool:

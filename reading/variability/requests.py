@@ -100,6 +100,7 @@ def _krippendorff_alpha(data: Fields, options: Fields) -> Answer:
 
 def _gwet_ac1(data: Fields, options: Fields) -> Answer:
     declared = _categories(options)
+    options.choice("missing", "drop_pair", default="drop_pair")
     match data.one_of("table", "pairs", "ratings"):
         case "table":
             return gwet_ac1_of_table(_table(data, declared))
