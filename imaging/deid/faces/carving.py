@@ -25,13 +25,13 @@ _STEEPEST = 0.9
 _EAR_MM = 9.0
 
 
-def carved(body: Bits, front: Front, tip: tuple[int, int], box: Box) -> Bits:
+def carved(body: Bits, unknown: Bits, front: Front, tip: tuple[int, int], box: Box) -> Bits:
     """Voxels that are taken out of a head, the air before them included.
 
     Parameters
     ----------
-    body
-        (x, y, z) of the box.
+    body, unknown
+        Where it is, and where nothing is known, (x, y, z).
     tip
         Of the nose: indices along x and z.
 
@@ -57,7 +57,7 @@ def carved(body: Bits, front: Front, tip: tuple[int, int], box: Box) -> Bits:
     u, v, w = (sum(a * d for a, d in zip(away, way, strict=True)) / scale for way in (up, aside, -forward))
 
     solid = ndimage.binary_fill_holes(ndimage.binary_closing(body, _ball(2)))
-    solid |= body
+    solid |= body | unknown  # a picture ends there, and not the head
     depth = ndimage.distance_transform_edt(solid, sampling=step)
     cut = -ndimage.grey_erosion(front.smooth, footprint=disc(_SMOOTH_MM, step)) + DEPTH_MM
     deepest = np.interp(u, [15.0, _ABOVE_MM], [DEEPEST_MM, DEEPEST_AT_BROW_MM]) * scale

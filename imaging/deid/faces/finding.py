@@ -102,7 +102,7 @@ class _Looks:
             apart = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
         split = float(centres[int(np.nanargmax(apart[:-1]))])
         air = float(np.median(known[roots <= split]))
-        return cls(air, (air + split**2 + float(lowest)) / 2, filled=True)
+        return cls(air, split**2 + float(lowest), filled=True)
 
     def solid(self, values: Floats) -> Bits:
         """Where there is body, (x, y, z)."""
@@ -149,7 +149,7 @@ def find_face(volume: Volume, *, hounsfield: bool) -> Face | None:
     around = np.hypot((x - x[tip[0]])[:, None], z - z[tip[1]]) < _AROUND_MM * head.scale
     if not front.is_clear(around, looks.air, looks.level):
         raise CannotDeidentify("face_unsure")
-    return Face(box, carved(body, front, tip, box), looks.air)
+    return Face(box, carved(body, np.isnan(values), front, tip, box), looks.air)
 
 
 def _largest(mask: Bits) -> Bits:

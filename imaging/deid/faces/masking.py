@@ -83,7 +83,8 @@ class Face:
     def covers(self, plane: Plane) -> Bits:
         """Pixels of a plane, (rows, columns), that lie in the face or in the air before it.
 
-        What lies farther in front than the grid counts as in front of its first voxel.
+        What lies farther in front than the grid counts as in front of its first voxel, and what follows its last one as
+        that: no grid ends exactly where a volume does.
         """
         down = np.arange(plane.rows, dtype=np.float32)[:, None] * np.float32(plane.row_spacing_mm)
         across = np.arange(plane.columns, dtype=np.float32)[None, :] * np.float32(plane.column_spacing_mm)
@@ -94,8 +95,8 @@ class Face:
             index = np.rint((place - self.box.origin[axis]) / self.box.spacing_mm).astype(np.intp)
             if axis == 1:
                 index = np.maximum(index, 0)
-            inside &= (index >= 0) & (index < self.box.shape[axis])
-            indices.append(index)
+            inside &= (index >= 0) & (index <= self.box.shape[axis])
+            indices.append(np.minimum(index, self.box.shape[axis] - 1))
         covered = np.zeros_like(inside)
         covered[inside] = self.voxels[tuple(index[inside] for index in indices)]
         return covered

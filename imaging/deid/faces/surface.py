@@ -13,6 +13,8 @@ from imaging.deid.faces.volume import Bits, Box, Floats
 
 _NOSE_RADIUS_MM, _NOSE_MM = 24.0, (8.0, 40.0)
 _NOSE_WIDE_MM, _NOSE_HIGH_MM = (10.0, 44.0), (26.0, 75.0)
+#: So far beside a chin may the nose be, of which it is the chin, mm.
+_ASIDE_MM = 20.0
 #: Something else that stands out by so much of what a nose does makes the nose uncertain.
 _ALIKE = 0.6
 #: Before a surface, so far from it, there is air, mm.
@@ -78,7 +80,8 @@ class Front:
         shell = [np.where(first >= away, _along(values, first - away), np.nan) for away in range(nearest, farthest + 1)]
         height = np.where(any_body, -y[first], -y[-1]).astype(np.float32)
         smooth = ndimage.grey_opening(height, footprint=disc(_NOSE_RADIUS_MM * scale, step), mode="nearest")
-        return cls(height, smooth, any_body, any_body & np.isfinite(known), np.mean(shell, axis=0), step, scale)
+        seen, before = any_body & np.isfinite(known), np.mean(shell, axis=0)
+        return cls(height, smooth, any_body, seen, before, step, scale)
 
     def is_clear(self, where: Bits, darkest: float, level: float) -> bool:
         """Tell whether air is before the surface, as dark as elsewhere; a skin that is too dark to be body is not.
@@ -96,7 +99,7 @@ class Front:
         return bool(enough and np.median(before) < (darkest + level) / 2)
 
     def noses(self, where: Bits) -> list[Nose]:
-        """What stands out as far as a nose, and is as broad and as high; and whatever else stands out above one.
+        """What stands out as far as a nose, and is as broad and as high; and whatever else stands out straight above.
 
         The edge below a chin stands out as well, but is not high. A nose that is cut off may be no higher than that,
         and the chin below as high as a nose.
@@ -117,9 +120,13 @@ class Front:
             nose = Nose(most, tip, labels == labels[tip])
             (noses if self._has_its_shape(nose) else others).append(nose)
             out[ndimage.binary_dilation(nose.part, iterations=round(8 * self.scale / self.spacing_mm))] = 0
-        lowest = min((nose.tip[1] for nose in noses), default=out.shape[1])
-        farthest = _NOSE_MM[1] * self.scale  # what is farther out is the outline of the head before something else
-        return noses + [other for other in others if other.tip[1] > lowest and other.out_mm <= farthest]
+        return noses + [other for other in others if any(self._is_above(other, nose) for nose in noses)]
+
+    def _is_above(self, other: Nose, nose: Nose) -> bool:
+        """Tell whether the other one may be the nose, and this one its chin."""
+        aside = abs(other.tip[0] - nose.tip[0]) * self.spacing_mm
+        near = aside < _ASIDE_MM * self.scale and other.out_mm <= _NOSE_MM[1] * self.scale
+        return near and other.tip[1] > nose.tip[1]
 
     def _has_its_shape(self, nose: Nose) -> bool:
         wide, high = (nose.part.any(axis=axis).sum() * self.spacing_mm / self.scale for axis in (1, 0))

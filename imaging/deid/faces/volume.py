@@ -124,8 +124,8 @@ class Box:
 
     @classmethod
     def between(cls, low: Sequence[float], high: Sequence[float], spacing_mm: float) -> Self:
-        """The grid that covers what lies between two corners."""
-        sizes = [int(np.ceil((b - a) / spacing_mm)) + 1 for a, b in zip(low, high, strict=True)]
+        """The grid that begins at one corner and ends less than a voxel before the other."""
+        sizes = [int((b - a) // spacing_mm) + 1 for a, b in zip(low, high, strict=True)]
         return cls((float(low[0]), float(low[1]), float(low[2])), spacing_mm, (sizes[0], sizes[1], sizes[2]))
 
     def axes(self) -> tuple[Floats, Floats, Floats]:
