@@ -15,6 +15,7 @@ from compliance.errors import HouseError
 from compliance.models import User
 from trials.charter import Charter, documents
 from trials.charter.differences import differences
+from trials.charter.reference import reference
 from trials.charter.schema import schema
 from trials.models import ImagingCharter, Trial
 from trials.services import setting_up
@@ -57,6 +58,7 @@ class Command(BaseCommand):
         diff.add_argument("before", metavar="BEFORE")
         diff.add_argument("after", metavar="AFTER")
         verbs.add_parser("schema", help="write the JSON Schema of a charter")
+        verbs.add_parser("reference", help="write what each term says and may be, as Markdown")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it; a refusal is one sentence."""
@@ -64,6 +66,8 @@ class Command(BaseCommand):
         try:
             if options["verb"] == "schema":
                 self.stdout.write(json.dumps(schema(), indent=2, ensure_ascii=False))
+            elif options["verb"] == "reference":
+                self.stdout.write(reference())
             else:
                 verbs[options["verb"]](options)
         except HouseError as problem:
