@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django.dispatch import receiver
 
+from compliance import jobs
 from compliance.errors import HouseError
 from imaging.deid.recipe import Recipe
 from imaging.quality import FINDS, Severity
+from imaging.services import weighing
+from imaging.services.checking import CHECK
 from trials.charter import Charter
-from trials.signals import charter_to_be_signed
+from trials.impact import Change
+from trials.models import ImagingCharter, Subject
+from trials.signals import charter_to_be_signed, charter_weighed, subject_replanned
+from trials.states import ImageState
 from trials.terms.kinds import Problem
 
 
@@ -26,3 +33,16 @@ def check_recipe_and_findings(*, terms: Charter, **_: Any) -> list[Problem]:
     return problems + [
         Problem(("checks", code), "no finding has this name") for code in terms.checks if code not in known
     ]
+
+
+@receiver(charter_weighed)
+def weigh_findings(*, subject: Subject, charter: ImagingCharter, **_: Any) -> list[Change]:
+    """A version of the charter is weighed: what the checks would say under it."""
+    return weighing.weigh(subject, charter)
+
+
+@receiver(subject_replanned)
+def check_again(*, subject: Subject, at: dt.datetime, **_: Any) -> None:
+    """A subject goes by another version of the charter: what came of it is checked by that one."""
+    for timepoint in subject.timepoints.filter(image_state=ImageState.RECEIVED):
+        jobs.enqueue(CHECK, str(timepoint.pk), at=at, timepoint_id=timepoint.pk)

@@ -107,7 +107,7 @@ def _target(label: str, entries: Sequence[Measurement]) -> TargetMeasure:
     return TargetMeasure(label, state=TargetState(entries[0].state))
 
 
-def subject_response(tasks: Sequence[ReadTask]) -> SubjectResponse:
+def subject_response(tasks: Sequence[ReadTask], charter: ImagingCharter | None = None) -> SubjectResponse:
     """Derive one reader's result of a subject from that reader's reads.
 
     Without a baseline that could be evaluated there is nothing to compare with: every timepoint is NE.
@@ -116,9 +116,11 @@ def subject_response(tasks: Sequence[ReadTask]) -> SubjectResponse:
     ----------
     tasks
         Reads of one reader of one subject, each with its assessment, in any order; at least one.
+    charter
+        The version to derive by, where it is not the one that the reads were made under.
     """
     ordered = sorted(tasks, key=lambda task: task.order)
-    pack = pack_of(ordered[0].charter)
+    pack = pack_of(charter or ordered[0].charter)
     days = days_of([task.timepoint for task in ordered])
     first, later = ordered[0], [task for task in ordered if not is_baseline(task.timepoint)]
     if not is_baseline(first.timepoint) or first.assessment.image_quality == "not_evaluable":

@@ -11,9 +11,17 @@ from compliance import jobs
 from compliance.errors import HouseError
 from imaging.signals import timepoint_cleared
 from reading import criteria
+from reading.services import weighing
 from trials.charter import Charter
-from trials.models import Subject, Timepoint
-from trials.signals import charter_to_be_signed, subject_withdrawn, timepoint_missed
+from trials.impact import Change
+from trials.models import ImagingCharter, Subject, Timepoint
+from trials.signals import (
+    charter_to_be_signed,
+    charter_weighed,
+    subject_replanned,
+    subject_withdrawn,
+    timepoint_missed,
+)
 from trials.terms.kinds import Problem
 
 
@@ -45,3 +53,15 @@ def check_criteria(*, terms: Charter, **_: Any) -> list[Problem]:
     if not pack.readable:
         return [Problem(("criteria",), f"the read page does not ask for what {pack.identifier} needs yet")]
     return []
+
+
+@receiver(charter_weighed)
+def weigh_reads(*, subject: Subject, charter: ImagingCharter, **_: Any) -> list[Change]:
+    """A version of the charter is weighed: what the reads would amount to under it."""
+    return weighing.weigh(subject, charter)
+
+
+@receiver(subject_replanned)
+def go_by_its_charter(*, subject: Subject, at: dt.datetime, **_: Any) -> None:
+    """A subject goes by another version of the charter: its reads do too, unless one is signed."""
+    jobs.enqueue("reading.replan_subject", str(subject.pk), at=at, subject_id=subject.pk)

@@ -212,8 +212,11 @@ def places_of(
     return {timepoint.pk for timepoint in timepoints if timepoint.code in codes}
 
 
-def slot_results(subject: Subject) -> tuple[SlotResult, ...]:
-    """Each reader's result of a subject from the reads signed so far, by place in the pair."""
+def slot_results(subject: Subject, charter: ImagingCharter | None = None) -> tuple[SlotResult, ...]:
+    """Each reader's result of a subject from the reads signed so far, by place in the pair.
+
+    `charter`: as if the reads had been made under another version than theirs.
+    """
     signed = (
         ReadTask.objects.filter(timepoint__subject=subject, state__in=SIGNED)
         .select_related("timepoint__subject__trial", "charter", "reader", "assessment")
@@ -222,11 +225,11 @@ def slot_results(subject: Subject) -> tuple[SlotResult, ...]:
     by_slot: dict[int, list[ReadTask]] = {}
     for task in signed:
         by_slot.setdefault(task.slot, []).append(task)
-    return tuple(_slot_result(slot, tasks) for slot, tasks in sorted(by_slot.items()))
+    return tuple(_slot_result(slot, tasks, charter) for slot, tasks in sorted(by_slot.items()))
 
 
-def _slot_result(slot: int, tasks: Sequence[ReadTask]) -> SlotResult:
-    outcome = derivation.subject_response(tasks)
+def _slot_result(slot: int, tasks: Sequence[ReadTask], charter: ImagingCharter | None) -> SlotResult:
+    outcome = derivation.subject_response(tasks, charter)
     responses = {response.timepoint_id: response for response in outcome.timepoints}
     first = next((task for task in tasks if derivation.is_baseline(task.timepoint)), None)
     baseline = derivation.baseline_sum(first.assessment) if first else None

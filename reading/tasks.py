@@ -46,6 +46,13 @@ def settle_subject(*, subject_id: int, at: dt.datetime) -> None:
     open_adjudications(subject_id=subject_id, at=at)
 
 
+@jobs.handler("reading.replan_subject")
+def replan_subject(*, subject_id: int, at: dt.datetime) -> None:
+    """A subject was moved to another version of the charter: its reads follow, and what waits for them."""
+    assigning.replan(subject=Subject.objects.get(pk=subject_id), at=at)
+    settle_subject(subject_id=subject_id, at=at)
+
+
 @jobs.handler("reading.build_package")
 def build_package(*, trial_id: int, actor_id: int, at: dt.datetime) -> None:
     """Build the endpoint package of a trial that was locked, in the name of who locked it; twice gives one."""

@@ -9,6 +9,7 @@ from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import RegexValidator
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from compliance.models import User
@@ -30,6 +31,21 @@ class SignatureForm(forms.Form):
     def intent(self, meaning: str) -> Intent:
         """Return what the person gave as a signature's intent."""
         return Intent(self.cleaned_data["password"], meaning, self.cleaned_data["shown_sha256"])
+
+
+class AdoptForm(SignatureForm):
+    """Which subjects go by the version in force from now on, and why."""
+
+    subjects = forms.ModelMultipleChoiceField(
+        Subject.objects.none(),
+        widget=forms.MultipleHiddenInput,
+        error_messages={"required": "Choose at least one subject.", "invalid_choice": "A subject is not of this list."},
+    )
+    reason = forms.CharField(label="Why they are moved", max_length=500)
+
+    def __init__(self, subjects: QuerySet[Subject], *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.fields["subjects"].queryset = subjects  # type: ignore[attr-defined]
 
 
 class TrialForm(forms.ModelForm):

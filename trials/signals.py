@@ -14,3 +14,10 @@ timepoint_missed = Signal()
 
 #: A subject left the trial. Arguments: `subject`, `at`.
 subject_withdrawn = Signal()
+
+#: What would another version of the charter change for a subject? Rooms above return a list of `trials.impact.Change`
+#: and write nothing. Arguments: `subject`, `charter` (a draft, or the version in force).
+charter_weighed = Signal()
+
+#: A subject was moved to the charter in force. Arguments: `subject`, `at`.
+subject_replanned = Signal()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from compliance import access
-from trials import views, views_charter, views_connections, views_lists, views_mails, views_queries
+from trials import views, views_amending, views_charter, views_connections, views_lists, views_mails, views_queries
 
 app_name = "trials"
 urlpatterns = [
@@ -40,6 +40,9 @@ urlpatterns = [
     path("charters/<int:pk>/pdf/", views_charter.charter_pdf, name="charter_pdf"),
     path("charters/<int:pk>/import/", views_charter.charter_import, name="charter_import"),
     path("charters/<int:pk>/sign/", views_charter.charter_sign, name="charter_sign"),
+    path("charters/<int:pk>/impact/", views_amending.impact, name="charter_impact"),
+    path("charters/<int:pk>/impact.csv", views_amending.impact_table, name="charter_impact_table"),
+    path("charters/<int:pk>/adopt/", views_amending.adopt, name="charter_adopt"),
     path("subjects/<int:pk>/", views.subject_show, name="subject"),
     path("subjects/<int:pk>/withdraw/", views.subject_withdraw, name="withdraw"),
     path("timepoints/<int:pk>/miss/", views.timepoint_miss, name="miss"),

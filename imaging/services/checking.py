@@ -20,6 +20,7 @@ from imaging.quality import SeriesFacts, VisitWindow, check_timepoint, facts_of,
 from imaging.selectors import transfers_of
 from imaging.services.recognising import patients_of
 from imaging.states import ReceivedState, ReviewState
+from trials.charter import Charter
 from trials.models import Timepoint
 from trials.states import QcState
 
@@ -47,14 +48,7 @@ def check(*, timepoint_id: int, at: dt.datetime) -> None:
     series = list(Series.objects.filter(imaging_study__timepoint=timepoint).select_related("imaging_study"))
     facts = [_facts(one) for one in series]
     terms = timepoint.charter.terms
-    found = check_timepoint(
-        facts,
-        terms.series,
-        VisitWindow(*timepoint.window),
-        patients_of(timepoint),
-        earlier=earlier_facts(timepoint),
-        severities=terms.checks,
-    )
+    found = _found(timepoint, facts, terms, timepoint.window)
     labels = {fact.key: label for label, fact in match_series(facts, terms.series).items()}
     data_sha256 = digest({"facts": [fact.as_json() for fact in facts], "found": [_plain(f) for f in found]})
     with transaction.atomic():
@@ -66,13 +60,40 @@ def check(*, timepoint_id: int, at: dt.datetime) -> None:
     fault("checked.rows")
 
 
-def earlier_facts(timepoint: Timepoint) -> dict[str, SeriesFacts]:
-    """Return what the series of the subject's earlier timepoints were, by the charter's label; the latest of each."""
+def findings_under(timepoint: Timepoint, terms: Charter) -> Sequence[Found]:
+    """Return what the checks find on what a timepoint holds by other terms, each with its series' label."""
+    series = Series.objects.filter(imaging_study__timepoint=timepoint).select_related("imaging_study")
+    facts = [_facts(one) for one in series]
+    visit = next((visit for visit in terms.schedule if visit.code == timepoint.code), timepoint)
+    window = (visit.day - visit.window_before, visit.day + visit.window_after)
+    labels = {fact.key: label for label, fact in match_series(facts, terms.series).items()}
+    found = _found(timepoint, facts, terms, window) if facts else ()
+    return [replace(one, rule_label=labels.get(one.series_key or "", one.rule_label)) for one in found]
+
+
+def _found(
+    timepoint: Timepoint, facts: Sequence[SeriesFacts], terms: Charter, window: tuple[int, int]
+) -> Sequence[Found]:
+    return check_timepoint(
+        facts,
+        terms.series,
+        VisitWindow(*window),
+        patients_of(timepoint),
+        earlier=earlier_facts(timepoint, terms),
+        severities=terms.checks,
+    )
+
+
+def earlier_facts(timepoint: Timepoint, terms: Charter) -> dict[str, SeriesFacts]:
+    """Return what the series of the subject's earlier timepoints were, by the terms' labels; the latest of each."""
     before = Series.objects.filter(
         imaging_study__timepoint__subject=timepoint.subject, imaging_study__timepoint__order__lt=timepoint.order
-    ).exclude(label="")
-    ordered = before.order_by("imaging_study__timepoint__order", "pk").values_list("label", "facts")
-    return {label: SeriesFacts.from_json(facts) for label, facts in ordered}
+    ).exclude(facts={})
+    ordered = before.order_by("imaging_study__timepoint__order", "pk")
+    held: dict[int, list[SeriesFacts]] = {}
+    for at_timepoint, facts in ordered.values_list("imaging_study__timepoint", "facts"):
+        held.setdefault(at_timepoint, []).append(SeriesFacts.from_json(facts))
+    return {label: fact for facts in held.values() for label, fact in match_series(facts, terms.series).items()}
 
 
 def _until_quiet(timepoint: Timepoint, at: dt.datetime) -> dt.timedelta:
@@ -131,7 +152,8 @@ def _open_round(
         audit.save(finding, action="finding.found", actor=None, at=at)
     current = Timepoint.objects.get(pk=timepoint.pk)
     if current.qc_state == QcState.CLEARED:
-        why = "images arrived after it was cleared"
+        brought = transfers_of(timepoint).filter(instances__received_at__gt=latest.decided_at) if latest else ()
+        why = "images arrived after it was cleared" if brought else "another version of the charter rules it now"
         advance(current, "reopen", field="qc_state", actor=None, at=at, reason=why)
         signals.timepoint_reopened.send(sender=Timepoint, timepoint=current, at=at)
     elif current.qc_state != QcState.AWAITING:

@@ -85,7 +85,7 @@ class Rehearsal:
             terms.series,
             VisitWindow(*timepoint.window),
             patients,
-            earlier=earlier_facts(timepoint),
+            earlier=earlier_facts(timepoint, terms),
             severities=terms.checks,
         )
         return Forecast(timepoint, series, found)

@@ -17,7 +17,7 @@ from reading.assignment import CaseRef, pick_adjudicator, side_order
 from reading.criteria.discordance import Trigger
 from reading.models import Adjudication
 from reading.services.assigning import locked, references
-from trials.models import Role, Subject, Timepoint
+from trials.models import ImagingCharter, Role, Subject, Timepoint
 from trials.selectors import members_with
 from trials.states import TrialState
 
@@ -57,10 +57,15 @@ def open_adjudications(*, subject: Subject, at: dt.datetime) -> tuple[Adjudicati
     return tuple(opened)
 
 
-def discordant_places(subject: Subject) -> Iterator[tuple[Timepoint | None, tuple[Trigger, ...]]]:
-    """Yield where a subject's two reads call for an adjudication: the subject (None), or each such timepoint."""
-    charter = selectors.reading_charter(subject)
-    slots = selectors.slot_results(subject)
+def discordant_places(
+    subject: Subject, charter: ImagingCharter | None = None
+) -> Iterator[tuple[Timepoint | None, tuple[Trigger, ...]]]:
+    """Yield where a subject's two reads call for an adjudication: the subject (None), or each such timepoint.
+
+    `charter`: as if the subject had been read under another version than its own.
+    """
+    slots = selectors.slot_results(subject, charter)
+    charter = charter or selectors.reading_charter(subject)
     if charter is None or len(slots) != 2:
         return
     by_subject = charter.terms.adjudication.by == "subject"

@@ -85,6 +85,25 @@ def _readers_of(subject: Subject, charter: ImagingCharter) -> list[User]:
     return [pool[username] for username in drawn.reader_ids]
 
 
+def replan(*, subject: Subject, at: dt.datetime) -> int:
+    """Let a subject's reads go by the version of the charter that its timepoints go by; return how many changed hands.
+
+    A signed read is bound to its version, and a subject is read by one version throughout: with one read signed, all
+    stay as they are.
+    """
+    changed = 0
+    with transaction.atomic():
+        subject = locked(subject.pk)
+        tasks = ReadTask.objects.filter(timepoint__subject=subject).select_related("timepoint__charter", "charter")
+        if not tasks.filter(state__in=selectors.SIGNED).exists():
+            for task in tasks.exclude(state=ReadState.WITHDRAWN).order_by("blinded_code"):
+                if task.charter_id != task.timepoint.charter_id:
+                    task.charter = task.timepoint.charter
+                    audit.save(task, action="readtask.replanned", actor=None, at=at)
+                    changed += 1
+    return changed
+
+
 def references(trial: Trial, people: list[User]) -> list[ReaderRef]:
     """People as the draw knows them: a coordinator of a site is never given that site's subjects."""
     at_sites = Membership.objects.filter(trial=trial, user__in=people, site__isnull=False)

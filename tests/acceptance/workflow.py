@@ -26,7 +26,8 @@ from compliance.signing import Intent
 from imaging.models import Finding, QcReview, ReceivedInstance, Series, Transfer
 from imaging.services import declaring, receiving, resolving, reviewing
 from imaging.states import ReceivedState, ReviewState, Verdict
-from reading.models import Adjudication, Assessment, ReadTask
+from reading import selectors
+from reading.models import Adjudication, Assessment, Lesion, ReadTask
 from reading.services import adjudicating, assessing, locking
 from reading.services.assessing import AssessmentEntry, LesionEntry
 from reading.states import AdjudicationState, ReadState
@@ -90,27 +91,16 @@ ANYTHING = (
 MINUTE = dt.timedelta(minutes=1)
 
 
-class Workflow(RuleBasedStateMachine):
-    """The machine that Hypothesis drives; `world` is set by the test, `done` counts over all examples."""
+class Walk:
+    """What the people of a trial try, one step at a time; `done` counts what became of each."""
 
-    world: World
-    done: Counter[str] = Counter()
     scans = 0
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, world: World, done: Counter[str] | None = None) -> None:
+        self.world = world
+        self.done: Counter[str] = Counter() if done is None else done
         self.at = AT
-        self.before = states()
-        self.events = AuditEvent.objects.count()
-        self.when_locked: State | None = None
         self.sent: list[tuple[int, int]] = []
-        self.undo = transaction.atomic()
-        self.undo.__enter__()
-
-    def teardown(self) -> None:
-        transaction.set_rollback(True)
-        self.undo.__exit__(None, None, None)
-        super().teardown()
 
     # --- a step -------------------------------------------------------------------------------------------
 
@@ -236,9 +226,9 @@ class Workflow(RuleBasedStateMachine):
 
     def new_scan(self) -> int:
         """A number that no scan bears: files stay in the stores when a life is undone."""
-        Workflow.scans += 1
-        self.sent.append((Workflow.scans, 40))
-        return Workflow.scans
+        Walk.scans += 1
+        self.sent.append((Walk.scans, 40))
+        return Walk.scans
 
     def send(
         self, timepoint: Timepoint, scan: int, *, slices: int = 2, day: int, value: int = 40, known: bool = True
@@ -374,20 +364,7 @@ class Workflow(RuleBasedStateMachine):
         actor = self.person(self.world.administrator, draw)
         self.attempt(locking.lock_trial, trial=self.trial(), signature=intent(draw.right), actor=actor)
 
-    # --- chance ---------------------------------------------------------------------------------------------
-
-    @initialize(steps=st.integers(0, 60), draw=draws)
-    def it_is_under_way(self, steps: int, draw: Draw) -> None:
-        """The trial is somewhere between its first day and its lock when people begin to try things."""
-        for n in range(steps):
-            self.go_on(
-                replace(draw, number=draw.number + n, way=(draw.way + n) % 10, size=8 + (draw.size + 7 * n) % 50)
-            )
-
-    @rule(name=st.sampled_from(ANYTHING), draw=draws)
-    def somebody_tries(self, name: str, draw: Draw) -> None:
-        """Somebody tries something, or the trial goes on as it should."""
-        getattr(self, name)(draw)
+    # --- the road as it should be ---------------------------------------------------------------------------
 
     def go_on(self, draw: Draw) -> None:
         """Whoever it waits for does the next thing, rightly; without this, chance alone brings no trial to its lock."""
@@ -435,25 +412,6 @@ class Workflow(RuleBasedStateMachine):
     def trial(self) -> Trial:
         return Trial.objects.get(pk=self.world.trial.pk)
 
-    @invariant()
-    def the_house_stands(self) -> None:
-        """Whatever changed went by the tables, the trail says so, and what stands together still fits together."""
-        now, events = states(), AuditEvent.objects.count()
-        assert events >= self.events, "events are gone from the trail"
-        changed = follow(self.before, now)
-        assert not changed or events > self.events, "something changed, and the trail does not say so"
-        if events > self.events:
-            for holds in STANDING:
-                holds(self.trial())
-            self.locked_stays(now)
-        self.before, self.events = now, events
-
-    def locked_stays(self, now: State) -> None:
-        if self.trial().state == TrialState.LOCKED:
-            kept = {name: rows for name, rows in now.items() if name[0].startswith(("trials.", "reading."))}
-            self.when_locked = self.when_locked or kept
-            assert kept == self.when_locked, "a locked trial changed"
-
 
 def intent(right: bool) -> Intent:
     """A signature, with the signer's password or another."""
@@ -468,6 +426,60 @@ def entry_for(task: ReadTask, draw: Draw, *, stale: bool = False) -> AssessmentE
         return AssessmentEntry(version=version + stale, lesions=(lesion,) if draw.way else ())
     state = ("ABSENT", "TOO_SMALL", "NOT_EVALUABLE", "PRESENT")[draw.way] if draw.way < 4 else "MEASURED"
     lesions = [LesionEntry(1, "target", state=state, diameter_mm=Decimal(draw.size) if draw.way > 3 else None)]
+    found = Lesion.objects.filter(first_seen__in=selectors.own_reads_before(task), category="new")
+    lesions += [LesionEntry(lesion.number, "new", state="UNEQUIVOCAL") for lesion in found]
     if draw.way == 9:
         lesions.append(LesionEntry(None, "new", "BRAIN", state="UNEQUIVOCAL"))
     return AssessmentEntry(version=version + stale, lesions=tuple(lesions))
+
+
+class Workflow(RuleBasedStateMachine):
+    """The machine that Hypothesis drives; `world` is set by the test, `done` counts over all examples."""
+
+    world: World
+    done: Counter[str] = Counter()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.walk = Walk(self.world, self.done)
+        self.before = states()
+        self.events = AuditEvent.objects.count()
+        self.when_locked: State | None = None
+        self.undo = transaction.atomic()
+        self.undo.__enter__()
+
+    def teardown(self) -> None:
+        transaction.set_rollback(True)
+        self.undo.__exit__(None, None, None)
+        super().teardown()
+
+    @initialize(steps=st.integers(0, 60), draw=draws)
+    def it_is_under_way(self, steps: int, draw: Draw) -> None:
+        """The trial is somewhere between its first day and its lock when people begin to try things."""
+        for n in range(steps):
+            way, size = (draw.way + n) % 10, 8 + (draw.size + 7 * n) % 50
+            self.walk.go_on(Draw(draw.number + n, 0, way=way, size=size, right=True))
+
+    @rule(name=st.sampled_from(ANYTHING), draw=draws)
+    def somebody_tries(self, name: str, draw: Draw) -> None:
+        """Somebody tries something, or the trial goes on as it should."""
+        getattr(self.walk, name)(draw)
+
+    @invariant()
+    def the_house_stands(self) -> None:
+        """Whatever changed went by the tables, the trail says so, and what stands together still fits together."""
+        now, events = states(), AuditEvent.objects.count()
+        assert events >= self.events, "events are gone from the trail"
+        changed = follow(self.before, now)
+        assert not changed or events > self.events, "something changed, and the trail does not say so"
+        if events > self.events:
+            for holds in STANDING:
+                holds(self.walk.trial())
+            self.locked_stays(now)
+        self.before, self.events = now, events
+
+    def locked_stays(self, now: State) -> None:
+        if self.walk.trial().state == TrialState.LOCKED:
+            kept = {name: rows for name, rows in now.items() if name[0].startswith(("trials.", "reading."))}
+            self.when_locked = self.when_locked or kept
+            assert kept == self.when_locked, "a locked trial changed"

@@ -1,0 +1,97 @@
+"""Pages of an amendment: what a version of the charter would change, subject by subject, and moving subjects to it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from compliance import access, signing
+from compliance.errors import HouseError
+from compliance.models import Signature
+from trials import forms, selectors
+from trials.models import ImagingCharter
+from trials.services import amending, setting_up
+from trials.states import CharterState
+
+#: Subjects whose changes are worked out for one page.
+_ON_A_PAGE = 25
+
+
+@require_safe
+@access.guarded("trials.administer", selectors.charters_seen_by)
+def impact(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
+    """Say what a version would change for the subjects that go by another; who may moves them from here."""
+    page = Paginator(amending.behind(charter), _ON_A_PAGE).get_page(request.GET.get("page"))
+    problems = setting_up.objections(charter.content) if charter.state == CharterState.DRAFT else []
+    in_force = charter.state == CharterState.IN_FORCE
+    shown = {"shown_sha256": signing.digest(charter.shown_content())}
+    return render(
+        request,
+        "trials/charter_impact.html",
+        {
+            "charter": charter,
+            "trial": charter.trial,
+            "in_force": charter.trial.charter_in_force,
+            "page": page,
+            "problems": problems,
+            "rows": [] if problems else [(subject, amending.impact(subject, charter)) for subject in page],
+            "form": forms.AdoptForm(amending.behind(charter), initial=shown) if in_force else None,
+        },
+    )
+
+
+@require_safe
+@access.guarded("trials.administer", selectors.charters_seen_by)
+def impact_table(request: HttpRequest, charter: ImagingCharter) -> StreamingHttpResponse:
+    """Give every change for every subject as CSV, worked out while it is sent."""
+    answer = StreamingHttpResponse(_lines(charter), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="charter-{charter.version}-impact.csv"'
+    return answer
+
+
+def _lines(charter: ImagingCharter) -> Iterator[str]:
+    yield _line("subject", "timepoint", "what", "before", "after", "rests on a signed read")
+    for subject in amending.behind(charter).iterator():
+        for change in amending.impact(subject, charter):
+            signed = "yes" if change.signed else "no"
+            yield _line(change.subject, change.timepoint, change.what, change.before, change.after, signed)
+
+
+def _line(*values: str) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer).writerow(values)
+    return buffer.getvalue()
+
+
+@require_POST
+@access.guarded("trials.administer", selectors.charters_seen_by)
+def adopt(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
+    """Move the chosen subjects to the version in force, signed."""
+    form = forms.AdoptForm(amending.behind(charter), request.POST)
+    if not form.is_valid():
+        for problems in form.errors.values():
+            messages.error(request, " ".join(str(problem) for problem in problems))
+        return redirect("trials:charter_impact", pk=charter.pk)
+    try:
+        moved = amending.adopt(
+            charter=charter,
+            subjects=form.cleaned_data["subjects"],
+            reason=form.cleaned_data["reason"],
+            signature=form.intent(Signature.Meaning.APPROVAL),
+            actor=access.actor(request),
+            at=timezone.now(),
+        )
+    except HouseError as problem:
+        messages.error(request, problem.message)
+    else:
+        noun = "subject goes" if len(moved) == 1 else "subjects go"
+        messages.success(request, f"{len(moved)} {noun} by version {charter.version} from now on.")
+    return redirect("trials:charter_impact", pk=charter.pk)
