@@ -101,7 +101,7 @@ class Fields:
             raise InvalidRequest(f"{self.name}.{name} is not a day such as 2026-03-31.")
         return day
 
-    def raw(self, name: str) -> Any:
+    def given(self, name: str) -> Any:
         """Return a field as it came."""
         return self._fields.get(name)
 

@@ -67,7 +67,7 @@ def evaluate(request: Mapping[str, Any]) -> dict[str, object]:
 def _icc(data: Fields, options: Fields) -> Answer:
     options.choice("missing", "listwise", default="listwise")
     ratings = data.sequence("ratings", rows(measurement))
-    form = options.raw("type")
+    form = options.given("type")
     return icc(ratings, form if isinstance(form, str) else "", confidence=_confidence(options))
 
 
@@ -181,7 +181,7 @@ def _adjudication_needed(data: Fields, options: Fields) -> Answer:
         variables = [str(name) for name in options.sequence("variables", given(label))]
     return Needed(
         adjudication_needed(
-            *(_outcome(f"data.{name}", data.raw(name)) for name in ("reader1", "reader2")),
+            *(_outcome(f"data.{name}", data.given(name)) for name in ("reader1", "reader2")),
             variables=variables,
             date_window_days=options.count("date_window_days", 0),
         )
@@ -235,7 +235,7 @@ def _table(data: Fields, declared: Sequence[Hashable] | None) -> list[list[Any]]
 
 def _weights(options: Fields) -> Any:
     kind = options.choice("weights_kind", "disagreement", "agreement", default="disagreement")
-    weights = options.raw("weights")
+    weights = options.given("weights")
     if weights is None or isinstance(weights, str):
         return options.choice("weights", "none", "linear", "quadratic", default="none")
     matrix = sequence("options.weights", weights, rows(given(measurement)))

@@ -199,7 +199,7 @@ class Walk:
         if query is None or draw.way < 2:
             self.attempt(
                 querying.raise_query,
-                timepoint=self.timepoint(draw),
+                about=self.timepoint(draw),
                 title="Slices",
                 text=text,
                 actor=self.person(self.world.analyst, draw),
