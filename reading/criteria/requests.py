@@ -6,13 +6,10 @@ led to it, the settings that were used and the stamp of the pack.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from decimal import Decimal, DecimalException
+from decimal import Decimal
 from functools import lru_cache
-from typing import Any, NoReturn
-
-from compliance.errors import HouseError
+from typing import Any
 
 from . import get
 from .base import Criteria
@@ -47,58 +44,30 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "endpoint": (_RECIST, _IRECIST),
 }
 _CENSORING = ("missed_visit_limit_days", "censor_at_new_therapy", "censor_without_baseline", "day_count")
-#: No request is longer: a subject's whole history takes some hundred kilobytes.
-LONGEST = 4_000_000
 
 
-def answer(line: bytes) -> dict[str, Any]:
-    """Answer one line; what breaks the contract is answered by a sentence under `error`.
+def answer(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer one request.
 
     Parameters
     ----------
-    line
-        UTF-8 JSON, as docs/criteria.md describes it.
+    request
+        The JSON object that docs/criteria.md describes; numbers with a fraction are decimals.
+
+    Raises
+    ------
+    HouseError
+        The request breaks its contract, contradicts itself, or sets what the criteria do not have.
     """
-    try:
-        request = _parse(line)
-        kind = request.one_of("kind", tuple(KINDS))
-        criteria = request.one_of("criteria", (_RECIST, _IRECIST))
-        if criteria not in KINDS[kind]:
-            raise MalformedRequest(f"A request of kind {kind} is answered by {KINDS[kind][0]}, not by {criteria}.")
-        given = request.child("input")
-        options = given.child("options", required=False)
-        pack = _pack(criteria, options)
-        return _ANSWERS[kind](pack, given, options) | _used(pack)
-    except HouseError as problem:
-        return {"error": problem.message}
-
-
-def _parse(line: bytes) -> Fields:
-    if len(line) > LONGEST:
-        raise MalformedRequest(f"The request is longer than {LONGEST:,} bytes; send one subject at a time.")
-    try:
-        value = json.loads(
-            line.decode("utf-8-sig"),
-            parse_float=Decimal,
-            parse_constant=_no_number,
-            object_pairs_hook=_object,
-        )
-    except UnicodeDecodeError:
-        raise MalformedRequest("The request is not UTF-8 text; encode it so.") from None
-    except (ValueError, DecimalException, RecursionError):
-        raise MalformedRequest("The request is not JSON; send one object in one line.") from None
-    return Fields(value, "The request")
-
-
-def _no_number(_: str) -> NoReturn:
-    raise MalformedRequest("The request holds NaN or Infinity, which are not JSON; send null for what is unknown.")
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise MalformedRequest("The request gives a field or a lesion twice in one object; keep one.")
-    return found
+    asked = Fields(request, "The request")
+    kind = asked.one_of("kind", tuple(KINDS))
+    criteria = asked.one_of("criteria", (_RECIST, _IRECIST))
+    if criteria not in KINDS[kind]:
+        raise MalformedRequest(f"A request of kind {kind} is answered by {KINDS[kind][0]}, not by {criteria}.")
+    given = asked.child("input")
+    options = given.child("options", required=False)
+    pack = _pack(criteria, options)
+    return _ANSWERS[kind](pack, given, options) | _used(pack)
 
 
 def _pack(criteria: str, options: Fields) -> Criteria[Any]:

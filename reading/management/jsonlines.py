@@ -69,7 +69,7 @@ def request_of(line: bytes) -> dict[str, Any]:
         not finite or beyond the range of double precision.
     """
     try:
-        text = line.decode("utf-8")
+        text = line.decode("utf-8-sig")
         if not text.strip():
             raise UnreadableRequest("The line is empty. Give one JSON object per line.")
         request = json.loads(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from reading.criteria.requests import LONGEST, answer
+from reading.management.commands.evaluate_criteria import Command
 
 ROOT = Path(__file__).parents[2]
 # Nobody listens there.
@@ -121,6 +121,13 @@ ENDPOINT = {
 
 def ask(request: Any) -> dict[str, Any]:
     return answer(json.dumps(request).encode())
+
+
+def answer(line: bytes) -> dict[str, Any]:
+    (answered,) = Command().answers([line])
+    found = json.loads(answered)
+    assert isinstance(found, dict)
+    return found
 
 
 def changed(request: dict[str, Any], *path: Any, to: Any) -> dict[str, Any]:
@@ -352,30 +359,6 @@ def test_what_breaks_the_contract_is_answered_by_a_sentence(
     assert len(answered["error"]) > 20
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"",
-        b"\n",
-        b"{",
-        b"[]",
-        b"null",
-        b'"recist"',
-        b"\xff\xfe{}",
-        b'{"kind": "bor", "kind": "bor"}',
-        json.dumps(BOR).replace('"PR"', "NaN").encode(),
-        json.dumps(ENDPOINT).replace("126", "Infinity").encode(),
-        json.dumps(ENDPOINT).replace("126", "1" * 5000).encode(),
-        json.dumps(ENDPOINT).replace("126", "1e999999999999999999").encode(),
-        b"[" * 100_000,
-        b" " * (LONGEST + 1),
-    ],
-    ids=lambda line: repr(line[:20]),
-)
-def test_a_line_that_is_no_request_is_answered_by_a_sentence(line: bytes) -> None:
-    assert list(answer(line)) == ["error"]
-
-
 def test_the_command_answers_line_by_line_without_a_database() -> None:
     lines = [
         b"\xef\xbb\xbf" + json.dumps(RECIST).encode(),
@@ -397,35 +380,3 @@ def test_the_command_answers_line_by_line_without_a_database() -> None:
     assert [answers[0], answers[4]] == [ask(RECIST), ask(IRECIST)]
     assert [list(answered) for answered in answers[1:4]] == [["error"]] * 3
     assert finished.stderr == b""
-
-
-def test_a_program_that_stops_listening_ends_it_quietly() -> None:
-    request = json.dumps(RECIST).encode() + b"\n"
-    with subprocess.Popen(
-        [sys.executable, "manage.py", "evaluate_criteria"],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=ENVIRONMENT,
-    ) as running:
-        assert running.stdin
-        assert running.stdout
-        assert running.stderr
-        running.stdin.write(request)
-        running.stdin.flush()
-        assert json.loads(running.stdout.readline())["bor"] == "PR"
-        running.stdout.close()
-        running.stdin.write(request)
-        running.stdin.close()
-        assert (running.wait(timeout=240), running.stderr.read()) == (0, b"")
-
-
-def test_a_fault_of_ours_takes_one_answer_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    from reading.management.commands import evaluate_criteria
-
-    def fail(line: bytes) -> dict[str, Any]:
-        raise RuntimeError(line)
-
-    monkeypatch.setattr(evaluate_criteria, "answer", fail)
-    assert list(evaluate_criteria._answered(b"{}")) == ["error"]

@@ -40,6 +40,10 @@ def test_each_line_has_its_answer_in_order() -> None:
     assert answers(b'{"a": 1}\n', b'{"a": "\xc3\xa9"}\r\n', b'{"a": null}') == [{"a": 1}, {"a": "é"}, {"a": None}]
 
 
+def test_a_byte_order_mark_is_passed_over() -> None:
+    assert answers(b'\xef\xbb\xbf{"a": 1}\n') == [{"a": 1}]
+
+
 def test_a_refusal_is_a_sentence_on_its_line() -> None:
     assert answers(b'{"refuse": "Not so."}', b'{"a": 1}') == [{"error": "Not so."}, {"a": 1}]
 

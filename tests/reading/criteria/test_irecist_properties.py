@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 
 from reading.criteria.requests import answer
+from reading.management.jsonlines import request_of
 from tests.reading.criteria import random_histories
 
 SUBJECTS = [random_histories.irecist(Random(seed)) for seed in range(400)]
 
 
 def ask(request: dict[str, Any]) -> dict[str, Any]:
-    answered = answer(json.dumps(request).encode())
-    assert "error" not in answered, answered
-    return answered
+    return answer(request_of(json.dumps(request).encode()))
 
 
 def overall(answered: dict[str, Any]) -> list[str]:
