@@ -72,13 +72,13 @@ class _RecipeField(forms.ModelChoiceField):
 class PreviewForm(forms.Form):
     """Files to show before and after, and the versions of the charter whose recipes are tried."""
 
-    MOST_FILES, MOST_BYTES = 20, 64 << 20
+    MOST_FILES, MOST_BYTES = 200, 128 << 20
 
     charter = _RecipeField(ImagingCharter.objects.none(), label="Recipe of", empty_label=None)
     other = _RecipeField(ImagingCharter.objects.none(), label="Compared with", required=False, empty_label="nothing")
     images = _FilesField(
         label="DICOM files",
-        help_text=f"Up to {MOST_FILES} files, together up to {MOST_BYTES >> 20} MB; nothing is kept.",
+        help_text=f"Up to {MOST_FILES} files, together up to {MOST_BYTES >> 20} MB. They are gone in half an hour.",
     )
 
     def __init__(self, *args: Any, charters: QuerySet[ImagingCharter], **kwargs: Any) -> None:
@@ -87,7 +87,7 @@ class PreviewForm(forms.Form):
             cast(_RecipeField, self.fields[name]).queryset = charters
 
     def clean_images(self) -> list[UploadedFile]:
-        """Refuse more than a page can show."""
+        """Refuse more than is tried at a time."""
         files: list[UploadedFile] = self.cleaned_data["images"]
         if len(files) > self.MOST_FILES or sum(file.size or 0 for file in files) > self.MOST_BYTES:
             raise forms.ValidationError(

@@ -12,7 +12,17 @@ from uuid import UUID
 from django.db.models import Case, Count, Exists, Min, OuterRef, Q, QuerySet, Subquery, Sum, When
 
 from compliance.models import Job, User
-from imaging.models import Finding, QcReview, ReceivedInstance, RefusedFile, Series, Transfer, TransferForm, WebUpload
+from imaging.models import (
+    Finding,
+    QcReview,
+    ReceivedInstance,
+    RecipePreview,
+    RefusedFile,
+    Series,
+    Transfer,
+    TransferForm,
+    WebUpload,
+)
 from imaging.states import FormState, HoldReason, ReceivedState, ReviewState, TransferState
 from trials.models import Role, Timepoint, Trial
 from trials.selectors import sites_seen_by, timepoints_seen_by, trials_of
@@ -383,3 +393,10 @@ def reviews_decided(trial: Trial) -> QuerySet[QcReview]:
 def findings_seen_by(user: User) -> QuerySet[Finding]:
     """Findings in the rounds that the person may see."""
     return Finding.objects.filter(review__in=reviews_seen_by(user)).select_related("review__timepoint__subject")
+
+
+def previews_of(user: User) -> QuerySet[RecipePreview]:
+    """What the person tries recipes on, and nobody else's."""
+    return RecipePreview.objects.filter(person=user, trial__in=trials_of(user)).select_related(
+        "trial", "charter", "other"
+    )

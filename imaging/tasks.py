@@ -14,6 +14,7 @@ from imaging.services import (  # noqa: F401 - their jobs
     deidentifying,
     receiving,
     retaining,
+    sampling,
     trying,
     unpacking,
     uploading,
@@ -41,6 +42,13 @@ def sweep_originals() -> None:
     """Let originals go whose time has come by their trial's charter; on the beat."""
     with context.surroundings("", "imaging.sweep_originals"):
         retaining.sweep(at=timezone.now())
+
+
+@shared_task(name="imaging.sweep_previews", ignore_result=True)
+def sweep_previews() -> None:
+    """Let go of what somebody tried recipes on a while ago; on the beat."""
+    with context.surroundings("", "imaging.sweep_previews"):
+        sampling.sweep(at=timezone.now())
 
 
 def ring_index() -> None:

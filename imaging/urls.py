@@ -39,6 +39,7 @@ urlpatterns = [
     path("uploads/<uuid:public_id>/", tus.piece, name="tus_upload"),
     path("transfers/<uuid:public_id>/", views.transfer_show, name="transfer"),
     path("transfers/<uuid:public_id>/status/", views.transfer_status, name="transfer_status"),
+    path("previews/<uuid:public_id>/", views_proof.preview_result, name="preview_result"),
     path("transfers/<uuid:public_id>/deidentification/", views_proof.transfer_proof, name="transfer_proof"),
     path(
         "transfers/<uuid:public_id>/deidentification/report/",

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any
 
-from django.conf import settings
-from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from compliance import access
 from imaging import forms, selectors
-from imaging.models import Transfer
-from imaging.services import proving, retaining
-from imaging.services.previewing import Preview, differences
+from imaging.models import RecipePreview, Transfer
+from imaging.services import proving, retaining, sampling
+from imaging.services.previewing import Outcome
 from trials.models import Trial
 from trials.selectors import trials_of
 
@@ -70,31 +68,37 @@ def preview(request: HttpRequest, trial: Trial) -> HttpResponse:
     charters = trial.charters.order_by("-version")
     chosen = {"charter": request.GET.get("charter") or charters.first()}
     form = forms.PreviewForm(request.POST or None, request.FILES or None, charters=charters, initial=chosen)
-    context = {"trial": trial, "form": form}
-    if request.method == "POST" and form.is_valid():
-        recipes = [
-            form.cleaned_data[name].terms.deidentification for name in ("charter", "other") if form.cleaned_data[name]
-        ]
-        made = Preview()
-        shown = []
-        for file in form.cleaned_data["images"]:
-            with _on_disk(file) as path:
-                shown.append([made.of(path, file.size or 0, recipe) for recipe in recipes])
-        context["files"] = [one[0] for one in shown]
-        if form.cleaned_data["other"]:
-            context["differences"] = differences([(one[0], one[1]) for one in shown])
+    context: dict[str, Any] = {"trial": trial, "form": form}
     by_htmx = request.method == "POST" and request.headers.get("HX-Request") == "true"
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        made = sampling.try_recipes(
+            trial=trial,
+            charter=data["charter"],
+            other=data["other"],
+            files=data["images"],
+            actor=access.actor(request),
+            at=timezone.now(),
+        )
+        context["versions"] = [data["charter"], data["other"]]
+        if isinstance(made, Outcome):
+            context["outcome"] = made
+        elif by_htmx:
+            context["row"] = made
+        else:
+            return redirect("imaging:preview_result", public_id=made.public_id)
     return render(request, "imaging/_preview.html" if by_htmx else "imaging/preview.html", context)
 
 
-@contextmanager
-def _on_disk(file: UploadedFile) -> Iterator[str]:
-    """Give an uploaded file as one of this machine, which goes with the request."""
-    if isinstance(file, TemporaryUploadedFile):
-        yield file.temporary_file_path()
-        return
-    with tempfile.NamedTemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR) as copy:
-        for chunk in file.chunks():
-            copy.write(chunk)
-        copy.flush()
-        yield copy.name
+@require_safe
+@access.guarded("imaging.preview", selectors.previews_of, by="public_id")
+def preview_result(request: HttpRequest, row: RecipePreview) -> HttpResponse:
+    """How far the job is that tries recipes on the person's files, and what came of it."""
+    context: dict[str, Any] = {"trial": row.trial, "row": row, "versions": [row.charter, row.other]}
+    if row.finished_at and not row.cleared_at:
+        try:
+            context["outcome"] = sampling.outcome_of(row)
+        except FileNotFoundError as gone:
+            raise Http404 from gone
+    by_htmx = request.headers.get("HX-Request") == "true"
+    return render(request, "imaging/_preview.html" if by_htmx else "imaging/preview_result.html", context)

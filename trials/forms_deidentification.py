@@ -40,7 +40,11 @@ class DeidentificationForm(forms.Form):
 
     version = forms.CharField(max_length=24, help_text="Of the recipe; it is written into every image. Count it up.")
     dates = forms.ChoiceField(choices=list(DATES.items()))
-    pixels = forms.ChoiceField(label="Text in pixels", choices=list(PIXELS.items()))
+    pixels = forms.ChoiceField(
+        label="Text in pixels",
+        choices=list(PIXELS.items()),
+        help_text="A person looks at each photograph; without a search for text it is held.",
+    )
     faces = forms.ChoiceField(choices=list(FACES.items()), required=False)
     options = forms.MultipleChoiceField(
         label="Beyond the basic profile",

@@ -155,6 +155,13 @@ if bucket := env.text("S3_BUCKET"):
 # An uploaded file up to this size stays in memory while it goes to the spool; larger ones go by disk.
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 FILE_UPLOAD_TEMP_DIR = None
+# Those have no name there, so that a process that is killed leaves nothing behind.
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "compliance.uploads.NamelessUploadHandler",
+]
+# Files of one form: a folder on which recipes are tried.
+DATA_UPLOAD_MAX_NUMBER_FILES = 250
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 #: The largest single file or ZIP that the web door takes, in bytes.
 UPLOAD_MAX_BYTES = env.number("UPLOAD_MAX_BYTES", 4 * 1024**3)
@@ -238,6 +245,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep spool": {"task": "imaging.index_spool", "schedule": 5.0, "options": {"expires": 60.0}},
     "sweep uploads": {"task": "imaging.sweep_uploads", "schedule": 3600.0},
     "remind of queries": {"task": "trials.remind", "schedule": 900.0, "options": {"expires": 900.0}},
+    "sweep previews": {"task": "imaging.sweep_previews", "schedule": 300.0, "options": {"expires": 300.0}},
     "sweep originals": {"task": "imaging.sweep_originals", "schedule": 3600.0, "options": {"expires": 3600.0}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")

@@ -5,6 +5,7 @@ from .connection import ConnectionTest
 from .form import TransferForm
 from .patient import KnownPatient
 from .pixels import PixelClaim, PixelReview
+from .preview import RecipePreview
 from .qc import Finding, QcReview
 from .study import ActionList, ImagingStudy, Instance, Series
 from .transfer import ReceivedInstance, Transfer
@@ -22,6 +23,7 @@ __all__ = [
     "PixelReview",
     "QcReview",
     "ReceivedInstance",
+    "RecipePreview",
     "RefusedFile",
     "Series",
     "Transfer",

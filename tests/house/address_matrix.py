@@ -81,6 +81,7 @@ MATRIX = tuple(
         ("GET", "imaging/trials/<pk>/deidentification/", "trial", "QAT"),
         ("GET", "imaging/trials/<pk>/deidentification/report/", "trial", "QAT"),
         ("GET POST", "imaging/trials/<pk>/deidentification/preview/", "trial", "CQT"),
+        ("GET", "imaging/previews/<public_id>/", "preview", "C"),
         ("GET", "imaging/trials/<pk>/qc/", "trial", "Q"),
         ("GET", "imaging/trials/<pk>/pixels/", "trial", "QT"),
         ("GET", "imaging/pixels/<pk>/", "look", "QT"),

@@ -17,7 +17,7 @@ from django.test import TestCase
 from compliance import audit, jobs
 from compliance.models import Export, Mail, User
 from compliance.signing import Intent
-from imaging.models import PixelReview, QcReview, Transfer, WebUpload
+from imaging.models import PixelReview, QcReview, RecipePreview, Transfer, WebUpload
 from imaging.services import declaring, receiving, reviewing, uploading
 from imaging.states import Verdict
 from reading import blinding
@@ -297,6 +297,10 @@ class _Furnisher:
                 "adjudication frame",
                 Thing({**named, "series": stack.key, "frame": 1}, self.trial, owner=case.adjudicator.username),
             )
+
+        tried = {"trial": trial, "charter": trial.charter_in_force, "person": self.world.coordinator}
+        row = RecipePreview.objects.create(**tried, secret=b"", sizes=[1], created_at=AT)
+        self.crowd.add("preview", Thing({"public_id": str(row.public_id)}, self.trial, owner=row.person.username))
 
     def _look(self, transfer: Transfer, timepoint: Timepoint) -> PixelReview:
         """A look at the pixels of an image in quarantine."""
