@@ -16,6 +16,7 @@ urlpatterns = [
     path("trials/<int:pk>/deidentification/preview/", views_proof.preview, name="preview"),
     path("trials/<int:pk>/qc/", views.qc_queue, name="qc"),
     path("trials/<int:pk>/pixels/", views_pixels.look_list, name="looks"),
+    path("trials/<int:pk>/pixels/devices/", views_pixels.device_list, name="look_devices"),
     path("pixels/<int:pk>/", views_pixels.look_show, name="look"),
     path("pixels/<int:pk>/decide/", views_pixels.look_decide, name="look_decide"),
     path("pixels/<int:pk>/claim/", views_pixels.look_claim, name="look_claim"),

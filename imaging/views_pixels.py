@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -16,13 +18,14 @@ from compliance import access
 from compliance.confined import OverBudget, Refused
 from compliance.errors import HouseError
 from compliance.models import User
-from imaging import forms_pixels, selectors_pixels
+from imaging import forms_pixels, selectors_devices, selectors_pixels
 from imaging.models import PixelClaim, PixelReview
 from imaging.services import claiming, looking
 from imaging.services.originals import OriginalGone
 from imaging.states import KeptFor, PixelState
 from trials.models import Trial
 from trials.selectors import trials_of
+from trials.states import CharterState
 
 #: Why a person is asked, on the page.
 WHY = {
@@ -60,6 +63,27 @@ def look_list(request: HttpRequest, trial: Trial) -> HttpResponse:
             "begin": free[0] if free else None,
             "decided": selectors_pixels.looks_decided(trial)[:20],
             "last": _last(request, trial),
+        },
+    )
+
+
+@require_safe
+@access.guarded("imaging.review_pixels", trials_of)
+def device_list(request: HttpRequest, trial: Trial) -> HttpResponse:
+    """Devices on whose images the same places were blanked often; each can go into the draft of the charter."""
+    draft = trial.charters.filter(state=CharterState.DRAFT).first()
+    address = reverse("trials:charter_edit", args=[draft.pk]) if draft else ""
+    learnt = selectors_devices.devices_learnt(trial)
+    return render(
+        request,
+        "imaging/pixels_devices.html",
+        {
+            "trial": trial,
+            "draft": draft,
+            "may_administer": access.may(request.user, "trials.administer", trial),
+            "offered": [
+                (one, f"{address}?{urlencode({'device': json.dumps(one.template.plain())})}#privacy") for one in learnt
+            ],
         },
     )
 

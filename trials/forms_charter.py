@@ -230,10 +230,11 @@ class RetentionPart:
 
 @dataclass
 class RecipePart:
-    """The recipe, which is read and judged in `imaging.deid`."""
+    """The recipe, which is read and judged in `imaging.deid`; `device` is one that another page offers, as JSON."""
 
     value: Mapping[str, Any]
     data: Any = None
+    device: str = ""
     problems: list[str] = field(default_factory=list)
     template = "trials/_charter_recipe.html"
 
@@ -241,7 +242,8 @@ class RecipePart:
         initial = DeidentificationForm.initial_from(self.value)
         self.form = DeidentificationForm(self.data, initial=initial, prefix="recipe")
         self.rules = RuleFormSet(self.data, initial=list(self.value.get("rules", [])), prefix="rules")
-        devices = [DeviceForm.initial_from(row) for row in self.value.get("pixel_regions", [])]
+        rows = [*self.value.get("pixel_regions", []), *DeviceForm.offered(self.device)]
+        devices = [DeviceForm.initial_from(row) for row in rows]
         self.devices = DeviceFormSet(self.data, initial=devices, prefix="devices")
 
     def is_valid(self) -> bool:
@@ -278,9 +280,10 @@ class EditedSection:
 class CharterForm:
     """The whole charter as one form, section by section."""
 
-    def __init__(self, charter: ImagingCharter, data: Any = None) -> None:
+    def __init__(self, charter: ImagingCharter, data: Any = None, *, device: str = "") -> None:
         self.sections = [
-            EditedSection(section, list(_parts(terms, charter.terms, data))) for section, terms in sections().items()
+            EditedSection(section, list(_parts(terms, charter.terms, data, device=device)))
+            for section, terms in sections().items()
         ]
         self.problems: list[tuple[str, str]] = []
 
@@ -313,7 +316,7 @@ class CharterForm:
                         edited.problems.append(f"{where}: {reason}.")
 
 
-def _parts(terms: Sequence[Term], values: Any, data: Any, under: str = "") -> Iterator[Part]:
+def _parts(terms: Sequence[Term], values: Any, data: Any, under: str = "", *, device: str = "") -> Iterator[Part]:
     """Go through the terms: plain ones stand together, tables and groups by themselves."""
     plain = [one for one in terms if not isinstance(one.kind, Rows | Group | Table | RetentionRule)]
     if plain:
@@ -331,7 +334,7 @@ def _parts(terms: Sequence[Term], values: Any, data: Any, under: str = "") -> It
             case RetentionRule():
                 yield RetentionPart(value, data)
             case Table():
-                yield RecipePart(value, data)
+                yield RecipePart(value, data, device)
 
 
 def _kept(formset: Any) -> list[dict[str, Any]]:

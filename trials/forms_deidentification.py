@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -124,6 +125,16 @@ class DeviceForm(forms.Form):
         if not isinstance(regions, str):
             regions = "; ".join(", ".join(map(str, box)) for box in regions)
         return {**row, "regions": regions}
+
+    @classmethod
+    def offered(cls, text: str) -> list[Mapping[str, Any]]:
+        """Read a device that another page offers, as JSON; nothing where it is none."""
+        try:
+            row = json.loads(text)
+            cls.initial_from(row)
+        except (AttributeError, TypeError, ValueError):
+            return []
+        return [row] if row.keys() <= cls.base_fields.keys() else []
 
     def clean_regions(self) -> str | list[list[int]]:
         """Read rectangles as typed in: 0, 0, 640, 40; 600, 440, 640, 480."""

@@ -141,7 +141,11 @@ class TextInPixels(CannotDeidentify):
         Rows, columns and frames.
     templates
         Names of device templates: the first regions come from them, each from one.
+    device
+        Manufacturer and model, as the image says them once it is cleaned.
     """
+
+    device: Sequence[str] = ("", "")
 
     def __init__(
         self,

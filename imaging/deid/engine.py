@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID
 
 from imaging.deid import marks
-from imaging.deid.admission import CannotDeidentify, admit, is_photograph
+from imaging.deid.admission import CannotDeidentify, TextInPixels, admit, is_photograph
 from imaging.deid.faces import kinds, masking
 from imaging.deid.faces.looking import Looked
 from imaging.deid.keys import STANDARD_ROOT, SubjectKeys
@@ -25,7 +25,7 @@ from imaging.deid.pixels import cleaning
 from imaging.deid.pixels.bits import Layout, clear_compressed, overlay_in_value
 from imaging.deid.pixels.frames import Frame
 from imaging.deid.pixels.regions import Settled
-from imaging.deid.pixels.templates import places
+from imaging.deid.pixels.templates import device_of, places
 from imaging.deid.recipe import Recipe
 from imaging.deid.text import Cleaner, cleaner
 from imaging.deid.values import copied, text_of
@@ -216,12 +216,16 @@ def _blank(
 ) -> tuple[UID, Frame | None]:
     """Blank the text in the pixels, or ask a person; return how they are written now, and the only frame."""
     photograph, known = is_photograph(source), places(recipe.templates, source)
-    if settled is not None:
-        cleaned = cleaning.blank(result, settled, words=words)
-    elif photograph or recipe.pixels == "review":
-        cleaned = cleaning.propose(result, words=words, places=known, photograph=photograph)
-    else:
-        cleaned = cleaning.clean(result, words=words, places=known)
+    try:
+        if settled is not None:
+            cleaned = cleaning.blank(result, settled, words=words)
+        elif photograph or recipe.pixels == "review":
+            cleaned = cleaning.propose(result, words=words, places=known, photograph=photograph)
+        else:
+            cleaned = cleaning.clean(result, words=words, places=known)
+    except TextInPixels as asked:
+        asked.device = device_of(result)
+        raise
     if cleaned.changed:
         blanked = [f"template_{one.template}" for one in cleaned.places]
         run.note(_PIXEL_DATA, "C", *["texts_in_pixels"] * cleaned.count, *blanked)

@@ -112,8 +112,8 @@ def deidentify(
     dict
         `counters`, `actions` (`engine.summary`), `recipe_sha256`, `sha256` and `size` of the output, `facts` for
         quality checks (`imaging.dicom.excerpts`). Or `held`, `sentence` and perhaps `fault`, as in `look`,
-        with the engine's own reason as `detail`; for a look at its pixels also `regions`, `size` and `templates`
-        (`TextInPixels`).
+        with the engine's own reason as `detail`; for a look at its pixels also `regions`, `size`, `templates`
+        and `device` (`TextInPixels`).
     bytes
         The output; empty when held.
     """
@@ -278,6 +278,7 @@ def _deidentified(
     except TextInPixels as text:
         sentence = _PHOTOGRAPH if text.reason == "photograph" else _LOOK
         asked = {"regions": text.regions, "size": text.size, "templates": list(text.templates)}
+        asked["device"] = list(text.device)
         raise _Held(HoldReason.PIXEL_REVIEW, sentence, text.reason, **asked) from text
     except HouseError as problem:
         raise _Held(

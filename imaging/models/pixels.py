@@ -21,7 +21,7 @@ class PixelReview(Record):
     `why` is the engine's reason (`imaging.deid.admission`). `decided` holds `blank`, a list of regions, and `kept`,
     pairs of a region and a `KeptFor`; while the image waits once more, what of the last decision stands. With
     `led_by` the boxes were drawn on another image of the series. `templates` names the device templates from which
-    the first of the proposed regions come, each from one.
+    the first of the proposed regions come, each from one. Manufacturer and model are those of the image.
     """
 
     machines = {"state": PIXEL_REVIEW}
@@ -39,6 +39,8 @@ class PixelReview(Record):
     frames = models.PositiveIntegerField()
     proposed = models.JSONField(default=list)
     templates = models.JSONField(default=list)
+    manufacturer = models.CharField(max_length=64, blank=True)
+    model = models.CharField(max_length=64, blank=True)
     decided = models.JSONField(null=True)
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     decided_at = models.DateTimeField(null=True)

@@ -91,7 +91,9 @@ def _unless_held(received: ReceivedInstance, result: dict[str, Any]) -> dict[str
         asked = None
         if "regions" in result:
             rows, columns, frames = result["size"]
-            asked = Asked(result["detail"], result["regions"], rows, columns, frames, result["templates"])
+            asked = Asked(
+                result["detail"], result["regions"], rows, columns, frames, result["templates"], tuple(result["device"])
+            )
         raise Held(HoldReason(result["held"]), result["sentence"], asked)
     return result
 

@@ -55,7 +55,7 @@ class LookIncomplete(HouseError):
 class Asked:
     """What de-identification asks a person: why, the regions that it proposes, and the size of the image.
 
-    The first regions come from the device templates named, each from one.
+    The first regions come from the device templates named, each from one. The device is its maker and its model.
     """
 
     why: str
@@ -64,6 +64,7 @@ class Asked:
     columns: int
     frames: int
     templates: Sequence[str] = ()
+    device: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,8 @@ def ask_for_looks(asked: Iterable[tuple[ReceivedInstance, Timepoint, Asked]], *,
             "why": what.why,
             "proposed": [list(one) for one in what.regions],
             "templates": list(what.templates),
+            "manufacturer": what.device[0],
+            "model": what.device[1],
             "rows": what.rows,
             "columns": what.columns,
             "frames": what.frames,

@@ -84,6 +84,7 @@ MATRIX = tuple(
         ("GET", "imaging/previews/<public_id>/", "preview", "C"),
         ("GET", "imaging/trials/<pk>/qc/", "trial", "Q"),
         ("GET", "imaging/trials/<pk>/pixels/", "trial", "QT"),
+        ("GET", "imaging/trials/<pk>/pixels/devices/", "trial", "QT"),
         ("GET", "imaging/pixels/<pk>/", "look", "QT"),
         ("POST", "imaging/pixels/<pk>/decide/", "look", "QT"),
         ("POST", "imaging/pixels/<pk>/claim/", "look", "QT"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -282,6 +283,22 @@ def test_what_is_no_rectangle_is_said_at_its_row(regions):
     (part,) = [part for part in form.parts if isinstance(part, RecipePart)]
     assert not form.is_valid()
     assert list(part.devices.errors[0]) == ["regions"]
+
+
+def test_a_device_that_another_page_offers_is_a_row_more():
+    charter, offered = draft(), json.dumps(BANNER)
+    data = posted(CharterForm(charter, device=offered)) | {"recipe-pixels": "blank"}
+    form = CharterForm(charter, data, device=offered)
+    assert form.is_valid()
+    assert form.content()["deidentification"]["pixel_regions"] == [BANNER]
+
+
+@pytest.mark.parametrize(
+    "offered", ["", "{", "[]", "3", '{"name": 1, "regions": 5}', '{"regions": [1]}', '{"other": ""}']
+)
+def test_an_offer_that_is_no_device_is_passed_over(offered):
+    charter = draft()
+    assert posted(CharterForm(charter, device=offered)) == posted(CharterForm(charter))
 
 
 def test_a_part_of_the_recipe_that_the_form_does_not_show_stays():

@@ -137,6 +137,13 @@ def places(templates: Sequence[Template], dataset: Dataset) -> list[Place]:
     return [Place(one.name, box) for one in templates for box in one.boxes(dataset)]
 
 
+def device_of(dataset: Dataset) -> tuple[str, str]:
+    """Manufacturer and model as an image says them; empty where they are malformed."""
+    said = (str(dataset.get(_ASKED[name]) or "").strip() for name in ("manufacturer", "model"))
+    manufacturer, model = (text if len(text) <= 64 and text.isprintable() else "" for text in said)
+    return manufacturer, model
+
+
 def _text(entry: Mapping[str, Any], name: str) -> str:
     value = entry.get(name) or ""
     if not isinstance(value, str) or not value.isprintable() or len(value) > 200:

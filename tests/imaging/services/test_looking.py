@@ -181,12 +181,14 @@ def test_of_a_kind_on_which_text_is_usual_a_person_says_that_there_is_none(world
 
 def test_where_a_device_writes_is_proposed_by_its_template(db: None, own_disk: Path) -> None:
     world = make_world(charter={"deidentification": RECIPE | {"pixel_regions": [CONSOLE]}})
-    transfer = sent(world, capture(picture((NAME, 25))), capture(picture((NAME, 25), (VIEW, 112)), number=2))
+    device = {"Manufacturer": "Maker Ltd", "ManufacturerModelName": "Sono One"}
+    transfer = sent(world, capture(picture((NAME, 25)), **device), capture(picture((NAME, 25), (VIEW, 112)), number=2))
     bare, other = PixelReview.objects.order_by("pk")
     banner = Region(0, 0, COLUMNS, 60, 0, 0)
     assert (bare.why, bare.regions, bare.templates) == ("text_template", [banner], ["console"])
     assert (other.why, other.regions[0], other.templates) == ("text_found", banner, ["console"])
     assert len(other.regions) == 2
+    assert [(one.manufacturer, one.model) for one in (bare, other)] == [("Maker Ltd", "Sono One"), ("", "")]
 
     look = settle(world, bare)
 
