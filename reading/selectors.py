@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -297,7 +298,7 @@ def _accepted(slots: Sequence[SlotResult], choices: Mapping[int | None, int]) ->
 
 def subject_results(trial: Trial) -> Sequence[SubjectResult]:
     """Every subject's result, by subject code."""
-    subjects = trial.subjects.select_related("trial").order_by("code")
+    subjects = trial.subjects.select_related("trial", "site").order_by("code")
     return [subject_result(subject) for subject in subjects]
 
 
@@ -316,19 +317,20 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class SumPair:
-    """Sums of diameters by the first and the second reader of a subject, in mm."""
+    """Sums of diameters by the first and the second reader of a subject, in mm; `reads` are what they signed."""
 
     subject: str
     timepoint: str
     first: Decimal
     second: Decimal
+    reads: tuple[ReadTask, ReadTask]
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A subject whose timepoints were all read by two; `selected` is the reader the adjudicator sided with.
+    """A subject whose timepoints were all read by two, the last on `read_on`, and what it was adjudicated for.
 
-    Where several timepoints were adjudicated with different outcomes, nobody was selected.
+    `selected` is the reader the adjudicator sided with; nobody, where timepoints were decided differently.
     """
 
     subject: str
@@ -336,6 +338,9 @@ class Case:
     second: str
     adjudicated: bool
     selected: str | None
+    site: str
+    read_on: dt.date
+    triggers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,10 +355,8 @@ class VariabilityInputs:
 
 def variability_inputs(trial: Trial) -> VariabilityInputs:
     """Pair what two readers found in the same subject, in an order that only codes decide."""
-    sums: list[SumPair] = []
-    responses: list[Pair] = []
-    best: list[Pair] = []
-    cases: list[Case] = []
+    sums, cases = list[SumPair](), list[Case]()
+    responses, best = list[Pair](), list[Pair]()
     for result in subject_results(trial):
         if len(result.slots) != 2:
             continue
@@ -363,7 +366,7 @@ def variability_inputs(trial: Trial) -> VariabilityInputs:
             if first is None or second is None:
                 continue
             if first.sum_mm is not None and second.sum_mm is not None:
-                sums.append(SumPair(code, timepoint.code, first.sum_mm, second.sum_mm))
+                sums.append(SumPair(code, timepoint.code, first.sum_mm, second.sum_mm, (first.task, second.task)))
             if first.response and second.response:
                 responses.append(Pair(code, timepoint.code, first.overall, second.overall))
         if is_fully_read(result.subject):
@@ -373,15 +376,17 @@ def variability_inputs(trial: Trial) -> VariabilityInputs:
 
 
 def _case(result: SubjectResult) -> Case:
-    names = {slot.slot: slot.reader.username for slot in result.slots}
+    names: dict[int | None, str] = {slot.slot: slot.reader.username for slot in result.slots}
     chosen = {a.chosen_slot for a in result.adjudications}
-    selected = chosen.pop() if len(chosen) == 1 else None
     return Case(
         result.subject.code,
         names[1],
         names[2],
-        bool(result.adjudications),
-        None if selected is None else names[selected],
+        adjudicated=bool(result.adjudications),
+        selected=names.get(chosen.pop()) if len(chosen) == 1 else None,
+        site=result.subject.site.code,
+        read_on=max(read.task.submitted_at.date() for s in result.slots for read in s.reads if read.task.submitted_at),
+        triggers=tuple(dict.fromkeys(trigger["name"] for a in result.adjudications for trigger in a.triggers)),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from compliance import access, audit
 from compliance.models import User
 from reading.criteria.best_response import Response
-from reading.selectors import Pair, variability_inputs
+from reading.selectors import Pair, VariabilityInputs, variability_inputs
 from reading.variability import (
     CaseOutcome,
     IccForm,
@@ -20,6 +20,7 @@ from reading.variability import (
     icc,
     percent_agreement,
 )
+from reading.variability.monitoring import adjudication_rates, drift, flag_disagreement
 from trials.models import Trial
 
 #: From best to worst, for weights: NON-CR/NON-PD stands where SD does. NE and NED are no degrees of response.
@@ -31,7 +32,8 @@ def show_variability(*, trial: Trial, actor: User, at: dt.datetime) -> dict[str,
     """Return a trial's variability report to somebody, and record that results were looked at."""
     access.require(actor, "reading.see_results", trial)
     audit.record("results.viewed", trial, actor=actor, at=at, after={"report": "variability"})
-    return variability_report(trial)
+    inputs = variability_inputs(trial)
+    return _agreement_of_readers(trial, inputs) | {"monitoring": _monitoring(inputs)}
 
 
 def variability_report(trial: Trial) -> dict[str, Any]:
@@ -48,7 +50,10 @@ def variability_report(trial: Trial) -> dict[str, Any]:
         responses and with linear weights over the ordered ones; `adjudication`: rate, and per reader the
         agreement with the adjudicator and the disagreement index.
     """
-    inputs = variability_inputs(trial)
+    return _agreement_of_readers(trial, variability_inputs(trial))
+
+
+def _agreement_of_readers(trial: Trial, inputs: VariabilityInputs) -> dict[str, Any]:
     first = [float(pair.first) for pair in inputs.sums]
     second = [float(pair.second) for pair in inputs.sums]
     ratings = list(zip(first, second, strict=True))
@@ -66,10 +71,46 @@ def variability_report(trial: Trial) -> dict[str, Any]:
         },
         "timepoint_responses": _agreement(inputs.responses),
         "best_responses": _agreement(inputs.best_responses),
-        "adjudication": adjudication_metrics(
-            [CaseOutcome(c.first, c.second, c.adjudicated, c.selected) for c in inputs.cases]
-        ).to_json(),
+        "adjudication": adjudication_metrics(_outcomes(inputs)).to_json(),
     }
+
+
+def _monitoring(inputs: VariabilityInputs) -> dict[str, Any]:
+    """Return what is watched while reading goes on; it is of no use in a locked package, and not part of it.
+
+    Returns
+    -------
+    dict
+        `adjudication`: rates with control limits; `disagreement`: readers above the mean index by one SD; `drift`:
+        cusum of 100 x (own - other) / mean of both sums, in percent, by reader in order of signature.
+    """
+    outcomes = _outcomes(inputs)
+    metrics = adjudication_metrics(outcomes)
+    return {
+        "adjudication": adjudication_rates(outcomes).to_json(),
+        "disagreement": (metrics if isinstance(metrics, Undefined) else flag_disagreement(metrics)).to_json(),
+        "drift": drift(_differences(inputs)).to_json(),
+    }
+
+
+def _outcomes(inputs: VariabilityInputs) -> list[CaseOutcome]:
+    return [
+        CaseOutcome(c.first, c.second, c.adjudicated, c.selected, c.site, c.read_on, c.triggers) for c in inputs.cases
+    ]
+
+
+def _differences(inputs: VariabilityInputs) -> dict[str, list[float]]:
+    """Return each reader's relative differences from the other reader, in percent, in order of signature."""
+    found: dict[str, list[tuple[dt.datetime, str, str, float]]] = {}
+    for pair in inputs.sums:
+        if not pair.first + pair.second:
+            continue
+        relative = float(200 * (pair.first - pair.second) / (pair.first + pair.second))
+        for read, difference in zip(pair.reads, (relative, -relative), strict=True):
+            assert read.submitted_at is not None
+            own = found.setdefault(read.reader.username, [])
+            own.append((read.submitted_at, pair.subject, pair.timepoint, difference))
+    return {reader: [difference for *_, difference in sorted(rows)] for reader, rows in found.items()}
 
 
 def _agreement(pairs: Sequence[Pair]) -> dict[str, Any]:

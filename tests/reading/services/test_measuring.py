@@ -10,9 +10,9 @@ from compliance.signing import Intent
 from reading import selectors
 from reading.models import Adjudication
 from reading.services.adjudicating import decide
-from reading.services.measuring import variability_report
+from reading.services.measuring import show_variability, variability_report
 from tests.reading.conftest import AT, PASSWORD, World, baseline, follow_up
-from trials.models import Subject
+from trials.models import Role, Subject
 from trials.services import enrolling
 
 pytestmark = pytest.mark.django_db
@@ -83,6 +83,27 @@ def test_the_report_holds_every_statistic(agreed: World) -> None:
     assert readers[slots[2]]["disagreement_index"] == pytest.approx(1 / 3)
     assert readers[slots[1]]["disagreement_index"] == 0
     json.dumps(report, allow_nan=False)
+
+
+def test_what_is_watched_is_counted_by_site_month_and_trigger(agreed: World) -> None:
+    manager = agreed.join("manager", Role.READING_MANAGER)
+
+    watched = show_variability(trial=agreed.trial, actor=manager, at=AT)["monitoring"]
+
+    rates = watched["adjudication"]
+    assert (rates["overall"]["x"], rates["overall"]["n"]) == (1, 3)
+    charts = {name: [(p["label"], p["x"], p["n"]) for p in rates[name]["points"]] for name in ("by_site", "by_month")}
+    assert charts == {"by_site": [(agreed.site.code, 1, 3)], "by_month": [(f"{AT:%Y-%m}", 1, 3)]}
+    assert {name: rate["x"] for name, rate in rates["by_trigger"].items()}.keys() == {
+        trigger["name"] for trigger in Adjudication.objects.get().triggers
+    }
+    # Each reader's relative differences are the other's with the sign changed, so their sums mirror each other.
+    (one, two) = watched["drift"]["readers"].values()
+    assert (one["high"], one["low"]) == (two["low"], two["high"])
+    assert len(one["high"]) == 9
+    assert watched["disagreement"]["undefined"] is True
+    assert "monitoring" not in variability_report(agreed.trial)
+    json.dumps(watched, allow_nan=False)
 
 
 def test_without_reads_each_statistic_says_why_it_is_undefined(world: World, subject: Subject) -> None:
