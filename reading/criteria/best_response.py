@@ -63,31 +63,34 @@ def confirmed_responses(visits: Sequence[DatedResponse], rules: BestRules) -> Co
     """
     complete = partial = None
     for first, start in enumerate(visits):
-        for last in range(first + 1, len(visits)):
-            end = visits[last]
-            if end.study_day - start.study_day < rules.confirm_min_days:
-                continue
-            if start.overall not in _RESPONSE or end.overall not in _RESPONSE:
-                continue
-            between = [visit.overall for visit in visits[first + 1 : last]]
-            if not _uninterrupted(between, rules):
-                continue
-            if partial is None:
-                partial = first
-            both_complete = start.overall == end.overall == Response.CR
-            if complete is None and both_complete and set(between) <= {Response.CR, Response.NE}:
-                complete = first
+        if partial is None and start.overall in _RESPONSE and _is_confirmed(first, visits, rules, _RESPONSE):
+            partial = first
+        if start.overall == Response.CR and _is_confirmed(first, visits, rules, (Response.CR,)):
+            complete = first
+            break
     return Confirmed(complete, partial)
 
 
-def _uninterrupted(between: Sequence[str], rules: BestRules) -> bool:
-    not_evaluable, stable = between.count(Response.NE), between.count(Response.SD)
-    return (
-        not_evaluable <= rules.confirm_max_ne
-        and stable <= rules.confirm_max_sd
-        and not_evaluable + stable <= rules.confirm_max_interruptions
-        and set(between) <= {*_RESPONSE, Response.NE, Response.SD}
-    )
+def _is_confirmed(first: int, visits: Sequence[DatedResponse], rules: BestRules, by: tuple[Response, ...]) -> bool:
+    """Whether a response of the given kinds follows in time, with few enough timepoints of other kinds between."""
+    not_evaluable = stable = 0
+    for visit in visits[first + 1 :]:
+        if visit.overall in by:
+            if visit.study_day - visits[first].study_day >= rules.confirm_min_days:
+                return True
+        elif visit.overall == Response.NE:
+            not_evaluable += 1
+        elif visit.overall == Response.SD and Response.PR in by:
+            stable += 1
+        else:
+            return False
+        if (
+            not_evaluable > rules.confirm_max_ne
+            or stable > rules.confirm_max_sd
+            or not_evaluable + stable > rules.confirm_max_interruptions
+        ):
+            return False
+    return False
 
 
 def best_response(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -231,6 +232,6 @@ def _member(kind: type[_State], value: str, what: str) -> _State:
 
 
 def _distinct(names: list[str], where: str, kind: str = "lesion") -> None:
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, times in Counter(names).items() if times > 1)
     if repeated:
         raise InvalidRead(f"{where} names {kind} {repeated[0]} twice; keep one.")

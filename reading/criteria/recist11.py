@@ -270,13 +270,13 @@ class Recist11(Criteria[SubjectHistory]):
 
     def _in_response(self, earlier: Sequence[TimepointResponse]) -> bool:
         """Whether a response was given since the last progression, and confirmed where the trial asks for it."""
-        since = [DatedResponse(response.study_day, response.overall) for response in earlier]
-        for position in range(len(since), 0, -1):
-            if since[position - 1].overall == Response.PD:
-                since = since[position:]
+        since: list[DatedResponse] = []
+        for response in reversed(earlier):
+            if response.overall == Response.PD:
                 break
+            since.append(DatedResponse(response.study_day, response.overall))
         if self.flag("confirmation_required"):
-            return confirmed_responses(since, self.best_rules(False)).any is not None
+            return confirmed_responses(since[::-1], self.best_rules(False)).any is not None
         return any(visit.overall in self.responses for visit in since)
 
     def _nontarget(self, baseline: BaselineRead, read: TimepointRead, trace: list[Step]) -> Response | None:
@@ -316,12 +316,12 @@ class Recist11(Criteria[SubjectHistory]):
         A target node is back from 10 mm on; a non-target node only by unequivocal progression, which is PD already.
         """
         mode = self.choice("disease_after_cr")
-        visits = [DatedResponse(response.study_day, response.overall) for response in earlier]
-        complete = any(visit.overall == Response.CR for visit in visits)
-        if mode == "progression_if_confirmed":
-            complete = confirmed_responses(visits, self.best_rules(False)).complete is not None
-        if not complete or mode == "sum_rule_only":
+        if mode == "sum_rule_only" or not any(response.overall == Response.CR for response in earlier):
             return False
+        if mode == "progression_if_confirmed":
+            visits = [DatedResponse(response.study_day, response.overall) for response in earlier]
+            if confirmed_responses(visits, self.best_rules(False)).complete is None:
+                return False
         stated = {entry.lesion_id: entry.status for entry in read.nontargets}
         back = [item.lesion.lesion_id for item in sized if item.visible]
         back += [
