@@ -17,6 +17,7 @@ class TrialsConfig(AppConfig):
             models.Site,
             models.ApplicationEntity,
             models.SiteToken,
+            models.CalendarAddress,
             models.Membership,
             models.Subject,
             models.Timepoint,

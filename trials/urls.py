@@ -5,7 +5,16 @@ from __future__ import annotations
 from django.urls import path
 
 from compliance import access
-from trials import views, views_amending, views_charter, views_connections, views_lists, views_mails, views_queries
+from trials import (
+    views,
+    views_amending,
+    views_calendar,
+    views_charter,
+    views_connections,
+    views_lists,
+    views_mails,
+    views_queries,
+)
 
 app_name = "trials"
 urlpatterns = [
@@ -30,6 +39,11 @@ urlpatterns = [
     path("sites/<int:pk>/connections/", views_connections.connections, name="connections"),
     path("sites/<int:pk>/plain-dicom/", views_connections.plain_dicom, name="plain_dicom"),
     path("sites/<int:pk>/tokens/", views_connections.token_issue, name="token_issue"),
+    path("sites/<int:pk>/calendar/", views_calendar.calendar, name="calendar"),
+    path("sites/<int:pk>/calendar/file/", views_calendar.calendar_file, name="calendar_file"),
+    path("sites/<int:pk>/calendar/issue/", views_calendar.calendar_issue, name="calendar_issue"),
+    path("sites/<int:pk>/calendar/revoke/", views_calendar.calendar_revoke, name="calendar_revoke"),
+    path("calendar/<str:secret>.ics", access.public(views_calendar.calendar_feed), name="calendar_feed"),
     path("entities/<int:pk>/", views_connections.entity_change, name="entity_change"),
     path("tokens/<int:pk>/revoke/", views_connections.token_revoke, name="token_revoke"),
     path("sites/<int:pk>/enrol/", views.subject_enrol, name="enrol"),

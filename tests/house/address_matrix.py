@@ -54,6 +54,12 @@ MATRIX = tuple(
         ("GET", "trials/sites/<pk>/connections/", "site", "CQAT"),
         ("POST", "trials/sites/<pk>/plain-dicom/", "site", "T"),
         ("POST", "trials/sites/<pk>/tokens/", "site", "T"),
+        ("GET", "trials/sites/<pk>/calendar/", "site", "CT"),
+        ("GET", "trials/sites/<pk>/calendar/file/", "site", "CT"),
+        ("POST", "trials/sites/<pk>/calendar/issue/", "site", "CT"),
+        ("POST", "trials/sites/<pk>/calendar/revoke/", "site", "CT"),
+        # Its address is the secret.
+        ("GET", "trials/calendar/<secret>.ics", "calendar", "+"),
         ("POST", "trials/entities/<pk>/", "entity", "T"),
         ("POST", "trials/tokens/<pk>/revoke/", "token", "T"),
         ("GET POST", "trials/sites/<pk>/enrol/", "site", "CT"),

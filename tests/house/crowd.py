@@ -28,7 +28,7 @@ from tests.factories import AT, PASSWORD, World, make_user, make_world, scan
 from tests.factories.world import REFERENCE
 from trials.models import Membership, Query, Role, Site, Timepoint, Trial
 from trials.schedule import date_of
-from trials.services import connecting, enrolling, querying, setting_up
+from trials.services import connecting, enrolling, querying, scheduling, setting_up
 
 #: When the central work is done: apart from every date of a scan.
 LATER = dt.datetime(2026, 9, 15, 9, tzinfo=dt.UTC)
@@ -259,6 +259,8 @@ class _Furnisher:
             self._add("site", site.pk, place)
             self._add("entity", site.application_entities.get().pk, place)
             self._add("token", site.tokens.get().pk, place)
+            _, secret = scheduling.issue_address(site=site, actor=self.world.founder, at=AT)
+            self.crowd.add("calendar", Thing({"secret": secret}, self.trial, place))
             self.crowd.add("upload", Thing({"public_id": str(self._upload(timepoint).public_id)}, self.trial, place))
             self._add("subject", timepoint.subject_id, place)
             self._add("timepoint", timepoint.pk, place)

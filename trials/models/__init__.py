@@ -1,5 +1,6 @@
 """The protocol's records."""
 
+from .calendar import CalendarAddress
 from .charter import ImagingCharter
 from .membership import SITE_AWARE, Membership, Role, SiteGrant, TrialGrant
 from .query import Query, QueryMessage
@@ -10,6 +11,7 @@ from .trial import Trial
 __all__ = [
     "SITE_AWARE",
     "ApplicationEntity",
+    "CalendarAddress",
     "ImagingCharter",
     "Membership",
     "Query",
