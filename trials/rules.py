@@ -61,6 +61,7 @@ def register() -> None:
     access.register("trials.administer_or_audit", role(Role.TRIAL_ADMINISTRATOR, Role.AUDITOR))
     access.register("trials.see_charter", role(*EVERYONE))
     access.register("trials.see_subjects", role(*SITE_AWARE))
+    access.register("trials.review_charter", role(Role.READING_MANAGER, Role.QC_ANALYST))
     access.register("trials.enrol", role(Role.SITE_COORDINATOR, Role.TRIAL_ADMINISTRATOR))
     access.register("trials.see_queries", role(*SITE_AWARE))
     access.register("trials.raise_query", role(Role.QC_ANALYST))

@@ -25,15 +25,26 @@ TRIAL = Machine(
 
 class CharterState(StrEnum):
     DRAFT = "draft"
+    REVIEWED = "reviewed"
     IN_FORCE = "in_force"
     SUPERSEDED = "superseded"
 
+
+#: A version that is not in force yet; a trial has one at most.
+OPEN_CHARTER = (CharterState.DRAFT, CharterState.REVIEWED)
 
 CHARTER = Machine(
     "imaging charter",
     initial=CharterState.DRAFT,
     moves={
-        "sign": Move(CharterState.DRAFT, CharterState.IN_FORCE, may="trials.administer", signature=True),
+        "review": Move(CharterState.DRAFT, CharterState.REVIEWED, may="trials.review_charter", signature=True),
+        "reopen": Move(CharterState.REVIEWED, CharterState.DRAFT, may="trials.administer", reason=True),
+        "sign": Move(
+            (CharterState.DRAFT, CharterState.REVIEWED),
+            CharterState.IN_FORCE,
+            may="trials.administer",
+            signature=True,
+        ),
         "supersede": Move(CharterState.IN_FORCE, CharterState.SUPERSEDED),
     },
 )

@@ -19,7 +19,7 @@ from compliance.models import Signature
 from trials import forms, selectors
 from trials.models import ImagingCharter
 from trials.services import amending, setting_up
-from trials.states import CharterState
+from trials.states import OPEN_CHARTER, CharterState
 
 #: Subjects whose changes are worked out for one page.
 _ON_A_PAGE = 25
@@ -30,7 +30,7 @@ _ON_A_PAGE = 25
 def impact(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
     """Say what a version would change for the subjects that go by another; who may moves them from here."""
     page = Paginator(amending.behind(charter), _ON_A_PAGE).get_page(request.GET.get("page"))
-    problems = setting_up.objections(charter.content) if charter.state == CharterState.DRAFT else []
+    problems = setting_up.objections(charter.content) if charter.state in OPEN_CHARTER else []
     in_force = charter.state == CharterState.IN_FORCE
     shown = {"shown_sha256": signing.digest(charter.shown_content())}
     return render(

@@ -21,7 +21,7 @@ from trials.charter.words import chapters, titled
 from trials.forms_charter import CharterForm
 from trials.models import ImagingCharter, Trial
 from trials.services import setting_up
-from trials.states import CharterState
+from trials.states import OPEN_CHARTER, CharterState
 
 
 @require_safe
@@ -33,7 +33,8 @@ def charter_show(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
     """
     earlier = _earlier(charter, request.GET.get("against", ""))
     may_administer = access.may(request.user, "trials.administer", charter)
-    asked = may_administer and charter.state == CharterState.DRAFT
+    may_review = charter.state == CharterState.DRAFT and access.may(request.user, "trials.review_charter", charter)
+    asked = (may_administer and charter.state in OPEN_CHARTER) or may_review
     return render(
         request,
         "trials/charter_show.html",
@@ -48,8 +49,11 @@ def charter_show(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
             "versions": charter.trial.charters.all(),
             "signatures": signing.signatures_on(charter),
             "may_administer": may_administer,
+            "may_review": may_review,
+            "may_sign": may_administer and charter.state in OPEN_CHARTER and not setting_up.awaits_review(charter),
+            "awaits_review": setting_up.awaits_review(charter),
+            "reason_form": forms.ReasonForm(),
             "sign_form": forms.SignatureForm(initial={"shown_sha256": signing.digest(charter.shown_content())}),
-            "amend_form": forms.AmendForm(),
         },
     )
 
@@ -151,6 +155,42 @@ def charter_sign(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
             messages.success(request, f"Charter version {charter.version} is in force.")
         except HouseError as problem:
             messages.error(request, problem.message)
+    return redirect("trials:charter", pk=charter.pk)
+
+
+@require_POST
+@access.guarded("trials.review_charter", selectors.charters_seen_by)
+def charter_review(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
+    """Sign that a draft was reviewed."""
+    form = forms.SignatureForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Enter your password to sign.")
+    else:
+        try:
+            setting_up.review_charter(
+                charter=charter,
+                signature=form.intent(Signature.Meaning.REVIEW),
+                actor=access.actor(request),
+                at=timezone.now(),
+            )
+            messages.success(request, "Your review is signed. An administrator can put the version in force now.")
+        except HouseError as problem:
+            messages.error(request, problem.message)
+    return redirect("trials:charter", pk=charter.pk)
+
+
+@require_POST
+@access.guarded("trials.administer", selectors.charters_seen_by)
+def charter_reopen(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
+    """Make a reviewed version a draft again."""
+    form = forms.ReasonForm(request.POST)
+    if form.is_valid():
+        setting_up.reopen_charter(
+            charter=charter, reason=form.cleaned_data["reason"], actor=access.actor(request), at=timezone.now()
+        )
+        messages.success(request, "The version is a draft again; it needs a new review.")
+    else:
+        messages.error(request, "Opening a reviewed version again needs a reason.")
     return redirect("trials:charter", pk=charter.pk)
 
 

@@ -20,7 +20,7 @@ from trials.selectors import (
     sites_coordinated_by,
     timepoints_seen_by,
 )
-from trials.states import CharterState, ImageState, QueryState, SubjectState
+from trials.states import OPEN_CHARTER, ImageState, QueryState, SubjectState
 
 
 def at(name: str, trial: Trial) -> str:
@@ -83,7 +83,7 @@ def of_administrators(user: User, trial: Trial, now: dt.datetime) -> Iterator[Wa
     """What nobody else can mend: drafts to sign, queries that nobody answered, mails that did not go out."""
     if is_locked(trial) or not access.may(user, "trials.administer", trial):
         return
-    for draft in trial.charters.filter(state=CharterState.DRAFT):
+    for draft in trial.charters.filter(state__in=OPEN_CHARTER):
         url = reverse("trials:charter", kwargs={"pk": draft.pk})
         yield Waiting("Charter to sign", 1, url, "signature", "warn", since=draft.created_at)
     own = open_queries_of(trial).filter(site=None, state=QueryState.OPEN)

@@ -39,7 +39,7 @@ from reading.selectors import ReadResult, SlotResult, SubjectResult
 from reading.services.measuring import variability_report
 from trials.models import ImagingCharter, Timepoint, Trial
 from trials.schedule import date_of
-from trials.states import CharterState
+from trials.states import OPEN_CHARTER
 
 #: What a signed derivation and its recomputation must have in common.
 _DERIVED = ("overall", "target", "nontarget", "new_lesion", "sum_mm", "nadir_mm")
@@ -61,7 +61,7 @@ def snapshot(trial: Trial) -> LockedTrial:
     NotReproducible
         A signed response is not what its rules derive from the measurements today.
     """
-    charters = sorted(trial.charters.exclude(state=CharterState.DRAFT), key=lambda charter: charter.version)
+    charters = sorted(trial.charters.exclude(state__in=OPEN_CHARTER), key=lambda charter: charter.version)
     pack = derivation.pack_of(charters[-1])
     signatures = [
         *(mark for charter in charters for mark in _signatures(charter, f"Imaging charter, version {charter.version}")),

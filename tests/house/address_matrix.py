@@ -69,6 +69,8 @@ MATRIX = tuple(
         ("GET", "trials/charters/<pk>/export/", "charter", "CQMRJSAT"),
         ("GET", "trials/charters/<pk>/pdf/", "charter", "CQMRJSAT"),
         ("POST", "trials/charters/<pk>/import/", "charter", "T"),
+        ("POST", "trials/charters/<pk>/review/", "charter", "QM"),
+        ("POST", "trials/charters/<pk>/reopen/", "charter", "T"),
         ("POST", "trials/charters/<pk>/sign/", "charter", "T"),
         ("GET", "trials/charters/<pk>/impact/", "charter", "T"),
         ("GET", "trials/charters/<pk>/impact.csv", "charter", "T"),

@@ -143,6 +143,30 @@ def test_a_version_says_what_it_changes_and_what_speaks_against_it(world):
         assert [where for where, _ in response.context["objections"]] == ["Criteria"]
 
 
+def test_a_draft_that_asks_for_a_review_is_reviewed_opened_again_and_put_in_force(world):
+    draft = setting_up.amend_charter(trial=world.trial, change_summary="Next", actor=world.administrator, at=AT)
+    content = {**draft.content, "needs_review": True}
+    setting_up.edit_charter(charter=draft, content=content, actor=world.administrator, at=AT)
+    assert "Not yet: a reading manager or QC analyst reviews" in shown(world.administrator, "charter", draft.pk)
+    assert "Sign the review" in shown(world.analyst, "charter", draft.pk)
+
+    _, said = post(world.analyst, "charter_review", draft.pk, password=PASSWORD)
+    assert said == ["Your review is signed. An administrator can put the version in force now."]
+    assert "Sign the review" not in shown(world.analyst, "charter", draft.pk)
+    page = shown(world.administrator, "charter", draft.pk)
+    assert "Open again" in page
+    assert "Sign and put in force" in page
+
+    _, said = post(world.administrator, "charter_reopen", draft.pk, reason="")
+    assert said == ["Opening a reviewed version again needs a reason."]
+    post(world.administrator, "charter_reopen", draft.pk, reason="A visit is missing")
+    _, said = post(world.administrator, "charter_sign", draft.pk, password=PASSWORD)
+    assert said[0].startswith("This charter asks for a review")
+    post(world.analyst, "charter_review", draft.pk, password=PASSWORD)
+    post(world.administrator, "charter_sign", draft.pk, password=PASSWORD)
+    assert world.trial.charter_in_force == draft
+
+
 @pytest.mark.requires_tool("pdftotext")
 def test_a_version_is_printed_with_its_terms_and_signatures(world):
     charter = world.trial.charter_in_force

@@ -28,7 +28,7 @@ from trials.charter.records import (
 from trials.query_terms import QueryTerms
 from trials.retention import Retention
 from trials.series_terms import MODALITY, SeriesTerms
-from trials.terms.kinds import Choice, Named, Number, Problem, Problems, Several, Text
+from trials.terms.kinds import Choice, Flag, Named, Number, Problem, Problems, Several, Text
 from trials.terms.records import Group, Rows, Section, Table, Term, read_record, store_record
 
 PURPOSE = Section("purpose", "Purpose", "Why images are taken, and what is made of them.")
@@ -44,6 +44,7 @@ READING = Section("reading", "Reading", "Who reads, by which criteria, and what 
 DISPLAY = Section(
     "display", "Display", "The only windows that readers can choose; values in the units of the pixels (HU for CT)."
 )
+FORCE = Section("force", "Coming into force", "An administrator puts a version in force by signature.")
 NOTES = Section("notes", "Agreed in words", "Recorded, printed and signed with the charter; nothing checks it.")
 
 
@@ -100,6 +101,13 @@ class Charter:
 
     window_presets: tuple[WindowPreset, ...] = DISPLAY.term(
         Rows(WindowPreset, "name", "display window", least=1), "Display windows", required=True
+    )
+
+    needs_review: bool = FORCE.term(
+        Flag(),
+        "A second person reviews it first",
+        "A reading manager or QC analyst, by signature, who does not put it in force. To leave this out later needs a "
+        "review too.",
     )
 
     notes: Notes = NOTES.term(Group(Notes), "Notes")

@@ -9,11 +9,11 @@ from compliance.models.base import Scope
 from compliance.signing import digest
 from trials.charter import Charter
 from trials.models.trial import Trial
-from trials.states import CHARTER, CharterState
+from trials.states import CHARTER, OPEN_CHARTER, CharterState
 
 
 class ImagingCharter(Record):
-    """One version of a trial's imaging charter; a draft may change, a signed version never does."""
+    """One version of a trial's imaging charter; a draft may change, a version that was in force never does."""
 
     machines = {"state": CHARTER}
 
@@ -43,9 +43,10 @@ class ImagingCharter(Record):
         return Scope(self.trial_id)
 
     def frozen_by(self) -> str:
-        if self.state != CharterState.DRAFT:
+        if self.state not in OPEN_CHARTER:
             return "a signed charter version never changes; write an amendment"
-        return self.trial.frozen_by()
+        reviewed = "a reviewed charter version changes only after it is opened again"
+        return self.trial.frozen_by() or (reviewed if self.state == CharterState.REVIEWED else "")
 
     def signed_content(self) -> dict[str, object]:
         return {"trial": self.trial.code, "version": self.version, "charter": self.content}

@@ -9,15 +9,15 @@ from typing import Any
 
 from django.db import transaction
 
-from compliance import access, audit, keys
+from compliance import access, audit, keys, signing
 from compliance.errors import HouseError
-from compliance.models import User
+from compliance.models import Signature, User
 from compliance.signing import Intent
 from compliance.transitions import advance
 from trials import signals
 from trials.charter import RECIST, RECIST_TEMPLATE, Charter, CharterInvalid, find_template, read
 from trials.models import ApplicationEntity, ImagingCharter, Membership, Role, Site, Trial
-from trials.states import CharterState, TrialState
+from trials.states import OPEN_CHARTER, CharterState, TrialState
 from trials.terms.kinds import Problem
 
 
@@ -32,6 +32,13 @@ class DraftPending(HouseError):
     """An amendment was asked for while another draft is still open."""
 
     code = "draft_pending"
+    status = 409
+
+
+class NotReviewed(HouseError):
+    """A charter was to come into force that a second person has not reviewed."""
+
+    code = "not_reviewed"
     status = 409
 
 
@@ -145,12 +152,48 @@ def objections(content: Any) -> list[Problem]:
 def amend_charter(*, trial: Trial, change_summary: str, actor: User, at: dt.datetime) -> ImagingCharter:
     """Open the next version as a draft with the content of the one in force."""
     access.require(actor, "trials.administer", trial)
-    if trial.charters.filter(state=CharterState.DRAFT).exists():
+    if trial.charters.filter(state__in=OPEN_CHARTER).exists():
         raise DraftPending("A draft of the charter is open already. Finish that one first.")
     latest = trial.charters.first()
     if latest is None:
         return _draft(trial, 1, RECIST_TEMPLATE, change_summary, actor, at)
     return _draft(trial, latest.version + 1, latest.content, change_summary, actor, at)
+
+
+def review_charter(*, charter: ImagingCharter, signature: Intent, actor: User, at: dt.datetime) -> ImagingCharter:
+    """Sign that a draft was reviewed; it cannot be changed until it is opened again.
+
+    Raises
+    ------
+    trials.charter.CharterInvalid
+        Something speaks against putting it in force.
+    """
+    if problems := objections(charter.content):
+        raise CharterInvalid(problems)
+    return advance(charter, "review", actor=actor, at=at, signature=signature)
+
+
+def reopen_charter(*, charter: ImagingCharter, reason: str, actor: User, at: dt.datetime) -> ImagingCharter:
+    """Make a reviewed version a draft again; its review no longer counts."""
+    return advance(charter, "reopen", actor=actor, at=at, reason=reason, thaw=not charter.trial.frozen_by())
+
+
+def awaits_review(charter: ImagingCharter) -> bool:
+    """Tell whether a draft must be reviewed before it may be signed: it asks for that, or the version in force does."""
+    before = charter.trial.charter_in_force
+    asked = charter.terms.needs_review or (before is not None and before.terms.needs_review)
+    return asked and charter.state == CharterState.DRAFT
+
+
+def _require_review(charter: ImagingCharter, actor: User) -> None:
+    if awaits_review(charter):
+        raise NotReviewed(
+            "This charter asks for a review before it comes into force. Let a reading manager or QC analyst review it "
+            "by signature first."
+        )
+    review = signing.signatures_on(charter).filter(meaning=Signature.Meaning.REVIEW).last()
+    if charter.state == CharterState.REVIEWED and review is not None and review.signer_id == actor.pk:
+        raise NotReviewed("You reviewed this version yourself. Let another administrator put it in force.")
 
 
 def sign_charter(*, charter: ImagingCharter, signature: Intent, actor: User, at: dt.datetime) -> ImagingCharter:
@@ -160,13 +203,18 @@ def sign_charter(*, charter: ImagingCharter, signature: Intent, actor: User, at:
     ------
     trials.charter.CharterInvalid
         A section does not hold together, here or in the room that gives it meaning; all are named.
+    NotReviewed
+        A second person must have reviewed it, and has not.
     """
     if problems := objections(charter.content):
         raise CharterInvalid(problems)
     with transaction.atomic():
+        current = ImagingCharter.objects.select_for_update().get(pk=charter.pk)
+        _require_review(current, actor)
         for earlier in charter.trial.charters.filter(state=CharterState.IN_FORCE):
             advance(earlier, "supersede", actor=actor, at=at, thaw=True)
-        advance(charter, "sign", actor=actor, at=at, signature=signature, signed_at=at)
+        unlocked = not charter.trial.frozen_by()
+        advance(charter, "sign", actor=actor, at=at, signature=signature, signed_at=at, thaw=unlocked)
         trial = Trial.objects.get(pk=charter.trial_id)
         if trial.state == TrialState.SETUP:
             advance(trial, "start", actor=actor, at=at)

@@ -9,7 +9,7 @@ import pytest
 from compliance import access, audit, keys, signing
 from compliance.access import AccessDenied
 from compliance.audit import RecordFrozen
-from compliance.models import AuditEvent
+from compliance.models import AuditEvent, Signature
 from compliance.signing import Intent, WrongPassword
 from compliance.transitions import IllegalMove, SignatureRequired, advance
 from tests.factories import AT, PASSWORD, make_user
@@ -17,10 +17,12 @@ from trials import selectors
 from trials.charter import RECIST_TEMPLATE, CharterInvalid
 from trials.models import ImagingCharter, Membership, Role, Trial
 from trials.services import setting_up
-from trials.services.setting_up import AlreadyThere, DraftPending
+from trials.services.setting_up import AlreadyThere, DraftPending, NotReviewed
 from trials.states import CharterState, TrialState
 
 pytestmark = pytest.mark.django_db
+
+REVIEW = Intent(PASSWORD, Signature.Meaning.REVIEW)
 
 
 @pytest.fixture
@@ -136,6 +138,84 @@ def test_one_draft_is_open_at_a_time(world):
     setting_up.amend_charter(trial=world.trial, change_summary="One", actor=world.administrator, at=AT)
     with pytest.raises(DraftPending):
         setting_up.amend_charter(trial=world.trial, change_summary="Two", actor=world.administrator, at=AT)
+
+
+# --- review by a second person
+
+
+def drafted(world, **sections):
+    draft = setting_up.amend_charter(trial=world.trial, change_summary="Next", actor=world.administrator, at=AT)
+    changed = {**draft.content, **sections}
+    return setting_up.edit_charter(charter=draft, content=changed, actor=world.administrator, at=AT)
+
+
+def reviewed(world, **sections):
+    draft = drafted(world, **sections)
+    return setting_up.review_charter(charter=draft, signature=REVIEW, actor=world.analyst, at=AT)
+
+
+def sign(charter, actor):
+    return setting_up.sign_charter(charter=charter, signature=Intent(PASSWORD), actor=actor, at=AT)
+
+
+def test_a_charter_that_asks_for_a_review_comes_into_force_after_it_only(world):
+    draft = drafted(world, needs_review=True)
+    with pytest.raises(NotReviewed, match="asks for a review"):
+        sign(draft, world.administrator)
+    assert world.trial.charter_in_force.version == 1
+    setting_up.review_charter(charter=draft, signature=REVIEW, actor=world.analyst, at=AT)
+    review = signing.signatures_on(draft).get()
+    assert (draft.state, review.signer, review.meaning) == (CharterState.REVIEWED, world.analyst, "review")
+    sign(draft, world.administrator)
+    assert world.trial.charter_in_force == draft
+    assert signing.still_holds(review, draft)
+
+
+def test_to_do_without_reviews_needs_a_review(world):
+    sign(reviewed(world, needs_review=True), world.administrator)
+    draft = drafted(world, needs_review=False)
+    with pytest.raises(NotReviewed):
+        sign(draft, world.administrator)
+    sign(setting_up.review_charter(charter=draft, signature=REVIEW, actor=world.analyst, at=AT), world.administrator)
+    sign(drafted(world), world.administrator)
+    assert world.trial.charter_in_force.version == 4
+
+
+def test_whoever_reviewed_a_version_does_not_put_it_in_force(world):
+    setting_up.grant_membership(
+        trial=world.trial, user=world.analyst, role=Role.TRIAL_ADMINISTRATOR, actor=world.administrator, at=AT
+    )
+    draft = reviewed(world)
+    with pytest.raises(NotReviewed, match="yourself"):
+        sign(draft, world.analyst)
+    sign(draft, world.administrator)
+    assert world.trial.charter_in_force == draft
+
+
+def test_a_reviewed_version_changes_only_after_it_is_opened_again_and_then_needs_a_new_review(world):
+    draft = reviewed(world, needs_review=True)
+    with pytest.raises(RecordFrozen, match="opened again"):
+        setting_up.edit_charter(charter=draft, content=draft.content, actor=world.administrator, at=AT)
+    with pytest.raises(DraftPending):
+        setting_up.amend_charter(trial=world.trial, change_summary="Two", actor=world.administrator, at=AT)
+    setting_up.reopen_charter(charter=draft, reason="A visit is missing", actor=world.administrator, at=AT)
+    setting_up.edit_charter(
+        charter=draft, content={**draft.content, "purpose": "Other"}, actor=world.administrator, at=AT
+    )
+    with pytest.raises(NotReviewed):
+        sign(draft, world.administrator)
+    assert not signing.still_holds(signing.signatures_on(draft).get(), draft)
+
+
+def test_only_a_reading_manager_or_qc_analyst_reviews_and_only_what_could_be_signed(world):
+    draft = drafted(world)
+    with pytest.raises(AccessDenied):
+        setting_up.review_charter(charter=draft, signature=REVIEW, actor=world.administrator, at=AT)
+    setting_up.edit_charter(
+        charter=draft, content={**draft.content, "criteria": "Gut feeling"}, actor=world.administrator, at=AT
+    )
+    with pytest.raises(CharterInvalid, match="Gut feeling"):
+        setting_up.review_charter(charter=draft, signature=REVIEW, actor=world.analyst, at=AT)
 
 
 # --- sites and senders
