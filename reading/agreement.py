@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from reading.variability import Undefined
+from reading.variability.control import Cusum, PChart, p_chart
+from reading.variability.control_plots import cusum_svg, p_chart_svg
+from reading.variability.monitoring import Drift
+
 _DASH = "–"
 
 
@@ -23,7 +28,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class ReaderFigures:
-    """What adjudication says of one reader."""
+    """What adjudication says of one reader; `flagged`: the index is above that of all readers by more than one SD."""
 
     reader: str
     read: int
@@ -33,6 +38,7 @@ class ReaderFigures:
     adjudication_rate: str
     agreement_rate: str
     disagreement_index: str
+    flagged: bool
 
 
 def _number(value: float, unit: str) -> str:
@@ -95,6 +101,7 @@ def groups_of(report: Mapping[str, Any]) -> list[tuple[str, list[Figure]]]:
 def readers_of(report: Mapping[str, Any]) -> list[ReaderFigures]:
     """Return what adjudication says of each reader; nothing before two readers read a case."""
     found = report["adjudication"]
+    flagged = report["monitoring"]["disagreement"].get("flagged", [])
     return [
         ReaderFigures(
             reader,
@@ -105,9 +112,39 @@ def readers_of(report: Mapping[str, Any]) -> list[ReaderFigures]:
             _rate(row["adjudication_rate"]),
             _rate(row["agreement_rate"]),
             _rate(row["disagreement_index"]),
+            reader in flagged,
         )
         for reader, row in found.get("readers", {}).items()
     ]
+
+
+def charts_of(report: Mapping[str, Any]) -> list[str]:
+    """Return the control charts of what is watched, as SVG: adjudication by reader, site and month, and drift."""
+    rates, watched = report["monitoring"]["adjudication"], report["monitoring"]["drift"]
+    groups = (("by_reader", "reader"), ("by_site", "site"), ("by_month", "month of reading"))
+    return [
+        *(p_chart_svg(_p_chart(rates.get(key, rates)), title=f"Adjudication by {name}") for key, name in groups),
+        cusum_svg(_drift(watched), title="Drift: sums of diameters against the other reader, in %"),
+    ]
+
+
+def _p_chart(found: Mapping[str, Any]) -> PChart | Undefined:
+    if found.get("undefined"):
+        return Undefined(found["reason"])
+    return p_chart([(point["label"], point["x"], point["n"]) for point in found["points"]])
+
+
+def _drift(found: Mapping[str, Any]) -> Drift:
+    def sums(one: Mapping[str, Any]) -> Cusum | Undefined:
+        if one.get("undefined"):
+            return Undefined(one["reason"])
+        return Cusum(tuple(one["high"]), tuple(one["low"]), one["limit"], tuple(one["alarms"]), one["began"])
+
+    sd = found["sd"]
+    return Drift(
+        Undefined(sd["reason"]) if isinstance(sd, Mapping) else sd,
+        {reader: sums(one) for reader, one in found["readers"].items()},
+    )
 
 
 def _rate(value: Any) -> str:

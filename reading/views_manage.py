@@ -67,6 +67,7 @@ def variability(request: HttpRequest, trial: Trial) -> HttpResponse:
             "report": report,
             "groups": agreement.groups_of(report),
             "readers": agreement.readers_of(report),
+            "charts": agreement.charts_of(report),
             "plot": plots.bland_altman_svg(
                 limits, title="Sums of diameters", first="First reader", second="Second reader"
             ),

@@ -127,7 +127,7 @@ def adjudication_rates(cases: Sequence[CaseOutcome]) -> AdjudicationRates | Unde
     return AdjudicationRates(
         overall=overall,
         by_reader=_chart(cases, lambda case: (case.reader1, case.reader2)),
-        by_pair=_chart(cases, lambda case: (" and ".join(sorted((case.reader1, case.reader2))),)),
+        by_pair=_chart(cases, lambda case: (" + ".join(sorted((case.reader1, case.reader2))),)),
         by_site=_chart(cases, lambda case: () if case.site is None else (case.site,)),
         by_month=_chart(cases, lambda case: () if case.read_on is None else (f"{case.read_on:%Y-%m}",)),
         by_trigger={name: rate for name, rate in by_trigger.items() if isinstance(rate, Proportion)},

@@ -45,7 +45,7 @@ def test_rates_are_counted_by_everything_that_cases_have_in_common() -> None:
     assert isinstance(rates, AdjudicationRates)
     assert (rates.overall.x, rates.overall.n, rates.overall.method) == (3, 5, "wilson")
     assert counts(rates.by_reader) == {"ada": (3, 5), "bo": (2, 3), "cy": (1, 2)}
-    assert counts(rates.by_pair) == {"ada and bo": (2, 3), "ada and cy": (1, 2)}
+    assert counts(rates.by_pair) == {"ada + bo": (2, 3), "ada + cy": (1, 2)}
     assert counts(rates.by_site) == {"S1": (1, 2), "S2": (1, 2)}
     assert counts(rates.by_month) == {"2026-03": (2, 3), "2026-04": (0, 1)}
     assert {name: (rate.x, rate.n) for name, rate in rates.by_trigger.items()} == {BOR: (2, 5), PD: (2, 5)}
