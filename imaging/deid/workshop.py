@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from pydicom.dataset import Dataset
 from compliance.errors import HouseError
 from imaging.deid import engine, leaks
 from imaging.deid.admission import CannotDeidentify, TextInPixels
+from imaging.deid.faces.kinds import is_looked_at
 from imaging.deid.faces.looking import Looked
 from imaging.deid.keys import SubjectKeys
 from imaging.deid.marks import TrialIdentity
@@ -234,6 +236,8 @@ def _previewed(path: Path, mapping: Mapping[str, Any], secret: bytes) -> Facts:
         raise _Held(_NAMED.get(problem.code, HoldReason.MALFORMED), problem.message) from problem
     with config.disable_value_validation():
         original = dcmread(path, force=True)
+        if is_looked_at(str(original.get("SOPClassUID", ""))):
+            recipe = replace(recipe, faces="keep")  # whether there is one its whole series tells
         try:
             result = engine.deidentify(
                 original, recipe=recipe, keys=SubjectKeys(secret, identity.subject_code), identity=identity

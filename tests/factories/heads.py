@@ -133,14 +133,16 @@ class Cuts:
         return self.low[axis], self.high[axis]
 
 
-def head_series(head: Head, cuts: Cuts | None = None, *, look: str = "CT", **values: Any) -> list[Dataset]:
+def head_series(
+    head: Head, cuts: Cuts | None = None, *, look: str = "CT", noise: float = 8, **values: Any
+) -> list[Dataset]:
     """The slices of a head as data sets; `look` is one of `LOOKS`, `values` as for `slice_of`."""
     chance = np.random.default_rng(7)
     series = []
     for number, (position, points) in enumerate((cuts or Cuts()).planes(), 1):
         shown = np.array(LOOKS[look])[head.tissue(points)].astype(float)
-        noise = chance.normal(0, 8, shown.shape)
-        shown = shown + noise if look == "CT" else np.abs(shown + noise)
+        shown += chance.normal(0, noise, shown.shape)
+        shown = shown if look == "CT" else np.abs(shown)
         offset = 1024 if look == "CT" else 0
         attributes = {
             "ImagePositionPatient": [round(float(part), 3) for part in position],

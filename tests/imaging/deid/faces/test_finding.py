@@ -2,88 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cache
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
 
 from imaging.deid.admission import CannotDeidentify
 from imaging.deid.faces.carving import DEPTH_MM
-from imaging.deid.faces.finding import find_face
 from imaging.deid.faces.masking import Face, View, mask
 from imaging.deid.faces.volume import Volume, slices_of
-from tests.factories.heads import AIR, BRAIN, CORONAL, SAGITTAL, Cuts, Head, head_series, tilted
+from tests.factories.heads import BRAIN
+from tests.imaging.deid.faces.scans import HELD, MASKED, NO_VOLUME, PLAIN, WITHOUT_A_FACE, Scan, found
 
 #: The brain is at least so far from what is taken out.
 MARGIN_MM = 2.5
 WHOLE = View((-999, -999, -999), (999, 999, 999))
-COARSE = Cuts(between_mm=7, pixel_mm=3)
-#: From below the shoulders to the vertex.
-BODY = Cuts(low=(-230, -136, -280), high=(230, 200, 140), between_mm=7, pixel_mm=4)
-#: From the chest to the shoulders.
-TRUNK = replace(BODY, low=(-230, -136, -380), high=(230, 200, -120))
 
 
-@dataclass(frozen=True)
-class Scan:
-    """A head as it was cut; `reverse` if its slices come from the other end."""
-
-    head: Head
-    cuts: Cuts = COARSE
-    look: str = "CT"
-    reverse: bool = False
-
-    def instances(self) -> list[Dataset]:
-        series = head_series(self.head, self.cuts, look=self.look)
-        for one in series:
-            one.file_meta = FileMetaDataset()
-            one.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        return series[::-1] if self.reverse else series
-
-    def depth_mm(self, face: Face) -> NDArray[np.float64]:
-        """How far back the surface goes from the root of the nose to the chin, along lines from the front."""
-        x, z, y = np.arange(-32, 33, 8.0), np.arange(-72, 1, 8.0), np.arange(-140, 40, 1.0)
-        straight = np.stack(np.meshgrid(x, z, y, indexing="ij"), axis=-1)[..., [0, 2, 1]]
-        points = straight @ np.linalg.inv(self.head.straight(np.eye(3)))
-        body = self.head.tissue(points) != AIR
-        index = np.rint((points - face.box.origin) / face.box.spacing_mm).astype(int)
-        index[..., 1] = np.maximum(index[..., 1], 0)
-        inside = ((index >= 0) & (index < face.box.shape)).all(axis=-1)
-        gone = np.zeros(inside.shape, bool)
-        gone[inside] = face.voxels[tuple(index[inside].T)]
-        assert body.any(axis=-1).all()
-        assert (body & ~gone).any(axis=-1).all()
-        depths: NDArray[np.float64] = y[(body & ~gone).argmax(axis=-1)] - y[body.argmax(axis=-1)]
-        return depths * self.head.size
+def each(scans: Mapping[str, Scan]) -> Any:
+    return pytest.mark.parametrize("scan", scans.values(), ids=scans.keys())
 
 
-PLAIN = Scan(Head(), Cuts(between_mm=7, pixel_mm=1.4))
-
-
-@cache
-def found(scan: Scan) -> Face | None:
-    """The face that is found."""
-    volume = Volume([one for instance in scan.instances() for one in slices_of(instance)])
-    return find_face(volume, hounsfield=scan.look == "CT")
-
-
-@pytest.mark.parametrize(
-    "scan",
-    [
-        pytest.param(PLAIN, id="long voxels"),
-        pytest.param(Scan(Head(rest=True), replace(COARSE, low=(-132, -136, -116), high=(132, 150, 140))), id="a rest"),
-        pytest.param(Scan(Head(), replace(COARSE, directions=SAGITTAL), "T1"), id="T1, sagittal"),
-        pytest.param(Scan(Head(), COARSE, "T2", reverse=True), id="T2, from the vertex down"),
-        pytest.param(Scan(Head(), replace(COARSE, directions=CORONAL)), id="coronal"),
-        pytest.param(Scan(Head(nod=15, turn=15), tilted(COARSE, 20)), id="slices that lean, chin down, turned"),
-        pytest.param(Scan(Head(size=0.7), replace(COARSE, pixel_mm=2, between_mm=5), "T1"), id="a child"),
-        pytest.param(Scan(Head(body=True, arms=True, table=True), BODY), id="a whole body on a table, arms up"),
-    ],
-)
+@each(MASKED)
 def test_the_face_goes_and_the_brain_stays(scan: Scan) -> None:
     series, face = scan.instances(), found(scan)
 
@@ -113,51 +55,37 @@ def test_the_ears_go_too() -> None:
         assert face.voxels[tuple(np.rint((ear - face.box.origin) / face.box.spacing_mm).astype(int))]
 
 
-def test_the_same_series_gives_the_same_face_in_any_order() -> None:
-    one, other = found(PLAIN), found(replace(PLAIN, reverse=True))
-    assert one is not None
-    assert other is not None
-    assert one.plain() == other.plain() == Face.of(one.plain()).plain()
+def test_a_series_is_the_same_volume_in_any_order_and_of_echoes_the_brightest() -> None:
+    slices = [one for instance in PLAIN.instances() for one in slices_of(instance)]
+    darker = [replace(one, values=one.values - 100) for one in slices]
+    volume = Volume(slices)
+
+    for files in (slices[::-1], [*darker, *slices], [*slices[::-1], *darker]):
+        again = Volume(files)
+        assert (again.values == volume.values).all()
+        assert np.array_equal(again.corners(), volume.corners())
 
 
-@pytest.mark.parametrize("look", ["CT", "T1"])
-def test_a_body_without_its_head_shows_no_face(look: str) -> None:
-    scan = Scan(Head(body=True, table=True), TRUNK, look)
+def test_a_face_is_told_to_another_process() -> None:
+    face = found(PLAIN)
+    assert face is not None
+    assert Face.of(face.plain()).plain() == face.plain()
+
+
+@each(WITHOUT_A_FACE)
+def test_a_body_without_its_head_shows_no_face(scan: Scan) -> None:
     assert found(scan) is None
 
 
-@pytest.mark.parametrize(
-    ("scan", "reason"),
-    [
-        pytest.param(Scan(Head(nose=False)), "face_unsure", id="no nose"),
-        pytest.param(Scan(Head(turn=45)), "face_unsure", id="turned too far"),
-        pytest.param(Scan(Head(), COARSE, "fat suppressed"), "face_unsure", id="skin as dark as air"),
-        pytest.param(Scan(Head(), replace(COARSE, low=(-116, -136, 10))), "face_unsure", id="the top of a head"),
-        pytest.param(Scan(Head(), replace(COARSE, low=(-116, -100, -116))), "face_unsure", id="a nose cut off"),
-        pytest.param(
-            Scan(Head(), replace(COARSE, low=(-36, -136, -116), high=(36, 136, 140))), "face_unsure", id="no sides"
-        ),
-        pytest.param(
-            Scan(Head(size=0.6, body=True), replace(BODY, low=(-150, -90, -200), high=(150, 120, 3), between_mm=6)),
-            "face_unsure",
-            id="a child's shoulders",
-        ),
-        pytest.param(
-            Scan(Head(body=True, arms=True, table=True), replace(BODY, high=(230, 200, -36))),
-            "face_unsure",
-            id="a mouth between arms",
-        ),
-        pytest.param(
-            Scan(Head(body=True), replace(TRUNK, low=(-230, 0, -380))), "face_unsure", id="a trunk without its front"
-        ),
-        pytest.param(Scan(Head(), replace(COARSE, between_mm=8)), "face_no_volume", id="too far apart"),
-        pytest.param(
-            Scan(Head(), replace(COARSE, low=(-116, -136, -30), high=(116, 136, 20))), "face_no_volume", id="too thin"
-        ),
-        pytest.param(Scan(Head(), replace(COARSE, between_mm=60)), "face_no_volume", id="a scout"),
-    ],
-)
-def test_what_is_not_certain_stays_out(scan: Scan, reason: str) -> None:
+@each(HELD)
+def test_what_is_not_certain_stays_out(scan: Scan) -> None:
     with pytest.raises(CannotDeidentify) as held:
         found(scan)
-    assert held.value.reason == reason
+    assert held.value.reason == "face_unsure"
+
+
+@each(NO_VOLUME)
+def test_what_is_no_volume_stays_out(scan: Scan) -> None:
+    with pytest.raises(CannotDeidentify) as held:
+        found(scan)
+    assert held.value.reason == "face_no_volume"

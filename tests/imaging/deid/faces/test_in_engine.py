@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from imaging.deid import engine
+from imaging.deid import engine, workshop
 from imaging.deid.admission import CannotDeidentify
 from imaging.deid.faces.finding import find_face
 from imaging.deid.faces.looking import Looked
@@ -27,9 +28,8 @@ from tests.factories import encoded
 from tests.factories.heads import Cuts, Head, as_one_file, head_series
 from tests.imaging.deid.conftest import BASIC, IDENTITY, KEYS
 
-MASKING = Recipe.parse(
-    {"identifier": "faces", "version": "1", "options": ["clean_recognizable_visual_features"], "faces": "mask"}
-)
+TERMS = {"identifier": "faces", "version": "1", "options": ["clean_recognizable_visual_features"], "faces": "mask"}
+MASKING = Recipe.parse(TERMS)
 OPTION = "113102"
 CUTS = Cuts(between_mm=7, pixel_mm=3, low=(-100, -124, -110), high=(100, 124, 90))
 
@@ -158,10 +158,9 @@ def test_what_was_not_looked_at_waits_whatever_was_found(
 
 
 @pytest.mark.parametrize("look", ["CT", "T1"])
-def test_all_slices_in_one_file_lose_the_same_as_each_in_its_own(look: str) -> None:
+def test_all_slices_in_one_file_lose_the_same_as_each_in_its_own(look: str, looked: Looked) -> None:
     files = [dcmread(BytesIO(encoded(one))) for one in head_series(Head(), CUTS, look=look)]
     whole = dcmread(BytesIO(encoded(as_one_file(files))))
-    looked = look_at([whole])
     result = deidentified(whole, looked)
 
     apart = [deidentified(one, looked).dataset.pixel_array for one in files]
@@ -191,6 +190,19 @@ def test_what_may_show_a_face_and_is_not_looked_at_waits(series: list[Dataset], 
     with pytest.raises(CannotDeidentify) as held:
         deidentified(picture, None)
     assert held.value.reason == "face_kind"
+
+
+def test_a_preview_of_one_file_claims_nothing_of_faces(series: list[Dataset], tmp_path: Path) -> None:
+    file = tmp_path / "1.dcm"
+    file.write_bytes(encoded(series[0]))
+    seen = workshop.preview(str(file), TERMS, bytes(32))
+
+    after = {name: after for _, name, _, after in seen["changes"]}
+    assert after["Patient Identity Removed"] == "YES"
+    assert "Recognizable Visual Features" not in after
+    assert not {"face taken out of the series", "no face in the series"} & set(
+        after["De-identification Method"].split("\\")
+    )
 
 
 def test_what_cannot_show_a_face_passes_and_claims_nothing(series: list[Dataset]) -> None:
