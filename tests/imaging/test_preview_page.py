@@ -225,14 +225,15 @@ def test_in_a_browser_the_files_stay_chosen_and_a_folder_is_tried_by_a_job(
         # A folder is tried by a job, and its result has a page of its own.
         page.locator("[data-folder]").set_input_files(folder)
         expect(page.get_by_text("200 of 201 files are tried")).to_be_visible()
+        page.route("**/imaging/previews/**", lambda asked: asked.abort())  # while the test works on the database itself
         page.get_by_label("DICOM files").set_input_files([folder / "0.dcm", folder / "1.dcm"])
         page.get_by_role("button", name="Show before and after").click()
         link = page.get_by_role("link", name="this page")
         expect(link).to_be_visible()
         result = link.get_attribute("href")
         assert result is not None
-        page.goto("about:blank")  # and asks no more
         jobs.drain()
+        page.unroute_all()
         page.goto(result)
         expect(page.get_by_role("heading", name="2 files under the recipe of version 1")).to_be_visible()
         expect(page.locator("#file-2")).to_contain_text(PLANTED["InstitutionName"])

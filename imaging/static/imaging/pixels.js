@@ -105,6 +105,7 @@ function show() {
 }
 
 // --- what was drawn outlives a lost connection, a new sign-in and a reload; the tab keeps it, and only numbers ----------
+let decided = false;
 const draft = form && `${form.getAttribute("action")} ${form.elements.round.value}`;
 const remember = (what) => { try { if (what) sessionStorage.setItem(draft, JSON.stringify(what)); else sessionStorage.removeItem(draft); } catch { /* storage may be refused */ } };
 
@@ -118,7 +119,7 @@ function recall() {
 
 form?.addEventListener("htmx:afterRequest", ({ detail }) => {
   if (!detail.successful) return;
-  if (detail.xhr.getResponseHeader("HX-Redirect")) remember(null);
+  if (detail.xhr.getResponseHeader("HX-Redirect")) { remember(null); decided = true; }
   else location.reload(); // signed out meanwhile: this page comes back after the sign-in
 });
 form?.addEventListener("htmx:timeout", () => window.parallax.toast("The server does not answer. Your boxes are kept; try again in a moment.", "error"));
@@ -146,7 +147,7 @@ async function work() {
 
 if (claim) {
   for (const type of ["pointerdown", "pointermove", "keydown", "wheel"]) document.addEventListener(type, work, { passive: true });
-  window.addEventListener("pagehide", () => navigator.sendBeacon(claim.dataset.leave, stated()));
+  window.addEventListener("pagehide", () => { if (!decided) navigator.sendBeacon(claim.dataset.leave, stated()); });
 }
 
 // --- changes, each of which can be undone ---------------------------------------------------------------
