@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames
+from pydicom.tag import Tag
 from pydicom.uid import UID
 
 from imaging.deid.admission import CannotDeidentify
@@ -18,8 +19,9 @@ from imaging.deid.values import integer_of
 
 _ALLOCATED, _STORED, _HIGH, _REPRESENTATION = 0x00280100, 0x00280101, 0x00280102, 0x00280103
 _JPEG = "1.2.840.10008.1.2.4."
-#: The group of the first overlay and those after it, and in each group: rows, bits allocated, bit position, data.
-_OVERLAYS, _ROWS, _BITS, _POSITION, _DATA = range(0x6000, 0x6020, 2), 0x0010, 0x0100, 0x0102, 0x3000
+#: Rows of overlays, each in a group of its own, and the elements of a group: bits allocated, bit position, data.
+_OVERLAYS = tuple(Tag(group, 0x0010) for group in range(0x6000, 0x6020, 2))
+_BITS, _POSITION, _DATA = 0x0100, 0x0102, 0x3000
 
 
 @dataclass(frozen=True)
@@ -130,9 +132,11 @@ def clear_compressed(dataset: Dataset, layout: Layout) -> tuple[int, UID]:
 
 def overlay_in_value(dataset: Dataset, layout: Layout) -> bool:
     """Whether an overlay is said to lie among the bits of the value, where nobody can tell it from the picture."""
-    for group in _OVERLAYS:
-        rows, bits, position, data = (group << 16 | element for element in (_ROWS, _BITS, _POSITION, _DATA))
-        if rows not in dataset or data in dataset:
+    for rows in _OVERLAYS:
+        if rows not in dataset:
+            continue
+        bits, position, data = (rows.group << 16 | element for element in (_BITS, _POSITION, _DATA))
+        if data in dataset:
             continue
         at = integer_of(dataset, position) or 0
         if (at or (integer_of(dataset, bits) or 1) > 1) and layout.low <= at <= layout.high:
