@@ -7,7 +7,7 @@ from .patient import KnownPatient
 from .pixels import PixelClaim, PixelReview
 from .preview import RecipePreview
 from .qc import Finding, QcReview
-from .study import ActionList, ImagingStudy, Instance, Series
+from .study import ActionList, Fingerprint, ImagingStudy, Instance, Series
 from .transfer import ReceivedInstance, Transfer
 from .upload import RefusedFile, WebUpload
 
@@ -16,6 +16,7 @@ __all__ = [
     "Commitment",
     "ConnectionTest",
     "Finding",
+    "Fingerprint",
     "ImagingStudy",
     "Instance",
     "KnownPatient",

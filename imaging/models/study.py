@@ -68,6 +68,19 @@ class Series(Record):
         return self.imaging_study.frozen_by()
 
 
+class Fingerprint(models.Model):
+    """What a series looks like (`imaging.quality.fingerprints`): made from it at each check, so that it needs no audit.
+
+    It is compared within a site, and shown to nobody.
+    """
+
+    series = models.OneToOneField(Series, primary_key=True, on_delete=models.CASCADE, related_name="fingerprint")
+    content = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"fingerprint of {self.series}"
+
+
 class ActionList(models.Model):
     """What de-identification did to an instance, attribute by attribute, under the digest of its content.
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from imaging.phantom.anatomy import Anatomy
 from imaging.phantom.canvas import Point
 
 
@@ -91,6 +92,18 @@ class PhantomSubject:
             return (0.0, 0.0, 0.0)
         x, y, z = _random(self.seed, 11, timepoint).normal(0.0, (3.0, 2.0, 3.0))
         return (round(float(x), 2), round(float(y), 2), round(float(z), 2))
+
+    def anatomy(self, timepoint: int) -> Anatomy:
+        """Proportions of the subject at a scan."""
+        return Anatomy.of(self.seed)
+
+    def breath_mm(self, timepoint: int) -> float:
+        """How far the diaphragm lies from its place in the baseline scan, mm."""
+        return float(_random(self.seed, 3, timepoint).uniform(-4, 4)) if timepoint else 0.0
+
+    def enhancement(self, timepoint: int) -> float:
+        """How much contrast agent is in blood and liver: 1 in the portal venous phase, 0 without agent."""
+        return 1.0
 
     def lesion_centre_mm(self, lesion: Lesion, timepoint: int) -> Point:
         """Centre of a lesion in the coordinates of a scan, patient LPS, before it moves to a slice, mm."""

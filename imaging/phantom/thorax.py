@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from imaging.phantom.anatomy import Anatomy
 from imaging.phantom.canvas import Array, Canvas, Grid, Point, coverage, ellipsoid
 from imaging.phantom.scanner import scanned
 from imaging.phantom.subjects import Lesion, PhantomSubject
 from imaging.phantom.vessels import grow_vessel
 
-_AIR, _LUNG, _FAT, _MUSCLE, _BLOOD, _LIVER = -1000.0, -862.0, -100.0, 56.0, 165.0, 108.0
+_AIR, _LUNG, _FAT, _MUSCLE, _BLOOD, _LIVER = -1000.0, -862.0, -100.0, 56.0, 45.0, 60.0
+#: What contrast agent adds in the portal venous phase.
+_BLOOD_AGENT, _LIVER_AGENT = 120.0, 48.0
 
 
 def thorax_volume(subject: PhantomSubject, timepoint: int, grid: Grid) -> Array:
@@ -49,10 +50,11 @@ def thorax_volume(subject: PhantomSubject, timepoint: int, grid: Grid) -> Array:
 class _Painter:
     def __init__(self, subject: PhantomSubject, timepoint: int, grid: Grid) -> None:
         self.subject, self.timepoint, self.grid = subject, timepoint, grid
-        self.anatomy = Anatomy.of(subject.seed)
+        self.anatomy = subject.anatomy(timepoint)
         self.canvas = Canvas(grid, subject.shift_mm(timepoint))
-        breath = np.random.Generator(np.random.PCG64((subject.seed, 3, timepoint))).uniform(-4, 4)
-        self.breath = float(breath) if timepoint else 0.0
+        self.breath = subject.breath_mm(timepoint)
+        agent = subject.enhancement(timepoint)
+        self.blood, self.liver = _BLOOD + _BLOOD_AGENT * agent, _LIVER + _LIVER_AGENT * agent
         a, x, y, z = self.anatomy, self.canvas.x, self.canvas.y, self.canvas.z
         up = np.clip((z - 15.0) / 112.0, 0.0, 0.98)
         #: Scale of the rib cage and of the body along z: the cage closes to a dome, the shoulders stay.
@@ -210,7 +212,7 @@ class _Painter:
         return outline
 
     def mediastinum(self) -> None:
-        canvas, h, v = self.canvas, self.anatomy.heart, self.anatomy.vessel
+        canvas, h, v, blood = self.canvas, self.anatomy.heart, self.anatomy.vessel, self.blood
         lateral = 24.0 + self.anatomy.aorta_sway
         above = coverage(-self.diaphragm, 4.0)
         back = self.spine_y - 2.0
@@ -221,32 +223,32 @@ class _Painter:
             canvas.ellipsoid(scaled, size, hu, turn=turn, edge_mm=3.0, within=above)
 
         chamber((21, -36, -62), (62, 42, 45), 112.0, -0.55)
-        chamber((44, -24, -66), (34, 17, 27), _BLOOD, -0.62)  # left ventricle
-        chamber((14, -58, -64), (38, 14, 30), _BLOOD - 6, -0.42)  # right ventricle
-        chamber((-30, -26, -58), (21, 27, 32), _BLOOD - 8, 0.25)  # right atrium
-        chamber((4, 2, -46), (33, 17, 22), _BLOOD, 0.05)  # left atrium
-        canvas.tube([(2, -34, -50), (-8, -30, -25), (-14, -28, 2)], [13 * v, 14 * v, 15 * v], _BLOOD)
+        chamber((44, -24, -66), (34, 17, 27), blood, -0.62)  # left ventricle
+        chamber((14, -58, -64), (38, 14, 30), blood - 6, -0.42)  # right ventricle
+        chamber((-30, -26, -58), (21, 27, 32), blood - 8, 0.25)  # right atrium
+        chamber((4, 2, -46), (33, 17, 22), blood, 0.05)  # left atrium
+        canvas.tube([(2, -34, -50), (-8, -30, -25), (-14, -28, 2)], [13 * v, 14 * v, 15 * v], blood)
         arch = [(-14, -28, 2), (-11, -23, 19), (2, -6, 29), (14, 14, 30), (lateral - 2, back - 6, 20)]
-        canvas.tube(arch, [15 * v, 14.5 * v, 13.5 * v, 13 * v, 12.5 * v], _BLOOD)
+        canvas.tube(arch, [15 * v, 14.5 * v, 13.5 * v, 13 * v, 12.5 * v], blood)
         canvas.tube(
             [(lateral - 2, back - 6, 20), (lateral, back, -10), (lateral - 3, back, -80), (9, back - 8, -170)],
             [12.5 * v, 12 * v, 11.5 * v, 10.5 * v],
-            _BLOOD,
+            blood,
         )
-        canvas.tube([(10, -46, -40), (18, -34, -18), (24, -16, -6), (42, 8, -3)], [12, 13, 12, 9.5], _BLOOD - 8)
-        canvas.tube([(20, -20, -10), (-4, -8, -13), (-26, -2, -15), (-44, 4, -18)], [11, 10.5, 10, 8.5], _BLOOD - 8)
-        canvas.tube([(-23, -20, 110), (-25, -17, 40), (-27, -16, -36)], [8 * v, 9 * v, 9.5 * v], _BLOOD - 4)
-        canvas.tube([(-23, -20, 52), (4, -36, 62), (30, -34, 80), (42, -26, 110)], [7, 6.5, 6, 6], _BLOOD - 10)
-        canvas.tube([(-10, -14, 34), (-18, -6, 60), (-24, -4, 110)], [6.5, 6, 5], _BLOOD)
-        canvas.tube([(5, -2, 36), (13, -2, 62), (17, 0, 110)], [4.5, 4, 4], _BLOOD)
-        canvas.tube([(15, 14, 36), (25, 14, 60), (36, 12, 110)], [5.5, 5, 5], _BLOOD)
+        canvas.tube([(10, -46, -40), (18, -34, -18), (24, -16, -6), (42, 8, -3)], [12, 13, 12, 9.5], blood - 8)
+        canvas.tube([(20, -20, -10), (-4, -8, -13), (-26, -2, -15), (-44, 4, -18)], [11, 10.5, 10, 8.5], blood - 8)
+        canvas.tube([(-23, -20, 110), (-25, -17, 40), (-27, -16, -36)], [8 * v, 9 * v, 9.5 * v], blood - 4)
+        canvas.tube([(-23, -20, 52), (4, -36, 62), (30, -34, 80), (42, -26, 110)], [7, 6.5, 6, 6], blood - 10)
+        canvas.tube([(-10, -14, 34), (-18, -6, 60), (-24, -4, 110)], [6.5, 6, 5], blood)
+        canvas.tube([(5, -2, 36), (13, -2, 62), (17, 0, 110)], [4.5, 4, 4], blood)
+        canvas.tube([(15, 14, 36), (25, 14, 60), (36, 12, 110)], [5.5, 5, 5], blood)
         canvas.tube([(-26, -10, -52), (-22, 6, -84), (-22, 12, -170)], [12, 12, 12.5], 142.0)
         canvas.tube([(-8, back, -170), (-7, back + 2, -10), (-12, back - 8, 10), (-22, -6, 10)], [3, 4, 4, 4], 150.0)
         canvas.tube([(2, 28, 110), (3, 30, 20), (6, back - 17, -60), (20, 12, -100)], [6.5, 7, 7.5, 8], 44.0)
         canvas.tube([(2, 28, 110), (3, 30, 30)], [1.8, 1.2], -500.0)
         for side in (-1.0, 1.0):  # pulmonary veins into the left atrium
-            canvas.tube([(side * 22, 4, -42), (side * 44, 8, -34)], [6.5, 5], _BLOOD)
-            canvas.tube([(side * 22, 8, -52), (side * 46, 20, -58)], [6.5, 5], _BLOOD)
+            canvas.tube([(side * 22, 4, -42), (side * 44, 8, -34)], [6.5, 5], blood)
+            canvas.tube([(side * 22, 8, -52), (side * 46, 20, -58)], [6.5, 5], blood)
 
     def abdomen(self) -> None:
         canvas, x, y, z = self.canvas, self.canvas.x, self.canvas.y, self.canvas.z
@@ -257,7 +259,7 @@ class _Painter:
         edge = edge + 2.5 * np.sin(y / 13.0) + 2.0 * np.sin(z / 9.0)
         liver = np.maximum(np.maximum(self.diaphragm + 3.0, self.cage + 4.0), np.maximum(edge, -spine))
         share = coverage(liver, 2 * self.grid.pixel_mm)
-        canvas.hu += share * (_LIVER - canvas.hu)
+        canvas.hu += share * (self.liver - canvas.hu)
         shift = self.breath
         self._clipped((92, 40, -120 + shift), (32, 46, 40), 122.0, -0.35)
         self._clipped((58, -24, -122 + shift), (44, 42, 36), 58.0, -0.3)

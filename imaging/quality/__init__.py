@@ -5,9 +5,10 @@
 
 from imaging.quality.checking import check_timepoint
 from imaging.quality.checks import FINDS
-from imaging.quality.delivery import VisitWindow
+from imaging.quality.delivery import Resemblance, VisitWindow
 from imaging.quality.facts import SeriesFacts, facts_of, series_facts
 from imaging.quality.findings import Finding, Severity
+from imaging.quality.fingerprints import likeness
 from imaging.quality.matching import match_series
 from imaging.quality.patients import Patients, Sighting, compare_patients
 
@@ -15,6 +16,7 @@ __all__ = [
     "FINDS",
     "Finding",
     "Patients",
+    "Resemblance",
     "SeriesFacts",
     "Severity",
     "Sighting",
@@ -22,6 +24,7 @@ __all__ = [
     "check_timepoint",
     "compare_patients",
     "facts_of",
+    "likeness",
     "match_series",
     "series_facts",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from imaging.quality.checks import FINDS, SERIES_CHECKS, TIMEPOINT_CHECKS
-from imaging.quality.delivery import Delivery, VisitWindow
+from imaging.quality.delivery import Delivery, Resemblance, VisitWindow
 from imaging.quality.facts import SeriesFacts
 from imaging.quality.findings import Finding, Severity
 from imaging.quality.matching import match_series
@@ -21,6 +21,7 @@ def check_timepoint(
     patients: Patients = Patients(),  # noqa: B008 - frozen
     *,
     earlier: Mapping[str, SeriesFacts] | None = None,
+    resemblances: Mapping[str, Resemblance] | None = None,
     severities: Mapping[str, str] | None = None,
 ) -> tuple[Finding, ...]:
     """Findings of every check on what came for a timepoint; a person decides on them.
@@ -37,6 +38,8 @@ def check_timepoint(
         What `compare_patients` says of the timepoint's images.
     earlier
         Label of the charter's series to the one that fulfilled it at the subject's earlier timepoint.
+    resemblances
+        Label of the charter's series to how much it looks like earlier scans.
     severities
         What the charter says of how grave a finding is, by its code; a passing one stays one.
 
@@ -47,7 +50,8 @@ def check_timepoint(
         findings, whatever the order of `series`.
     """
     ordered = tuple(sorted(series, key=lambda item: item.key))
-    delivery = Delivery(ordered, tuple(rules), match_series(ordered, rules), window, patients, earlier or {})
+    matches = match_series(ordered, rules)
+    delivery = Delivery(ordered, tuple(rules), matches, window, patients, earlier or {}, resemblances or {})
     found = [finding for check in TIMEPOINT_CHECKS for finding in check.check(delivery)]
     for rule in rules:
         if matched := delivery.matches.get(rule.label):

@@ -19,6 +19,22 @@ class VisitWindow:
 
 
 @dataclass(frozen=True)
+class Resemblance:
+    """How much a series looks like earlier scans (`imaging.quality.fingerprints`).
+
+    Attributes
+    ----------
+    own
+        Like the subject's own scan before it.
+    others
+        Like the latest one of the site's other subjects, by their codes.
+    """
+
+    own: float
+    others: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Delivery:
     """Everything that came for a timepoint, beside what was promised.
 
@@ -32,6 +48,8 @@ class Delivery:
         Whether the patient is known from earlier images.
     earlier
         Label of the charter's series to the one that fulfilled it last before, at an earlier timepoint of the subject.
+    resemblances
+        Label of the charter's series to what it looks like.
     """
 
     series: tuple[SeriesFacts, ...]
@@ -40,3 +58,4 @@ class Delivery:
     window: VisitWindow | None
     patients: Patients
     earlier: Mapping[str, SeriesFacts]
+    resemblances: Mapping[str, Resemblance]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import date
 from typing import Any, Self
 
@@ -14,6 +14,7 @@ from imaging.dicom.excerpts import from_excerpt
 from imaging.dicom.headers import Header
 from imaging.dicom.series import Series, sort_into_series
 from imaging.quality.acquired import acquired
+from imaging.quality.fingerprints import fingerprint
 from imaging.quality.pictures import together
 
 
@@ -65,6 +66,8 @@ class SeriesFacts:
         Slices at the highest value that can be stored, with values below air, with body at the edge of the view.
     jump_mm, jump_slice
         How far the body lies beside its place between the neighbouring slices, at most, and where.
+    fingerprint
+        What it looks like (`imaging.quality.fingerprints`); kept apart from the other facts, and not part of `as_json`.
     """
 
     key: str
@@ -118,6 +121,7 @@ class SeriesFacts:
     cut_off_slices: int = 0
     jump_mm: float | None = None
     jump_slice: int | None = None
+    fingerprint: bytes = field(default=b"", repr=False)
 
     @property
     def extent_mm(self) -> float | None:
@@ -128,7 +132,9 @@ class SeriesFacts:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for a JSON column."""
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+        plain = asdict(self)
+        del plain["fingerprint"]
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in plain.items()}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -176,6 +182,7 @@ def _measured(
     given = injected[0] if injected else Dataset()
     dose_bq = _positive(given, "RadionuclideTotalDose")
     volumes = [_positive(item, "ContrastBolusVolume") for item in members]
+    frames = [_frame(notes[one.source], one.frame) for one in series.stack]
     days = [day for item in members if (day := _study_day(item, reference_date)) is not None]
     return SeriesFacts(
         key=series.series_instance_uid,
@@ -200,7 +207,8 @@ def _measured(
         injected_dose_mbq=dose_bq / 1e6 if dose_bq else None,
         pixel_spacing_mm=round(max(plane.row_spacing_mm, plane.column_spacing_mm), 4) if plane else None,
         **_noted(noted),
-        **together([_frame(notes[one.source], one.frame) for one in series.stack]),
+        **together(frames),
+        fingerprint=fingerprint(frames, series.offsets_mm),
     )
 
 

@@ -129,7 +129,7 @@ def _measure(stored: Frame, scale: _Scale, dataset: Dataset) -> dict[str, Any]:
     found["edge"] = _share(body[_ring(*body.shape)])
     if dataset.Modality == "MR" and (ghost := _ghost(values, found["signal"], dataset)) is not None:
         found["ghost"] = ghost
-    return found | _silhouettes(values, body, here, ct)
+    return found | (_views(values, body, here) if ct else {})
 
 
 def _top(dataset: Dataset) -> int:
@@ -188,14 +188,14 @@ def _ends(values: Values, axis: int) -> float:
     return float(lines[:width].mean() + lines[-width:].mean()) / 2
 
 
-def _silhouettes(values: Values, body: NDArray[np.bool_], scale: _Scale, ct: bool) -> dict[str, Any]:
+def _views(values: Values, body: NDArray[np.bool_], scale: _Scale) -> dict[str, Any]:
     """What is dense in the slice, summed along its columns and along its rows: one line of a coarse radiograph from the
     front and one from the side.
 
     Each is a row of `BINS` bytes, as shares of `most`, around the middle of the picture; `middle` is that of the body's
-    outline, mm from there. In CT dense is what is above muscle, so that fat and air count for nothing.
+    outline, mm from there. Dense is what is above muscle, so that fat and air count for nothing.
     """
-    dense = np.clip(values - DENSE_HU, 0, MOST_DENSE) if ct else np.maximum(values, 0)
+    dense = np.clip(values - DENSE_HU, 0, MOST_DENSE)
     edges = (np.arange(BINS + 1) - BINS / 2) * BIN_MM
     lines, middle = [], []
     for axis, mm, summed_mm in ((0, scale.across, scale.down), (1, scale.down, scale.across)):

@@ -5,28 +5,31 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from django.db import transaction
-from django.db.models import Max
 
 from compliance import audit, jobs
 from compliance.faults import fault
 from compliance.signing import digest
 from compliance.transitions import advance
 from imaging import signals
-from imaging.models import Finding, QcReview, ReceivedInstance, Series
+from imaging.models import Finding, Fingerprint, QcReview, ReceivedInstance, Series
 from imaging.quality import Finding as Found
 from imaging.quality import SeriesFacts, VisitWindow, check_timepoint, facts_of, match_series
 from imaging.selectors import transfers_of
 from imaging.services.recognising import patients_of
+from imaging.services.resembling import resemblances_of
 from imaging.states import ReceivedState, ReviewState
 from trials.charter import Charter
 from trials.models import Timepoint
 from trials.states import QcState
 
 CHECK = "imaging.check_timepoint"
-#: A delivery counts as paused when nothing came for so long.
-PAUSE = dt.timedelta(seconds=3)
+#: A delivery counts as paused when nothing came for so many times the longest wait between its last images: a fast line
+#: is asked soon, a slow one is not interrupted. It is at least and at most so long.
+WAITS, LAST = 3, 20
+SHORTEST_PAUSE, LONGEST_PAUSE = dt.timedelta(seconds=1), dt.timedelta(seconds=10)
 #: What could not be worked on for so long does not hold up the check of the rest.
 PATIENCE = dt.timedelta(minutes=2)
 NO_TIME = dt.timedelta(0)
@@ -80,6 +83,7 @@ def _found(
         VisitWindow(*window),
         patients_of(timepoint),
         earlier=earlier_facts(timepoint, terms),
+        resemblances=resemblances_of(timepoint, match_series(facts, terms.series)),
         severities=terms.checks,
     )
 
@@ -100,9 +104,23 @@ def _until_quiet(timepoint: Timepoint, at: dt.datetime) -> dt.timedelta:
     """How long to wait until deliveries to a timepoint have paused: half a series would alarm everybody."""
     brought = ReceivedInstance.objects.filter(transfer__in=transfers_of(timepoint), received_at__gt=at - PATIENCE)
     if brought.filter(state=ReceivedState.RECEIVED).exists():
-        return PAUSE
-    last = brought.aggregate(last=Max("received_at"))["last"]
-    return max(last + PAUSE - at, NO_TIME) if last else NO_TIME
+        return WAITS * SHORTEST_PAUSE  # and who works on it asks again as soon as it is done
+    times = list(brought.order_by("-received_at").values_list("received_at", flat=True)[:LAST])
+    return max(times[0] + pause_after(times) - at, NO_TIME) if times else NO_TIME
+
+
+def pause_after(times: Sequence[dt.datetime]) -> dt.timedelta:
+    """How long nothing must come until a delivery counts as paused.
+
+    Parameters
+    ----------
+    times
+        When its last images came, latest first.
+    """
+    if len(times) == 1:
+        return WAITS * SHORTEST_PAUSE
+    longest = max(later - earlier for later, earlier in pairwise(times))
+    return min(max(WAITS * longest, SHORTEST_PAUSE), LONGEST_PAUSE)
 
 
 def _facts(series: Series) -> SeriesFacts:
@@ -123,6 +141,8 @@ def _store_facts(
         if label != one.label:
             one.label, one.for_reading = label, bool(label)
         audit.save(one, action="series.measured", actor=None, at=at)
+        if fact.fingerprint:
+            Fingerprint.objects.update_or_create(series=one, defaults={"content": fact.fingerprint})
 
 
 def _open_round(

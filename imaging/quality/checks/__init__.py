@@ -30,7 +30,9 @@ from imaging.quality.checks import (
     pixel_size,
     pixel_values,
     required_series,
+    same_looks,
     same_patient,
+    same_person,
     slice_count,
     slice_thickness,
     spacing,
@@ -72,6 +74,8 @@ TIMEPOINT_CHECKS: tuple[TimepointCheck, ...] = (
     visit_window,
     duplicates,
     same_patient,
+    same_person,
+    same_looks,
     geometry_before,
 )
 

@@ -38,13 +38,18 @@ def check(item: SeriesFacts, rule: SeriesTerms) -> Iterator[Finding]:
             f"About {missing} {'slice is' if missing == 1 else 'slices are'} missing in {len(wide)} "
             f"{'place' if len(wide) == 1 else 'places'}; the largest step is {max(wide):g} mm instead of "
             f"{nominal:g} mm. Send the whole series again.",
-            {**evidence, "missing_slices": missing, "places": len(wide)},
+            {**evidence, "missing_slices": missing, "places": len(wide), "slice": _before(item, max(wide))},
         )
     elif abs(furthest - nominal) > rule.spacing_tolerance * nominal + _ROUNDING_MM:
         yield Finding(
             "spacing_uneven",
             f"The steps between slices are uneven: {furthest:g} mm beside {nominal:g} mm. Check the reconstruction.",
-            evidence,
+            {**evidence, "slice": _before(item, furthest)},
         )
     else:
         yield Finding("spacing_even", f"The slices are evenly spaced at {nominal:g} mm, and none is missing.", evidence)
+
+
+def _before(item: SeriesFacts, step: float) -> int:
+    """The slice before a step."""
+    return item.spacing_mm.index(step) + 1

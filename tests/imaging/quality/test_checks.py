@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imaging.quality import FINDS, Severity, VisitWindow, check_timepoint
+from imaging.quality import FINDS, Resemblance, Severity, VisitWindow, check_timepoint
 from imaging.quality.checks import SERIES_CHECKS, TIMEPOINT_CHECKS
 
 WINDOW = VisitWindow(50, 64)
@@ -69,6 +69,7 @@ def test_missing_slices_are_counted(facts, rule):
         "largest_step_mm": 15.0,
         "missing_slices": 3,
         "places": 2,
+        "slice": 11,
     }
 
 
@@ -301,3 +302,46 @@ def test_codes_fit_their_column_and_every_check_is_registered_once():
     declared = [code for check in (*SERIES_CHECKS, *TIMEPOINT_CHECKS) for code in check.FINDS]
     assert len(set(declared)) == len(declared) == len(FINDS)
     assert max(map(len, declared)) <= 40
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "code"),
+    [
+        (0.90, {"N-002": 0.80}, "looks_like_own_earlier_scan"),
+        (0.90, {"N-002": 0.92}, "looks_like_own_earlier_scan"),  # within the margin
+        (0.80, {"N-002": 0.85, "N-003": 0.70}, "looks_like_other_subject"),
+        (0.80, {}, None),
+    ],
+)
+def test_likeness_to_other_subjects(facts, rule, own, others, code):
+    found = check_timepoint([facts()], [rule()], WINDOW, resemblances={"Chest": Resemblance(own, others)})
+    looks = [finding for finding in found if finding.code.startswith("looks_like")]
+    assert [finding.code for finding in looks] == ([code] if code else [])
+    if code == "looks_like_other_subject":
+        assert "more like the scan of N-002" in looks[0].sentence
+        assert looks[0].evidence == {"likeness_own": 0.8, "likeness_other": 0.85, "subjects_compared": 2}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "codes"),
+    [
+        ({}, {}, []),
+        ({"sex": ("F",)}, {"sex": ("F",)}, ["person_consistent"]),
+        ({"sex": ("F",)}, {"sex": ("M",)}, ["sex_differs"]),
+        ({"sex": ("F",)}, {"sex": ("O",)}, ["person_consistent"]),
+        ({"patient_age_years": 61}, {"patient_age_years": 62}, ["person_consistent"]),
+        ({"patient_age_years": 61}, {"patient_age_years": 63}, ["age_differs"]),
+        ({"patient_age_years": 61, "study_day": -730}, {"patient_age_years": 63}, ["person_consistent"]),
+        ({"patient_age_years": 61, "study_day": None}, {"patient_age_years": 80}, []),
+        ({"patient_size_m": 1.70}, {"patient_size_m": 1.77}, ["person_consistent"]),
+        ({"patient_size_m": 1.70}, {"patient_size_m": 1.80}, ["body_size_differs"]),
+        ({"patient_weight_kg": 80.0}, {"patient_weight_kg": 65.0}, ["person_consistent"]),
+        ({"patient_weight_kg": 80.0}, {"patient_weight_kg": 59.0}, ["body_size_differs"]),
+        ({"sex": ("F",), "patient_size_m": 1.6}, {"sex": ("M",), "patient_size_m": 1.8},
+         ["sex_differs", "body_size_differs"]),
+    ],
+)  # fmt: skip
+def test_the_person_of_the_earlier_scan(facts, rule, before, now, codes):
+    found = check_timepoint([facts(**now)], [rule()], WINDOW, earlier={"Chest": facts(**before)})
+    asked = {"person_consistent", "sex_differs", "age_differs", "body_size_differs"}
+    assert [finding.code for finding in found if finding.code in asked] == codes
