@@ -16,6 +16,8 @@ from compliance.models import AuditEvent
 from compliance.worklists import Waiting
 
 register = template.Library()
+#: How the units at the ends of names are written.
+_UNITS = {"mm": "mm", "m": "m", "kg": "kg", "ms": "ms", "s": "s", "minutes": "min", "mbq": "MBq", "t": "T"}
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*(Z|[+-]\d\d:\d\d)")
 
 
@@ -76,7 +78,7 @@ def evidence(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     for name, value in values.items():
         text = f"{value:g}" if isinstance(value, float) else str(value)
         stem, _, unit = name.rpartition("_")
-        shown.append((words(stem), f"{text} mm") if unit == "mm" else (words(name), text))
+        shown.append((words(stem), f"{text} {_UNITS[unit]}") if stem and unit in _UNITS else (words(name), text))
     return shown
 
 

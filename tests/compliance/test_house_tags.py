@@ -42,8 +42,14 @@ def test_moments_and_truth_are_told_in_words() -> None:
 
 
 def test_a_unit_stands_behind_its_value() -> None:
-    values = {"slice_thickness_mm": 5.0, "day_from": -28.0, "slices": 44}
-    assert house.evidence(values) == [("slice thickness", "5 mm"), ("day from", "-28"), ("slices", "44")]
+    values = {"slice_thickness_mm": 5.0, "day_from": -28.0, "slices": 44, "dose_mbq": 250.5, "uptake_minutes": 61}
+    assert house.evidence(values) == [
+        ("slice thickness", "5 mm"),
+        ("day from", "-28"),
+        ("slices", "44"),
+        ("dose", "250.5 MBq"),
+        ("uptake", "61 min"),
+    ]
 
 
 def test_the_same_form_in_two_places_has_ids_of_its_own() -> None:

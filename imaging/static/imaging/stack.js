@@ -33,5 +33,17 @@ for (const stack of document.querySelectorAll("[data-stack]")) {
     event.preventDefault();
     show(Number(slider.value) + step);
   });
+  // A link of the page to a slice of one of the series shows it here.
+  for (const link of document.querySelectorAll("[data-stack-slice]"))
+    link.addEventListener("click", (event) => {
+      const of = (href) => href.replace(/\/frames\/.*/, "");
+      const wanted = [...series.options].find((option) => of(option.value) === of(link.getAttribute("href")));
+      if (!wanted) return;
+      event.preventDefault();
+      series.value = wanted.value;
+      show(Number(link.dataset.stackSlice));
+      view.scrollIntoView({ block: "nearest" });
+      view.focus({ preventScroll: true });
+    });
   show(Math.ceil(count() / 2));
 }
