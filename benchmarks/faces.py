@@ -39,6 +39,8 @@ FURTHER = {
     "noise of 60 HU": Scan(cuts=USUAL, noise=60),
     "T1, noise of a tenth": Scan(cuts=USUAL, look="T1", noise=40),
     "slices that lean back by 20°": Scan(cuts=tilted(USUAL, -20)),
+    "a gantry that leans by 20°": Scan(cuts=replace(tilted(LARGE, 20), table=True)),
+    "a gantry that leans back by 20°, T1": Scan(cuts=replace(tilted(LARGE, -20), table=True), look="T1"),
     "from the root of the nose down": Scan(Head(body=True), replace(LARGE, high=(140, 160, 8))),
     **{f"turned by {degrees}°": Scan(Head(turn=degrees), USUAL) for degrees in (10, 20, 25, 30)},
     **{f"chin down by {degrees}°": Scan(Head(nod=degrees), USUAL) for degrees in (10, 20, 30, 40)},

@@ -107,25 +107,30 @@ class Head:
 
 @dataclass(frozen=True)
 class Cuts:
-    """How a head is cut: directions, millimetres between slices and pixels, and where the first slice and pixel lie."""
+    """How a head is cut: directions, millimetres between slices and pixels, and where the first slice and pixel lie.
+
+    With `table` slices lie one behind the other along the body, however they lean, as where the table moves.
+    """
 
     directions: tuple[float, ...] = AXIAL
     between_mm: float = 4.0
     pixel_mm: float = 2.0
     low: tuple[float, float, float] = (-116, -136, -116)
     high: tuple[float, float, float] = (116, 136, 140)
+    table: bool = False
 
     def planes(self) -> Iterator[tuple[Points, Points]]:
         """Position of the first pixel and the points, (rows, columns, 3), of each slice."""
         row, column = np.array(self.directions[:3], float), np.array(self.directions[3:], float)
         normal = np.cross(row, column)
+        onwards = np.array([0, 0, 1]) / normal[2] if self.table else normal
         corners = np.array([[x, y, z] for x in self._ends(0) for y in self._ends(1) for z in self._ends(2)])
         extents = [
             (float(places.min()), float(places.max())) for places in (corners @ d for d in (row, column, normal))
         ]
         (r0, r1), (c0, c1), (n0, n1) = extents
         for n in np.arange(n0, n1, self.between_mm):
-            position = row * r0 + column * c0 + normal * n
+            position = row * r0 + column * c0 + onwards * n
             across = np.arange(0, r1 - r0, self.pixel_mm)[None, :, None] * row
             yield position, position + across + np.arange(0, c1 - c0, self.pixel_mm)[:, None, None] * column
 
