@@ -22,6 +22,7 @@ ENTRIES = (
     ("reading.see_progress", "Reading", "reading:progress", "eye", "g r"),
     ("reading.see_results", "Agreement", "reading:variability", "scale", "g a"),
     ("trials.see_progress", "Progress", "trials:progress", "chart-dots", "g p"),
+    ("imaging.see_metrics", "Sites", "imaging:metrics", "building-hospital", "g n"),
     ("reading.see_package", "Package", "reading:package", "package", "g e"),
     ("trials.administer", "Set-up", "trials:setup", "settings", "g t"),
     ("trials.audit", "Audit trail", "trials:audit", "history", "g i"),

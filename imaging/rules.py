@@ -27,6 +27,7 @@ def register() -> None:
     # Who a subject is, for the hospital that knows it: no role of the centre has this verb.
     access.register("imaging.see_identities", role(Role.SITE_COORDINATOR), sees_identity=True)
     access.register("imaging.see_qc", role(*SITE_AWARE))
+    access.register("imaging.see_metrics", role(Role.SPONSOR, *SITE_AWARE))
     access.register("imaging.see_images", role(Role.QC_ANALYST, Role.SITE_COORDINATOR, Role.AUDITOR))
     askable.register(
         Kind(

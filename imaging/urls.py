@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from imaging import views, views_connection, views_form, views_identities, views_pixels, views_proof
+from imaging import views, views_connection, views_form, views_identities, views_metrics, views_pixels, views_proof
 from imaging.intake import tus, upload
 
 app_name = "imaging"
@@ -15,6 +15,8 @@ urlpatterns = [
     path("trials/<int:pk>/deidentification/report/", views_proof.trial_report, name="trial_proof_report"),
     path("trials/<int:pk>/deidentification/preview/", views_proof.preview, name="preview"),
     path("trials/<int:pk>/qc/", views.qc_queue, name="qc"),
+    path("trials/<int:pk>/metrics/", views_metrics.site_metrics, name="metrics"),
+    path("trials/<int:pk>/metrics/list/", views_metrics.site_metrics_csv, name="metrics_csv"),
     path("trials/<int:pk>/pixels/", views_pixels.look_list, name="looks"),
     path("trials/<int:pk>/pixels/devices/", views_pixels.device_list, name="look_devices"),
     path("pixels/<int:pk>/", views_pixels.look_show, name="look"),

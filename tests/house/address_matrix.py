@@ -91,6 +91,8 @@ MATRIX = tuple(
         ("GET POST", "imaging/trials/<pk>/deidentification/preview/", "trial", "CQT"),
         ("GET", "imaging/previews/<public_id>/", "preview", "C"),
         ("GET", "imaging/trials/<pk>/qc/", "trial", "Q"),
+        ("GET", "imaging/trials/<pk>/metrics/", "trial", "CQSAT"),
+        ("GET", "imaging/trials/<pk>/metrics/list/", "trial", "CQSAT"),
         ("GET", "imaging/trials/<pk>/pixels/", "trial", "QT"),
         ("GET", "imaging/trials/<pk>/pixels/devices/", "trial", "QT"),
         ("GET", "imaging/pixels/<pk>/", "look", "QT"),
