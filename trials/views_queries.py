@@ -205,7 +205,7 @@ def _begun_with(templates: Sequence[QueryTemplate], said: QueryDict) -> dict[str
 def _offered(request: HttpRequest, trial: Trial) -> tuple[str, list[About]]:
     """Where the person asks, in words, and what they may ask about there."""
     user = access.actor(request)
-    chosen = {name: value for name in ("timepoint", "site") if (value := request.GET.get(name, "")).isdecimal()}
+    chosen = {name: value for name in ("timepoint", "site") if _is_key(value := request.GET.get(name, ""))}
     if "timepoint" in chosen:
         found = selectors.timepoints_seen_by(user).filter(subject__trial=trial, pk=chosen["timepoint"]).first()
         if found is not None:
@@ -216,3 +216,8 @@ def _offered(request: HttpRequest, trial: Trial) -> tuple[str, list[About]]:
         timepoints = selectors.timepoints_seen_by(user).filter(subject__site=site).order_by("subject__code", "order")
         return str(site), [About(record) for record in (site, *subjects, *timepoints)]
     return trial.code, [About(record) for record in (trial, *sites)]
+
+
+def _is_key(text: str) -> bool:
+    """Tell whether a text of an address may be the number of a record."""
+    return text.isascii() and text.isdecimal() and len(text) < 19
