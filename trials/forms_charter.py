@@ -211,13 +211,13 @@ class RetentionPart:
         said = {"originals": self.value.leave, "originals_after_days": self.value.days or None}
         self.form = RetentionForm(self.data, initial=said)
 
-    def is_valid(self) -> bool:
-        """Tell whether the form holds."""
-        return self.form.is_valid()
+    def mistakes(self) -> list[str]:
+        """Return what the form itself finds wrong; the charter is not asked then."""
+        return _mistakes(self.form)
 
     def content(self) -> dict[str, Any]:
         """Return the rule as typed, or nothing where it does not hold."""
-        if not self.form.is_valid():
+        if self.mistakes():
             return {}
         leave = Leave(self.form.cleaned_data["originals"])
         days = self.form.cleaned_data["originals_after_days"] if leave is Leave.AFTER_DAYS else 0
@@ -246,13 +246,15 @@ class RecipePart:
         devices = [DeviceForm.initial_from(row) for row in rows]
         self.devices = DeviceFormSet(self.data, initial=devices, prefix="devices")
 
-    def is_valid(self) -> bool:
-        """Tell whether every form holds."""
-        return self.form.is_valid() & self.rules.is_valid() & self.devices.is_valid()
+    def mistakes(self) -> list[str]:
+        """Return what the forms themselves find wrong; the charter is not asked then."""
+        rows = [row for row in (*self.rules, *self.devices) if row.errors and not row.cleaned_data.get("DELETE")]
+        whole = [*self.rules.non_form_errors(), *self.devices.non_form_errors()]
+        return [*whole, *(mistake for form in (self.form, *rows) for mistake in _mistakes(form))]
 
     def content(self) -> dict[str, Any]:
         """Return the recipe as typed, or as it was where it does not hold."""
-        if not self.is_valid():
+        if self.mistakes():
             return {"deidentification": self.value}
         return {"deidentification": self.form.recipe(self.value, _kept(self.rules), _kept(self.devices))}
 
@@ -294,8 +296,7 @@ class CharterForm:
 
     def is_valid(self) -> bool:
         """Tell whether the forms hold that are not the charter's to judge; every one shows its errors."""
-        own = [part for part in self.parts if isinstance(part, RetentionPart | RecipePart)]
-        return sum(part.is_valid() for part in own) == len(own)
+        return not any(part.mistakes() for part in self.parts if isinstance(part, RetentionPart | RecipePart))
 
     def content(self) -> dict[str, Any]:
         """Return the charter's content as typed in."""
@@ -306,6 +307,11 @@ class CharterForm:
 
     def show(self, problems: Sequence[Problem]) -> None:
         """Show each problem at its field, at its section, and in the list above all."""
+        for edited in self.sections:
+            own = [part for part in edited.parts if isinstance(part, RetentionPart | RecipePart)]
+            mistakes = [(edited.section.name, mistake) for part in own for mistake in part.mistakes()]
+            edited.faulty = bool(mistakes)
+            self.problems += mistakes
         for place, reason in problems:
             where, section = titled(place)
             self.problems.append((section.name if section else "", f"{where}: {reason}" if where else reason))
@@ -335,6 +341,13 @@ def _parts(terms: Sequence[Term], values: Any, data: Any, under: str = "", *, de
                 yield RetentionPart(value, data)
             case Table():
                 yield RecipePart(value, data, device)
+
+
+def _mistakes(form: forms.Form) -> list[str]:
+    labels = {name: one.label or name.replace("_", " ").capitalize() for name, one in form.fields.items()}
+    return [
+        f"{labels[name]}: {errors[0]}" if name in labels else str(errors[0]) for name, errors in form.errors.items()
+    ]
 
 
 def _kept(formset: Any) -> list[dict[str, Any]]:

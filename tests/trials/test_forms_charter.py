@@ -183,7 +183,10 @@ def test_a_fault_of_a_whole_row_stands_above_the_table():
 def test_originals_that_leave_after_days_need_the_days():
     charter = draft()
     data = posted(CharterForm(charter)) | {"originals": "after_days"}
-    assert not CharterForm(charter, data).is_valid()
+    without = CharterForm(charter, data)
+    without.show([])
+    assert not without.is_valid()
+    assert without.problems == [("privacy", "Originals leave after, days: Say after how many days.")]
     form = CharterForm(charter, data | {"originals_after_days": "90"})
     assert form.is_valid()
     assert form.content()["retention"] == {"originals": {"after_days": 90}}
@@ -283,6 +286,7 @@ def test_what_is_no_rectangle_is_said_at_its_row(regions):
     (part,) = [part for part in form.parts if isinstance(part, RecipePart)]
     assert not form.is_valid()
     assert list(part.devices.errors[0]) == ["regions"]
+    assert [where for where, problem in form.problems if problem.startswith("Rectangles: ")] == ["privacy"]
 
 
 def test_a_device_that_another_page_offers_is_a_row_more():
