@@ -145,6 +145,7 @@ def test_two_versions_are_compared_over_several_files(
     outcome = page.context["outcome"]
     found = {one.name: (one.files, one.before, one.first, one.second) for one in outcome.differences}
     assert found["Patient's Sex"] == (2, "F", "F", "")
+    assert {one.files for one in outcome.differences} == {2}
     assert "SOP Instance UID" not in found
     assert (outcome.count, len(outcome.shown)) == (2, 2)
     assert "all 2" in page.content.decode()

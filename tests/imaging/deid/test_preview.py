@@ -81,3 +81,10 @@ def test_a_read_file_is_shown_in_its_character_set(tmp_path) -> None:  # type: i
 
     shown = told(dcmread(tmp_path / "x.dcm", force=True), Dataset())
     assert shown["(0010,0010)"] == ("removed", "王^小東", None)
+
+
+def test_the_seal_which_differs_in_each_file_is_not_told() -> None:
+    after = Dataset()
+    after.DeidentificationMethod = ["Parallax lung-1 2", "recipe sha256:abc", "seal:0123"]
+
+    assert told(Dataset(), after) == {"(0012,0063)": ("added", None, "Parallax lung-1 2\\recipe sha256:abc")}
