@@ -15,7 +15,7 @@ from compliance import jobs, storage
 from compliance.models import Job
 from imaging.models import Instance, ReceivedInstance
 from imaging.services import deidentifying, facing
-from imaging.states import ReceivedState
+from imaging.states import OriginalState, ReceivedState
 from tests.factories import AT, World, encoded, slice_of
 from tests.factories.heads import BRAIN, Cuts, Head, head_series
 from tests.imaging.services.delivery import by_scanner
@@ -57,7 +57,7 @@ def read(files: list[bytes]) -> list[Dataset]:
     return [dcmread(BytesIO(one)) for one in files]
 
 
-def test_a_delivered_head_loses_its_face_and_a_single_slice_waits(masking: World) -> None:
+def test_a_delivered_head_loses_its_face_and_single_slices_wait_the_late_one_too(masking: World) -> None:
     files = [encoded(one) for one in head()]
     scout = encoded(slice_of(1, scan_number=2, ClinicalTrialSubjectID="N-001"))
     transfer = by_scanner(masking, [*files, scout])
@@ -70,6 +70,13 @@ def test_a_delivered_head_loses_its_face_and_a_single_slice_waits(masking: World
     held = transfer.instances.get(state=ReceivedState.HELD)
     assert held.hold_reason == "cannot_deidentify"
     assert "no volume" in held.hold_sentence
+
+    ReceivedInstance.objects.update(original_state=OriginalState.GONE)
+    late = head()[-1]
+    late.SOPInstanceUID += ".9"
+    late.ImagePositionPatient = [*late.ImagePositionPatient[:2], late.ImagePositionPatient[2] + 7]
+    held = by_scanner(masking, [encoded(late)]).instances.get()
+    assert (held.state, "no volume" in held.hold_sentence) == (ReceivedState.HELD, True)
 
 
 def test_a_series_waits_for_the_rest_of_its_delivery(masking: World, monkeypatch: pytest.MonkeyPatch) -> None:
