@@ -12,8 +12,9 @@ from imaging.deid import recipe
 from imaging.deid.pixels.templates import OUTSIDE
 from imaging.deid.recipe import Recipe
 from trials.charter import RECIST_TEMPLATE, TEMPLATES, Charter, read
-from trials.forms_charter import CharterForm, RecipePart, RowsPart, TermsForm
+from trials.forms_charter import CharterForm, RecipePart, RowsPart
 from trials.forms_deidentification import OPTIONS
+from trials.forms_terms import TermsForm
 from trials.models import ImagingCharter
 from trials.series_terms import SeriesTerms
 from trials.terms.records import Term

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, ClassVar, Self, TypeVar
+from functools import cache
+from typing import Any, ClassVar, TypeVar
 
 from trials.terms.kinds import Kind, Named, Place, Problems, Text, ordered, plain_words, spaced
 
@@ -49,17 +50,25 @@ class Term:
     part: str = ""
     section: Section | None = None
 
-    @classmethod
-    def of(cls, record: type) -> Iterator[Self]:
-        """Go through the terms of a record, in their order."""
-        for one in fields(record):
-            declared = one.metadata[_KEY]
-            default = one.default_factory() if one.default_factory is not MISSING else one.default
-            yield cls(one.name, default=declared["kind"].empty if default is MISSING else default, **declared)
+    @staticmethod
+    def of(record: Any) -> tuple[Term, ...]:
+        """Return the terms of a record, in their order."""
+        return _terms_of(record)
 
     def says_nothing(self, value: Any) -> bool:
         """Tell whether a value need not be written down: it is empty, and so is the default."""
         return not self.required and value == self.default and value in (None, "", (), {})
+
+
+@cache
+def _terms_of(record: Any) -> tuple[Term, ...]:
+    terms = []
+    for one in fields(record):
+        declared = one.metadata[_KEY]
+        default = one.default_factory() if one.default_factory is not MISSING else one.default
+        default = declared["kind"].empty if default is MISSING else default
+        terms.append(Term(one.name, default=default, **declared))
+    return tuple(terms)
 
 
 def term(
