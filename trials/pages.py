@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 from django.db.models import Q
@@ -41,7 +41,10 @@ def queries_on_page(
     }
 
 
-def answerable_among(user: User, queries: Iterable[Query]) -> dict[str, Any]:
+def answerable_among(user: User, queries: Collection[Query]) -> dict[str, Any]:
     """What a list of queries needs so that a person answers in place: the keys of those they may, and the form."""
-    mine = {q.pk for q in queries if q.state == QueryState.OPEN and access.may(user, "trials.answer_query", q)}
-    return {"answerable": mine, "message_form": forms.MessageForm()}
+    asked = {(query.trial_id, query.site_id): query for query in queries if query.state == QueryState.OPEN}
+    # Who may answer follows from whom a query asks, so one of each site is enough to tell.
+    mine = {place for place, query in asked.items() if access.may(user, "trials.answer_query", query)}
+    here = {q.pk for q in queries if q.state == QueryState.OPEN and (q.trial_id, q.site_id) in mine}
+    return {"answerable": here, "message_form": forms.MessageForm()}

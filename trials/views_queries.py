@@ -64,7 +64,7 @@ def query_list(request: HttpRequest, trial: Trial) -> HttpResponse:
             "page": page,
             "may_ask": access.may(user, "trials.raise_query", trial) and not selectors.is_locked(trial),
             "may_see_mails": access.may(user, "trials.administer_or_audit", trial),
-            **answerable_among(user, page),
+            **answerable_among(user, list(page)),
             "now": timezone.now(),
             "today": timezone.now().date(),
         },

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import smtplib
 from pathlib import Path
 
@@ -128,6 +127,23 @@ def test_a_mail_is_given_up_in_the_end(anna, monkeypatch):
     assert Mail.objects.get(pk=mail.pk).state == "failed"
 
 
+def test_a_process_that_ends_before_its_note_sends_again_under_the_same_identifier(anna, monkeypatch):
+    class Ended(BaseException):
+        pass
+
+    def end(point: str) -> None:
+        assert point == "mail.sent"
+        raise Ended
+
+    mail = posted(anna)
+    with monkeypatch.context() as power_cut, pytest.raises(Ended):
+        power_cut.setattr(mailing, "fault", end)
+        mailing.send(mail=mail.pk, at=AT)
+    mailing.send(mail=mail.pk, at=AT)
+    assert len(outbox.outbox) == 2
+    assert {sent.extra_headers["Message-ID"] for sent in outbox.outbox} == {mailing.message_id(mail)}
+
+
 def test_who_has_no_address_is_told_nothing_and_the_list_says_so():
     ben = make_user("ben")
     mail = posted(ben)
@@ -149,4 +165,3 @@ def test_a_mail_keeps_its_identifier(anna):
     mail = posted(anna)
     assert mailing.message_id(Mail.objects.get()) == mailing.message_id(mail)
     assert mailing.message_id(posted(anna, "two")) != mailing.message_id(mail)
-    assert dt.datetime.now(dt.UTC) > mail.created_at
