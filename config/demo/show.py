@@ -120,7 +120,11 @@ class Show:
         """Make the trial, sign its charter, add sites and people."""
         for person in story.PEOPLE:
             user = User(
-                username=person.username, full_name=person.name, is_staff=person.role is Role.TRIAL_ADMINISTRATOR
+                username=person.username,
+                full_name=person.name,
+                # Mails become files of the demonstration.
+                email=f"{person.username}@demo.invalid",
+                is_staff=person.role is Role.TRIAL_ADMINISTRATOR,
             )
             user.set_password(story.PASSWORD)
             user.save()
