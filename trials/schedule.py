@@ -12,13 +12,31 @@ def study_day(date: dt.date, reference: dt.date) -> int:
 
     Source: CDISC SDTMIG 4.4.4 (--DY).
     """
-    days = (date - reference).days
-    return days + 1 if days >= 0 else days
+    return _day((date - reference).days)
 
 
 def date_of(day: int, reference: dt.date) -> dt.date:
     """Date of a study day; the inverse of `study_day` (day 0 counts as day 1)."""
-    return reference + dt.timedelta(days=day - 1 if day > 0 else day)
+    return reference + dt.timedelta(days=_elapsed(day))
+
+
+def days_between(first: int, last: int) -> int:
+    """Days from one study day to another; there is no day 0 to count."""
+    return _elapsed(last) - _elapsed(first)
+
+
+def visit_window(day: int, before: int, after: int) -> tuple[int, int]:
+    """First and last study day of a visit that may come some days early or late; there is no day 0 to count."""
+    first, last = _elapsed(day) - before, _elapsed(day) + after
+    return _day(first), _day(last)
+
+
+def _elapsed(day: int) -> int:
+    return day - 1 if day > 0 else day
+
+
+def _day(elapsed: int) -> int:
+    return elapsed + 1 if elapsed >= 0 else elapsed
 
 
 @dataclass(frozen=True, slots=True)

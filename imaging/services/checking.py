@@ -23,6 +23,7 @@ from imaging.services.resembling import resemblances_of
 from imaging.states import ReceivedState, ReviewState
 from trials.charter import Charter
 from trials.models import Timepoint
+from trials.schedule import visit_window
 from trials.states import QcState
 
 CHECK = "imaging.check_timepoint"
@@ -68,7 +69,7 @@ def findings_under(timepoint: Timepoint, terms: Charter) -> Sequence[Found]:
     series = Series.objects.filter(imaging_study__timepoint=timepoint).select_related("imaging_study")
     facts = [_facts(one) for one in series]
     visit = next((visit for visit in terms.schedule if visit.code == timepoint.code), timepoint)
-    window = (visit.day - visit.window_before, visit.day + visit.window_after)
+    window = visit_window(visit.day, visit.window_before, visit.window_after)
     labels = {fact.key: label for label, fact in match_series(facts, terms.series).items()}
     found = _found(timepoint, facts, terms, window) if facts else ()
     return [replace(one, rule_label=labels.get(one.series_key or "", one.rule_label)) for one in found]

@@ -7,7 +7,8 @@ from typing import Any
 
 from reading.exports.endpoint_summary import Line, day, trigger_words, words
 from reading.exports.locked import LockedTrial
-from trials.charter import Charter
+from trials.charter import Charter, Visit
+from trials.schedule import visit_window
 from trials.series_terms import SeriesTerms
 
 _NUMBERS = {1: "one reader", 2: "two readers"}
@@ -21,19 +22,18 @@ def methods(trial: LockedTrial) -> Mapping[str, Any]:
         "purpose": charter.purpose,
         "images": _images(charter),
         "series": [Line(series.label, _series(series)) for series in charter.series],
-        "schedule": [
-            Line(
-                f"{visit.code} {visit.name}",
-                (day(visit.day), f"{day(visit.day - visit.window_before)} to {day(visit.day + visit.window_after)}"),
-            )
-            for visit in charter.schedule
-        ],
+        "schedule": [_visit(visit) for visit in charter.schedule],
         "reading": _reading(charter),
         "criteria": _criteria(trial),
         "settings": [Line(p.title, (_setting(p.value), p.source)) for p in trial.criteria.parameters],
         "adjudication": _adjudication(charter),
         "deidentification": _deidentification(charter),
     }
+
+
+def _visit(visit: Visit) -> Line:
+    first, last = visit_window(visit.day, visit.window_before, visit.window_after)
+    return Line(f"{visit.code} {visit.name}", (day(visit.day), f"{day(first)} to {day(last)}"))
 
 
 def listed(items: Iterable[str], last: str = "and") -> str:

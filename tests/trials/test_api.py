@@ -58,7 +58,7 @@ def test_a_trial_is_set_up_through_rest_from_nothing_to_its_first_subject(own_di
     subject = send(carla, "subjects/", 201, site=site["id"], code="W-001", reference_date="2026-01-05")
     assert subject["state"] == "enrolled"
     assert [(t["code"], t["window"], t["image_state"]) for t in rows(carla, "timepoints/")] == [
-        ("BL", [-28, 0], "expected"),
+        ("BL", [-28, 1], "expected"),
         ("W8", [50, 64], "expected"),
         ("W16", [106, 120], "expected"),
     ]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trials.schedule import Window, date_of, study_day, visits_on
+from trials.schedule import Window, date_of, days_between, study_day, visit_window, visits_on
 
 DAY_1 = dt.date(2026, 1, 5)
 DATES = st.dates(dt.date(1990, 1, 1), dt.date(2060, 1, 1))
@@ -41,6 +41,23 @@ def test_a_date_comes_back_from_its_study_day(date, reference):
 @given(date=DATES, reference=DATES, later=st.integers(1, 500))
 def test_a_later_date_has_a_later_study_day(date, reference, later):
     assert study_day(date + dt.timedelta(days=later), reference) > study_day(date, reference)
+
+
+@given(day=DATES, before=st.integers(0, 400), after=st.integers(0, 400))
+def test_a_visit_window_is_counted_in_dates(day, before, after):
+    first, last = visit_window(study_day(day, DAY_1), before, after)
+
+    assert date_of(first, DAY_1) == day - dt.timedelta(days=before)
+    assert date_of(last, DAY_1) == day + dt.timedelta(days=after)
+    assert days_between(first, last) == before + after
+    assert 0 not in (first, last)
+
+
+@pytest.mark.parametrize(
+    ("visit", "window"), [((-7, 21, 7), (-28, 1)), ((-7, 0, 6), (-7, -1)), ((1, 1, 0), (-1, 1)), ((57, 7, 7), (50, 64))]
+)
+def test_a_window_that_reaches_day_1_has_no_day_0(visit, window):
+    assert visit_window(*visit) == window
 
 
 @pytest.mark.parametrize(

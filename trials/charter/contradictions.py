@@ -7,6 +7,7 @@ from dataclasses import fields
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from trials.schedule import days_between
 from trials.series_terms import SeriesTerms
 from trials.terms.kinds import Problem
 
@@ -35,7 +36,7 @@ def _visits_follow_each_other(charter: Charter) -> Iterator[Problem]:
     for number, (earlier, later) in enumerate(pairwise(charter.schedule), start=2):
         if later.day < earlier.day:
             yield Problem(("schedule", number, "day"), "visits must be in the order of their days")
-        elif earlier.day + earlier.window_after >= later.day - later.window_before:
+        elif days_between(earlier.day, later.day) <= earlier.window_after + later.window_before:
             yield Problem(("schedule", number), f"the windows of {earlier.code} and {later.code} overlap")
 
 

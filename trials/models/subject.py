@@ -10,7 +10,7 @@ from compliance.models.base import Scope
 from trials.models.charter import ImagingCharter
 from trials.models.site import Site
 from trials.models.trial import Trial
-from trials.schedule import date_of
+from trials.schedule import date_of, visit_window
 from trials.states import (
     SUBJECT,
     TIMEPOINT_IMAGES,
@@ -136,4 +136,4 @@ class Timepoint(Record):
     @property
     def window(self) -> tuple[int, int]:
         """First and last study day of the visit window."""
-        return self.day - self.window_before, self.day + self.window_after
+        return visit_window(self.day, self.window_before, self.window_after)

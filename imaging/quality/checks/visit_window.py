@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from imaging.quality.delivery import Delivery
 from imaging.quality.findings import Finding, Severity
+from trials.schedule import days_between
 
 FINDS = {
     "inside_visit_window": Severity.PASS,
@@ -31,7 +32,7 @@ def check(delivery: Delivery) -> Iterator[Finding]:
                 evidence=limits,
             )
         else:
-            late = max(item.study_day - window.day_to, window.day_from - item.study_day, 0)
+            late = max(days_between(window.day_to, item.study_day), days_between(item.study_day, window.day_from), 0)
             place = "within" if not late else f"{late} {'day' if late == 1 else 'days'} outside"
             yield Finding(
                 "outside_visit_window" if late else "inside_visit_window",

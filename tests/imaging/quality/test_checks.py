@@ -142,7 +142,7 @@ def test_position_of_the_patient(facts, rule, position, code, severity):
         (64, "inside_visit_window", Severity.PASS, 0),
         (49, "outside_visit_window", Severity.WARN, 1),
         (70, "outside_visit_window", Severity.WARN, 6),
-        (-3, "outside_visit_window", Severity.WARN, 53),
+        (-3, "outside_visit_window", Severity.WARN, 52),
     ],
 )
 def test_the_visit_window(facts, rule, day, code, severity, outside):

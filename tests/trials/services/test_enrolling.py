@@ -31,7 +31,7 @@ def test_a_subject_gets_the_visits_of_the_charter_in_force(world):
     subject = enrol(world, world.coordinator)
     planned = subject.timepoints.order_by("order")
     assert [(t.code, t.day, t.window) for t in planned] == [
-        ("BL", -7, (-28, 0)),
+        ("BL", -7, (-28, 1)),
         ("W8", 57, (50, 64)),
         ("W16", 113, (106, 120)),
     ]
