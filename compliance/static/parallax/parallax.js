@@ -192,6 +192,9 @@
 
   const tellFiles = (zone, files) => { if (files.length) zone.dispatchEvent(new CustomEvent("px:files", { bubbles: true, detail: files })); };
 
+  // Whoever is quicker than the page's own scripts is heard when they are there.
+  const loaded = new Promise((ready) => document.readyState === "complete" ? ready() : on("load", ready, window));
+
   for (const type of ["dragover", "dragleave", "drop"]) on(type, async (event) => {
     const zone = event.target.closest?.("[data-drop]");
     if (!zone) return;
@@ -200,16 +203,19 @@
     if (type !== "drop") return;
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
     try {
+      await loaded;
       tellFiles(zone, (await Promise.all(entries.map((entry) => inside(entry)))).flat());
     } catch {
       toast("Your browser could not open what you dropped. Choose the folder with the button instead.", "error");
     }
   });
 
-  on("change", (event) => {
+  on("change", async (event) => {
     if (!event.target.matches("[data-drop-input]")) return;
-    tellFiles(event.target.closest("[data-drop]"), [...event.target.files].map((file) => ({ file, path: file.webkitRelativePath || file.name })));
+    const files = [...event.target.files].map((file) => ({ file, path: file.webkitRelativePath || file.name }));
     event.target.value = "";
+    await loaded;
+    tellFiles(event.target.closest("[data-drop]"), files);
   });
 
   // --- forms with unsent changes ---------------------------------------------------------------------------
