@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
@@ -124,17 +125,24 @@ class Doors:
     """The installation's front door, for as many people as a test needs."""
 
     def __init__(
-        self, browser: Browser, address: str, password: str, shots: Path, never: frozenset[str] = frozenset()
+        self,
+        browser: Browser,
+        address: str,
+        password: str,
+        shots: Path,
+        never: frozenset[str] = frozenset(),
+        kind: type[Person] = Person,
     ) -> None:
         self.browser, self.address, self.password, self.shots, self.never = browser, address, password, shots, never
+        self.kind = kind
         self.people: list[Person] = []
         shots.mkdir(parents=True, exist_ok=True)
 
     @contextmanager
-    def enter(self, username: str, role: str) -> Iterator[Person]:
+    def enter(self, username: str, role: str) -> Iterator[Any]:
         """Sign somebody in; their browser's complaints are kept until the end."""
         with browsing(self.browser, base_url=self.address) as context:
-            person = Person(context.new_page(), role, self.password, self.shots, self.never)
+            person = self.kind(context.new_page(), role, self.password, self.shots, self.never)
             self.people.append(person)
             self._listen(context, person)
             person.go("/sign-in/")
