@@ -37,7 +37,8 @@ def check(delivery: Delivery) -> Iterator[Finding]:
             yield Finding(
                 "outside_visit_window" if late else "inside_visit_window",
                 f"The scan was done on study day {item.study_day}, {place} the visit window "
-                f"of days {window.day_from} to {window.day_to}.",
+                f"of days {window.day_from} to {window.day_to}."
+                + (" Check the date, and say why in the transfer form." if late else ""),
                 series_key=item.key,
                 evidence={"study_day": item.study_day, "days_outside": late, **limits},
             )

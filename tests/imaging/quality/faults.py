@@ -351,6 +351,16 @@ def _of_another(case: Case, random: Random) -> Case:
     return replace(case, patients=compare_patients([Sighting("N-2", key), Sighting("N-1", key, asked=True)], "N-1"))
 
 
+def _of_the_other_sex(case: Case, random: Random) -> Case:
+    (facts,) = _each(PatientSex="F")(case, random).facts()
+    return replace(_each(PatientSex="M")(case, random), earlier=facts)
+
+
+def _much_older(case: Case, random: Random) -> Case:
+    (facts,) = _each(PatientAge="048Y")(case, random).facts()
+    return replace(_each(PatientAge=f"{int(random.integers(52, 80)):03d}Y")(case, random), earlier=facts)
+
+
 def _protocol_changed(case: Case, random: Random) -> Case:
     (facts,) = case.facts()
     return replace(case, earlier=replace(facts, slice_thickness_mm=(facts.slice_thickness_mm or 0) / 2))
@@ -389,6 +399,8 @@ FAULTS: dict[str, tuple[str, str, Callable[[Case, Random], Case]]] = {
     "CT: a scout among the slices": ("CT", "several_planes", _scout),
     "CT: outside the visit window": ("CT", "outside_visit_window", _each(AcquisitionDate="20260401")),
     "CT: under another subject's number": ("CT", "patient_of_other_subject", _of_another),
+    "CT: of the other sex than the scan before": ("CT", "sex_differs", _of_the_other_sex),
+    "CT: years older than the scan before": ("CT", "age_differs", _much_older),
     "CT: half as thick as the scan before": ("CT", "differs_from_earlier_timepoint", _protocol_changed),
     "MR: field of 1 T": ("MR", "field_strength_differs", _each(MagneticFieldStrength=1.0)),
     "MR: repetition time of 600 ms": ("MR", "repetition_time_differs", _each(RepetitionTime=600)),
