@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from imaging.models import QcReview
-from imaging.quality import Finding
+from imaging.quality import Finding, Severity
 from imaging.services.checking import findings_under
 from imaging.states import ReviewState
 from trials.impact import Change, compared
 from trials.models import ImagingCharter, Subject
 
-#: How a timepoint of which findings change stands afterwards, by how its last round stands now.
+_WEIGHT = {Severity.BLOCK: "Blocks", Severity.WARN: "To judge", Severity.INFO: "Note", Severity.PASS: "As agreed"}
+#: How a timepoint stands whose findings change, by its last round.
 _AGAIN = {ReviewState.CLEARED: "cleared", ReviewState.FAILED: "sent back", ReviewState.OPEN: "open"}
 
 
@@ -38,5 +39,5 @@ def _in_words(timepoint: str, found: Iterable[Finding]) -> dict[tuple[str, str],
     said: dict[tuple[str, str], list[str]] = {}
     for one in found:
         about = f"Finding {one.code.replace('_', ' ')}" + (f", {one.rule_label}" if one.rule_label else "")
-        said.setdefault((timepoint, about), []).append(f"{one.severity}: {one.sentence}")
+        said.setdefault((timepoint, about), []).append(f"{_WEIGHT[one.severity]}: {one.sentence}")
     return {about: " ".join(sorted(sentences)) for about, sentences in said.items()}

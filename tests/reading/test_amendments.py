@@ -97,7 +97,8 @@ def recomputed(subject: Subject) -> dict[tuple[str, str], str]:
         for finding in review.findings.all() if review else ():
             label = finding.series.label if finding.series else ""
             about = f"Finding {finding.code.replace('_', ' ')}" + (f", {label}" if label else "")
-            table[timepoint.code, about] = f"{finding.severity}: {finding.sentence}"
+            weight = {"block": "Blocks", "warn": "To judge", "info": "Note", "pass": "As agreed"}[finding.severity]
+            table[timepoint.code, about] = f"{weight}: {finding.sentence}"
     result = selectors.subject_result(subject)
     for slot in result.slots:
         by = f"by reader {slot.slot}"
