@@ -237,7 +237,7 @@ def crawled(address: str, username: str) -> Iterator[tuple[str, str]]:
                 kind, body = answer.headers.get_content_type(), answer.read()
         except urllib.error.HTTPError as refusal:
             kind, body = refusal.headers.get_content_type(), refusal.read()
-        page = body.decode("latin-1" if kind.startswith(("image/", "application/zip")) else "utf-8")
+        page = body.decode("latin-1" if kind.startswith(("image/", "application/zip", "application/pdf")) else "utf-8")
         yield path, page
         for link in re.findall(r"""(?:href|src|hx-get|action)=["']([^"']+)|"(http://[^"]+)""", page):
             target = urlsplit(urljoin(address + path, "".join(link).replace("&amp;", "&")))
