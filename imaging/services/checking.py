@@ -30,7 +30,7 @@ CHECK = "imaging.check_timepoint"
 #: A delivery counts as paused when nothing came for so many times the longest wait between its last images: a fast line
 #: is asked soon, a slow one is not interrupted. It is at least and at most so long.
 WAITS, LAST = 3, 20
-SHORTEST_PAUSE, LONGEST_PAUSE = dt.timedelta(seconds=1), dt.timedelta(seconds=10)
+SHORTEST_PAUSE, LONGEST_PAUSE = dt.timedelta(seconds=2), dt.timedelta(seconds=10)
 #: What could not be worked on for so long does not hold up the check of the rest.
 PATIENCE = dt.timedelta(minutes=2)
 NO_TIME = dt.timedelta(0)
@@ -105,7 +105,7 @@ def _until_quiet(timepoint: Timepoint, at: dt.datetime) -> dt.timedelta:
     """How long to wait until deliveries to a timepoint have paused: half a series would alarm everybody."""
     brought = ReceivedInstance.objects.filter(transfer__in=transfers_of(timepoint), received_at__gt=at - PATIENCE)
     if brought.filter(state=ReceivedState.RECEIVED).exists():
-        return WAITS * SHORTEST_PAUSE  # and who works on it asks again as soon as it is done
+        return SHORTEST_PAUSE  # and who works on it asks again as soon as it is done
     times = list(brought.order_by("-received_at").values_list("received_at", flat=True)[:LAST])
     return max(times[0] + pause_after(times) - at, NO_TIME) if times else NO_TIME
 
@@ -119,7 +119,7 @@ def pause_after(times: Sequence[dt.datetime]) -> dt.timedelta:
         When its last images came, latest first.
     """
     if len(times) == 1:
-        return WAITS * SHORTEST_PAUSE
+        return SHORTEST_PAUSE
     longest = max(later - earlier for later, earlier in pairwise(times))
     return min(max(WAITS * longest, SHORTEST_PAUSE), LONGEST_PAUSE)
 

@@ -13,10 +13,10 @@ from tests.factories import AT
 @pytest.mark.parametrize(
     ("waits", "pause"),
     [
-        pytest.param([0.01, 0.02, 0.01], 1.0, id="a fast line"),
+        pytest.param([0.01, 0.02, 0.01], 2.0, id="a fast line"),
         pytest.param([0.1, 0.8, 0.1], 2.4, id="as slow as its slowest image"),
         pytest.param([4.0, 4.0], 10.0, id="a very slow line"),
-        pytest.param([], 3.0, id="a single image"),
+        pytest.param([], 2.0, id="a single image"),
     ],
 )
 def test_the_pause_follows_the_pace_of_the_line(waits: list[float], pause: float) -> None:
