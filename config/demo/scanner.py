@@ -19,6 +19,8 @@ def send(ae_title: str, folder: Path, peer: str) -> int:
     host, _, port = address.partition(":")
     datasets = [dcmread(path) for path in sorted(folder.rglob("*.dcm"))]
     scanner = AE(ae_title=ae_title)
+    # A machine that is busy with much else may take its time; what was sent already is not sent once more for it.
+    scanner.acse_timeout = scanner.dimse_timeout = 120
     for sop_class, syntax in sorted({(ds.SOPClassUID, ds.file_meta.TransferSyntaxUID) for ds in datasets}):
         scanner.add_requested_context(sop_class, syntax)
     association = scanner.associate(host, int(port), ae_title=called, max_pdu=131072)

@@ -64,18 +64,6 @@ class Show:
         self.download(export)
         return export
 
-    def _agree(self, trial: Trial, at: dt.datetime) -> None:
-        """Sign the charter; descriptions are removed, as the sites write names into them that no header knows."""
-        draft, admin = trial.charters.get(), self.people["admin"]
-        recipe = draft.content["deidentification"]
-        kept = [option for option in recipe["options"] if option != "clean_descriptors"]
-        own = {**recipe, "identifier": "demonstration", "options": kept}
-        draft = setting_up.edit_charter(
-            charter=draft, content={**draft.content, "deidentification": own}, actor=admin, at=at
-        )
-        signature = self.intent(Signature.Meaning.APPROVAL)
-        setting_up.sign_charter(charter=draft, signature=signature, actor=admin, at=at)
-
     def leave_something_open(self) -> None:
         """Begin a second trial, so that a visitor finds work in each role: a scan in QC, and a read to do."""
         admin, centre = self.people["admin"], story.CENTRES[1]
@@ -88,7 +76,9 @@ class Show:
             actor=admin,
             at=at,
         )
-        self._agree(trial, at)
+        setting_up.sign_charter(
+            charter=trial.charters.get(), signature=self.intent(Signature.Meaning.APPROVAL), actor=admin, at=at
+        )
         site = setting_up.add_site(
             trial=trial, code=centre.code, name=centre.name, country=centre.country, actor=admin, at=at
         )
@@ -150,7 +140,12 @@ class Show:
             actor=admin,
             at=self.clock(),
         )
-        self._agree(trial, self.clock())
+        setting_up.sign_charter(
+            charter=trial.charters.get(),
+            signature=self.intent(Signature.Meaning.APPROVAL),
+            actor=admin,
+            at=self.clock(),
+        )
         sites = {}
         for centre in story.CENTRES:
             site = setting_up.add_site(
@@ -192,10 +187,8 @@ class Show:
     def _scan(self, patient: story.Patient, visit: int, *, dropped: frozenset[int] = frozenset()) -> list[Path]:
         """Make a scan as the site's scanner would, with the patient's identity in its headers."""
         identity = {
-            **planted_identity(patient.seed),
+            **planted_identity(patient.seed, name=patient.name, number=patient.hospital_number),
             "SpecificCharacterSet": "ISO_IR 192",
-            "PatientName": patient.name,
-            "PatientID": patient.hospital_number,
             "PatientBirthDate": patient.birth_date,
             "PatientSex": patient.sex,
         }

@@ -17,10 +17,11 @@ _STREETS = ("Cooperage Lane", "Larkspur Terrace", "Old Tannery Road", "Weavers Q
 PRIVATE_CREATOR = "PARALLAX PHANTOM 1.0"
 
 
-def planted_identity(seed: int) -> dict[str, str]:
+def planted_identity(seed: int, *, name: str = "", number: str = "") -> dict[str, str]:
     """An invented person, hospital and staff as DICOM keywords and values; nobody real.
 
-    The values are long and odd enough to be searched for in raw bytes without chance matches.
+    The values are long and odd enough to be searched for in raw bytes without chance matches. Texts written by hand
+    name the person too: `name` and `number` (Patient ID) take the place of the invented ones wherever they stand.
     """
     random = np.random.Generator(np.random.PCG64((seed, 7)))
 
@@ -33,8 +34,10 @@ def planted_identity(seed: int) -> dict[str, str]:
     def digits(count: int) -> str:
         return "".join(str(d) for d in random.integers(1, 10, size=count).tolist())
 
-    name, place = person(), pick(_PLACES)
-    number, accession = f"MRN{digits(8)}", f"ACC{digits(9)}"
+    invented, place = person(), pick(_PLACES)
+    name = name or invented
+    counted, accession = f"MRN{digits(8)}", f"ACC{digits(9)}"
+    number = number or counted
     birth = f"19{int(random.integers(38, 75))}{int(random.integers(1, 13)):02d}{int(random.integers(1, 29)):02d}"
     street = f"{int(random.integers(2, 99))} {pick(_STREETS)}"
     return {
