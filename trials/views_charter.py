@@ -89,7 +89,8 @@ def charter_pdf(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
 @access.guarded("trials.administer", selectors.charters_seen_by)
 def charter_edit(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
     """Edit a draft, section by section; with a fault, what was typed stays on the page."""
-    form = CharterForm(charter, request.POST or None, device=request.GET.get("device", ""))
+    sent = request.POST if request.method == "POST" else None
+    form = CharterForm(charter, sent, device=request.GET.get("device", ""))
     if request.method == "POST":
         content = form.content()
         _, faults = read(content)

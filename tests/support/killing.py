@@ -356,8 +356,10 @@ def _judge_attachments(
     """
     there = Counter[bytes]()
     for row in rows:
-        if (row["state"], row["hold_reason"]) != ("held", "cannot_deidentify"):
-            found.complaints.append(f"an attachment of {scan.subject} {scan.visit} is {row['state']}")
+        # A letter is held; what a photograph shows is settled on the page of pixels.
+        if row["state"] != "held" or row["hold_reason"] not in ("cannot_deidentify", "pixel_review"):
+            said = f"{row['state']} {row['hold_reason']}".strip()
+            found.complaints.append(f"an attachment of {scan.subject} {scan.visit} is {said}")
         kept = _original(installation, row)
         there[b"" if kept is None else seen_in_dicom(BytesIO(kept))] += 1
     copies = {name: there.pop(seen_in(paper), 0) for name, paper in scan.attachments.items()}

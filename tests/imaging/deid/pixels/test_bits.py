@@ -148,7 +148,8 @@ def test_values_at_the_top_of_their_words_lose_what_is_below_them(syntax: str) -
 @pytest.mark.parametrize("syntax", [JPEG_LOSSLESS, JPEG_LS, JPEG2000Lossless, HTJ2K])
 def test_a_stream_of_no_more_bits_than_the_value_is_not_decoded(syntax: str) -> None:
     stream = compressed(np.zeros((32, 64), np.uint8), syntax)
-    broken = stream[: len(stream) - 8 & ~1]
+    # A decoder of JPEG 2000 forgives an end that is missing, but not the rest of the main header.
+    broken = stream[: 60 if syntax in (JPEG2000Lossless, HTJ2K) else len(stream) - 8 & ~1]
     dataset = dataset_of([values(False)], RLELossless)
     dataset.file_meta.TransferSyntaxUID, dataset.PixelData = UID(syntax), encapsulate([broken])
     dataset.BitsStored, dataset.HighBit = 8, 7
