@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -142,39 +143,28 @@ def charter_export(request: HttpRequest, charter: ImagingCharter) -> HttpRespons
 @access.guarded("trials.administer", selectors.charters_seen_by)
 def charter_sign(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
     """Sign a draft: it comes into force."""
-    form = forms.SignatureForm(request.POST)
-    if not form.is_valid():
-        messages.error(request, "Enter your password to sign.")
-    else:
-        try:
-            setting_up.sign_charter(
-                charter=charter,
-                signature=form.intent(Signature.Meaning.APPROVAL),
-                actor=access.actor(request),
-                at=timezone.now(),
-            )
-            messages.success(request, f"Charter version {charter.version} is in force.")
-        except HouseError as problem:
-            messages.error(request, problem.message)
-    return redirect("trials:charter", pk=charter.pk)
+    said = f"Charter version {charter.version} is in force."
+    return _signed(request, charter, setting_up.sign_charter, Signature.Meaning.APPROVAL, said)
 
 
 @require_POST
 @access.guarded("trials.review_charter", selectors.charters_seen_by)
 def charter_review(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
     """Sign that a draft was reviewed."""
+    said = "Your review is signed. An administrator can put the version in force now."
+    return _signed(request, charter, setting_up.review_charter, Signature.Meaning.REVIEW, said)
+
+
+def _signed(
+    request: HttpRequest, charter: ImagingCharter, step: Callable[..., Any], meaning: str, said: str
+) -> HttpResponse:
     form = forms.SignatureForm(request.POST)
     if not form.is_valid():
         messages.error(request, "Enter your password to sign.")
     else:
         try:
-            setting_up.review_charter(
-                charter=charter,
-                signature=form.intent(Signature.Meaning.REVIEW),
-                actor=access.actor(request),
-                at=timezone.now(),
-            )
-            messages.success(request, "Your review is signed. An administrator can put the version in force now.")
+            step(charter=charter, signature=form.intent(meaning), actor=access.actor(request), at=timezone.now())
+            messages.success(request, said)
         except HouseError as problem:
             messages.error(request, problem.message)
     return redirect("trials:charter", pk=charter.pk)

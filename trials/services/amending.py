@@ -103,12 +103,13 @@ def adopt(
             raise NotInForce(f"Charter version {fresh.version} is not in force. Move subjects to the one that is.")
         wanted = {subject.pk for subject in subjects}
         moved = list(behind(fresh).filter(pk__in=wanted).select_for_update(of=("self",)))
-        for subject in moved:
-            _move(subject, fresh, reason, actor, at)
         if moved:
+            signing.require_unchanged(fresh, signature)
             signing.sign(fresh, signature, actor=actor, at=at)
             codes = [subject.code for subject in moved]
             audit.record("imagingcharter.adopted", fresh, actor=actor, at=at, after={"subjects": codes}, reason=reason)
+        for subject in moved:
+            _move(subject, fresh, reason, actor, at)
     return moved
 
 
