@@ -9,9 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +19,8 @@ from imaging.phantom.canvas import Grid
 from imaging.phantom.identity import planted_identity, planted_values
 from imaging.phantom.series import ct_series, write_series
 from imaging.phantom.subjects import PhantomSubject
-from tests.acceptance.walk import Doors, Person
-from tests.support.browser import DESKTOP, launched_chromium
+from tests.acceptance.walk import PASSWORD, Doors, Person
+from tests.support.browser import DESKTOP
 from tests.support.installation import ROOT, Installation
 from tests.support.tools import requires_tool
 from trials.schedule import date_of
@@ -38,7 +35,6 @@ pytestmark = [
 PAGE = (ROOT / "docs" / "first-trial.md").read_text()
 PICTURES = ROOT / "docs" / "images" / "first-trial"
 TAKEN = PICTURES if os.environ.get("PARALLAX_DOC_PICTURES") else ROOT / "build" / "screenshots" / "first-trial"
-PASSWORD = "the first of many trials"
 #: By user name: the person, the role, and which of the sites it is at, if at one.
 PEOPLE = {
     "niels": ("Niels Kramer", "Site coordinator", 1),
@@ -79,29 +75,12 @@ class Newcomer(Person):
         self.page.screenshot(path=TAKEN / f"{name}.png")
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with launched_chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def house(installation: Installation) -> Installation:
-    """An installation with nothing in it but one account."""
-    installation.data_dir.mkdir(parents=True, exist_ok=True)
-    installation.manage("migrate", "--verbosity", "0")
-    add = [sys.executable, "manage.py", "add_administrator", "ada", "--name", "Ada Admiraal"]
-    subprocess.run(add, cwd=ROOT, env=installation.environment, input=f"{PASSWORD}\n", text=True, check=True)
-    installation.start()
-    return installation
-
-
 def test_the_page_leads_from_nothing_to_a_scan_that_is_judged(
-    house: Installation, chromium: Browser, tmp_path: Path
+    new_house: Installation, chromium: Browser, tmp_path: Path
 ) -> None:
     TAKEN.mkdir(parents=True, exist_ok=True)
     shots = ROOT / "build" / "screenshots"
-    doors = Doors(chromium, house.address, PASSWORD, shots, never=planted_values(IDENTITY), kind=Newcomer)
+    doors = Doors(chromium, new_house.address, PASSWORD, shots, never=planted_values(IDENTITY), kind=Newcomer)
     with doors.enter("ada", "first-trial") as ada:
         make_the_trial(ada)
         agree_on_the_charter(ada)
@@ -113,7 +92,7 @@ def test_the_page_leads_from_nothing_to_a_scan_that_is_judged(
     with doors.enter("quirine", "first-trial") as quirine:
         judge(quirine)
     assert doors.complaints == []
-    assert "Traceback" not in house.log
+    assert "Traceback" not in new_house.log
 
 
 def test_the_pictures_of_the_page_are_there() -> None:

@@ -11,9 +11,7 @@ import io
 import json
 import re
 import subprocess
-import sys
 import zipfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,8 +22,7 @@ from imaging.phantom.canvas import Grid
 from imaging.phantom.identity import planted_identity, planted_values
 from imaging.phantom.series import SeriesSpec, ct_series, write_series
 from imaging.phantom.subjects import Lesion, PhantomSubject
-from tests.acceptance.walk import Doors, Person
-from tests.support.browser import launched_chromium
+from tests.acceptance.walk import PASSWORD, Doors, Person
 from tests.support.installation import ROOT, Installation
 from tests.support.tools import requires_tool, tool
 from trials.schedule import date_of
@@ -38,7 +35,6 @@ pytestmark = [
 ]
 
 SHOTS = ROOT / "build" / "screenshots"
-PASSWORD = "a long road, walked once"
 TRIAL, SITE, SUBJECT, SCANNER = "ROAD-1", "N01", "N01-001", "N01_CT"
 #: Day 1 of the subject; both scans lie in the past, inside their windows.
 DAY_1 = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=90)
@@ -59,28 +55,10 @@ LUNG, OTHER_LUNG, LIVER, NODE, NEW = PHANTOM.lesions
 OUTCOME = re.compile(r"\b(CR|PR|SD|PD|NE)\b|progress(ed|ive)", re.IGNORECASE)
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """The browser of everybody here."""
-    with launched_chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def house(installation: Installation) -> Installation:
-    """A running installation with nothing in it but the account of an administrator."""
-    installation.data_dir.mkdir(parents=True, exist_ok=True)
-    installation.manage("migrate", "--verbosity", "0")
-    add = [sys.executable, "manage.py", "add_administrator", "ada", "--name", "Ada Admiraal"]
-    subprocess.run(add, cwd=ROOT, env=installation.environment, input=f"{PASSWORD}\n", text=True, check=True)
-    installation.start()
-    return installation
-
-
 def test_a_trial_from_its_first_form_to_the_sponsors_download(
-    house: Installation, chromium: Browser, tmp_path: Path
+    new_house: Installation, chromium: Browser, tmp_path: Path
 ) -> None:
-    doors = Doors(chromium, house.address, PASSWORD, SHOTS, never=planted_values(IDENTITY))
+    doors = Doors(chromium, new_house.address, PASSWORD, SHOTS, never=planted_values(IDENTITY))
     with doors.enter("ada", "administrator") as ada:
         create_trial(ada)
         agree_charter(ada)
@@ -89,8 +67,8 @@ def test_a_trial_from_its_first_form_to_the_sponsors_download(
         enrol(niels)
         baseline = scan(tmp_path / "baseline", 0)
         stray = scan(tmp_path / "stray", 0, code="N01-999", grid=replace(GRID, slices=1))
-        assert storescu(house, baseline) == 0
-        assert storescu(house, stray) == 0
+        assert storescu(new_house, baseline) == 0
+        assert storescu(new_house, stray) == 0
         finds_what_the_scanner_sent(niels)
         declare(niels)
         upload(niels, scan(tmp_path / "part", 1, dropped=frozenset(range(14, 19))), recognised=GRID.slices - 5)
@@ -127,7 +105,7 @@ def test_a_trial_from_its_first_form_to_the_sponsors_download(
     with doors.enter("aurelio", "auditor") as aurelio:
         follow_the_trail(aurelio)
     assert doors.complaints == []
-    assert "Traceback" not in house.log
+    assert "Traceback" not in new_house.log
 
 
 # --- the administrator -----------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator
 
 from tests.support.browser import DESKTOP, PHONE, browsing
 
+#: Everybody's, in an installation that is walked from its first page on.
+PASSWORD = "a long road, walked once"
 #: What a page owes its reader, whoever that is; each complaint in words.
 OWED = """() => {
   const all = (selector) => [...document.querySelectorAll(selector)];
