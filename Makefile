@@ -46,7 +46,7 @@ outage: setup
 
 workflow: setup
 	@scripts/system-packages.sh test
-	@PARALLAX_WORKFLOW_STEPS=100000 .venv/bin/python -m pytest -s tests/acceptance/test_workflow.py $(ARGS)
+	@PARALLAX_WORKFLOW_STEPS=100000 .venv/bin/python -m pytest -n 2 -rP tests/acceptance/test_workflow.py $(ARGS)
 
 criteria: setup
 	@PARALLAX_RANDOM_SUBJECTS=10000 .venv/bin/python -m pytest tests/reading/criteria/test_second_reading.py $(ARGS)
