@@ -17,6 +17,8 @@ from trials.terms.kinds import is_printable, plain_number
 Values = Mapping[str, Any]
 #: The longest reason for a value outside the usual range.
 MOST_REASON = 500
+#: No answer is a larger number.
+MOST_NUMBER = 10**12
 
 
 def says_nothing(value: Any) -> bool:
@@ -32,12 +34,13 @@ def asked(fields: Sequence[FieldTerms], values: Values) -> list[FieldTerms]:
         on = known.get(one.only_if)
         if on is None or one.code in passed:
             return not one.only_if
-        return _code(values.get(on.code)) in one.only_if_is and is_asked(on, passed | {one.code})
+        return code_of(values.get(on.code)) in one.only_if_is and is_asked(on, passed | {one.code})
 
     return [one for one in fields if is_asked(one)]
 
 
-def _code(value: Any) -> Any:
+def code_of(value: Any) -> Any:
+    """Return an answer as conditions and exports name it: Y and N for yes and no."""
     return (YES if value else NO) if isinstance(value, bool) else value
 
 
@@ -89,8 +92,13 @@ def outside_usual(fields: Sequence[FieldTerms], values: Values) -> dict[str, str
         if one.kind not in NUMBERS or says_nothing(value):
             continue
         if not _within(value, one.usual_least, one.usual_most):
-            found[one.code] = f"Usual is {_range(one.usual_least, one.usual_most, one.unit)}."
+            found[one.code] = f"Usual is {usual(one)}."
     return found
+
+
+def usual(one: FieldTerms) -> str:
+    """Return the usual range of a number in words."""
+    return _range(one.usual_least, one.usual_most, one.unit)
 
 
 def _wrong(one: FieldTerms, value: Any, now: dt.datetime) -> str:
@@ -114,8 +122,11 @@ def _wrong_number(one: FieldTerms, value: Any) -> str:
     exponent = Decimal(value).as_tuple().exponent
     if not isinstance(exponent, int):
         return "Give a number."
+    if abs(value) > MOST_NUMBER:
+        return "This number is too large."
     if -exponent > one.precision:
-        return "Give a whole number." if not one.precision else f"At most {one.precision} digits behind the point."
+        digits = "1 digit" if one.precision == 1 else f"{one.precision} digits"
+        return f"At most {digits} behind the point." if one.precision else "Give a whole number."
     within = _within(value, one.least, one.most)
     return "" if within else f"Give {_range(one.least, one.most, one.unit)}."
 
@@ -180,7 +191,7 @@ def in_words(one: FieldTerms, value: Any) -> str:
     if says_nothing(value):
         return ""
     if one.kind in CODED:
-        return one.options.get(_code(value), str(value))
+        return one.options.get(code_of(value), str(value))
     match value:
         case dt.datetime():
             return f"{value:%-d %B %Y, %H:%M}"
@@ -195,7 +206,7 @@ def coded(one: FieldTerms, value: Any) -> str:
     """Return an answer as a column of an export holds it: the code, the number, the moment as in ISO 8601."""
     if says_nothing(value):
         return ""
-    return str(_code(value)) if isinstance(value, bool) else str(_plain(value))
+    return str(code_of(value)) if isinstance(value, bool) else str(_plain(value))
 
 
 def parts(fields: Sequence[FieldTerms]) -> dict[str, list[FieldTerms]]:

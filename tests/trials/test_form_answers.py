@@ -104,8 +104,9 @@ def test_a_bound_is_the_number_that_was_written() -> None:
         (one("integer", least=0), Decimal("1.5"), "Give a whole number."),
         (one("integer", least=0), -1, "Give at least 0."),
         (one("integer", most=9), 10, "Give at most 9."),
-        (one("decimal", unit="mm"), Decimal("1.25"), "At most 1 digits behind the point."),
+        (one("decimal", unit="mm"), Decimal("1.25"), "At most 1 digit behind the point."),
         (one("decimal", unit="mm"), Decimal("NaN"), "Give a number."),
+        (one("decimal", unit="mm"), Decimal("1e999999"), "This number is too large."),
         (one("date", past=True), dt.date(2026, 1, 6), "This cannot lie in the future. Check it."),
         (
             one("datetime", past=True),
