@@ -17,6 +17,7 @@ from compliance.signing import Intent
 from trials.charter import RECIST, TEMPLATES
 from trials.charter.documents import MOST_BYTES as MOST_CHARTER_BYTES
 from trials.models import ApplicationEntity, Role, Site, Subject, Trial
+from trials.selectors import said_of_codes
 from trials.subject_list import MOST_BYTES
 
 
@@ -102,6 +103,10 @@ class SubjectForm(forms.ModelForm):
         fields = ["code", "reference_date"]
         widgets = {"reference_date": forms.DateInput(attrs={"type": "date"})}
         help_texts = {"code": "The trial's code for the subject; never a name or hospital number."}
+
+    def __init__(self, *args: Any, site: Site, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"].help_text += said_of_codes(site)
 
     def clean_reference_date(self) -> dt.date:
         """A day 1 decades away is a typing error."""

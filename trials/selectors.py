@@ -128,6 +128,17 @@ def tokens_seen_by(user: User) -> QuerySet[SiteToken]:
     return SiteToken.objects.filter(site__in=sites_seen_by(user)).select_related("site__trial", "created_by")
 
 
+def said_of_codes(site: Site) -> str:
+    """What the charter in force says of the codes of a site's new subjects; empty where it says nothing."""
+    charter = site.trial.charter_in_force
+    codes = charter.terms.subjects.codes_of(site.code) if charter else None
+    if codes is None:
+        return ""
+    free = codes.free(set(site.trial.subjects.values_list("code", flat=True)))
+    last = f"The next free one is {free}." if free else "All are in use: ask the administrator for more numbers."
+    return f" Codes of {site.code} are {codes.words}. {last}"
+
+
 def matrix(sites: QuerySet[Site], trial: Trial) -> Sequence[tuple[Subject, Sequence[Timepoint]]]:
     """Subjects of the sites with their timepoints in order: the trial's home."""
     subjects = (

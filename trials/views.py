@@ -162,7 +162,7 @@ def member_end(request: HttpRequest, membership: Membership) -> HttpResponse:
 @access.guarded("trials.enrol", selectors.sites_seen_by)
 def subject_enrol(request: HttpRequest, site: Site) -> HttpResponse:
     """Enrol a subject at a site."""
-    form = forms.SubjectForm(request.POST or None)
+    form = forms.SubjectForm(request.POST or None, site=site)
     if request.method == "POST" and form.is_valid():
         try:
             subject = enrolling.enrol_subject(

@@ -67,7 +67,8 @@ def match(claim: Claim, transfer: Transfer, trial: Trial, chosen: Timepoint | No
     if claimed is None:
         raise Unmatched(
             HoldReason.SUBJECT_UNKNOWN,
-            "No subject code of the trial is in the image. Assign it to its subject and timepoint, or set it aside.",
+            f"No subject code of the trial is in the image.{_right_code(transfer, trial)} Assign it to its subject and "
+            "timepoint, or set it aside.",
         )
     if claimed.site_id != transfer.site_id:
         raise Unmatched(
@@ -75,6 +76,12 @@ def match(claim: Claim, transfer: Transfer, trial: Trial, chosen: Timepoint | No
             "The image names a subject of another site. Check who was scanned, then send it again or set it aside.",
         )
     return _open(_timepoint(claim, claimed))
+
+
+def _right_code(transfer: Transfer, trial: Trial) -> str:
+    charter = trial.charter_in_force
+    codes = charter.terms.subjects.codes_of(transfer.site.code) if charter else None
+    return f" Codes of its site are {codes.words}." if codes else ""
 
 
 def _timepoint(claim: Claim, subject: Subject) -> Timepoint:

@@ -11,7 +11,7 @@ from typing import Any
 from compliance.models import User
 from compliance.signing import Intent
 from trials.charter import RECIST_TEMPLATE
-from trials.models import Role, Site, Subject, Timepoint, Trial
+from trials.models import ImagingCharter, Role, Site, Subject, Timepoint, Trial
 from trials.services import connecting, enrolling, setting_up
 
 AT = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
@@ -79,6 +79,13 @@ class World:
             site=site, code=code, arm=arm, reference_date=REFERENCE, actor=self.administrator, at=AT
         )
         return self.subjects[code]
+
+    def amend(self, **sections: Any) -> ImagingCharter:
+        """Put a version of the charter in force that differs in these sections."""
+        draft = setting_up.amend_charter(trial=self.trial, change_summary="Amended", actor=self.founder, at=AT)
+        content = copy.deepcopy({**draft.content, **sections})
+        setting_up.edit_charter(charter=draft, content=content, actor=self.founder, at=AT)
+        return setting_up.sign_charter(charter=draft, signature=Intent(PASSWORD), actor=self.founder, at=AT)
 
     def timepoint(self, subject: str, code: str) -> Timepoint:
         """A timepoint as the database has it now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -41,6 +42,7 @@ AMENDED: dict[str, Any] = {
     "adjudication": {"by": "subject", "triggers": ["response_class"], "date_window_days": 0},
     "schedule": [SCHEDULE[0], {**SCHEDULE[1], "window_before": 0, "window_after": 3, "day": 60}, SCHEDULE[2]],
     "criteria_parameters": {"pd_increase_percent": 250, "pr_decrease_percent": 70},
+    "subjects": {"code_format": "N-{number:3}"},
 }
 
 
@@ -88,6 +90,9 @@ def in_force(world: World, **sections: Any) -> ImagingCharter:
 def recomputed(subject: Subject) -> dict[tuple[str, str], str]:
     """Everything of a subject that a charter decides, from its rows, by the plain road."""
     table: dict[tuple[str, str], str] = {}
+    asked = "subjects" in ImagingCharter.objects.get(version=1).content
+    wrong = "It is not made as the charter says. A right one is N-001."
+    table["", "Subject code"] = "as agreed" if not asked or re.fullmatch(r"N-\d{3}", subject.code) else wrong
     for timepoint in subject.timepoints.order_by("order"):
         table[timepoint.code, "Visit"] = (
             f"{timepoint.name}: day {timepoint.day}, {timepoint.window_before} days before "
@@ -151,7 +156,7 @@ def test_the_changes_named_are_those_that_recomputing_gives(world):
     }
     assert named == brute
     kinds = {what.split(" by ")[0].split(",")[0] for _, _, what in named}
-    assert {"Visit", "Finding slices too thick", "Response", "Adjudication"} <= kinds
+    assert {"Visit", "Finding slices too thick", "Response", "Adjudication", "Subject code"} <= kinds
     latest = {review.timepoint_id: review.round for review in QcReview.objects.order_by("round")}
     reopened = Timepoint.objects.filter(pk__in=[pk for pk in latest if latest[pk] != rounds[pk]])
     assert judged_again == set(reopened.values_list("subject__code", "code"))

@@ -89,6 +89,14 @@ def test_a_house_error_comes_as_a_code_and_a_sentence(world):
     ) == {"code": "subject_exists", "detail": "Trial PLX-1 has a subject N-001 already. Check the code."}
 
 
+def test_a_code_that_the_charter_does_not_give_is_refused_with_a_right_one(world):
+    world.amend(subjects={"code_format": "{site}-{number:3}"})
+    said = "It is not made as the charter says. A right one is NORTH-001."
+    assert send(
+        world.coordinator, "subjects/", 422, site=world.north.pk, code="N-003", reference_date="2026-01-05"
+    ) == {"code": "subject_code_refused", "detail": f"The subject code cannot be used at site NORTH. {said}"}
+
+
 def test_a_charter_that_contradicts_itself_is_refused_with_each_problem(world):
     draft = send(world.administrator, f"trials/{world.trial.pk}/amend/", 201)
     for content in ({}, [], "x", None, {**RECIST_TEMPLATE, "adjudication": {"triggers": 5}}):

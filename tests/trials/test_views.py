@@ -251,6 +251,21 @@ def test_a_subject_code_in_use_is_said_beside_the_form(world):
     assert Subject.objects.filter(code="N-001").count() == 1
 
 
+def test_the_form_says_how_codes_are_made_and_which_is_free(world):
+    numbers = [{"site": "NORTH", "first": 1, "last": 2}]
+    world.amend(subjects={"code_format": "{site}-{number:3}", "code_ranges": numbers})
+    page = shown(world.coordinator, "enrol", world.north.pk)
+    assert "Codes of NORTH are NORTH-001 to NORTH-002. The next free one is NORTH-001." in page
+
+    response, _ = post(world.coordinator, "enrol", world.north.pk, code="NORTH-03", reference_date="2026-01-05")
+    assert "It is not made as the charter says. A right one is NORTH-001." in response.content.decode()
+
+    for code in ("NORTH-001", "NORTH-002"):
+        post(world.coordinator, "enrol", world.north.pk, code=code, reference_date="2026-01-05")
+    page = shown(world.coordinator, "enrol", world.north.pk)
+    assert "All are in use: ask the administrator for more numbers." in page
+
+
 def test_leaving_and_missing_ask_for_a_reason(world):
     subject, timepoint = world.subjects["N-001"], world.timepoint("N-001", "W8")
     post(world.coordinator, "withdraw", subject.pk, reason="")

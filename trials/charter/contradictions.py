@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from trials.schedule import days_between
 from trials.series_terms import SeriesTerms
+from trials.subject_terms import MOST_LETTERS
 from trials.terms.kinds import Problem
 
 if TYPE_CHECKING:
@@ -61,3 +62,26 @@ def _ranges_go_upwards(charter: Charter) -> Iterator[Problem]:
             least, most = getattr(series, name), getattr(series, name.replace("min_", "max_", 1), None)
             if least is not None and most is not None and most < least:
                 yield Problem(("series", number, name.replace("min_", "max_", 1)), f"it is below {name}, {least:g}")
+
+
+@_about("subjects")
+def _numbers_of_sites_are_their_own(charter: Charter) -> Iterator[Problem]:
+    terms = charter.subjects
+    if terms.code_ranges and not terms.code_format:
+        yield Problem(("subjects", "code_format"), "with numbers of each site, a form of the code is needed")
+        return
+    for number, one in enumerate(terms.code_ranges, start=1):
+        codes = terms.codes_of(one.site)
+        assert codes is not None
+        here = ("subjects", "code_ranges", number, "last")
+        if one.last < one.first:
+            yield Problem(here, f"it is below the first number, {one.first}")
+        elif one.last >= 10**codes.digits:
+            yield Problem(here, f"it has more than {codes.digits} digits")
+        elif len(codes.example) > MOST_LETTERS:
+            yield Problem(here, f"codes such as {codes.example} have more than {MOST_LETTERS} letters and digits")
+    ranges = sorted(enumerate(terms.code_ranges, start=1), key=lambda item: item[1].first)
+    for (_, earlier), (number, later) in pairwise(ranges):
+        if "{site}" not in terms.code_format and later.first <= earlier.last:
+            said = f"{earlier.site} gives some of these numbers too, and the code does not say the site"
+            yield Problem(("subjects", "code_ranges", number, "first"), said)

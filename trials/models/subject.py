@@ -21,6 +21,7 @@ from trials.states import (
     ReadingState,
     SubjectState,
 )
+from trials.subject_terms import MOST_LETTERS
 
 
 class Subject(Record):
@@ -36,7 +37,7 @@ class Subject(Record):
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="subjects")
     code = models.CharField(
         "subject code",
-        max_length=20,
+        max_length=MOST_LETTERS,
         validators=[RegexValidator(r"^[A-Z0-9-]{2,20}$", "Use 2 to 20 capitals, digits and hyphens.")],
     )
     arm = models.CharField(max_length=40, blank=True)

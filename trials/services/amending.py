@@ -21,6 +21,7 @@ from trials import signals
 from trials.charter import Visit
 from trials.impact import Change, compared
 from trials.models import ImagingCharter, Subject, Timepoint
+from trials.services.enrolling import fault_of_code
 from trials.states import CharterState, ImageState, ReadingState, SubjectState
 
 
@@ -45,8 +46,17 @@ def impact(subject: Subject, charter: ImagingCharter) -> Sequence[Change]:
     plan = _plan(subject, charter)
     before = {(t.code, "Visit"): _in_words(t.name, t) for t, _ in plan if t.pk}
     after = {(t.code, "Visit"): _in_words(visit.name, visit) if visit else "no longer planned" for t, visit in plan}
+    before["", "Subject code"], after["", "Subject code"] = (
+        fault_of_code(subject.code, subject.site, one) or "as agreed" for one in (_ruling(subject), charter)
+    )
     answers: Any = signals.charter_weighed.send(sender=ImagingCharter, subject=subject, charter=charter)
     return [*compared(subject.code, before, after), *(change for _, found in answers for change in found)]
+
+
+def _ruling(subject: Subject) -> ImagingCharter:
+    """The version under which a subject was enrolled, or to which it was moved."""
+    first = subject.timepoints.select_related("charter").order_by("order").first()
+    return first.charter if first else subject.trial.charter_in_force
 
 
 def _in_words(name: str, visit: Visit | Timepoint) -> str:

@@ -29,6 +29,13 @@ class SubjectExists(HouseError):
     status = 409
 
 
+class CodeRefused(HouseError):
+    """The subject code is not made as the charter says."""
+
+    code = "subject_code_refused"
+    status = 422
+
+
 def enrol_subject(
     *, site: Site, code: str, reference_date: dt.date, actor: User, at: dt.datetime, arm: str = ""
 ) -> Subject:
@@ -41,7 +48,7 @@ def enrol_subject(
 
     Raises
     ------
-    NotRunning, SubjectExists
+    NotRunning, SubjectExists, CodeRefused
     """
     access.require(actor, "trials.enrol", site)
     trial = site.trial
@@ -50,6 +57,8 @@ def enrol_subject(
         raise NotRunning(f"Trial {trial.code} has no charter in force yet, so no subject can be enrolled.")
     if trial.subjects.filter(code=code).exists():
         raise SubjectExists(f"Trial {trial.code} has a subject {code} already. Check the code.")
+    if fault := fault_of_code(code, site, charter):
+        raise CodeRefused(f"The subject code cannot be used at site {site.code}. {fault}")
     with transaction.atomic():
         subject = Subject(
             trial=trial,
@@ -64,6 +73,12 @@ def enrol_subject(
         for timepoint in planned_timepoints(subject, charter):
             audit.save(timepoint, action="timepoint.planned", actor=actor, at=at)
     return subject
+
+
+def fault_of_code(code: str, site: Site, charter: ImagingCharter) -> str:
+    """Return what speaks against a code for a new subject of a site, as a sentence; empty for a right one."""
+    codes = charter.terms.subjects.codes_of(site.code)
+    return codes.fault_of(code) if codes else ""
 
 
 def planned_timepoints(subject: Subject, charter: ImagingCharter) -> list[Timepoint]:

@@ -17,7 +17,7 @@ from compliance.models import User
 from trials.models import Subject, Trial
 from trials.schedule import date_of
 from trials.selectors import sites_seen_by
-from trials.services.enrolling import NotRunning, planned_timepoints
+from trials.services.enrolling import NotRunning, fault_of_code, planned_timepoints
 from trials.states import SubjectState
 
 #: Days that a day 1 may be away; further away it is a typing error.
@@ -112,7 +112,8 @@ def check_rows(
     ------
     NotRunning
     """
-    if trial.charter_in_force is None:
+    charter = trial.charter_in_force
+    if charter is None:
         raise NotRunning(f"Trial {trial.code} has no charter in force yet, so no subject can be enrolled.")
     sites = {site.code: site for site in sites_seen_by(actor).filter(trial=trial)}
     allowed = {code for code, site in sites.items() if access.may(actor, "trials.enrol", site)}
@@ -128,6 +129,8 @@ def check_rows(
         enrolled = known.get(row.subject)
         if not row.problems and enrolled is not None:
             row.problems += _differences(row, enrolled, seen_by=sites)
+        elif not row.problems and (fault := fault_of_code(row.subject, sites[row.site], charter)):
+            row.problems.append(f"The subject code cannot be used at site {row.site}. {fault}")
         row.fate = Fate.WRONG if row.problems else Fate.ENROLLED if enrolled else Fate.NEW
     return Checked(rows, notes)
 

@@ -31,6 +31,7 @@ from imaging.services.rehearsing import Forecast, Rehearsal
 from imaging.services.uploading import NotStored
 from imaging.tasks import ring_index
 from trials.models import Site, Timepoint
+from trials.selectors import said_of_codes
 
 TAKEN, USAGE, SOME_REFUSED, NOT_STORED, INTERRUPTED = 0, 1, 2, 3, 130
 CODES = """\
@@ -316,7 +317,8 @@ def _timepoint(site: Site, subject: str | None, timepoint: str | None) -> Timepo
     timepoints = Timepoint.objects.select_related("subject__site", "subject__trial", "charter")
     found = timepoints.filter(subject__site=site, subject__code=subject, code=timepoint).first()
     if found is None:
-        raise CommandError(f"Site {site.code} has no subject {subject} with a timepoint {timepoint}.")
+        said = said_of_codes(site)
+        raise CommandError(f"Site {site.code} has no subject {subject} with a timepoint {timepoint}.{said}")
     return found
 
 

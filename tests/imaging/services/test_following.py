@@ -80,6 +80,17 @@ def test_what_stopped_an_image_is_told_at_its_step(world: World) -> None:
     assert followed.settled
 
 
+def test_an_image_of_nobody_is_told_which_codes_its_site_has(world: World) -> None:
+    world.amend(subjects={"code_format": "{site}-{number:3}"})
+
+    (held,) = follow(by_scanner(world, scan("X-999", slices=1))).held
+
+    assert held.sentence == (
+        "No subject code of the trial is in the image. Codes of its site are NORTH-001 to NORTH-999. "
+        "Assign it to its subject and timepoint, or set it aside."
+    )
+
+
 def test_an_image_that_cannot_be_cleaned_was_matched(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("imaging.services.deidentifying.deidentify", lambda *_: 1 / 0)
 

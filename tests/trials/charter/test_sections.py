@@ -66,7 +66,29 @@ def test_what_a_charter_leaves_out_has_its_default():
     assert charter.query_due_days == 7
 
 
+def codes(*ranges: tuple[str, int, int], form: str = "{site}-{number:3}") -> dict[str, object]:
+    named = [{"site": site, "first": first, "last": last} for site, first, last in ranges]
+    return {"subjects": {"code_format": form, "code_ranges": named}}
+
+
 CONTRADICTIONS = [
+    (
+        codes(form="{number}"),
+        "subjects.code_format: capitals, digits, hyphens, {site}, and once {number:3} or another count of digits is "
+        "expected",
+    ),
+    (codes(("101", 1, 9), form=""), "subjects.code_format: with numbers of each site, a form of the code is needed"),
+    (codes(("101", 5, 4)), "subjects.code_ranges[1].last: it is below the first number, 5"),
+    (codes(("101", 1, 1000)), "subjects.code_ranges[1].last: it has more than 3 digits"),
+    (codes(("101", 1, 9), ("101", 10, 19)), "subjects.code_ranges[2].site: another range of numbers has the same"),
+    (
+        codes(("101", 1, 9), form="A-LONG-NAME-{site}-{number:5}"),
+        "subjects.code_ranges[1].last: codes such as A-LONG-NAME-101-00001 have more than 20 letters and digits",
+    ),
+    (
+        codes(("101", 50, 99), ("102", 1, 50), form="{number:3}"),
+        "subjects.code_ranges[1].first: 102 gives some of these numbers too, and the code does not say the site",
+    ),
     ({"criteria": ""}, "criteria: this is missing"),
     ({"criteria": 3}, "criteria: a text is expected"),
     ({"criteria": "a\u0000b"}, "criteria: only letters and signs that can be printed on one line"),

@@ -13,7 +13,7 @@ from compliance.transitions import IllegalMove, ReasonRequired
 from tests.factories import AT
 from trials.models import Role, Subject
 from trials.services import enrolling, setting_up
-from trials.services.enrolling import NotRunning, SubjectExists
+from trials.services.enrolling import CodeRefused, NotRunning, SubjectExists
 from trials.states import ImageState, QcState, ReadingState, SubjectState
 
 pytestmark = pytest.mark.django_db
@@ -52,6 +52,21 @@ def test_a_subject_code_is_used_once_in_a_trial_across_its_sites(world):
     with pytest.raises(SubjectExists, match="S-001"):
         enrol(world, world.coordinator, code="S-001")
     assert Subject.objects.filter(code="S-001").count() == 1
+
+
+def test_a_code_is_made_as_the_charter_says(world):
+    ranges = [{"site": "NORTH", "first": 10, "last": 12}]
+    world.amend(subjects={"code_format": "{site}-{number:3}", "code_ranges": ranges})
+    for code, why in (
+        ("N-009", "It is not made as the charter says. A right one is NORTH-010."),
+        ("SOUTH-010", "It is not made as the charter says. A right one is NORTH-010."),
+        ("NORTH-013", "Its number is not one of this site's: NORTH-010 to NORTH-012."),
+    ):
+        with pytest.raises(CodeRefused) as refused:
+            enrol(world, world.coordinator, code=code)
+        assert refused.value.message == f"The subject code cannot be used at site NORTH. {why}"
+    assert enrol(world, world.coordinator, code="NORTH-012").code == "NORTH-012"
+    assert enrol(world, world.administrator, code="SOUTH-999", site=world.south).code == "SOUTH-999"
 
 
 def test_before_a_charter_is_signed_nobody_is_enrolled(world):

@@ -129,6 +129,17 @@ def test_each_wrong_row_is_named_with_its_cells(world: World) -> None:
     }
 
 
+def test_a_code_that_the_charter_does_not_give_is_wrong(world: World) -> None:
+    world.amend(subjects={"code_format": "{site}-{number:3}"})
+
+    assert problems(world, ("NORTH", "NORTH-1", DAY_1), ("NORTH", "N-001", DAY_1), ("SOUTH", "SOUTH-001", DAY_1)) == {
+        2: [
+            "The subject code cannot be used at site NORTH. It is not made as the charter says. "
+            "A right one is NORTH-001."
+        ]
+    }
+
+
 def test_a_coordinator_enrols_at_own_sites_and_learns_nothing_of_others(world: World) -> None:
     rows = (NEW, ("SOUTH", "S-102", DAY_1), ("NORTH", "S-001", DAY_1))
 
