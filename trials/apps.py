@@ -23,4 +23,10 @@ class TrialsConfig(AppConfig):
             models.Timepoint,
             models.Query,
             models.QueryMessage,
+            models.Scanner,
+            models.ScannerNotice,
+            models.SiteAnswers,
+            models.TrainingAcknowledgement,
+            models.UploadTest,
+            models.SiteQualification,
         )

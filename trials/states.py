@@ -133,3 +133,96 @@ QUERY = Machine(
         "close": Move((QueryState.OPEN, QueryState.ANSWERED), QueryState.CLOSED, may="trials.raise_query"),
     },
 )
+
+
+class AnswersState(StrEnum):
+    DRAFT = "draft"
+    SIGNED = "signed"
+    SUPERSEDED = "superseded"
+
+
+SITE_ANSWERS = Machine(
+    "questionnaire",
+    initial=AnswersState.DRAFT,
+    moves={
+        "sign": Move(AnswersState.DRAFT, AnswersState.SIGNED, may="trials.answer_for_site", signature=True),
+        "supersede": Move(AnswersState.SIGNED, AnswersState.SUPERSEDED),
+    },
+)
+
+
+class ScannerState(StrEnum):
+    REGISTERED = "registered"
+    QUALIFIED = "qualified"
+    RETIRED = "retired"
+
+
+#: Scanners that a site scans on.
+IN_USE = (ScannerState.REGISTERED, ScannerState.QUALIFIED)
+
+SCANNER = Machine(
+    "scanner",
+    initial=ScannerState.REGISTERED,
+    moves={
+        "qualify": Move(ScannerState.REGISTERED, ScannerState.QUALIFIED, may="trials.qualify_site"),
+        "retire": Move(IN_USE, ScannerState.RETIRED, may="trials.register_scanner", reason=True),
+    },
+)
+
+
+class UploadTestState(StrEnum):
+    JUDGED = "judged"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+
+
+UPLOAD_TEST = Machine(
+    "test upload",
+    initial=UploadTestState.JUDGED,
+    moves={
+        "accept": Move(
+            UploadTestState.JUDGED, UploadTestState.ACCEPTED, may="trials.judge_upload_test", signature=True
+        ),
+        "refuse": Move(UploadTestState.JUDGED, UploadTestState.REFUSED, may="trials.judge_upload_test", reason=True),
+    },
+)
+
+
+class QualificationState(StrEnum):
+    PREPARED = "prepared"
+    QUALIFIED = "qualified"
+    ENDED = "ended"
+
+
+SITE_QUALIFICATION = Machine(
+    "site qualification",
+    initial=QualificationState.PREPARED,
+    moves={
+        "qualify": Move(
+            QualificationState.PREPARED, QualificationState.QUALIFIED, may="trials.qualify_site", signature=True
+        ),
+        "end": Move(QualificationState.QUALIFIED, QualificationState.ENDED, may="trials.qualify_site", reason=True),
+        "follow": Move(QualificationState.QUALIFIED, QualificationState.ENDED),
+    },
+)
+
+
+class NoticeState(StrEnum):
+    OPEN = "open"
+    AWAITING_TEST = "awaiting_test"
+    SETTLED = "settled"
+
+
+#: Notices of which nobody has said yet that they are done with.
+UNSETTLED = (NoticeState.OPEN, NoticeState.AWAITING_TEST)
+
+SCANNER_NOTICE = Machine(
+    "notice about a scanner",
+    initial=NoticeState.OPEN,
+    moves={
+        "acknowledge": Move(NoticeState.OPEN, NoticeState.SETTLED, may="trials.qualify_site", reason=True),
+        "ask_test": Move(NoticeState.OPEN, NoticeState.AWAITING_TEST, may="trials.qualify_site", reason=True),
+        "require_test": Move(NoticeState.OPEN, NoticeState.AWAITING_TEST),
+        "settle": Move(NoticeState.AWAITING_TEST, NoticeState.SETTLED),
+    },
+)

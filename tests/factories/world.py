@@ -145,3 +145,12 @@ def make_world(code: str = "PLX-1", *, charter: Mapping[str, Any] | None = None,
     for site, subject in ((sites[0], "N-001"), (sites[0], "N-002"), (sites[1], "S-001")):
         world.enrol(site, subject)
     return world
+
+
+def ask_of_sites(world: World, **terms: Any) -> None:
+    """Put a version of the world's charter in force that asks this of sites."""
+    trial, founder = world.trial, world.founder
+    draft = setting_up.amend_charter(trial=trial, change_summary="Sites are qualified", actor=founder, at=AT)
+    setting_up.edit_charter(charter=draft, content={**draft.content, "sites": terms}, actor=founder, at=AT)
+    setting_up.sign_charter(charter=draft, signature=Intent(PASSWORD), actor=founder, at=AT)
+    trial.refresh_from_db()

@@ -7,6 +7,7 @@ from dataclasses import fields
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from trials.form_terms import faults_of_fields
 from trials.schedule import days_between
 from trials.series_terms import SeriesTerms
 from trials.subject_terms import MOST_LETTERS
@@ -85,3 +86,8 @@ def _numbers_of_sites_are_their_own(charter: Charter) -> Iterator[Problem]:
         if "{site}" not in terms.code_format and later.first <= earlier.last:
             said = f"{earlier.site} gives some of these numbers too, and the code does not say the site"
             yield Problem(("subjects", "code_ranges", number, "first"), said)
+
+
+@_about("sites")
+def _questions_of_sites_hold_together(charter: Charter) -> Iterator[Problem]:
+    yield from faults_of_fields(charter.sites.questions, ("sites", "questions"))

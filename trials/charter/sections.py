@@ -28,6 +28,7 @@ from trials.charter.records import (
 from trials.query_terms import QueryTerms
 from trials.retention import Retention
 from trials.series_terms import MODALITY, SeriesTerms
+from trials.site_terms import SiteTerms
 from trials.subject_terms import SubjectTerms
 from trials.terms.kinds import Choice, Flag, Named, Number, Problem, Problems, Several, Text
 from trials.terms.records import Group, Rows, Section, Table, Term, read_record, store_record
@@ -40,6 +41,7 @@ VISITS = Section(
     "Study days count from day 1 (randomisation or first dose); the day before it is −1. Windows must not overlap.",
 )
 SUBJECTS = Section("subjects", "Subjects", "How subjects are known; names and hospital numbers are none of it.")
+SITES = Section("sites", "Sites", "What a site shows before its first subject. What is left out is not asked for.")
 CHECKS = Section("checks", "Checks and queries", "How grave a finding is, and how long a site has to answer.")
 PRIVACY = Section("privacy", "De-identification and originals", "Without a recipe nothing enters the archive.")
 READING = Section("reading", "Reading", "Who reads, by which criteria, and what readers do not know.")
@@ -76,6 +78,7 @@ class Charter:
     schedule: tuple[Visit, ...] = VISITS.term(Rows(Visit, "code", "visit", least=1), "Schedule", required=True)
 
     subjects: SubjectTerms = SUBJECTS.term(Group(SubjectTerms), "Subjects")
+    sites: SiteTerms = SITES.term(Group(SiteTerms), "Qualification")
 
     checks: Mapping[str, str] = CHECKS.term(
         Named(Choice(SEVERITIES)),

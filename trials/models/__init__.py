@@ -3,7 +3,9 @@
 from .calendar import CalendarAddress
 from .charter import ImagingCharter
 from .membership import SITE_AWARE, Membership, Role, SiteGrant, TrialGrant
+from .qualification import SiteAnswers, SiteQualification, TrainingAcknowledgement, UploadTest
 from .query import Query, QueryMessage
+from .scanner import Scanner, ScannerNotice
 from .site import ApplicationEntity, Site, SiteToken
 from .subject import Subject, Timepoint
 from .trial import Trial
@@ -17,11 +19,17 @@ __all__ = [
     "Query",
     "QueryMessage",
     "Role",
+    "Scanner",
+    "ScannerNotice",
     "Site",
+    "SiteAnswers",
     "SiteGrant",
+    "SiteQualification",
     "SiteToken",
     "Subject",
     "Timepoint",
+    "TrainingAcknowledgement",
     "Trial",
     "TrialGrant",
+    "UploadTest",
 ]

@@ -12,6 +12,7 @@ from compliance.models import User
 from compliance.transitions import advance
 from trials import signals
 from trials.models import ImagingCharter, Site, Subject, Timepoint
+from trials.services.qualifying import require_qualified
 from trials.states import SubjectState
 
 
@@ -49,12 +50,14 @@ def enrol_subject(
     Raises
     ------
     NotRunning, SubjectExists, CodeRefused
+    trials.services.qualifying.SiteNotQualified
     """
     access.require(actor, "trials.enrol", site)
     trial = site.trial
     charter = trial.charter_in_force
     if charter is None:
         raise NotRunning(f"Trial {trial.code} has no charter in force yet, so no subject can be enrolled.")
+    require_qualified(site, charter, at)
     if trial.subjects.filter(code=code).exists():
         raise SubjectExists(f"Trial {trial.code} has a subject {code} already. Check the code.")
     if fault := fault_of_code(code, site, charter):

@@ -14,10 +14,12 @@ from django.db import transaction
 from compliance import access, audit, confined
 from compliance.errors import HouseError
 from compliance.models import User
-from trials.models import Subject, Trial
+from trials.models import Site, Subject, Trial
 from trials.schedule import date_of
 from trials.selectors import sites_seen_by
+from trials.selectors_sites import standings
 from trials.services.enrolling import NotRunning, fault_of_code, planned_timepoints
+from trials.services.qualifying import refusal
 from trials.states import SubjectState
 
 #: Days that a day 1 may be away; further away it is a typing error.
@@ -117,6 +119,7 @@ def check_rows(
         raise NotRunning(f"Trial {trial.code} has no charter in force yet, so no subject can be enrolled.")
     sites = {site.code: site for site in sites_seen_by(actor).filter(trial=trial)}
     allowed = {code for code, site in sites.items() if access.may(actor, "trials.enrol", site)}
+    closed = _closed(trial, [sites[code] for code in {row.site for row in rows} & allowed], at)
     known = {one.code: one for one in trial.subjects.select_related("site")}
     seen: dict[str, int] = {}
     for row in rows:
@@ -131,8 +134,15 @@ def check_rows(
             row.problems += _differences(row, enrolled, seen_by=sites)
         elif not row.problems and (fault := fault_of_code(row.subject, sites[row.site], charter)):
             row.problems.append(f"The subject code cannot be used at site {row.site}. {fault}")
+        if not row.problems and enrolled is None and row.site in closed:
+            row.problems.append(closed[row.site])
         row.fate = Fate.WRONG if row.problems else Fate.ENROLLED if enrolled else Fate.NEW
     return Checked(rows, notes)
+
+
+def _closed(trial: Trial, sites: Sequence[Site], at: dt.datetime) -> dict[str, str]:
+    """Why nobody can be enrolled at some of these sites, by the site's code."""
+    return {one.site.code: refusal(one) for one in standings(trial, sites, at) if not one.is_open}
 
 
 def _check_values(row: Row, today: dt.date) -> None:
