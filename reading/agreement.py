@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reading.variability import Undefined
+from reading.variability.causes import SAID, Cause
 from reading.variability.control import Cusum, PChart, p_chart
 from reading.variability.control_plots import cusum_svg, p_chart_svg
 from reading.variability.monitoring import Drift
@@ -116,6 +117,13 @@ def readers_of(report: Mapping[str, Any]) -> list[ReaderFigures]:
         )
         for reader, row in found.get("readers", {}).items()
     ]
+
+
+def causes_of(report: Mapping[str, Any]) -> tuple[list[str], list[tuple[str, list[int]]]]:
+    """Return the causes that occurred, and for each pair of readers how often each did."""
+    pairs = report["monitoring"]["causes"]
+    used = [cause for cause in Cause if any(counts[cause] for counts in pairs.values())]
+    return [SAID[cause] for cause in used], [(pair, [row[cause] for cause in used]) for pair, row in pairs.items()]
 
 
 def charts_of(report: Mapping[str, Any]) -> list[str]:

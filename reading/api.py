@@ -173,6 +173,16 @@ class TriggerSerializer(serializers.Serializer):
     right = serializers.CharField()
 
 
+class CauseSerializer(serializers.Serializer):
+    """Why the two sides differ; only of a decided case."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+    pairs = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
+    only_left = serializers.ListField(child=serializers.CharField())
+    only_right = serializers.ListField(child=serializers.CharField())
+
+
 class BlindedAdjudicationSerializer(serializers.Serializer):
     """Everything an adjudicator sees of a case."""
 
@@ -187,6 +197,7 @@ class BlindedAdjudicationSerializer(serializers.Serializer):
     presets = PresetSerializer(many=True)
     choice = serializers.CharField()
     rationale = serializers.CharField()
+    cause = CauseSerializer(allow_null=True)
     disclosed = serializers.DictField(child=serializers.CharField())
 
 

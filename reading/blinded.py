@@ -168,8 +168,19 @@ class BlindedTrigger:
 
 
 @dataclass(frozen=True, slots=True)
+class BlindedCause:
+    """Why the two sides differ, and from which timepoint on; `pairs` are labels of one lesion, left and right."""
+
+    name: str
+    title: str
+    pairs: tuple[tuple[str, str], ...]
+    only_left: tuple[str, ...]
+    only_right: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BlindedAdjudication:
-    """Everything an adjudicator sees of a case."""
+    """Everything an adjudicator sees of a case; `cause` only once it is decided."""
 
     code: str
     case: str
@@ -182,4 +193,5 @@ class BlindedAdjudication:
     presets: tuple[BlindedPreset, ...]
     choice: str
     rationale: str
+    cause: BlindedCause | None
     disclosed: Mapping[str, str]

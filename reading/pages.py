@@ -18,6 +18,7 @@ from reading.blinded import BlindedAdjudication, BlindedLesion, BlindedMeasureme
 from reading.models import Adjudication, ReadTask
 from reading.services.packaging import ENDPOINT_PACKAGE
 from reading.states import AdjudicationState, ReadState
+from reading.variability.causes import SAID, Cause
 from trials.models import Role, Subject, Timepoint, Trial
 from trials.selectors import open_queries_of, trials_of
 from trials.states import ImageState, QcState, ReadingState
@@ -290,20 +291,30 @@ def workload(trial: Trial) -> list[Workload]:
 
 @dataclass(frozen=True, slots=True)
 class AdjudicationRow:
-    """An adjudication as a manager follows it: what differed and where, not what was found."""
+    """An adjudication as a manager follows it: what differed and where, not what was found; why, once it is decided."""
 
     adjudication: Adjudication
     triggers: tuple[tuple[str, tuple[str, ...]], ...]
+    cause: str
 
 
 def adjudication_rows(trial: Trial) -> list[AdjudicationRow]:
     """A trial's adjudications with the triggers that opened them, open ones first."""
     found = Adjudication.objects.filter(subject__trial=trial).select_related("subject", "timepoint", "adjudicator")
     rows = [
-        AdjudicationRow(a, tuple((trigger["name"], tuple(trigger["timepoint_ids"])) for trigger in a.triggers))
+        AdjudicationRow(
+            a,
+            tuple((trigger["name"], tuple(trigger["timepoint_ids"])) for trigger in a.triggers),
+            "" if a.state == AdjudicationState.OPEN else said_cause(a),
+        )
         for a in found.order_by("subject__code", "timepoint__order")
     ]
     return sorted(rows, key=lambda row: row.adjudication.state != AdjudicationState.OPEN)
+
+
+def said_cause(adjudication: Adjudication) -> str:
+    """Return why the readers differed, in words; empty where it was not looked into."""
+    return SAID[Cause(adjudication.discordance["cause"])] if adjudication.discordance else ""
 
 
 # --- packages --------------------------------------------------------------------------------------------------------

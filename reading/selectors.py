@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -300,94 +299,6 @@ def subject_results(trial: Trial) -> Sequence[SubjectResult]:
     """Every subject's result, by subject code."""
     subjects = trial.subjects.select_related("trial", "site").order_by("code")
     return [subject_result(subject) for subject in subjects]
-
-
-# --- how well they agree -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """The same thing by the first and the second reader of a subject."""
-
-    subject: str
-    timepoint: str
-    first: str
-    second: str
-
-
-@dataclass(frozen=True, slots=True)
-class SumPair:
-    """Sums of diameters by the first and the second reader of a subject, in mm; `reads` are what they signed."""
-
-    subject: str
-    timepoint: str
-    first: Decimal
-    second: Decimal
-    reads: tuple[ReadTask, ReadTask]
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A subject whose timepoints were all read by two, the last on `read_on`, and what it was adjudicated for.
-
-    `selected` is the reader the adjudicator sided with; nobody, where timepoints were decided differently.
-    """
-
-    subject: str
-    first: str
-    second: str
-    adjudicated: bool
-    selected: str | None
-    site: str
-    read_on: dt.date
-    triggers: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class VariabilityInputs:
-    """All that reader agreement is computed from; `first` and `second` are the readers' places in the pair."""
-
-    sums: tuple[SumPair, ...]
-    responses: tuple[Pair, ...]
-    best_responses: tuple[Pair, ...]
-    cases: tuple[Case, ...]
-
-
-def variability_inputs(trial: Trial) -> VariabilityInputs:
-    """Pair what two readers found in the same subject, in an order that only codes decide."""
-    sums, cases = list[SumPair](), list[Case]()
-    responses, best = list[Pair](), list[Pair]()
-    for result in subject_results(trial):
-        if len(result.slots) != 2:
-            continue
-        code, (one, two) = result.subject.code, result.slots
-        for timepoint in result.timepoints:
-            first, second = one.read_of(timepoint), two.read_of(timepoint)
-            if first is None or second is None:
-                continue
-            if first.sum_mm is not None and second.sum_mm is not None:
-                sums.append(SumPair(code, timepoint.code, first.sum_mm, second.sum_mm, (first.task, second.task)))
-            if first.response and second.response:
-                responses.append(Pair(code, timepoint.code, first.overall, second.overall))
-        if is_fully_read(result.subject):
-            best.append(Pair(code, "", one.outcome.bor, two.outcome.bor))
-            cases.append(_case(result))
-    return VariabilityInputs(tuple(sums), tuple(responses), tuple(best), tuple(cases))
-
-
-def _case(result: SubjectResult) -> Case:
-    names: dict[int | None, str] = {slot.slot: slot.reader.username for slot in result.slots}
-    chosen = {a.chosen_slot for a in result.adjudications}
-    return Case(
-        result.subject.code,
-        names[1],
-        names[2],
-        adjudicated=bool(result.adjudications),
-        selected=names.get(chosen.pop()) if len(chosen) == 1 else None,
-        site=result.subject.site.code,
-        read_on=max(read.task.submitted_at.date() for s in result.slots for read in s.reads if read.task.submitted_at),
-        triggers=tuple(dict.fromkeys(trigger["name"] for a in result.adjudications for trigger in a.triggers)),
-    )
 
 
 def progress_of(trial: Trial) -> QuerySet[Timepoint]:

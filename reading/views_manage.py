@@ -58,6 +58,7 @@ def variability(request: HttpRequest, trial: Trial) -> HttpResponse:
     """Agreement between the trial's readers, with the Bland-Altman plot."""
     report = measuring.show_variability(trial=trial, actor=access.actor(request), at=timezone.now())
     sums = report["sums"]["pairs"]
+    causes, causes_by_pair = agreement.causes_of(report)
     limits = bland_altman([pair["first"] for pair in sums], [pair["second"] for pair in sums])
     return render(
         request,
@@ -67,6 +68,8 @@ def variability(request: HttpRequest, trial: Trial) -> HttpResponse:
             "report": report,
             "groups": agreement.groups_of(report),
             "readers": agreement.readers_of(report),
+            "causes": causes,
+            "causes_by_pair": causes_by_pair,
             "charts": agreement.charts_of(report),
             "plot": plots.bland_altman_svg(
                 limits, title="Sums of diameters", first="First reader", second="Second reader"

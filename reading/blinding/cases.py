@@ -6,11 +6,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reading import selectors
-from reading.blinded import BlindedAdjudication, BlindedRead, BlindedSide, BlindedTimepoint, BlindedTrigger
+from reading.blinded import (
+    BlindedAdjudication,
+    BlindedCause,
+    BlindedRead,
+    BlindedSide,
+    BlindedTimepoint,
+    BlindedTrigger,
+)
 from reading.blinding.names import Keys, case_code
 from reading.blinding.reads import disclosed, lesions_of, presets, response_of, title_of
 from reading.blinding.stacks import stacks_of
 from reading.models import Adjudication
+from reading.states import AdjudicationState
+from reading.variability.causes import SAID, Cause
 from trials.models import Timepoint
 
 
@@ -63,7 +72,23 @@ def blinded_adjudication(adjudication: Adjudication) -> BlindedAdjudication:
         presets=presets(charter),
         choice="" if chosen is None else ("left" if chosen == adjudication.left_slot else "right"),
         rationale=adjudication.rationale,
+        cause=_cause(adjudication, titles),
         disclosed=disclosed(subject, charter),
+    )
+
+
+def _cause(adjudication: Adjudication, titles: Mapping[str, str]) -> BlindedCause | None:
+    found = adjudication.discordance
+    if adjudication.state == AdjudicationState.OPEN or not found:
+        return None
+    swap = adjudication.left_slot == 2
+    only = found["only_first"], found["only_second"]
+    return BlindedCause(
+        SAID[Cause(found["cause"])],
+        titles.get(found["timepoint"], ""),
+        tuple((second, first) if swap else (first, second) for first, second in found["pairs"]),
+        tuple(only[1] if swap else only[0]),
+        tuple(only[0] if swap else only[1]),
     )
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
 
 from compliance.errors import HouseError
 
+from .base import Criteria
+from .inputs import BaselineRead, SubjectHistory, TargetLesion, TargetMeasure, TimepointRead
+from .recist11 import Recist11
 from .results import SubjectResponse
 from .values import as_json
 
@@ -97,6 +102,25 @@ def discordant(
     }
     fired = [compare[name]() for name in TRIGGERS if name in triggers]
     return tuple(trigger for trigger in fired if trigger is not None)
+
+
+def response_to_sums(pack: Criteria[Any]) -> Callable[[Sequence[float]], str] | None:
+    """Return what a pack says of a course of sums in mm, the baseline first, as if each were one lesion.
+
+    None for a pack whose responses do not follow from sums of diameters.
+    """
+    if not isinstance(pack, Recist11):
+        return None
+
+    def respond(sums: Sequence[float]) -> str:
+        first, *later = (Decimal(f"{size:.2f}") for size in sums)
+        if not later or not first:
+            return ""
+        visits = (TimepointRead(str(n), 1 + n, (TargetMeasure("T", size),)) for n, size in enumerate(later))
+        baseline = BaselineRead((TargetLesion("T", "", False, first),))
+        return pack.derive_subject(SubjectHistory(baseline, tuple(visits))).timepoints[-1].target or ""
+
+    return respond
 
 
 def _by_timepoint(a: SubjectResponse, b: SubjectResponse) -> Trigger | None:

@@ -13,7 +13,8 @@ class Adjudication(Record):
     """A third reader's choice between two discordant reads of a subject, or of one timepoint.
 
     `left_slot` is the reader slot shown on the left, from the trial's seed; `chosen_slot` is the answer.
-    `triggers` lists which of the charter's triggers fired and where.
+    `triggers` lists which of the charter's triggers fired and where; `discordance` says why, and how the two readers'
+    lesions pair. Nobody is shown the latter before the decision.
     """
 
     machines = {"state": ADJUDICATION}
@@ -23,6 +24,7 @@ class Adjudication(Record):
     adjudicator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="adjudications")
     blinded_code = models.CharField(max_length=16, unique=True)
     triggers = models.JSONField()
+    discordance = models.JSONField(default=dict)
     left_slot = models.PositiveSmallIntegerField()
     chosen_slot = models.PositiveSmallIntegerField(null=True)
     rationale = models.TextField(blank=True)

@@ -12,7 +12,7 @@ from compliance.errors import HouseError
 from compliance.models import User
 from compliance.signing import Intent
 from compliance.transitions import advance
-from reading import blinding, selectors, signals
+from reading import blinding, explaining, selectors, signals
 from reading.assignment import CaseRef, pick_adjudicator, side_order
 from reading.criteria.discordance import Trigger
 from reading.models import Adjudication
@@ -92,13 +92,13 @@ def _open(
 ) -> Adjudication:
     trial = subject.trial
     place = f"{subject.code} {timepoint.code}" if timepoint else subject.code
-    readers = {result.reader.username for result in selectors.slot_results(subject)}
+    first, second = selectors.slot_results(subject)
     people = {user.username: user for user in members_with(trial, Role.ADJUDICATOR)}
     chosen = pick_adjudicator(
         CaseRef(subject.code, subject.site.code),
         references(trial, list(people.values())),
         seed=trial.seed,
-        exclude=readers,
+        exclude={first.reader.username, second.reader.username},
     )
     adjudication = Adjudication(
         subject=subject,
@@ -106,6 +106,7 @@ def _open(
         adjudicator=people[chosen],
         blinded_code=blinding.adjudication_code(subject, timepoint),
         triggers=[trigger.to_json() for trigger in triggers],
+        discordance=explaining.as_stored(explaining.explained(first, second, triggers)),
         left_slot=side_order(place, trial.seed)[0],
         opened_at=at,
     )

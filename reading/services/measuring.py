@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from compliance import access, audit
 from compliance.models import User
+from reading.agreement_inputs import Pair, VariabilityInputs, variability_inputs
 from reading.criteria.best_response import Response
-from reading.selectors import Pair, VariabilityInputs, variability_inputs
 from reading.variability import (
     CaseOutcome,
     IccForm,
@@ -20,6 +21,7 @@ from reading.variability import (
     icc,
     percent_agreement,
 )
+from reading.variability.causes import Cause
 from reading.variability.monitoring import adjudication_rates, drift, flag_disagreement
 from trials.models import Trial
 
@@ -81,16 +83,25 @@ def _monitoring(inputs: VariabilityInputs) -> dict[str, Any]:
     Returns
     -------
     dict
-        `adjudication`: rates with control limits; `disagreement`: readers above the mean index by one SD; `drift`:
-        cusum of 100 x (own - other) / mean of both sums, in percent, by reader in order of signature.
+        `adjudication`: rates with control limits; `causes`: of decided adjudications, by pair of readers;
+        `disagreement`: readers above the mean index by one SD; `drift`: cusum of 100 x (own - other) / mean of both
+        sums, in percent, by reader in order of signature.
     """
     outcomes = _outcomes(inputs)
     metrics = adjudication_metrics(outcomes)
     return {
         "adjudication": adjudication_rates(outcomes).to_json(),
+        "causes": _causes(inputs),
         "disagreement": (metrics if isinstance(metrics, Undefined) else flag_disagreement(metrics)).to_json(),
         "drift": drift(_differences(inputs)).to_json(),
     }
+
+
+def _causes(inputs: VariabilityInputs) -> dict[str, dict[str, int]]:
+    found: dict[str, Counter[str]] = {}
+    for case in inputs.cases:
+        found.setdefault(" + ".join(sorted((case.first, case.second))), Counter()).update(case.causes)
+    return {pair: {str(cause): counts[cause] for cause in Cause} for pair, counts in sorted(found.items()) if counts}
 
 
 def _outcomes(inputs: VariabilityInputs) -> list[CaseOutcome]:

@@ -8,6 +8,7 @@ import pytest
 
 from compliance.signing import Intent
 from reading import selectors
+from reading.agreement_inputs import variability_inputs
 from reading.models import Adjudication
 from reading.services.adjudicating import decide
 from reading.services.measuring import show_variability, variability_report
@@ -37,7 +38,7 @@ def agreed(world: World) -> World:
 
 
 def test_what_two_readers_found_is_paired_by_place(agreed: World) -> None:
-    inputs = selectors.variability_inputs(agreed.trial)
+    inputs = variability_inputs(agreed.trial)
 
     pairs = [(pair.subject, pair.timepoint, int(pair.first), int(pair.second)) for pair in inputs.sums]
     assert pairs == [
@@ -120,8 +121,8 @@ def test_a_subject_read_in_part_counts_for_its_timepoints_only(world: World, sub
     world.read_by_both("BL", baseline(30))
     world.read_by_both("W8", follow_up(20))
 
-    inputs = selectors.variability_inputs(world.trial)
+    inputs = variability_inputs(world.trial)
     assert (len(inputs.sums), len(inputs.responses), inputs.best_responses, inputs.cases) == (2, 1, (), ())
 
     enrolling.mark_missed(timepoint=world.timepoint("W16"), reason="No scan", actor=world.coordinator, at=AT)
-    assert len(selectors.variability_inputs(world.trial).cases) == 1
+    assert len(variability_inputs(world.trial).cases) == 1
