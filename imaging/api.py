@@ -18,6 +18,7 @@ from compliance import access
 from compliance.api import Resource
 from imaging import selectors
 from imaging.models import Finding, QcReview, Transfer, TransferForm
+from imaging.selectors_recognised import recognised_in
 from imaging.services import following
 from imaging.states import HoldReason
 
@@ -72,7 +73,7 @@ class TransferDetailSerializer(TransferSerializer):
 
     @extend_schema_field(RecognisedSeriesSerializer(many=True))
     def get_series(self, transfer: Transfer) -> Any:
-        return RecognisedSeriesSerializer(selectors.recognised(transfer).series, many=True).data
+        return RecognisedSeriesSerializer(recognised_in(transfer).series, many=True).data
 
     def get_settled(self, transfer: Transfer) -> bool:
         return following.follow(transfer).settled

@@ -68,7 +68,7 @@ from compliance.errors import HouseError
 from imaging import selectors
 from imaging.intake.body import Body, length_of
 from imaging.models import Transfer, WebUpload
-from imaging.services import knowing, recognising, uploading
+from imaging.services import knowing, recognising, staging, uploading
 from imaging.tasks import ring_index
 from trials.models import Timepoint
 from trials.selectors import timepoints_seen_by
@@ -236,7 +236,7 @@ def _append(request: HttpRequest, upload: WebUpload, offset: int, checksum: byte
                 at=timezone.now(),
             )
         except OSError as problem:
-            raise uploading.NotStored("The file could not be stored. Send it again later.") from problem
+            raise staging.NotStored("The file could not be stored. Send it again later.") from problem
     if have == upload.size:
         ring_index()
     return have

@@ -17,7 +17,9 @@ from compliance.errors import HouseError
 from compliance.faults import fault
 from imaging.models import RefusedFile, WebUpload
 from imaging.services import receiving, spool
-from imaging.services.uploading import ATTACH, origin_of, spool_id_of, staged
+from imaging.services.receiving import origin_of
+from imaging.services.staging import spool_id_of, staged
+from imaging.services.uploading import ATTACH
 
 #: Seconds for an attachment, and bytes that it must manage in each further one; bytes for the pixels of a picture.
 _PATIENCE, _BYTES_PER_SECOND, _PIXELS = 60, 5_000_000, 256 * 1024**2

@@ -26,7 +26,7 @@ from imaging.dicom import commitments
 from imaging.dicom.commitments import CLASS_CONFLICT, NO_SUCH_INSTANCE, PROCESSING_FAILURE, Reference, Request
 from imaging.dicom.prefix import ENOUGH, Names, read_names
 from imaging.models import Commitment, ReceivedInstance
-from imaging.services import calling, originals, spool
+from imaging.services import calling, originals, questions, spool
 from imaging.services.spool import Origin
 from imaging.states import CommitmentState, OriginalState, ReceivedState
 from trials.models import ApplicationEntity, Site
@@ -58,12 +58,12 @@ def ask(request: Request, *, origin: Origin, at: dt.datetime) -> None:
     OSError
         The disk did not take it.
     """
-    spool.keep_question(origin, {"transaction": request.transaction_uid, "references": request.references}, at=at)
+    questions.keep(origin, {"transaction": request.transaction_uid, "references": request.references}, at=at)
 
 
 def take_up(*, at: dt.datetime) -> int:
     """Give each question that lies in the spool its row and its job; return how many were new."""
-    found = {spool.question_id(path): path for folder in spool.deliveries() for path in spool.questions(folder)}
+    found = {questions.id_of(path): path for folder in spool.deliveries() for path in questions.waiting(folder)}
     known = dict(Commitment.objects.filter(spool_id__in=found).values_list("spool_id", "state"))
     new = 0
     for spool_id, path in found.items():
@@ -109,7 +109,7 @@ def _question(path: Path) -> dict[str, Any]:
 def answer(*, commitment_id: int, folder: str, at: dt.datetime) -> None:
     """Hash what was asked about and tell the sender; what does not succeed now is tried again later."""
     commitment = Commitment.objects.select_related("entity__site__trial").get(pk=commitment_id)
-    path = spool.question_path(folder, commitment.spool_id)
+    path = questions.path_of(folder, commitment.spool_id)
     if commitment.state == CommitmentState.WAITING:
         question = _question(path)
         references = [Reference(*one) for one in question["references"]]

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from compliance.models import Job
-from imaging import selectors
 from imaging.models import Finding, QcReview, ReceivedInstance, Transfer, WebUpload
-from imaging.selectors import REASONS, Recognised
+from imaging.selectors import REASONS
+from imaging.selectors_recognised import Recognised, recognised_in
 from imaging.services import spool
 from imaging.services.checking import CHECK
 from imaging.services.receiving import BATCH
@@ -85,7 +85,7 @@ class Followed:
 
 def follow(transfer: Transfer) -> Followed:
     """Tell where a delivery stands: received, indexed, matched, de-identified, checked, or why not."""
-    recognised = selectors.recognised(transfer)
+    recognised = recognised_in(transfer)
     waiting = _in_the_spool(transfer)
     uploads = Counter(transfer.uploads.values_list("state", flat=True))
     coming, unpacking = uploads[WebUpload.State.RECEIVING], uploads[WebUpload.State.UNPACKING]

@@ -31,7 +31,8 @@ from imaging.models import Transfer
 from imaging.services import receiving, spool, unpacking
 from imaging.services.knowing import KnownFiles
 from imaging.services.rehearsing import Rehearsal
-from imaging.services.uploading import SCRATCH, NotStored, on_the_disk
+from imaging.services.staging import NotStored, on_the_disk
+from imaging.services.uploading import SCRATCH
 from trials.models import Site, Timepoint
 
 _CHUNK = 1 << 20

@@ -11,7 +11,8 @@ from django.db.models import Q
 from compliance.models import User
 from imaging.models import ReceivedInstance, Transfer, WebUpload
 from imaging.services import spool
-from imaging.services.uploading import require_open, staged
+from imaging.services.staging import staged
+from imaging.services.uploading import require_open
 from imaging.states import ReceivedState
 from trials.models import Site, Timepoint
 

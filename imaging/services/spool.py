@@ -44,8 +44,6 @@ DELIVERY = "delivery.json"
 TEST = "test-"
 #: Bytes that are still coming.
 PARTIAL = ".part"
-#: A question of a sender that is to be answered.
-QUESTION = ".question.json"
 _NAME = re.compile(r"([0-9a-f]{32})\.(\d+)\.([0-9a-f]{64})\.dcm")
 _CHUNK = 1 << 20
 #: Deliveries whose record this process has written; a long-lived door forgets the oldest.
@@ -307,8 +305,8 @@ def _write_record(path: Path, content: dict[str, Any]) -> None:
     storage.sync_directory(path.parent)
 
 
-def keep_question(origin: Origin, content: dict[str, Any], *, at: dt.datetime) -> uuid.UUID:
-    """Make a sender's question durable, beside what it sent, and return its identifier.
+def keep_record(origin: Origin, name: str, content: dict[str, Any]) -> None:
+    """Make a small record durable in a delivery's folder, beside what came.
 
     Raises
     ------
@@ -316,29 +314,12 @@ def keep_question(origin: Origin, content: dict[str, Any], *, at: dt.datetime) -
         The disk did not take it.
     """
     require_space()
-    name = new_id(at)
     try:
-        _write_record(delivery_folder(origin) / f"{name.hex}{QUESTION}", content)
+        _write_record(delivery_folder(origin) / name, content)
     except FileNotFoundError:
         # The folder was emptied and removed since this process made it.
         _known.clear()
-        _write_record(delivery_folder(origin) / f"{name.hex}{QUESTION}", content)
-    return name
-
-
-def questions(folder: Path) -> list[Path]:
-    """Return the questions that wait in a delivery's folder, in the order of their receipt."""
-    return sorted(folder.glob(f"*{QUESTION}"))
-
-
-def question_path(delivery: str, name: uuid.UUID) -> Path:
-    """Return where a question lies until it is answered."""
-    return root() / delivery / f"{name.hex}{QUESTION}"
-
-
-def question_id(path: Path) -> uuid.UUID:
-    """Return the identifier of a question."""
-    return uuid.UUID(path.name.removesuffix(QUESTION))
+        _write_record(delivery_folder(origin) / name, content)
 
 
 def time_of(name: uuid.UUID) -> dt.datetime:

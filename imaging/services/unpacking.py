@@ -18,7 +18,8 @@ from compliance import confined, jobs
 from compliance.faults import fault
 from imaging.models import RefusedFile, WebUpload
 from imaging.services import receiving, spool
-from imaging.services.uploading import UNPACK, spool_id_of, staged
+from imaging.services.staging import spool_id_of, staged
+from imaging.services.uploading import UNPACK
 
 #: Refusals kept of one upload; the last one says how many more there were.
 MOST_REFUSALS = 200

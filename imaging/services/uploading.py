@@ -9,15 +9,12 @@ the spool's identifier of a file follows from the upload's.
 from __future__ import annotations
 
 import datetime as dt
-import errno
-import fcntl
 import hashlib
 import logging
 import os
 import shutil
-import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -32,6 +29,16 @@ from imaging.dicom.archives import is_archive
 from imaging.models import ReceivedInstance, RefusedFile, Transfer, WebUpload
 from imaging.services import spool
 from imaging.services.receiving import origin_of
+from imaging.services.staging import (
+    NotStored,
+    UploadFinished,
+    UploadLocked,
+    held,
+    lock,
+    on_the_disk,
+    spool_id_of,
+    staged,
+)
 from imaging.states import TransferState
 
 log = logging.getLogger(__name__)
@@ -92,32 +99,11 @@ class OffsetConflict(HouseError):
     status = 409
 
 
-class UploadLocked(HouseError):
-    """Another request is writing to the same upload."""
-
-    code = "upload_locked"
-    status = 423
-
-
-class UploadFinished(HouseError):
-    """The upload is over: it was taken, refused, or discarded."""
-
-    code = "upload_finished"
-    status = 410
-
-
 class ChecksumMismatch(HouseError):
     """What came is not what was announced."""
 
     code = "checksum_mismatch"
     status = 460
-
-
-class NotStored(HouseError):
-    """The disk did not take a file; nothing of it was acknowledged."""
-
-    code = "not_stored"
-    status = 507
 
 
 def require_own(transfer: Transfer, actor: User) -> None:
@@ -209,7 +195,7 @@ def append(
         The file is whole, and no instance or archive that can be taken.
     """
     require_open(upload.transfer, actor)
-    with on_the_disk(), _held(upload) as handle:
+    with on_the_disk(), held(upload) as handle:
         have = os.fstat(handle).st_size
         if have != offset:
             raise OffsetConflict("The piece does not follow what is here. Ask for the offset and go on from there.")
@@ -267,7 +253,7 @@ def durable_bytes(*, upload: WebUpload, at: dt.datetime) -> int:
             if have < upload.size:
                 return have
         try:
-            with on_the_disk(), _held(upload):
+            with on_the_disk(), held(upload):
                 _take(upload, at)
         except UploadFinished:
             _settle(upload, at)
@@ -283,71 +269,17 @@ def discard(*, upload: WebUpload, at: dt.datetime) -> None:
     ------
     UploadLocked, UploadFinished
     """
-    with _held(upload):
+    with held(upload):
         _end(upload, State.DISCARDED, at)
         staged(upload).unlink()
 
 
 def discard_empty(*, upload: WebUpload, at: dt.datetime) -> None:
     """Let go of an upload whose first bytes were not taken: its sender never heard of it."""
-    with suppress(UploadLocked, UploadFinished), _held(upload) as handle:
+    with suppress(UploadLocked, UploadFinished), held(upload) as handle:
         if not os.fstat(handle).st_size:
             _end(upload, State.DISCARDED, at)
             staged(upload).unlink()
-
-
-def staged(upload: WebUpload) -> Path:
-    """Return where the bytes of an upload lie until it is whole."""
-    return Path(settings.UPLOAD_DIR) / f"{upload.public_id.hex}.upload"
-
-
-def spool_id_of(upload: WebUpload, entry: int = 0) -> uuid.UUID:
-    """Return the spool's identifier of a file of an upload: the same at each try, the time of creation in front."""
-    moment = int(upload.created_at.timestamp() * 1000)
-    rest = int.from_bytes(hashlib.sha256(f"{upload.public_id} {entry}".encode()).digest()[:10])
-    return uuid.UUID(int=moment << 80 | 7 << 76 | (rest >> 68) << 64 | 2 << 62 | rest & (1 << 62) - 1)
-
-
-@contextmanager
-def _held(upload: WebUpload) -> Iterator[int]:
-    """Hold an unfinished upload alone; give a handle to its bytes."""
-    try:
-        handle = os.open(staged(upload), os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise UploadFinished("This upload is over. Ask for its state.") from None
-    try:
-        _lock(handle)
-        upload.refresh_from_db(fields=["state", "transfer"])
-        if upload.state != State.RECEIVING:
-            raise UploadFinished("This upload is over. Ask for its state.")
-        yield handle
-    finally:
-        os.close(handle)
-
-
-def _lock(handle: int) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise UploadLocked("Another request is writing to this upload. Try again in a moment.") from None
-
-
-@contextmanager
-def on_the_disk() -> Iterator[None]:
-    """Say in words what a disk does not take.
-
-    Raises
-    ------
-    NotStored
-    """
-    try:
-        yield
-    except OSError as problem:
-        full = problem.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise NotStored(
-            f"The file could not be stored, as this server's disk is {'nearly full' if full else 'failing'}. "
-            "Tell the trial administrator, and send the file again later."
-        ) from problem
 
 
 def _take(upload: WebUpload, at: dt.datetime) -> None:
@@ -404,7 +336,7 @@ def _settle(upload: WebUpload, at: dt.datetime) -> None:
     for partial in folder.glob(f"{name.hex}.*{spool.PARTIAL}"):
         # Half way into the spool: its lock went along, if somebody still holds it.
         with suppress(FileNotFoundError), open(partial, "rb") as file:
-            _lock(file.fileno())
+            lock(file.fileno())
     kept = any(folder.glob(f"{name.hex}.*.dcm")) or ReceivedInstance.objects.filter(spool_id=name).exists()
     _end(upload, State.KEPT if kept else State.DISCARDED, at)
 

@@ -28,7 +28,7 @@ from imaging.quality import SeriesFacts
 from imaging.services.following import Followed, follow
 from imaging.services.importing import Fate, Import, Outcome
 from imaging.services.rehearsing import Forecast, Rehearsal
-from imaging.services.uploading import NotStored
+from imaging.services.staging import NotStored
 from imaging.tasks import ring_index
 from trials.models import Site, Timepoint
 from trials.selectors import said_of_codes

@@ -19,7 +19,7 @@ from compliance import jobs, storage
 from compliance.models import AuditEvent, Job
 from imaging.dicom.commitments import PUSH_MODEL, PUSH_MODEL_INSTANCE, Reference, Request
 from imaging.models import Commitment, ReceivedInstance, Transfer
-from imaging.services import committing, spool
+from imaging.services import committing, questions, spool
 from imaging.services.receiving import index_spool
 from tests.factories import AT, World, encoded, make_world, slice_of
 from tests.imaging.dicom.test_commitments import CT, MR, action
@@ -102,7 +102,7 @@ def told(report: Dataset) -> dict[str, int]:
 def again(at: dt.datetime) -> None:
     """Try to answer the one question at another time."""
     commitment = Commitment.objects.get()
-    (path,) = (path for folder in spool.deliveries() for path in spool.questions(folder))
+    (path,) = (path for folder in spool.deliveries() for path in questions.waiting(folder))
     committing.answer(commitment_id=commitment.pk, folder=path.parent.name, at=at)
 
 

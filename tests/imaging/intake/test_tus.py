@@ -25,7 +25,7 @@ from compliance import jobs
 from imaging.deid.patients import digest_of
 from imaging.intake import tus
 from imaging.models import ReceivedInstance, Transfer, WebUpload
-from imaging.services import uploading
+from imaging.services import staging, uploading
 from imaging.services.receiving import index_spool
 from tests.factories import AT, World, encoded, scan, slice_of
 from tests.imaging.intake.web import JSON, OCTETS, PIECE, Browser, metadata, stored, zipped
@@ -384,7 +384,7 @@ def test_a_sender_that_falls_silent_is_given_up_and_can_go_on(
 
 
 def test_of_two_tabs_one_writes(browser: Browser, upload: str) -> None:
-    first = os.open(uploading.staged(WebUpload.objects.get()), os.O_RDWR)
+    first = os.open(staging.staged(WebUpload.objects.get()), os.O_RDWR)
     fcntl.flock(first, fcntl.LOCK_EX)
 
     assert said(browser.append(upload, 0, GOOD)) == (423, "upload_locked")
@@ -405,7 +405,7 @@ def test_while_another_request_takes_the_whole_file_it_is_not_called_gone(
         statuses.append(browser.offset(upload).status_code)
         folder = own_disk / "spool" / str(Transfer.objects.get().public_id)
         folder.mkdir(parents=True)
-        half_way = folder / f"{uploading.spool_id_of(WebUpload.objects.get()).hex}.0.part"
+        half_way = folder / f"{staging.spool_id_of(WebUpload.objects.get()).hex}.0.part"
         path.rename(half_way)
         statuses.append(browser.offset(upload).status_code)
         half_way.rename(path)

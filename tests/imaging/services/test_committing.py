@@ -7,7 +7,7 @@ import uuid
 from pathlib import Path
 
 from imaging.dicom.commitments import Reference, Request
-from imaging.services import committing, spool
+from imaging.services import committing, questions, spool
 from tests.factories import AT
 
 
@@ -18,7 +18,7 @@ def test_a_question_needs_no_database(own_disk: Path) -> None:
     committing.ask(Request("1.2.3.4", [Reference("1.2.3", "1.2.5")]), origin=origin, at=AT)
 
     (folder,) = spool.deliveries()
-    (path,) = spool.questions(folder)
+    (path,) = questions.waiting(folder)
     assert json.loads(path.read_text()) == {"transaction": "1.2.3.4", "references": [["1.2.3", "1.2.5"]]}
     assert spool.origin_of(folder) == origin
-    assert spool.time_of(spool.question_id(path)) == AT
+    assert spool.time_of(questions.id_of(path)) == AT

@@ -9,7 +9,7 @@ import pytest
 
 from compliance.transitions import advance
 from imaging.models import ReceivedInstance, Transfer, WebUpload
-from imaging.services import knowing, uploading
+from imaging.services import knowing, staging, uploading
 from imaging.services.receiving import close_transfer, index_spool, open_transfer
 from imaging.states import ReceivedState
 from tests.factories import AT, World, encoded, slice_of
@@ -52,7 +52,7 @@ def begun(world: World, transfer: Transfer, content: bytes, *, kind: str = "dico
     upload = uploading.create_upload(
         transfer=transfer, size=len(content), sha256=sha256(content), kind=kind, actor=world.coordinator, at=AT
     )
-    uploading.staged(upload).write_bytes(content[:size])
+    staging.staged(upload).write_bytes(content[:size])
     return upload
 
 
@@ -124,7 +124,7 @@ def test_of_the_same_size_and_other_content_nothing_is_known(world: World, trans
 
 def test_a_begun_file_whose_bytes_have_gone_is_new(world: World, transfer: Transfer) -> None:
     upload = begun(world, transfer, GOOD)
-    uploading.staged(upload).unlink()
+    staging.staged(upload).unlink()
 
     assert known(world, transfer) == {"state": "new"}
 

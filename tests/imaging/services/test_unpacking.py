@@ -11,8 +11,8 @@ from django.conf import LazySettings
 from django.utils import timezone
 
 from compliance import confined, jobs
-from imaging import selectors
 from imaging.models import ReceivedInstance, RefusedFile, WebUpload
+from imaging.selectors_recognised import recognised_in
 from imaging.services import unpacking, uploading
 from imaging.services.receiving import index_spool, open_transfer
 from tests.factories import AT, World, scan
@@ -69,10 +69,10 @@ def test_a_job_that_ends_anywhere_is_repeated_and_each_instance_comes_once(
 
 
 def test_a_delivery_is_not_settled_before_its_zip_is_unpacked(upload: WebUpload) -> None:
-    assert not selectors.recognised(upload.transfer).settled
+    assert not recognised_in(upload.transfer).settled
     jobs.drain()
 
-    recognised = selectors.recognised(upload.transfer)
+    recognised = recognised_in(upload.transfer)
     assert recognised.settled
     assert [(one.count, one.entries) for one in recognised.refused] == [(1, [4])]
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from compliance import confined
 from imaging.models import ReceivedInstance, RefusedFile, WebUpload
-from imaging.services import spool, uploading
+from imaging.services import receiving, spool, staging, uploading
 from imaging.services.receiving import index_spool, open_transfer
 from tests.factories import AT, World, encoded, slice_of
 
@@ -35,7 +35,7 @@ def begun(world: World) -> WebUpload:
 
 def staged(upload: WebUpload, content: bytes) -> None:
     """Let bytes lie there as a process left them that then died."""
-    uploading.staged(upload).write_bytes(content)
+    staging.staged(upload).write_bytes(content)
 
 
 def state(upload: WebUpload) -> str:
@@ -43,9 +43,9 @@ def state(upload: WebUpload) -> str:
 
 
 def test_the_spools_identifier_is_the_same_at_each_try_and_another_for_each_file(upload: WebUpload) -> None:
-    names = [uploading.spool_id_of(upload, entry) for entry in range(100)]
+    names = [staging.spool_id_of(upload, entry) for entry in range(100)]
 
-    assert names == [uploading.spool_id_of(upload, entry) for entry in range(100)]
+    assert names == [staging.spool_id_of(upload, entry) for entry in range(100)]
     assert len(set(names)) == 100
     assert {(name.version, name.variant) for name in names} == {(7, uuid.RFC_4122)}
     assert {name.int >> 80 for name in names} == {int(AT.timestamp() * 1000)}
@@ -101,10 +101,10 @@ def test_one_that_cannot_be_looked_at_waits_and_holds_up_no_other(
 def test_one_that_was_taken_when_its_process_died_is_known_to_be_kept(upload: WebUpload, indexed: bool) -> None:
     staged(upload, GOOD)
     spool.adopt(
-        uploading.staged(upload),
-        origin=uploading.origin_of(upload.transfer),
+        staging.staged(upload),
+        origin=receiving.origin_of(upload.transfer),
         at=AT,
-        spool_id=uploading.spool_id_of(upload),
+        spool_id=staging.spool_id_of(upload),
     )
     if indexed:
         index_spool(at=AT)
@@ -117,10 +117,10 @@ def test_one_that_was_taken_when_its_process_died_is_known_to_be_kept(upload: We
 
 def test_one_that_died_half_way_into_the_spool_is_over_and_nobody_was_told_otherwise(upload: WebUpload) -> None:
     staged(upload, GOOD)
-    folder = spool.delivery_folder(uploading.origin_of(upload.transfer))
-    uploading.staged(upload).rename(folder / f"{uploading.spool_id_of(upload).hex}.0.part")
+    folder = spool.delivery_folder(receiving.origin_of(upload.transfer))
+    staging.staged(upload).rename(folder / f"{staging.spool_id_of(upload).hex}.0.part")
 
-    with pytest.raises(uploading.UploadFinished):
+    with pytest.raises(staging.UploadFinished):
         uploading.durable_bytes(upload=upload, at=AT)
     assert (state(upload), index_spool(at=AT)) == ("discarded", 0)
 
@@ -136,4 +136,4 @@ def test_files_without_a_row_are_removed_in_time_and_archives_that_wait_are_not(
     uploading.sweep(at=timezone.now())
     assert stray.exists()
     uploading.sweep(at=timezone.now() + LATER)
-    assert [path.name for path in (own_disk / "uploads").iterdir()] == [uploading.staged(waiting).name]
+    assert [path.name for path in (own_disk / "uploads").iterdir()] == [staging.staged(waiting).name]
