@@ -230,6 +230,12 @@ def history_of_many(records: Iterable[models.Model]) -> models.QuerySet[AuditEve
     return AuditEvent.objects.filter(wanted).order_by("-id")
 
 
+def latest_of_each(records: Iterable[models.Model], action: str) -> dict[str, AuditEvent]:
+    """Return the newest event of a kind about each of several records of one model, by their keys."""
+    last = history_of_many(records).filter(action=action).order_by().values("object_id").annotate(last=models.Max("id"))
+    return {event.object_id: event for event in AuditEvent.objects.filter(pk__in=last.values("last"))}
+
+
 def denied(request: HttpRequest, verb: str, at: dt.datetime, about: object = None) -> None:
     """Record that somebody asked for what is not theirs. The address asked for is kept without its query."""
     if not isinstance(request.user, User):

@@ -40,16 +40,15 @@ def note_patients(*, timepoint: Timepoint, seen: Iterable[PatientKey], secret: b
 
 def patients_of(timepoint: Timepoint) -> Patients:
     """Compare what is archived at a timepoint with what came earlier to its subject and the site's others."""
-    noted = timepoint.known_patients.all()
-    return compare_patients(_sightings(timepoint, map(_key, noted), asked=True), timepoint.subject.code)
+    noted = [_key(row) for row in timepoint.known_patients.all()]
+    return compare_patients(_sightings(_rows(timepoint, noted), timepoint, noted, asked=True), timepoint.subject.code)
 
 
 def patients_among(seen: Iterable[PatientKey], timepoint: Timepoint, secret: bytes) -> Patients:
     """Compare what is not here yet, in its order, with everything that came to the subject and the site's others."""
     own = _key_of_code(timepoint.subject.code, secret)
     new = [key for key in dict.fromkeys(seen) if not (own and key.number == own.number)]
-    code = timepoint.subject.code
-    return compare_patients([*_sightings(timepoint, new), *(Sighting(code, key, asked=True) for key in new)], code)
+    return _compared(_rows(timepoint, new), timepoint, new)
 
 
 def warnings_about(*, timepoint: Timepoint, patients: Sequence[tuple[str, str]]) -> list[str]:
@@ -70,30 +69,48 @@ def warnings_about(*, timepoint: Timepoint, patients: Sequence[tuple[str, str]])
     except keys.KeyMissing:
         return [_NO_KEY] * len(patients)
     by_code = _numbers_of_codes(timepoint, secret)
-    return [_warning(timepoint, PatientKey.of(*patient, _keys(secret)), by_code, secret) for patient in patients]
+    asked = [PatientKey.of(*patient, _keys(secret)) for patient in patients]
+    rows = _rows(timepoint, filter(None, asked))
+    return [_warning(timepoint, key, by_code, rows) if key else "" for key in asked]
 
 
-def _warning(timepoint: Timepoint, key: PatientKey | None, by_code: dict[str, str], secret: bytes) -> str:
-    if key is None:
-        return ""
+def _warning(timepoint: Timepoint, key: PatientKey, by_code: dict[str, str], rows: Sequence[KnownPatient]) -> str:
     code = timepoint.subject.code
-    found = patients_among([key], timepoint, secret)
+    if by_code.get(key.number) == code:
+        return ""
+    found = _compared(rows, timepoint, [key])
     others = found.others or tuple({by_code.get(key.number, code)} - {code})
     if others:
         return _OTHER.format(" and ".join(others))
     return _UNFAMILIAR.format(code) if found.unfamiliar else ""
 
 
-def _sightings(timepoint: Timepoint, keys_asked: Iterable[PatientKey], *, asked: bool = False) -> list[Sighting]:
+def _compared(rows: Iterable[KnownPatient], timepoint: Timepoint, new: Sequence[PatientKey]) -> Patients:
+    """Compare numbers that are not here yet with what came."""
+    code = timepoint.subject.code
+    asked = [Sighting(code, key, asked=True) for key in new]
+    return compare_patients([*_sightings(rows, timepoint, new), *asked], code)
+
+
+def _rows(timepoint: Timepoint, keys_asked: Iterable[PatientKey]) -> list[KnownPatient]:
     """What came to the subject under any number, and to the site's other subjects under one of these."""
     subject = timepoint.subject
     numbers = {key.number for key in keys_asked}
     rows = KnownPatient.objects.filter(
         Q(timepoint__subject=subject) | Q(number_key__in=numbers, timepoint__subject__site_id=subject.site_id)
-    ).select_related("timepoint__subject")
+    )
+    return list(rows.select_related("timepoint__subject").order_by("pk"))
+
+
+def _sightings(
+    rows: Iterable[KnownPatient], timepoint: Timepoint, keys_asked: Iterable[PatientKey], *, asked: bool = False
+) -> list[Sighting]:
+    """Of these rows the subject's own, and of the others those under one of the numbers."""
+    numbers = {key.number for key in keys_asked}
     return [
         Sighting(row.timepoint.subject.code, _key(row), asked and row.timepoint_id == timepoint.pk)
-        for row in rows.order_by("pk")
+        for row in rows
+        if row.timepoint.subject_id == timepoint.subject_id or row.number_key in numbers
     ]
 
 

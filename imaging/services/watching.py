@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef, Subquery
 
 from compliance import audit
-from imaging.models import ConnectionTest, Transfer
+from compliance.models import AuditEvent
+from imaging.models import ConnectionTest, ReceivedInstance, Transfer
 from imaging.selectors import NOT_ENCRYPTED, OTHER_CERTIFICATE, OTHER_TITLE, SWITCHED_OFF
 from imaging.services import hearing
 from imaging.services.hearing import Sign
@@ -69,7 +72,7 @@ def watch(site: Site, *, at: dt.datetime) -> Watched:
     """Tell how the connection with a site stands."""
     tests = ConnectionTest.objects.filter(entity__site=site).select_related("entity", "asked_by")
     studies = list(tests.filter(kind=Kind.STUDY)[:_LISTED])
-    lines = [_line(entity, at) for entity in site.application_entities.all()]
+    lines = _lines(site, at)
     latest = studies[0] if studies else None
     going_on = latest if latest and latest.ended_at and latest.ended_at > at - _GOING_ON else None
     return Watched(
@@ -81,29 +84,45 @@ def watch(site: Site, *, at: dt.datetime) -> Watched:
     )
 
 
-def _line(entity: ApplicationEntity, at: dt.datetime) -> Line:
+def _lines(site: Site, at: dt.datetime) -> list[Line]:
+    """The line to each scanner and archive of a site, with the latest of everything that was heard of it."""
+    images = ReceivedInstance.objects.filter(transfer=OuterRef("pk"))
+    sent = Transfer.objects.filter(Exists(images), site=site, door=Transfer.Door.DIMSE, sender=OuterRef("title"))
+    called = ConnectionTest.objects.filter(entity=OuterRef("pk"), kind=Kind.ECHO)
+    entities = list(
+        site.application_entities.annotate(
+            delivery=Subquery(sent.order_by("-pk").values("pk")[:1]),
+            call=Subquery(called.order_by("-pk").values("pk")[:1]),
+        )
+    )
+    latest = images.order_by("-pk").values("received_at")[:1]
+    deliveries = Transfer.objects.annotate(images_at=Subquery(latest)).in_bulk([one.delivery for one in entities])
+    calls = ConnectionTest.objects.in_bulk([one.call for one in entities])
+    refusals = audit.latest_of_each(entities, "association.refused")
+    return [
+        _line(one, deliveries.get(one.delivery), calls.get(one.call), refusals.get(str(one.pk)), at) for one in entities
+    ]
+
+
+def _line(
+    entity: ApplicationEntity, delivery: Any, call: ConnectionTest | None, refusal: AuditEvent | None, at: dt.datetime
+) -> Line:
     called_at = hearing.last(entity.pk, Sign.CALLED)
-    delivery = Transfer.objects.filter(
-        site=entity.site_id, door=Transfer.Door.DIMSE, sender=entity.title, instances__isnull=False
-    ).first()
-    images = delivery.instances.order_by("-pk").first() if delivery else None
-    call = entity.connection_tests.filter(kind=Kind.ECHO).first()
     waiting = call is not None and call.ended_at is None
     return Line(
         entity=entity,
         called_at=called_at,
         echoed_at=hearing.last(entity.pk, Sign.ECHOED),
-        images_at=images.received_at if images else None,
+        images_at=delivery and delivery.images_at,
         delivery=delivery,
-        refused=_refused(entity, called_at),
+        refused=_refused(entity, refusal, called_at),
         call=call,
         waiting=waiting,
         late=bool(waiting and call and call.began_at < at - _TAKEN_UP),
     )
 
 
-def _refused(entity: ApplicationEntity, called_at: dt.datetime | None) -> Refused | None:
-    event = audit.history(entity).filter(action="association.refused").first()
+def _refused(entity: ApplicationEntity, event: AuditEvent | None, called_at: dt.datetime | None) -> Refused | None:
     if event is None or (called_at is not None and called_at > event.at):
         return None
     return Refused(event.at, _cure(entity, str((event.after or {}).get("why", ""))))

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from playwright.sync_api import expect
 
@@ -25,7 +26,7 @@ from tests.factories import AT, World, encoded, make_world, scan, slice_of
 from tests.imaging.services.test_calling import scanner as listening
 from tests.support.browser import PHONE, browsing, launched_chromium
 from trials.models import ApplicationEntity
-from trials.services import connecting
+from trials.services import connecting, setting_up
 
 #: Milliseconds that a slow machine has to show what is new.
 PATIENCE = 45_000
@@ -62,6 +63,20 @@ def client(person: User) -> Client:
 def refuse(world: World, why: str, at: dt.datetime) -> None:
     """What the receiver writes of a call that it refused."""
     audit.record("association.refused", scanner(world), actor=None, at=at, after={"why": why, "count": 1})
+
+
+def heard(world: World, title: str) -> None:
+    """A scanner of the site sent two deliveries, was refused, and was called."""
+    for number in (1, 2):
+        delivery = uuid4()
+        origin = Origin(door=Transfer.Door.DIMSE, site_id=world.north.pk, sender=title, delivery=delivery)
+        receiving.receive_instance(encoded(slice_of(number)), origin=origin, at=AT)
+    receiving.index_spool(at=AT)
+    entity = world.north.application_entities.get(title=title)
+    audit.record("association.refused", entity, actor=None, at=AT, after={"why": NOT_ENCRYPTED, "count": 1})
+    ConnectionTest.objects.create(
+        entity=entity, kind=ConnectionTest.Kind.ECHO, began_at=AT, ended_at=AT, encrypted=False
+    )
 
 
 def line(world: World) -> watching.Line:
@@ -123,6 +138,21 @@ def test_a_refusal_before_a_call_that_we_took_is_over(world: World) -> None:
     hearing.note(scanner(world).pk, Sign.CALLED)
 
     assert line(world).refused is None
+
+
+def test_ten_scanners_take_no_more_questions_to_the_database_than_one(world: World) -> None:
+    heard(world, "NORTH_CT")
+    with CaptureQueriesContext(connection) as of_one:
+        watching.watch(world.north, at=timezone.now())
+    for number in range(9):
+        setting_up.add_application_entity(site=world.north, title=f"NORTH_{number}", actor=world.founder, at=AT)
+        heard(world, f"NORTH_{number}")
+    with CaptureQueriesContext(connection) as of_ten:
+        lines = watching.watch(world.north, at=timezone.now()).lines
+
+    assert len(of_ten) == len(of_one)
+    assert [one.delivery and one.delivery.sender for one in lines] == [one.entity.title for one in lines]
+    assert all(one.refused and one.call and one.images_at == AT for one in lines)
 
 
 def test_a_call_that_no_worker_takes_up_is_said(world: World) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.core import serializers
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from compliance import keys
 from imaging.deid.patients import PatientKey, digest_of
@@ -125,6 +127,23 @@ def test_what_names_nobody_is_not_compared(world: World) -> None:
     arrive(world, "N-001", HIS)
 
     assert warned(world, "N-001", "") == warned(world, "N-001", "anonymous") == ""
+
+
+def test_many_patients_take_no_more_questions_to_the_database_than_one(world: World) -> None:
+    arrive(world, "N-001", HIS)
+    arrive(world, "N-002", OTHER)
+    timepoint = world.timepoint("N-001", "W8")
+    patients = [(digest_of(number), "") for number in (HIS, OTHER, *(f"MRN-{number}" for number in range(30)))]
+
+    with CaptureQueriesContext(connection) as of_one:
+        recognising.warnings_about(timepoint=timepoint, patients=patients[:1])
+    with CaptureQueriesContext(connection) as of_many:
+        warnings = recognising.warnings_about(timepoint=timepoint, patients=patients)
+
+    assert len(of_many) == len(of_one)
+    assert warnings[0] == ""
+    assert warnings[1].startswith("The Patient ID belongs to N-002.")
+    assert {text[:26] for text in warnings[2:]} == {"The Patient ID is not the "}
 
 
 def test_without_the_trials_key_it_says_that_it_cannot_tell(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
