@@ -25,6 +25,13 @@ if [ $# = 0 ]; then
     unseen="not browser"
 fi
 
+# What the demonstration gives on the one database is compared with what it gives on the other.
+if [ "$on" = "sqlite postgres" ]; then
+    PARALLAX_BETWEEN_DATABASES=$(mktemp -d)
+    export PARALLAX_BETWEEN_DATABASES
+    trap 'rm -rf "$PARALLAX_BETWEEN_DATABASES"' EXIT
+fi
+
 status=0
 for backend in $on; do
     case $backend in
