@@ -106,26 +106,24 @@ class FieldTerms:
     help: str = term(Text(300), "Help", "Stands below the field.", part="More words")
     part: str = term(Text(60), "Part of the form", "Fields of one part stand together.", part="More words")
     choices: tuple[str, ...] = term(
-        Several(_ANSWER), "Answers", "For one of some answers; one on each line: MILD = Mild.", part="Answers and range"
+        Several(_ANSWER), "Answers", "For one of some answers; one on each line: MILD = Mild.", part="Answers"
     )
-    unit: str = term(Text(20), "Unit", "As in UCUM: mL, mm, mmol/L; 1 for a ratio.", part="Answers and range")
+    unit: str = term(Text(20), "Unit", "As in UCUM: mL, mm, mmol/L; 1 for a ratio.", part="Number")
     decimals: int | None = term(
-        Number(least=1, most=6, whole=True), "Decimals at most", "One, if nothing is said.", part="Answers and range"
+        Number(least=1, most=6, whole=True), "Decimals at most", "One, if nothing is said.", part="Number"
     )
-    least: float | None = term(_BOUND, "At least", "Less is refused.", part="Answers and range")
-    most: float | None = term(_BOUND, "At most", "More is refused.", part="Answers and range")
-    usual_least: float | None = term(
-        _BOUND, "Usually at least", "Less needs a reason from whoever fills in.", part="Answers and range"
-    )
-    usual_most: float | None = term(
-        _BOUND, "Usually at most", "More needs a reason from whoever fills in.", part="Answers and range"
-    )
+    least: float | None = term(_BOUND, "At least", "Less is refused.", part="Number")
+    most: float | None = term(_BOUND, "At most", "More is refused.", part="Number")
+    usual_least: float | None = term(_BOUND, "Usually at least", "Less needs a reason.", part="Number")
+    usual_most: float | None = term(_BOUND, "Usually at most", "More needs a reason.", part="Number")
     most_characters: int | None = term(
-        Number("characters", least=1, most=4000, whole=True), "Longest text", "200, if nothing is said.",
-        part="Answers and range",
-    )  # fmt: skip
-    past: bool = term(Flag(), "Not in the future", "For dates.", part="Answers and range")
-    not_before: str = term(VARIABLE, "Not before", "Variable of another field of this kind.", part="Answers and range")
+        Number("characters", least=1, most=4000, whole=True),
+        "Longest text",
+        "200, if nothing is said.",
+        part="Text or date",
+    )
+    past: bool = term(Flag(), "Not in the future", "For dates.", part="Text or date")
+    not_before: str = term(VARIABLE, "Not before", "Variable of another date or time.", part="Text or date")
     only_if: str = term(VARIABLE, "Asked only if", "Variable of a field with yes and no, or answers.", part="Condition")
     only_if_is: tuple[str, ...] = term(
         Several(Text(20)), "Is one of", "Y or N, or codes of its answers, separated by commas.", part="Condition"
@@ -134,10 +132,13 @@ class FieldTerms:
         Choice({name: name.replace("_", " ") for name in FACTS}),
         "Known to the house as",
         "In a transfer form: what headers say is filled in beforehand, and compared.",
-        part="Condition",
+        part="Images and privacy",
     )
     confidential: bool = term(
-        Flag(), "Could point to a person", "The answer stays with the trial: exports leave it out.", part="Condition"
+        Flag(),
+        "Could point to a person",
+        "The answer stays with the trial: exports leave it out.",
+        part="Images and privacy",
     )
 
     @property

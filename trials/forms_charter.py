@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django import forms
@@ -46,27 +46,33 @@ class Fields:
 
 @dataclass
 class RowsPart:
-    """A table, of which rows can be added and taken out."""
+    """A table, of which rows can be added and taken out; a row may hold tables itself.
+
+    Attributes
+    ----------
+    at
+        Where the table stands, in the charter or in its row.
+    within
+        Prefix of that row.
+    """
 
     one: Term
     at: Place
     values: Sequence[Any]
     data: Any = None
+    within: str = ""
     problems: list[str] = field(default_factory=list)
     template = "trials/_charter_rows.html"
 
     def __post_init__(self) -> None:
         assert isinstance(self.one.kind, Rows)
         self.kind: Rows = self.one.kind
-        self.prefix = "-".join(map(str, self.at))
+        self.prefix = "-".join(map(str, filter(None, (self.within, *self.at))))
+        # What stands for the number of a new row; a table within a new row has its own.
+        self.mark = "__row__" if self.within else "__prefix__"
         self.terms = list(Term.of(self.kind.of))
         self.forms = [
-            RowForm(
-                self.terms,
-                self.values[number] if number < len(self.values) else None,
-                self.data,
-                f"{self.prefix}-{number}",
-            )
+            self._row(self.values[number] if number < len(self.values) else None, str(number))
             for number in range(self.total)
         ]
         self.rows = [form for form in self.forms if form.counts] if self.data is not None else []
@@ -79,14 +85,32 @@ class RowsPart:
         said = self.data.get(f"{self.prefix}-TOTAL_FORMS", "")
         return min(int(said), _MOST_ROWS) if said.isdecimal() and len(said) < 6 else 0
 
+    def _row(self, values: Any, number: str, *, empty: bool = False) -> RowForm:
+        data, prefix = None if empty else self.data, f"{self.prefix}-{number}"
+        form = RowForm(self.terms, values, data, prefix)
+        within = (one for one in self.terms if isinstance(one.kind, Rows))
+        form.tables = [RowsPart(one, (one.name,), getattr(values, one.name, ()), data, prefix) for one in within]
+        return form
+
     @property
     def empty(self) -> RowForm:
         """The row that a new one is made from."""
-        return RowForm(self.terms, None, None, f"{self.prefix}-__prefix__")
+        return self._row(None, self.mark, empty=True)
+
+    @property
+    def faulty(self) -> bool:
+        """Whether something is wrong with it or in it."""
+        tables = [table for form in self.forms for table in form.tables]
+        return bool(self.problems) or any(form.errors for form in self.forms) or any(one.faulty for one in tables)
 
     def content(self) -> dict[str, Any]:
         """Return the rows under the name of their term."""
-        rows: Any = [form.content() for form in self.rows]
+        rows: Any = []
+        for form in self.rows:
+            row = form.content()
+            for table in form.tables:
+                row |= table.content()
+            rows.append(row)
         for step in reversed(self.at):
             rows = {step: rows}
         return dict(rows)
@@ -97,10 +121,14 @@ class RowsPart:
             return False
         rest = place[len(self.at) :]
         number = rest[0] if rest else None
-        if not (isinstance(number, int) and number <= len(self.rows) and self.rows[number - 1].show(rest[1:], reason)):
+        if not (isinstance(number, int) and number <= len(self.rows) and self._show(number - 1, rest[1:], reason)):
             where = f"{self.kind.what.capitalize()} {number}: " if isinstance(number, int) else ""
             self.problems.append(f"{where}{reason if where else sentence(reason)}.")
         return True
+
+    def _show(self, number: int, place: Place, reason: str) -> bool:
+        row = self.rows[number]
+        return any(table.show(place, reason) for table in row.tables) or row.show(place, reason)
 
 
 class RetentionForm(forms.Form):
@@ -217,9 +245,15 @@ class EditedSection:
 class CharterForm:
     """The whole charter as one form, section by section."""
 
-    def __init__(self, charter: ImagingCharter, data: Any = None, *, device: str = "") -> None:
+    def __init__(
+        self, charter: ImagingCharter, data: Any = None, *, device: str = "", with_transfer_form: bool = False
+    ) -> None:
+        said = charter.terms
+        self.has_transfer_form = with_transfer_form or any(form.asked == "delivery" for form in said.forms)
+        if with_transfer_form and said.transfer_form not in said.forms:
+            said = replace(said, forms=(said.transfer_form, *said.forms))
         self.sections = [
-            EditedSection(section, list(_parts(terms, charter.terms, data, device=device)))
+            EditedSection(section, list(_parts(terms, said, data, device=device)))
             for section, terms in sections().items()
         ]
         self.problems: list[tuple[str, str]] = []

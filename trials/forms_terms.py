@@ -10,7 +10,10 @@ from django.forms.utils import ErrorDict
 
 from trials.charter import documents
 from trials.terms.kinds import Choice, Flag, Kind, Named, Number, Place, Several, Text, plain_number
-from trials.terms.records import Term
+from trials.terms.records import Rows, Term
+
+#: Texts of a list that may be longer stand one below the other.
+_ON_ONE_LINE = 100
 
 
 class TermsForm(forms.Form):
@@ -59,22 +62,24 @@ class TermsForm(forms.Form):
         for name, one in self.terms.items():
             named.setdefault(one.part, []).append(self[name])
         for position, (part, bound) in enumerate(named.items()):
-            yield part, bound, position < 2 or any(one.errors or one.value() not in (None, "", []) for one in bound)
+            told = any(one.errors or one.value() not in (None, "", [], False) for one in bound)
+            yield part, bound, position == 0 or told
 
 
 class RowForm(TermsForm):
-    """One row of a table, which can be taken out."""
+    """One row of a table, which can be taken out; `tables` are those within it."""
 
     def __init__(self, terms: Sequence[Term], values: Any, data: Any, prefix: str) -> None:
-        super().__init__(terms, values, data, prefix)
+        super().__init__([one for one in terms if not isinstance(one.kind, Rows)], values, data, prefix)
         self.there = values is not None
+        self.tables: list[Any] = []
         self.fields["DELETE"] = forms.BooleanField(required=False, label="Remove")
 
     @property
     def counts(self) -> bool:
         """Whether it is a row: it was there, or something is typed in it, and it stays."""
         typed = any(self[name].data not in (None, "", [], self.initial[name]) for name in self.terms)
-        return not self["DELETE"].data and (typed or self.there)
+        return not self["DELETE"].data and (typed or self.there or any(table.rows for table in self.tables))
 
 
 def sentence(reason: str) -> str:
@@ -84,7 +89,7 @@ def sentence(reason: str) -> str:
 
 def _listed(kind: Kind) -> str:
     """Return what stands between the items of a list in one field."""
-    return "\n" if isinstance(kind, Text) and kind.most > 100 else ", "
+    return "\n" if isinstance(kind, Text) and kind.most > _ON_ONE_LINE else ", "
 
 
 def _field(one: Term) -> forms.Field:
@@ -108,6 +113,8 @@ def _field(one: Term) -> forms.Field:
             )
         case Named():
             return forms.CharField(widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}), **words)
+        case Several(of=Text(most=most)) if most > _ON_ONE_LINE:
+            return forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), **words)
         case Text(lines=True):
             return forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), **words)
     return forms.CharField(**words)

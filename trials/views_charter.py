@@ -91,7 +91,9 @@ def charter_pdf(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
 def charter_edit(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
     """Edit a draft, section by section; with a fault, what was typed stays on the page."""
     sent = request.POST if request.method == "POST" else None
-    form = CharterForm(charter, sent, device=request.GET.get("device", ""))
+    form = CharterForm(
+        charter, sent, device=request.GET.get("device", ""), with_transfer_form="transfer_form" in request.GET
+    )
     if request.method == "POST":
         content = form.content()
         _, faults = read(content)

@@ -163,6 +163,8 @@ FILE_UPLOAD_HANDLERS = [
 # Files of one form: a folder on which recipes are tried.
 DATA_UPLOAD_MAX_NUMBER_FILES = 250
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+# A charter is edited as one form: several forms of its sites have some hundred fields each.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000
 #: The largest single file or ZIP that the web door takes, in bytes.
 UPLOAD_MAX_BYTES = env.number("UPLOAD_MAX_BYTES", 4 * 1024**3)
 #: The upload page sends larger files in pieces of so many bytes: at most one piece of a file is ever sent twice.

@@ -67,9 +67,7 @@ def posted(form: CharterForm) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for part in form.parts:
         if isinstance(part, RowsPart):
-            data[f"{part.prefix}-TOTAL_FORMS"] = str(part.total)
-            for row in part.forms:
-                data |= filled_in(row)
+            data |= rows_of(part)
             continue
         data |= filled_in(part.form)
         if isinstance(part, RecipePart):
@@ -78,6 +76,15 @@ def posted(form: CharterForm) -> dict[str, Any]:
                 data |= {f"{formset.prefix}-TOTAL_FORMS": count, f"{formset.prefix}-INITIAL_FORMS": count}
                 for row in formset.forms:
                     data |= filled_in(row)
+    return data
+
+
+def rows_of(part: RowsPart) -> dict[str, Any]:
+    data = {f"{part.prefix}-TOTAL_FORMS": str(part.total)}
+    for row in part.forms:
+        data |= filled_in(row)
+        for table in row.tables:
+            data |= rows_of(table)
     return data
 
 
@@ -114,6 +121,43 @@ def test_an_untouched_form_gives_the_charter_it_was_made_from(content):
     form = edited(ImagingCharter(content=content))
     assert form.problems == []
     assert Charter.parse(form.content()).content() == Charter.parse(content).content()
+
+
+def test_the_fields_of_a_form_are_edited_within_its_row():
+    added = {"code": "WEIGHT", "label": "Weight", "kind": "decimal", "unit": "kg", "least": "20"}
+    form = edited(
+        draft(),
+        **{
+            "forms-0-fields-1-DELETE": "on",
+            "forms-0-fields-2-only_if": "WHYNOT",
+            "forms-0-fields-2-only_if_is": "ALLERGY, RENAL",
+            "forms-0-fields-TOTAL_FORMS": "5",
+            **{f"forms-0-fields-4-{name}": value for name, value in added.items()},
+        },
+    )
+    (plan,) = form.content()["forms"]
+    assert [field["code"] for field in plan["fields"]] == ["NOCONTR", "INSTEAD", "EGFR", "WEIGHT"]
+    assert plan["fields"][1]["only_if_is"] == ["ALLERGY", "RENAL"]
+    # The field that the condition refers to is gone, and that is said where it stands.
+    assert form.problems == [
+        ("forms", "Forms that sites fill in, form 1, fields, field 2, asked only if: there is no other field WHYNOT")
+    ]
+    part = next(part for part in form.parts if isinstance(part, RowsPart) and part.one.name == "forms")
+    assert part.faulty
+    assert part.rows[0].tables[0].rows[1].errors == {"only_if": ["There is no other field WHYNOT."]}
+
+
+def test_a_form_that_is_taken_out_takes_its_fields_along():
+    assert "forms" not in Charter.parse(edited(draft(), **{"forms-0-DELETE": "on"}).content()).content()
+
+
+def test_the_transfer_form_is_written_out_to_be_changed():
+    form = CharterForm(draft(), with_transfer_form=True)
+    again = CharterForm(draft(), posted(form))
+    assert not CharterForm(draft()).has_transfer_form
+    charter = Charter.parse(again.content())
+    assert charter.transfer_form == draft().terms.transfer_form
+    assert [one.code for one in charter.forms] == ["TRANSFER", "CTPLAN"]
 
 
 def test_rows_can_be_changed_added_and_removed():

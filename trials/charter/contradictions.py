@@ -7,7 +7,7 @@ from dataclasses import fields
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from trials.form_terms import faults_of_fields
+from trials.form_terms import faults_of_fields, faults_of_forms
 from trials.schedule import days_between
 from trials.series_terms import SeriesTerms
 from trials.subject_terms import MOST_LETTERS
@@ -91,3 +91,8 @@ def _numbers_of_sites_are_their_own(charter: Charter) -> Iterator[Problem]:
 @_about("sites")
 def _questions_of_sites_hold_together(charter: Charter) -> Iterator[Problem]:
     yield from faults_of_fields(charter.sites.questions, ("sites", "questions"))
+
+
+@_about("forms")
+def _forms_hold_together(charter: Charter) -> Iterator[Problem]:
+    yield from faults_of_forms(charter.forms, ("forms",))

@@ -25,6 +25,7 @@ from trials.charter.records import (
     Visit,
     WindowPreset,
 )
+from trials.form_terms import FormTerms
 from trials.query_terms import QueryTerms
 from trials.retention import Retention
 from trials.series_terms import MODALITY, SeriesTerms
@@ -32,6 +33,7 @@ from trials.site_terms import SiteTerms
 from trials.subject_terms import SubjectTerms
 from trials.terms.kinds import Choice, Flag, Named, Number, Problem, Problems, Several, Text
 from trials.terms.records import Group, Rows, Section, Table, Term, read_record, store_record
+from trials.transfer_form import transfer_form
 
 PURPOSE = Section("purpose", "Purpose", "Why images are taken, and what is made of them.")
 IMAGES = Section("images", "Images to acquire", "What each timepoint holds. Each series is checked against its limits.")
@@ -43,6 +45,12 @@ VISITS = Section(
 SUBJECTS = Section("subjects", "Subjects", "How subjects are known; names and hospital numbers are none of it.")
 SITES = Section("sites", "Sites", "What a site shows before its first subject. What is left out is not asked for.")
 CHECKS = Section("checks", "Checks and queries", "How grave a finding is, and how long a site has to answer.")
+FORMS = Section(
+    "forms",
+    "Forms",
+    "What sites fill in and sign beside the images. A charter without a transfer form of its own asks what its "
+    "modalities need: date, scanner, contrast or tracer, deviations.",
+)
 PRIVACY = Section("privacy", "De-identification and originals", "Without a recipe nothing enters the archive.")
 READING = Section("reading", "Reading", "Who reads, by which criteria, and what readers do not know.")
 DISPLAY = Section(
@@ -87,6 +95,8 @@ class Charter:
     )
     query_due_days: int = CHECKS.term(Number("days", least=0, most=365, whole=True), "Queries are due after", default=7)
     queries: QueryTerms = CHECKS.term(Group(QueryTerms), "Queries")
+
+    forms: tuple[FormTerms, ...] = FORMS.term(Rows(FormTerms, "code", "form", most=20), "Forms that sites fill in")
 
     deidentification: Mapping[str, Any] = PRIVACY.term(Table(Deidentification), "De-identification", required=True)
     retention: Retention = PRIVACY.term(RetentionRule(), "Originals in quarantine", default=RetentionRule.empty)
@@ -147,6 +157,16 @@ class Charter:
         if problems:
             raise CharterInvalid(problems)
         return charter
+
+    @property
+    def transfer_form(self) -> FormTerms:
+        """The form that goes with the images of a timepoint: the charter's own, else what its modalities need."""
+        own = (form for form in self.forms if form.asked == "delivery")
+        return next(own, None) or transfer_form({series.modality for series in self.series})
+
+    def further_forms(self, *asked: str) -> list[FormTerms]:
+        """Return the forms beside the transfer form, or those that are asked then: `timepoint`, `subject`, `site`."""
+        return [form for form in self.forms if form.asked != "delivery" and (not asked or form.asked in asked)]
 
     def content(self) -> dict[str, Any]:
         """Return the terms as a charter stores them, in the order of its sections, without what says nothing."""

@@ -75,6 +75,8 @@ def titled(place: Place) -> tuple[str, Section | None]:
 
 def _entries(one: Term, value: Any) -> Iterator[Entry]:
     match one.kind:
+        case Rows(of=of) if value and any(isinstance(term.kind, Rows) for term in Term.of(of)):
+            yield from _nested(one, one.kind, value)
         case Rows():
             yield _rows(one, one.kind, value)
         case Group():
@@ -91,6 +93,30 @@ def _entries(one: Term, value: Any) -> Iterator[Entry]:
             yield Entry(one.title, pairs=[(spaced(name), say(entry)) for name, entry in value.items()])
         case _:
             yield Entry(one.title, NOTHING if value in (None, "", (), {}) else one.kind.say(value))
+
+
+def _nested(one: Term, kind: Rows, rows: Sequence[Any]) -> Iterator[Entry]:
+    """Say rows that hold tables themselves: the rows, then the tables of each."""
+    tables = [term for term in Term.of(kind.of) if isinstance(term.kind, Rows)]
+    plain = [term for term in Term.of(kind.of) if term not in tables]
+    cells = [[term.kind.say(getattr(row, term.name)) for term in plain] for row in rows]
+    yield Entry(one.title, columns=[term.title for term in plain], rows=cells)
+    for row in rows:
+        for term in tables:
+            assert isinstance(term.kind, Rows)
+            title = f"{kind.what.capitalize()} {getattr(row, kind.key)}, {term.title.lower()}"
+            yield _in_brief(title, term.kind, getattr(row, term.name))
+
+
+def _in_brief(title: str, kind: Rows, rows: Sequence[Any]) -> Entry:
+    """Say rows of many terms in few columns: the first ones, and what else a row says in one line."""
+    first, others = (terms := list(Term.of(kind.of)))[:3], terms[3:]
+    cells = []
+    for row in rows:
+        held = ((term, getattr(row, term.name)) for term in others)
+        further = [f"{term.title}: {term.kind.say(value)}" for term, value in held if not term.says_nothing(value)]
+        cells.append([*(term.kind.say(getattr(row, term.name)) for term in first), "; ".join(further)])
+    return Entry(title, columns=[*(term.title for term in first), "Further"], rows=cells)
 
 
 def _rows(one: Term, kind: Rows, rows: Sequence[Any]) -> Entry:

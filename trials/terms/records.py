@@ -57,7 +57,7 @@ class Term:
 
     def says_nothing(self, value: Any) -> bool:
         """Tell whether a value need not be written down: it is empty, and so is the default."""
-        return not self.required and value == self.default and value in (None, "", (), {})
+        return not self.required and value == self.default and (value is False or value in (None, "", (), {}))
 
 
 @cache
