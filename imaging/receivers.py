@@ -11,12 +11,12 @@ from compliance import jobs
 from compliance.errors import HouseError
 from imaging.deid.recipe import Recipe
 from imaging.quality import FINDS, Severity
-from imaging.services import weighing
+from imaging.services import placing, weighing
 from imaging.services.checking import CHECK
 from trials.charter import Charter
 from trials.impact import Change
 from trials.models import ImagingCharter, Subject
-from trials.signals import charter_to_be_signed, charter_weighed, subject_replanned
+from trials.signals import charter_to_be_signed, charter_weighed, subject_enrolled, subject_replanned
 from trials.states import ImageState
 from trials.terms.kinds import Problem
 
@@ -39,6 +39,13 @@ def check_recipe_and_findings(*, terms: Charter, **_: Any) -> list[Problem]:
 def weigh_findings(*, subject: Subject, charter: ImagingCharter, **_: Any) -> list[Change]:
     """A version of the charter is weighed: what the checks would say under it."""
     return weighing.weigh(subject, charter)
+
+
+@receiver(subject_enrolled)
+def count_from_day_1(*, subject: Subject, planned_for: dt.date, at: dt.datetime, **_: Any) -> None:
+    """A subject that was screened is enrolled: the days of its scans count from the day 1 that is known now."""
+    placing.count_days_anew(subject=subject, planned_for=planned_for, at=at)
+    check_again(subject=subject, at=at)
 
 
 @receiver(subject_replanned)

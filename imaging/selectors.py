@@ -23,7 +23,7 @@ from imaging.models import (
 from imaging.states import FormState, HoldReason, ReceivedState, ReviewState, TransferState
 from trials.models import Role, Timepoint, Trial
 from trials.selectors import sites_seen_by, timepoints_seen_by, trials_of
-from trials.states import ImageState, SubjectState
+from trials.states import LEFT, ImageState, SubjectState
 
 #: Kind of the job that works on what a delivery brought.
 PROCESS = "imaging.process_transfer"
@@ -202,7 +202,7 @@ def held_count(trial: Trial) -> int:
 def timepoints_open_to_images(user: User, trial: Trial) -> QuerySet[Timepoint]:
     """Timepoints of subjects still in the trial to which the person may assign images."""
     seen = timepoints_seen_by(user).filter(subject__trial=trial)
-    return seen.exclude(subject__state=SubjectState.WITHDRAWN).order_by("subject__code", "order")
+    return seen.exclude(subject__state__in=LEFT).order_by("subject__code", "order")
 
 
 def series_of(timepoint: Timepoint) -> QuerySet[Series]:
@@ -272,6 +272,7 @@ def reviews_open(user: User) -> QuerySet[QcReview]:
     """Rounds that wait for an analyst, the oldest first, with how many findings block or need a look."""
     trials = trials_of(user, Role.QC_ANALYST)
     waiting = reviews_seen_by(user).filter(state=ReviewState.OPEN, timepoint__subject__trial__in=trials)
+    waiting = waiting.exclude(timepoint__subject__state=SubjectState.SCREEN_FAILED)
     return (
         with_clearance(waiting)
         .annotate(

@@ -18,6 +18,7 @@ from trials.models import ImagingCharter, Subject, Timepoint
 from trials.signals import (
     charter_to_be_signed,
     charter_weighed,
+    subject_enrolled,
     subject_replanned,
     subject_withdrawn,
     timepoint_missed,
@@ -29,6 +30,12 @@ from trials.terms.kinds import Problem
 def open_its_reads(*, timepoint: Timepoint, at: dt.datetime, **_: Any) -> None:
     """A timepoint passed quality control: its readers may begin."""
     jobs.enqueue("reading.open_reads", str(timepoint.pk), at=at, timepoint_id=timepoint.pk)
+
+
+@receiver(subject_enrolled)
+def read_what_was_cleared(*, subject: Subject, at: dt.datetime, **_: Any) -> None:
+    """A subject that was screened takes part: what quality control has cleared meanwhile is read."""
+    jobs.enqueue("reading.settle_subject", str(subject.pk), at=at, subject_id=subject.pk)
 
 
 @receiver(subject_withdrawn)

@@ -16,7 +16,7 @@ from reading.models import Adjudication, Assessment, ReadTask
 from reading.states import AdjudicationState, ReadState
 from trials.models import ImagingCharter, Role, Subject, Timepoint, Trial
 from trials.selectors import trials_of
-from trials.states import ImageState, QcState, ReadingState, SubjectState
+from trials.states import NOT_ENROLLED, ImageState, QcState, ReadingState, SubjectState
 
 #: States in which a reader sees a task at all; a waiting one would tell how many timepoints there are.
 SHOWN = (ReadState.ASSIGNED, ReadState.READING, ReadState.SUBMITTED, ReadState.LOCKED)
@@ -74,14 +74,20 @@ def own_reads_before(task: ReadTask) -> QuerySet[ReadTask]:
 
 
 def is_absent(timepoint: Timepoint) -> bool:
-    """Tell whether no scan will come: the visit was missed, or not reached before the subject left."""
-    return timepoint.image_state == ImageState.MISSED or (
-        timepoint.image_state == ImageState.EXPECTED and timepoint.subject.state == SubjectState.WITHDRAWN
+    """Tell whether no scan will come to be read: the visit was missed, not reached before the subject left, or the
+    subject does not take part.
+    """
+    return (
+        timepoint.image_state == ImageState.MISSED
+        or (timepoint.image_state == ImageState.EXPECTED and timepoint.subject.has_left)
+        or timepoint.subject.state == SubjectState.SCREEN_FAILED
     )
 
 
 def is_readable(timepoint: Timepoint) -> bool:
-    """Tell whether a timepoint is to be read; without a baseline scan no timepoint of the subject is."""
+    """Tell whether a timepoint is to be read now: the subject is enrolled, and a baseline scan may come or is here."""
+    if timepoint.subject.state == SubjectState.SCREENED:
+        return False
     baseline = timepoint if derivation.is_baseline(timepoint) else timepoint.subject.timepoints.get(order=0)
     return not is_absent(timepoint) and not is_absent(baseline)
 
@@ -296,8 +302,8 @@ def _accepted(slots: Sequence[SlotResult], choices: Mapping[int | None, int]) ->
 
 
 def subject_results(trial: Trial) -> Sequence[SubjectResult]:
-    """Every subject's result, by subject code."""
-    subjects = trial.subjects.select_related("trial", "site").order_by("code")
+    """The result of every subject that was enrolled, by subject code."""
+    subjects = trial.subjects.exclude(state__in=NOT_ENROLLED).select_related("trial", "site").order_by("code")
     return [subject_result(subject) for subject in subjects]
 
 

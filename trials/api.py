@@ -111,8 +111,21 @@ class SubjectSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = models.Subject
-        fields = ["id", "site", "code", "reference_date", "state"]
-        read_only_fields = ["state"]
+        fields = ["id", "site", "code", "screening_code", "reference_date", "state"]
+        read_only_fields = ["screening_code", "state"]
+
+
+class EnrolInput(serializers.Serializer):
+    """Day 1 of a subject that was screened, and its code where the charter gives another one now."""
+
+    reference_date = serializers.DateField()
+    code = serializers.CharField(required=False, validators=models.Subject._meta.get_field("code").validators)
+
+
+class ReasonInput(serializers.Serializer):
+    """Why."""
+
+    reason = serializers.CharField(allow_blank=True)
 
 
 class TimepointSerializer(serializers.ModelSerializer):
@@ -308,10 +321,29 @@ class SubjectViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Cr
         return selectors.subjects_seen_by(access.actor(self.request))
 
     def perform_create(self, serializer: Any) -> None:
-        """Enrol a subject; the visits of the charter are planned with it."""
-        serializer.instance = enrolling.enrol_subject(
+        """Enrol a subject, or screen it where the charter asks for that; its visits are planned with it."""
+        screened = selectors.screens(serializer.validated_data["site"].trial)
+        serializer.instance = (enrolling.screen_subject if screened else enrolling.enrol_subject)(
             **serializer.validated_data, actor=access.actor(self.request), at=timezone.now()
         )
+
+    @extend_schema(request=EnrolInput, responses=SubjectSerializer)
+    @action(detail=True, methods=["post"], permission="trials.enrol", permissions_by_method={})
+    def enrol(self, request: Request, pk: str) -> Response:
+        """Enrol a subject that was screened."""
+        return self._done(enrolling.enrol_screened, EnrolInput(data=request.data))
+
+    @extend_schema(request=ReasonInput, responses=SubjectSerializer)
+    @action(detail=True, methods=["post"], permission="trials.enrol", permissions_by_method={})
+    def fail_screening(self, request: Request, pk: str) -> Response:
+        """Record that a subject that was screened does not take part."""
+        return self._done(enrolling.fail_screening, ReasonInput(data=request.data))
+
+    def _done(self, service: Any, given: Any) -> Response:
+        given.is_valid(raise_exception=True)
+        actor = access.actor(self.request)
+        subject = service(subject=self.get_object(), **given.validated_data, actor=actor, at=timezone.now())
+        return Response(SubjectSerializer(subject, context=self.get_serializer_context()).data)
 
 
 class TimepointViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):

@@ -17,7 +17,7 @@ from compliance.signing import Intent
 from trials.charter import RECIST, TEMPLATES
 from trials.charter.documents import MOST_BYTES as MOST_CHARTER_BYTES
 from trials.models import ApplicationEntity, Role, Site, Subject, Trial
-from trials.selectors import said_of_codes
+from trials.selectors import said_of_codes, screens
 from trials.subject_list import MOST_BYTES
 
 
@@ -104,16 +104,43 @@ class SubjectForm(forms.ModelForm):
         widgets = {"reference_date": forms.DateInput(attrs={"type": "date"})}
         help_texts = {"code": "The trial's code for the subject; never a name or hospital number."}
 
-    def __init__(self, *args: Any, site: Site, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, site: Site | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["code"].help_text += said_of_codes(site)
+        self.fields["code"].help_text += said_of_codes(site) if site else ""
+        if site and screens(site.trial):
+            self.fields["reference_date"].label = "Day 1, as it is planned"
 
     def clean_reference_date(self) -> dt.date:
         """A day 1 decades away is a typing error."""
-        date = self.cleaned_data["reference_date"]
-        if abs((date - timezone.localdate()).days) > 20 * 365:
-            raise forms.ValidationError("This date is more than 20 years away. Check the year.")
-        return date
+        return _near(self.cleaned_data["reference_date"])
+
+
+def _near(date: dt.date) -> dt.date:
+    if abs((date - timezone.localdate()).days) > 20 * 365:
+        raise forms.ValidationError("This date is more than 20 years away. Check the year.")
+    return date
+
+
+class EnrolScreenedForm(forms.Form):
+    """What is known of a screened subject when it is enrolled; a code only where the charter gives another one."""
+
+    code = forms.CharField(label="Subject code", validators=Subject._meta.get_field("code").validators)
+    reference_date = forms.DateField(
+        label="Day 1 (randomisation or first dose)", widget=forms.DateInput(attrs={"type": "date"})
+    )
+
+    def __init__(self, *args: Any, subject: Subject, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reference_date"].help_text = f"It was planned for {subject.reference_date:%-d %B %Y}."
+        charter = subject.trial.charter_in_force
+        if charter and charter.terms.subjects.screening_format:
+            self.fields["code"].help_text = f"Until now {subject.code}.{said_of_codes(subject.site, screened=False)}"
+        else:
+            del self.fields["code"]
+
+    def clean_reference_date(self) -> dt.date:
+        """A day 1 decades away is a typing error."""
+        return _near(self.cleaned_data["reference_date"])
 
 
 class SubjectListForm(forms.Form):

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Min, Q, QuerySet
 
 from compliance import access
 from compliance.audit import label_of
@@ -24,7 +24,15 @@ from trials.models import (
     Timepoint,
     Trial,
 )
-from trials.states import ImageState, QcState, QueryState, ReadingState, TrialState
+from trials.states import (
+    NOT_ENROLLED,
+    ImageState,
+    QcState,
+    QueryState,
+    ReadingState,
+    SubjectState,
+    TrialState,
+)
 
 
 def trials_of(user: User, *roles: Role) -> QuerySet[Trial]:
@@ -128,19 +136,36 @@ def tokens_seen_by(user: User) -> QuerySet[SiteToken]:
     return SiteToken.objects.filter(site__in=sites_seen_by(user)).select_related("site__trial", "created_by")
 
 
-def said_of_codes(site: Site) -> str:
-    """What the charter in force says of the codes of a site's new subjects; empty where it says nothing."""
+def screens(trial: Trial) -> bool:
+    """Tell whether the charter in force asks for screening before enrolment."""
+    charter = trial.charter_in_force
+    return charter is not None and charter.terms.subjects.screening
+
+
+def said_of_codes(site: Site, *, screened: bool = True) -> str:
+    """What the charter in force says of codes that a site gives, to new subjects or at enrolment; empty: nothing."""
     charter = site.trial.charter_in_force
-    codes = charter.terms.subjects.codes_of(site.code) if charter else None
+    terms = charter.terms.subjects if charter else None
+    codes = terms.codes_of(site.code, screened=screened and terms.screening) if terms else None
     if codes is None:
         return ""
-    free = codes.free(set(site.trial.subjects.values_list("code", flat=True)))
+    free = codes.free({code for pair in site.trial.subjects.values_list("code", "screening_code") for code in pair})
     last = f"The next free one is {free}." if free else "All are in use: ask the administrator for more numbers."
     return f" Codes of {site.code} are {codes.words}. {last}"
 
 
-def matrix(sites: QuerySet[Site], trial: Trial) -> Sequence[tuple[Subject, Sequence[Timepoint]]]:
-    """Subjects of the sites with their timepoints in order: the trial's home."""
+def codes_beside(codes: Sequence[str], sites: QuerySet[Site], trial: Trial) -> list[str]:
+    """Codes of timepoints that subjects of the sites have beside these, by their days."""
+    found = Timepoint.objects.filter(subject__site__in=sites, subject__trial=trial).exclude(code__in=codes)
+    return list(
+        found.values("code").annotate(first=Min("day")).order_by("first", "code").values_list("code", flat=True)
+    )
+
+
+def matrix(
+    sites: QuerySet[Site], trial: Trial, codes: Sequence[str]
+) -> Sequence[tuple[Subject, Sequence[Timepoint | None]]]:
+    """Subjects of the sites with their timepoints of these codes, None where there is none: the trial's home."""
     subjects = (
         Subject.objects.filter(site__in=sites, trial=trial)
         .select_related("site")
@@ -156,10 +181,10 @@ def matrix(sites: QuerySet[Site], trial: Trial) -> Sequence[tuple[Subject, Seque
     )
     rows = []
     for subject in subjects:
-        timepoints = list(subject.timepoints.all())
-        for timepoint in timepoints:
+        timepoints = {timepoint.code: timepoint for timepoint in subject.timepoints.all()}
+        for timepoint in timepoints.values():
             timepoint.open_queries = open_queries.get(timepoint.pk, 0)
-        rows.append((subject, timepoints))
+        rows.append((subject, [timepoints.get(code) for code in codes]))
     return rows
 
 
@@ -214,13 +239,25 @@ def event_mentions(word: str) -> Q:
 
 
 #: The counts that `progress` gives for each site.
-PROGRESS_STEPS = ("enrolled", "expected", "received", "missed", "cleared", "read", "open_queries")
+PROGRESS_STEPS = (
+    "screened",
+    "screen_failed",
+    "enrolled",
+    "expected",
+    "received",
+    "missed",
+    "cleared",
+    "read",
+    "open_queries",
+)
 
 
 def progress(trial: Trial) -> Sequence[dict[str, Any]]:
     """Per site, how many subjects and timepoints stand at each step; outcomes are no part of it."""
     counts = {
-        "enrolled": Count("subjects", distinct=True),
+        "screened": Count("subjects", filter=Q(subjects__state=SubjectState.SCREENED), distinct=True),
+        "screen_failed": Count("subjects", filter=Q(subjects__state=SubjectState.SCREEN_FAILED), distinct=True),
+        "enrolled": Count("subjects", filter=~Q(subjects__state__in=NOT_ENROLLED), distinct=True),
         "expected": Count("subjects__timepoints", distinct=True),
         "received": Count(
             "subjects__timepoints",

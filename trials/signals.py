@@ -12,7 +12,10 @@ charter_to_be_signed = Signal()
 #: A visit's scan will not come. Arguments: `timepoint`, `at`.
 timepoint_missed = Signal()
 
-#: A subject left the trial. Arguments: `subject`, `at`.
+#: A subject that was screened is enrolled. Arguments: `subject`, `planned_for` (day 1 as it was planned), `at`.
+subject_enrolled = Signal()
+
+#: A subject left the trial, or its screening failed. Arguments: `subject`, `at`.
 subject_withdrawn = Signal()
 
 #: What would another version of the charter change for a subject? Rooms above return a list of `trials.impact.Change`

@@ -51,15 +51,26 @@ CHARTER = Machine(
 
 
 class SubjectState(StrEnum):
+    SCREENED = "screened"
     ENROLLED = "enrolled"
+    SCREEN_FAILED = "screen_failed"
     WITHDRAWN = "withdrawn"
 
 
+#: Of these nothing more is expected, and nothing is taken.
+LEFT = (SubjectState.SCREEN_FAILED, SubjectState.WITHDRAWN)
+#: These do not take part, or not yet: nothing of them is read, and no result has them.
+NOT_ENROLLED = (SubjectState.SCREENED, SubjectState.SCREEN_FAILED)
+
 SUBJECT = Machine(
     "subject",
-    initial=SubjectState.ENROLLED,
+    initial=SubjectState.SCREENED,
     moves={
-        "withdraw": Move(SubjectState.ENROLLED, SubjectState.WITHDRAWN, may="trials.enrol", reason=True),
+        "enrol": Move(SubjectState.SCREENED, SubjectState.ENROLLED, may="trials.enrol"),
+        "fail_screening": Move(SubjectState.SCREENED, SubjectState.SCREEN_FAILED, may="trials.enrol", reason=True),
+        "withdraw": Move(
+            (SubjectState.SCREENED, SubjectState.ENROLLED), SubjectState.WITHDRAWN, may="trials.enrol", reason=True
+        ),
     },
 )
 

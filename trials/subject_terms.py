@@ -6,7 +6,7 @@ import re
 from collections.abc import Container
 from dataclasses import dataclass
 
-from trials.terms.kinds import Number, Text
+from trials.terms.kinds import Flag, Number, Text
 from trials.terms.records import Rows, term
 
 #: No subject code is longer.
@@ -72,6 +72,12 @@ class SubjectCodes:
 class SubjectTerms:
     """The charter's section on subjects."""
 
+    screening: bool = term(
+        Flag(), "Subjects are screened first", "They have a code and scans before it is known whether they take part."
+    )
+    screening_format: str = term(
+        _FORMAT, "Code while screened", "As the subject code, where it is another one: S{site}-{number:3}."
+    )
     code_format: str = term(
         _FORMAT, "Subject code", "As {site}-{number:3}: the site's code, and a number of three digits. Empty: any code."
     )
@@ -81,12 +87,13 @@ class SubjectTerms:
         "A site that is not named here gives any number from 1 on.",
     )
 
-    def codes_of(self, site: str) -> SubjectCodes | None:
-        """Return how a site's codes are made; None where the charter leaves that open."""
-        found = re.split(r"\{number:(\d)\}", self.code_format)
+    def codes_of(self, site: str, *, screened: bool = False) -> SubjectCodes | None:
+        """Return how a site's codes are made, or those of screened subjects; None: the charter leaves it open."""
+        other = self.screening_format if screened else ""
+        found = re.split(r"\{number:(\d)\}", other or self.code_format)
         if len(found) != 3:
             return None
         before, digits, after = found
-        given = next((one for one in self.code_ranges if one.site == site), None)
+        given = None if other else next((one for one in self.code_ranges if one.site == site), None)
         first, last = (given.first, given.last) if given else (1, 10 ** int(digits) - 1)
         return SubjectCodes(before.replace("{site}", site), after.replace("{site}", site), int(digits), first, last)

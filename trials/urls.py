@@ -14,6 +14,7 @@ from trials import (
     views_lists,
     views_mails,
     views_queries,
+    views_subjects,
 )
 
 app_name = "trials"
@@ -60,6 +61,8 @@ urlpatterns = [
     path("charters/<int:pk>/impact.csv", views_amending.impact_table, name="charter_impact_table"),
     path("charters/<int:pk>/adopt/", views_amending.adopt, name="charter_adopt"),
     path("subjects/<int:pk>/", views.subject_show, name="subject"),
+    path("subjects/<int:pk>/enrol/", views_subjects.subject_enrol_screened, name="enrol_screened"),
+    path("subjects/<int:pk>/fail-screening/", views_subjects.subject_fail_screening, name="fail_screening"),
     path("subjects/<int:pk>/withdraw/", views.subject_withdraw, name="withdraw"),
     path("timepoints/<int:pk>/miss/", views.timepoint_miss, name="miss"),
     path("queries/<int:pk>/", views_queries.query_show, name="query"),

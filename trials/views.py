@@ -42,13 +42,17 @@ def trial_home(request: HttpRequest, trial: Trial) -> HttpResponse:
     """The trial's home: subjects × timepoints, for the sites that the person may know of."""
     sites = selectors.sites_seen_by(access.actor(request)).filter(trial=trial)
     visits = trial.charter_in_force.terms.schedule if trial.charter_in_force else ()
+    codes = [visit.code for visit in visits]
+    others = selectors.codes_beside(codes, sites, trial)
     return render(
         request,
         "trials/trial_home.html",
         {
             "trial": trial,
             "visits": visits,
-            "rows": selectors.matrix(sites, trial),
+            "others": others,
+            "rows": selectors.matrix(sites, trial, codes + others),
+            "screens": selectors.screens(trial),
             "sites": sites,
             "own_sites": selectors.sites_coordinated_by(access.actor(request)).filter(trial=trial),
             "may_enrol": access.may(request.user, "trials.enrol", trial) and not selectors.is_locked(trial),
@@ -163,17 +167,22 @@ def member_end(request: HttpRequest, membership: Membership) -> HttpResponse:
 def subject_enrol(request: HttpRequest, site: Site) -> HttpResponse:
     """Enrol a subject at a site."""
     form = forms.SubjectForm(request.POST or None, site=site)
+    screened = selectors.screens(site.trial)
     if request.method == "POST" and form.is_valid():
         try:
-            subject = enrolling.enrol_subject(
+            subject = (enrolling.screen_subject if screened else enrolling.enrol_subject)(
                 site=site, **form.cleaned_data, actor=access.actor(request), at=timezone.now()
             )
         except HouseError as problem:
             form.add_error(None, problem.message)
         else:
-            messages.success(request, f"Subject {subject.code} is enrolled; the visits are planned.")
+            messages.success(
+                request, f"Subject {subject.code} is {subject.get_state_display().lower()}; the visits are planned."
+            )
             return redirect("trials:subject", pk=subject.pk)
-    return render(request, "trials/subject_enrol.html", {"form": form, "site": site, "trial": site.trial})
+    return render(
+        request, "trials/subject_enrol.html", {"form": form, "site": site, "trial": site.trial, "screened": screened}
+    )
 
 
 @require_safe

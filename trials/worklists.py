@@ -20,7 +20,7 @@ from trials.selectors import (
     sites_coordinated_by,
     timepoints_seen_by,
 )
-from trials.states import OPEN_CHARTER, ImageState, QueryState, SubjectState
+from trials.states import LEFT, OPEN_CHARTER, ImageState, QueryState
 
 
 def at(name: str, trial: Trial) -> str:
@@ -35,7 +35,7 @@ def of_coordinators(user: User, trial: Trial, now: dt.datetime) -> Iterator[Wait
     if is_locked(trial) or not own.exists():
         return
     planned = timepoints_seen_by(user).filter(subject__site__in=own, image_state=ImageState.EXPECTED)
-    expected = list(planned.exclude(subject__state=SubjectState.WITHDRAWN))
+    expected = list(planned.exclude(subject__state__in=LEFT))
     late = [timepoint.late_on for timepoint in expected if timepoint.late_on < now.date()]
     yield Waiting(
         "Scans late",

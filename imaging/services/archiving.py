@@ -130,7 +130,7 @@ def _series_of(first: Cleaned, means: Means, at: dt.datetime) -> Series:
     study = ImagingStudy.objects.filter(trial=means.trial, study_instance_uid=received.study_uid_key).first()
     if study is None:
         date = dt.date.fromisoformat(first.seen["scan_date"]) if first.seen["scan_date"] else None
-        keys = means.keys(timepoint.subject.code)
+        keys = means.keys(timepoint.subject.first_code)
         day = date.strftime("%Y%m%d") if date else ""
         shifted = {"shifted": keys.shift_date(day), "kept": day}.get(means.recipe.dates)
         study = ImagingStudy(

@@ -70,7 +70,7 @@ def _wrap(upload: WebUpload, original: Path, wrapped: Path) -> None:
         "trial": trial.code,
         "sponsor": trial.sponsor_name,
         "site": upload.transfer.site.code,
-        "subject": timepoint.subject.code,
+        "subject": timepoint.subject.first_code,
         "timepoint": timepoint.code,
         "date": f"{upload.taken_on or upload.created_at.date():%Y%m%d}",
         "picture": upload.picture,

@@ -68,7 +68,7 @@ def deidentify(
         It cannot be cleaned, or something of the person was still found.
     """
     subject = timepoint.subject
-    identity = [means.trial.code, subject.site.code, subject.code, timepoint.code]
+    identity = [means.trial.code, subject.site.code, subject.first_code, timepoint.code]
     with originals.on_disk(received, trial_code=means.trial.code) as path:
         result, output = confined.call(
             "imaging.deid.workshop:deidentify",

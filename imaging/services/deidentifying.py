@@ -263,7 +263,7 @@ class _Batch:
         result, output = deidentify(item.received, self.means, timepoint, settled=settled, face=face)
         subject = timepoint.subject
         name = f"{item.received.sop_uid_key}-{result['sha256'][:12]}.dcm"
-        key = f"{self.trial.code}/{subject.code}/{timepoint.code}/{name}"
+        key = f"{self.trial.code}/{subject.first_code}/{timepoint.code}/{name}"
         fault("archive.before")
         sha256 = storage.put(storage.ARCHIVE, key, output)
         fault("archive.bytes")

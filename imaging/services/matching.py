@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q
+
 from compliance.errors import HouseError
 from imaging.models import Transfer
 from imaging.states import HoldReason
 from trials.models import Subject, Timepoint, Trial
 from trials.schedule import Window, study_day, visits_on
-from trials.states import SubjectState
+from trials.states import LEFT
 
 
 class Unmatched(HouseError):
@@ -55,7 +57,8 @@ def match(claim: Claim, transfer: Transfer, trial: Trial, chosen: Timepoint | No
     Unmatched
         With the rule that failed, as a hold reason.
     """
-    claimed = Subject.objects.filter(trial=trial, code__in=claim.subject_codes).select_related("site").first()
+    named = Q(code__in=claim.subject_codes) | Q(screening_code__in=claim.subject_codes - {""})
+    claimed = Subject.objects.filter(named, trial=trial).select_related("site").first()
     if chosen is not None:
         if claimed is not None and claimed.pk != chosen.subject_id:
             raise Unmatched(
@@ -101,7 +104,7 @@ def _timepoint(claim: Claim, subject: Subject) -> Timepoint:
 
 
 def _open(timepoint: Timepoint) -> Timepoint:
-    if timepoint.subject.state == SubjectState.WITHDRAWN:
+    if timepoint.subject.state in LEFT:
         raise Unmatched(
             HoldReason.SUBJECT_WITHDRAWN,
             f"Subject {timepoint.subject.code} has left the trial. Set the image aside, or ask the administrator.",

@@ -30,10 +30,10 @@ _NO_KEY = (
 
 def note_patients(*, timepoint: Timepoint, seen: Iterable[PatientKey], secret: bytes, at: dt.datetime) -> None:
     """Keep under which numbers a timepoint's images came; the subject's code in place of a number says nothing."""
-    own = _key_of_code(timepoint.subject.code, secret)
+    own = _numbers_of(timepoint.subject, secret)
     noted = {_key(row) for row in timepoint.known_patients.all()}
     for key in dict.fromkeys(seen):
-        if key not in noted and not (own and key.number == own.number):
+        if key not in noted and key.number not in own:
             row = KnownPatient(timepoint=timepoint, number_key=key.number, issuer_key=key.issuer)
             audit.save(row, action="knownpatient.noted", actor=None, at=at)
 
@@ -46,8 +46,8 @@ def patients_of(timepoint: Timepoint) -> Patients:
 
 def patients_among(seen: Iterable[PatientKey], timepoint: Timepoint, secret: bytes) -> Patients:
     """Compare what is not here yet, in its order, with everything that came to the subject and the site's others."""
-    own = _key_of_code(timepoint.subject.code, secret)
-    new = [key for key in dict.fromkeys(seen) if not (own and key.number == own.number)]
+    own = _numbers_of(timepoint.subject, secret)
+    new = [key for key in dict.fromkeys(seen) if key.number not in own]
     return _compared(_rows(timepoint, new), timepoint, new)
 
 
@@ -123,11 +123,13 @@ def _keys(secret: bytes) -> SubjectKeys:
     return SubjectKeys(secret, "-")
 
 
-def _key_of_code(code: str, secret: bytes) -> PatientKey | None:
-    return PatientKey.of(digest_of(code), "", _keys(secret))
+def _numbers_of(subject: Subject, secret: bytes) -> set[str]:
+    """What the codes of a subject would be as a patient's number."""
+    found = (PatientKey.of(digest_of(code), "", _keys(secret)) for code in (subject.code, subject.first_code))
+    return {key.number for key in found if key}
 
 
 def _numbers_of_codes(timepoint: Timepoint, secret: bytes) -> dict[str, str]:
     """The codes of the site's subjects, by what they would be as a patient's number."""
-    codes = Subject.objects.filter(site=timepoint.site).values_list("code", flat=True)
-    return {key.number: code for code in codes if (key := _key_of_code(code, secret))}
+    subjects = Subject.objects.filter(site=timepoint.site)
+    return {number: subject.code for subject in subjects for number in _numbers_of(subject, secret)}

@@ -23,7 +23,7 @@ from reading.services.adjudicating import discordant_places
 from reading.states import AdjudicationState, ReadState
 from trials.models import Subject, Timepoint, Trial
 from trials.selectors import open_queries_of
-from trials.states import ImageState, QcState, TrialState
+from trials.states import NOT_ENROLLED, ImageState, QcState, SubjectState, TrialState
 
 
 class NotReady(HouseError):
@@ -61,9 +61,13 @@ def _blockers(trial: Trial) -> Iterator[Blocker]:
         yield Blocker("The trial has not started: sign its imaging charter.", reverse("trials:setup", args=[trial.pk]))
     if trial.state == TrialState.LOCKED:
         yield Blocker("The trial is locked already.")
-    if not trial.subjects.exists():
+    if not trial.subjects.exclude(state__in=NOT_ENROLLED).exists():
         yield Blocker("No subject is enrolled: there is nothing to lock.")
     for subject in trial.subjects.order_by("code"):
+        if subject.state == SubjectState.SCREENED:
+            screened = f"Subject {subject.code} is being screened: enrol it, or record that its screening failed."
+            yield Blocker(screened, reverse("trials:subject", args=[subject.pk]))
+            continue
         for timepoint in subject.timepoints.select_related("subject__trial").order_by("order"):
             if sentence := _open_point(timepoint):
                 yield Blocker(sentence, reverse("imaging:timepoint", args=[timepoint.pk]))

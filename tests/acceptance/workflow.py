@@ -69,6 +69,7 @@ draws = st.builds(
 ANYTHING = (
     "go_on",
     "enrol",
+    "screen",
     "withdraw",
     "miss",
     "change_the_charter",
@@ -149,6 +150,20 @@ class Walk:
             actor=self.person(coordinator, draw),
         )
 
+    def screen(self, draw: Draw) -> None:
+        """Somebody is screened, where the charter has it; or it is settled whether somebody takes part."""
+        subject = self.one_of(Subject.objects.filter(state=SubjectState.SCREENED).order_by("pk"), draw.number)
+        subject = subject or self.one_of(Subject.objects.order_by("pk"), draw.number)
+        if draw.way < 4:
+            step, what = enrolling.screen_subject, {"site": subject.site, "code": f"S-{draw.number % 9:03d}"}
+        elif draw.way < 8:
+            step, what = enrolling.enrol_screened, {"subject": subject}
+        else:
+            step, what = enrolling.fail_screening, {"subject": subject, "reason": "Criterion 4" if draw.right else ""}
+        if step is not enrolling.fail_screening:
+            what["reference_date"] = REFERENCE
+        self.attempt(step, **what, actor=self.person(self.at_site_of(subject), draw))
+
     def withdraw(self, draw: Draw) -> None:
         # Seldom, or nobody stays to be read.
         if draw.way == 0 and (subject := self.one_of(Subject.objects.order_by("pk"), draw.number)):
@@ -175,6 +190,10 @@ class Walk:
             self.attempt(setting_up.amend_charter, trial=self.trial(), change_summary="Two weeks more", actor=actor)
         elif draw.way < 5:
             changed = {"query_due_days": draw.number % 30} if draw.way else {"schedule": []}
+            if draw.way > 2:
+                first, *others = draft.content["schedule"]
+                changed["schedule"] = [{**first, "at_screening": draw.right}, *others]
+                changed["subjects"] = {"screening": draw.right}
             self.attempt(setting_up.edit_charter, charter=draft, content={**draft.content, **changed}, actor=actor)
         else:
             self.attempt(setting_up.sign_charter, charter=draft, signature=intent(draw.right), actor=actor)
@@ -389,6 +408,9 @@ class Walk:
             self.sign_read(draw)
         elif Adjudication.objects.filter(state=AdjudicationState.OPEN).exists():
             self.adjudicate(replace(draw, way=draw.way % 2, number=draw.number | 1))
+        elif screened := Subject.objects.filter(state=SubjectState.SCREENED).first():
+            actor = self.at_site_of(screened)
+            self.attempt(enrolling.enrol_screened, subject=screened, reference_date=REFERENCE, actor=actor)
         elif held := ReceivedInstance.objects.filter(state=ReceivedState.HELD).first():
             self.attempt(resolving.discard_held, instances=[held], reason="Not of this trial", actor=self.world.analyst)
         elif query := Query.objects.exclude(state=QueryState.CLOSED).first():

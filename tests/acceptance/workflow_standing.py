@@ -14,7 +14,7 @@ from imaging.states import FormState, ReviewState, Verdict
 from reading.models import Adjudication, ReadTask
 from reading.states import AdjudicationState, ReadState
 from trials.models import ImagingCharter, Query, Subject, Timepoint, Trial
-from trials.states import CharterState, ImageState, QcState, QueryState, ReadingState, TrialState
+from trials.states import NOT_ENROLLED, CharterState, ImageState, QcState, QueryState, ReadingState, TrialState
 
 State = dict[tuple[str, str], dict[Any, str]]
 
@@ -111,6 +111,11 @@ def readers_are_two_and_go_in_order(trial: Trial) -> None:
     assert not unsigned.filter(timepoint__reading_state=ReadingState.READ).exists()
 
 
+def only_who_takes_part_is_read(trial: Trial) -> None:
+    """Of a subject that is screened, or whose screening failed, there is no read."""
+    assert not ReadTask.objects.filter(timepoint__subject__state__in=NOT_ENROLLED).exists()
+
+
 def one_charter_is_in_force(trial: Trial) -> None:
     """One version is in force, and at most one draft waits beside it."""
     held = list(ImagingCharter.objects.filter(trial=trial).values_list("state", flat=True))
@@ -131,6 +136,7 @@ STANDING: tuple[Callable[[Trial], None], ...] = (
     what_is_signed_is_what_was_signed,
     only_what_was_cleared_is_read,
     readers_are_two_and_go_in_order,
+    only_who_takes_part_is_read,
     one_charter_is_in_force,
     images_are_of_their_site,
 )

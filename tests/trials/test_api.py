@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 
 from compliance.models import AuditEvent, User
 from tests.factories import AT, PASSWORD, make_user, make_world
+from tests.trials.services.test_screening import CHARTER as SCREENING
 from trials.charter import RECIST_TEMPLATE
 from trials.models import Membership, Query, Role, Site, Subject, Trial
 from trials.services import querying
@@ -74,7 +75,7 @@ def test_a_program_signs_in_by_password(world):
 
 def test_the_arm_is_not_among_the_fields_of_a_subject(world):
     subject = rows(world.coordinator, "subjects/")[0]
-    assert sorted(subject) == ["code", "id", "reference_date", "site", "state"]
+    assert sorted(subject) == ["code", "id", "reference_date", "screening_code", "site", "state"]
 
 
 def test_a_house_error_comes_as_a_code_and_a_sentence(world):
@@ -200,3 +201,18 @@ def test_after_the_lock_nothing_is_added(locked):
     )
     send(locked.administrator, "sites/", 409, trial=locked.trial.pk, code="WEST", name="West")
     assert Trial.objects.get().sites.count() == 2
+
+
+def test_a_program_screens_enrols_and_records_a_failure(world):
+    world.amend(**SCREENING)
+    new = {"site": world.north.pk, "reference_date": "2026-03-09"}
+    one, other = (send(world.coordinator, "subjects/", 201, code=f"SNORTH-0{n}", **new) for n in (1, 2))
+    assert one["state"] == "screened"
+    enrol = {"code": "NORTH-001", "reference_date": "2026-03-16"}
+    done = send(world.coordinator, f"subjects/{one['id']}/enrol/", 200, **enrol)
+    assert (done["state"], done["code"], done["screening_code"]) == ("enrolled", "NORTH-001", "SNORTH-01")
+    assert (
+        send(world.coordinator, f"subjects/{other['id']}/fail_screening/", 422, reason="")["code"] == "reason_required"
+    )
+    failed = send(world.coordinator, f"subjects/{other['id']}/fail_screening/", 200, reason="Criterion 4")
+    assert failed["state"] == "screen_failed"

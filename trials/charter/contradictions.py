@@ -42,6 +42,17 @@ def _visits_follow_each_other(charter: Charter) -> Iterator[Problem]:
             yield Problem(("schedule", number), f"the windows of {earlier.code} and {later.code} overlap")
 
 
+@_about("schedule", "subjects")
+def _screening_is_said_and_comes_first(charter: Charter) -> Iterator[Problem]:
+    for number, visit in enumerate(charter.schedule, start=1):
+        if visit.at_screening and not charter.subjects.screening:
+            yield Problem(("schedule", number, "at_screening"), "subjects are not screened by this charter")
+        elif visit.at_screening and not all(earlier.at_screening for earlier in charter.schedule[: number - 1]):
+            yield Problem(("schedule", number, "at_screening"), "visits of screening come before all others")
+    if charter.subjects.screening_format and not charter.subjects.screening:
+        yield Problem(("subjects", "screening_format"), "subjects are not screened by this charter")
+
+
 @_about("series")
 def _something_is_required(charter: Charter) -> Iterator[Problem]:
     if not any(series.required for series in charter.series):

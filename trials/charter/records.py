@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from trials.retention import MOST_DAYS, Retention, RetentionInvalid
-from trials.terms.kinds import Choice, Kind, Name, Number, Place, Problems, Several, Text
+from trials.terms.kinds import Choice, Flag, Kind, Name, Number, Place, Problems, Several, Text
 from trials.terms.records import Rows, term
 
 #: What readers may differ in, as `reading.criteria` compares it.
@@ -40,6 +40,7 @@ class Visit:
     day: int = term(Number(least=-FURTHEST_DAY, most=FURTHEST_DAY, whole=True), "Study day", required=True)
     window_before: int = term(DAYS, "Days before", "That still count.", required=True)
     window_after: int = term(DAYS, "Days after", "That still count.", required=True)
+    at_screening: bool = term(Flag(), "At screening", "Scanned before the subject is enrolled.")
 
 
 @dataclass(frozen=True, slots=True)

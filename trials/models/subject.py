@@ -12,6 +12,7 @@ from trials.models.site import Site
 from trials.models.trial import Trial
 from trials.schedule import date_of, visit_window
 from trials.states import (
+    LEFT,
     SUBJECT,
     TIMEPOINT_IMAGES,
     TIMEPOINT_QC,
@@ -27,6 +28,7 @@ from trials.subject_terms import MOST_LETTERS
 class Subject(Record):
     """A person in the trial, known by the subject code alone (USUBJID); never by name.
 
+    `screening_code` is the code before, where enrolment brought another one.
     `reference_date` is the protocol's day 1 (randomisation or first dose); scans are placed by their study
     day relative to it, so that no scan date needs to be kept.
     """
@@ -40,12 +42,16 @@ class Subject(Record):
         max_length=MOST_LETTERS,
         validators=[RegexValidator(r"^[A-Z0-9-]{2,20}$", "Use 2 to 20 capitals, digits and hyphens.")],
     )
+    screening_code = models.CharField("code while screened", max_length=MOST_LETTERS, blank=True)
     arm = models.CharField(max_length=40, blank=True)
     reference_date = models.DateField("day 1 (randomisation or first dose)")
     state = models.CharField(
-        max_length=10, choices=[(s, s.title()) for s in SubjectState], default=SubjectState.ENROLLED
+        max_length=20,
+        choices=[(s, s.replace("_", " ").title()) for s in SubjectState],
+        default=SubjectState.SCREENED,
     )
-    enrolled_at = models.DateTimeField()
+    screened_at = models.DateTimeField(null=True)
+    enrolled_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["trial", "code"], name="subject_code_once_per_trial")]
@@ -53,6 +59,16 @@ class Subject(Record):
 
     def __str__(self) -> str:
         return self.code
+
+    @property
+    def first_code(self) -> str:
+        """The code that never changes: pseudonyms are made from it, so that all scans of a subject fit together."""
+        return self.screening_code or self.code
+
+    @property
+    def has_left(self) -> bool:
+        """Whether nothing more is expected of the subject."""
+        return self.state in LEFT
 
     def scope(self) -> Scope:
         return Scope(self.trial_id, self.site_id)

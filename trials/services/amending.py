@@ -22,7 +22,8 @@ from trials.charter import Visit
 from trials.impact import Change, compared
 from trials.models import ImagingCharter, Subject, Timepoint
 from trials.services.enrolling import fault_of_code
-from trials.states import CharterState, ImageState, ReadingState, SubjectState
+from trials.services.planning import put_in_order, visits_of
+from trials.states import NOT_ENROLLED, CharterState, ImageState, ReadingState
 
 
 class NotInForce(HouseError):
@@ -47,10 +48,15 @@ def impact(subject: Subject, charter: ImagingCharter) -> Sequence[Change]:
     before = {(t.code, "Visit"): _in_words(t.name, t) for t, _ in plan if t.pk}
     after = {(t.code, "Visit"): _in_words(visit.name, visit) if visit else "no longer planned" for t, visit in plan}
     before["", "Subject code"], after["", "Subject code"] = (
-        fault_of_code(subject.code, subject.site, one) or "as agreed" for one in (_ruling(subject), charter)
+        _of_code(subject, one) for one in (_ruling(subject), charter)
     )
     answers: Any = signals.charter_weighed.send(sender=ImagingCharter, subject=subject, charter=charter)
     return [*compared(subject.code, before, after), *(change for _, found in answers for change in found)]
+
+
+def _of_code(subject: Subject, charter: ImagingCharter) -> str:
+    screened = subject.state in NOT_ENROLLED
+    return fault_of_code(subject.code, subject.site, charter, screened=screened) or "as agreed"
 
 
 def _ruling(subject: Subject) -> ImagingCharter:
@@ -74,10 +80,10 @@ def _plan(subject: Subject, charter: ImagingCharter) -> list[tuple[Timepoint, Vi
     begun = {t.code for t in timepoints if t.reading_state != ReadingState.NOT_READY}
     plan = [(timepoint, visits.pop(timepoint.code, None)) for timepoint in timepoints]
     last = max((n for n, visit in enumerate(charter.terms.schedule) if visit.code in begun), default=-1)
-    if subject.state == SubjectState.ENROLLED:
-        added = [visit for visit in charter.terms.schedule[last + 1 :] if visit.code in visits]
-        plan += [(Timepoint(subject=subject, charter=charter, code=visit.code), visit) for visit in added]
-    return plan
+    added = [
+        v for v in visits_of(subject, charter.terms) if v.code in visits and charter.terms.schedule.index(v) > last
+    ]
+    return plan + [(Timepoint(subject=subject, charter=charter, code=visit.code), visit) for visit in added]
 
 
 def adopt(
@@ -130,7 +136,7 @@ def _move(subject: Subject, charter: ImagingCharter, reason: str, actor: User, a
         if visit is not None:
             timepoint.name, timepoint.day = visit.name, visit.day
             timepoint.window_before, timepoint.window_after = visit.window_before, visit.window_after
-    _put_in_order([timepoint for timepoint, _ in plan])
+    put_in_order([timepoint for timepoint, _ in plan])
     for timepoint, visit in plan:
         action = "timepoint.replanned" if timepoint.pk else "timepoint.planned"
         audit.save(timepoint, action=action, actor=actor, at=at, reason=reason)
@@ -138,11 +144,3 @@ def _move(subject: Subject, charter: ImagingCharter, reason: str, actor: User, a
             why = f"not planned by version {charter.version} of the charter"
             advance(timepoint, "miss", field="image_state", actor=actor, at=at, reason=why)
     signals.subject_replanned.send(sender=Subject, subject=subject, at=at)
-
-
-def _put_in_order(timepoints: Sequence[Timepoint]) -> None:
-    """Number timepoints by their days; up to the last one whose reading has begun each keeps its number."""
-    last = max((t.order for t in timepoints if t.reading_state != ReadingState.NOT_READY), default=-1)
-    free = [t for t in timepoints if not t.pk or t.order > last]
-    for order, timepoint in enumerate(sorted(free, key=lambda t: t.day), start=last + 1):
-        timepoint.order = order

@@ -18,7 +18,8 @@ from trials.models import Site, Subject, Trial
 from trials.schedule import date_of
 from trials.selectors import sites_seen_by
 from trials.selectors_sites import standings
-from trials.services.enrolling import NotRunning, fault_of_code, planned_timepoints
+from trials.services.enrolling import NotRunning, fault_of_code
+from trials.services.planning import planned_timepoints
 from trials.services.qualifying import refusal
 from trials.states import SubjectState
 
@@ -120,7 +121,8 @@ def check_rows(
     sites = {site.code: site for site in sites_seen_by(actor).filter(trial=trial)}
     allowed = {code for code, site in sites.items() if access.may(actor, "trials.enrol", site)}
     closed = _closed(trial, [sites[code] for code in {row.site for row in rows} & allowed], at)
-    known = {one.code: one for one in trial.subjects.select_related("site")}
+    subjects = list(trial.subjects.select_related("site"))
+    known = {one.code: one for one in subjects} | {one.screening_code: one for one in subjects if one.screening_code}
     seen: dict[str, int] = {}
     for row in rows:
         if row.site and row.site not in allowed:
@@ -132,7 +134,9 @@ def check_rows(
         enrolled = known.get(row.subject)
         if not row.problems and enrolled is not None:
             row.problems += _differences(row, enrolled, seen_by=sites)
-        elif not row.problems and (fault := fault_of_code(row.subject, sites[row.site], charter)):
+        elif not row.problems and (
+            fault := fault_of_code(row.subject, sites[row.site], charter, screened=charter.terms.subjects.screening)
+        ):
             row.problems.append(f"The subject code cannot be used at site {row.site}. {fault}")
         if not row.problems and enrolled is None and row.site in closed:
             row.problems.append(closed[row.site])
@@ -176,6 +180,8 @@ def _differences(row: Row, enrolled: Subject, *, seen_by: Mapping[str, object]) 
 def enrol_rows(*, trial: Trial, rows: Sequence[Row], actor: User, at: dt.datetime) -> list[Subject]:
     """Enrol the new subjects of a list with the timepoints that the charter plans, all or none; return them.
 
+    Where the charter asks for screening, they are screened.
+
     Raises
     ------
     ListRefused
@@ -195,6 +201,9 @@ def enrol_rows(*, trial: Trial, rows: Sequence[Row], actor: User, at: dt.datetim
         charter = trial.charter_in_force
         assert charter is not None
         sites = {site.code: site for site in trial.sites.all()}
+        screens = charter.terms.subjects.screening
+        state = SubjectState.SCREENED if screens else SubjectState.ENROLLED
+        since = {"screened_at" if screens else "enrolled_at": at}
         subjects = [
             Subject(
                 trial=trial,
@@ -202,12 +211,12 @@ def enrol_rows(*, trial: Trial, rows: Sequence[Row], actor: User, at: dt.datetim
                 code=row.subject,
                 arm=row.arm,
                 reference_date=row.reference_date,
-                state=SubjectState.ENROLLED,
-                enrolled_at=at,
+                state=state,
+                **since,
             )
             for row in checked.of(Fate.NEW)
         ]
-        audit.save_batch(subjects, action="subject.enrolled", about=trial, of="code", actor=actor, at=at)
+        audit.save_batch(subjects, action=f"subject.{state}", about=trial, of="code", actor=actor, at=at)
         for subject in subjects:
             audit.save_batch(
                 planned_timepoints(subject, charter),
@@ -221,7 +230,7 @@ def enrol_rows(*, trial: Trial, rows: Sequence[Row], actor: User, at: dt.datetim
 
 
 def planned_dates(trial: Trial, row: Row) -> list[tuple[str, dt.date]]:
-    """When the charter in force expects the visits of a row's subject."""
+    """When the charter in force expects the visits of a row's subject, those of screening included."""
     charter = trial.charter_in_force
     schedule = charter.terms.schedule if charter else ()
     return [(visit.code, date_of(visit.day, row.reference_date)) for visit in schedule]

@@ -84,7 +84,13 @@ def build(*, backwards: bool = False, noise: str = "") -> Trial:
     }
     for code in turn(("A-001", "B-001")):
         subject = Subject.objects.create(
-            trial=trial, site=sites[code[0]], code=code, arm="ARM-X", reference_date=TRUE_DAY_1, enrolled_at=now
+            trial=trial,
+            site=sites[code[0]],
+            code=code,
+            arm="ARM-X",
+            reference_date=TRUE_DAY_1,
+            state="enrolled",
+            enrolled_at=now,
         )
         _subject(subject, charter, people, now, turn)
     return trial

@@ -73,6 +73,18 @@ def codes(*ranges: tuple[str, int, int], form: str = "{site}-{number:3}") -> dic
 
 CONTRADICTIONS = [
     (
+        {"schedule": [{**visit(), "at_screening": True}]},
+        "schedule[1].at_screening: subjects are not screened by this charter",
+    ),
+    (
+        {"schedule": [visit(), {**visit("W8", 57), "at_screening": True}], "subjects": {"screening": True}},
+        "schedule[2].at_screening: visits of screening come before all others",
+    ),
+    (
+        {"subjects": {"screening_format": "S{number:3}"}},
+        "subjects.screening_format: subjects are not screened by this charter",
+    ),
+    (
         codes(form="{number}"),
         "subjects.code_format: capitals, digits, hyphens, {site}, and once {number:3} or another count of digits is "
         "expected",

@@ -1,0 +1,48 @@
+"""Planning: which visits of a charter a subject has, and in which order its timepoints stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from trials.charter import Charter, Visit
+from trials.models import ImagingCharter, Subject, Timepoint
+from trials.states import ReadingState, SubjectState
+
+
+def visits_of(subject: Subject, terms: Charter) -> list[Visit]:
+    """Return the visits that a charter expects of a subject as it stands: while it is screened, those of screening."""
+    if subject.state == SubjectState.SCREENED:
+        return [visit for visit in terms.schedule if visit.at_screening]
+    return list(terms.schedule) if subject.state == SubjectState.ENROLLED else []
+
+
+def planned_timepoints(subject: Subject, charter: ImagingCharter) -> list[Timepoint]:
+    """Return the timepoints that a charter plans for a subject that has none, not stored yet."""
+    return [_planned(subject, charter, visit, order) for order, visit in enumerate(visits_of(subject, charter.terms))]
+
+
+def _planned(subject: Subject, charter: ImagingCharter, visit: Visit, order: int) -> Timepoint:
+    return Timepoint(
+        subject=subject,
+        charter=charter,
+        code=visit.code,
+        name=visit.name,
+        order=order,
+        day=visit.day,
+        window_before=visit.window_before,
+        window_after=visit.window_after,
+    )
+
+
+def further_timepoints(subject: Subject, charter: ImagingCharter) -> list[Timepoint]:
+    """Return the timepoints that a charter plans for a subject beside those that it has, not stored, without order."""
+    known = set(subject.timepoints.values_list("code", flat=True))
+    return [_planned(subject, charter, v, 0) for v in visits_of(subject, charter.terms) if v.code not in known]
+
+
+def put_in_order(timepoints: Sequence[Timepoint]) -> None:
+    """Number timepoints by their days; up to the last one whose reading has begun each keeps its number."""
+    last = max((t.order for t in timepoints if t.reading_state != ReadingState.NOT_READY), default=-1)
+    free = [t for t in timepoints if not t.pk or t.order > last]
+    for order, timepoint in enumerate(sorted(free, key=lambda t: t.day), start=last + 1):
+        timepoint.order = order

@@ -1,0 +1,48 @@
+"""Pages of what becomes of a subject after its first day: parse, call one service, answer."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from compliance import access
+from compliance.errors import HouseError
+from trials import forms, selectors
+from trials.models import Subject
+from trials.services import enrolling
+
+
+@access.guarded("trials.enrol", selectors.subjects_seen_by)
+def subject_enrol_screened(request: HttpRequest, subject: Subject) -> HttpResponse:
+    """Enrol a subject that was screened."""
+    form = forms.EnrolScreenedForm(request.POST or None, subject=subject)
+    if request.method == "POST" and form.is_valid():
+        try:
+            enrolling.enrol_screened(
+                subject=subject, **form.cleaned_data, actor=access.actor(request), at=timezone.now()
+            )
+        except HouseError as problem:
+            form.add_error(None, problem.message)
+        else:
+            messages.success(request, f"Subject {subject.code} is enrolled; its other visits are planned.")
+            return redirect("trials:subject", pk=subject.pk)
+    context = {"form": form, "subject": subject, "site": subject.site, "trial": subject.trial}
+    return render(request, "trials/subject_enrol.html", context)
+
+
+@require_POST
+@access.guarded("trials.enrol", selectors.subjects_seen_by)
+def subject_fail_screening(request: HttpRequest, subject: Subject) -> HttpResponse:
+    """Record that a subject that was screened does not take part."""
+    form = forms.ReasonForm(request.POST)
+    if form.is_valid():
+        enrolling.fail_screening(
+            subject=subject, reason=form.cleaned_data["reason"], actor=access.actor(request), at=timezone.now()
+        )
+        messages.success(request, f"Subject {subject.code} does not take part.")
+    else:
+        messages.error(request, "A failed screening needs a reason.")
+    return redirect("trials:subject", pk=subject.pk)
