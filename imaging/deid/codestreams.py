@@ -15,7 +15,6 @@ _JPEG, _JPEG_2000 = b"\xff\xd8", b"\xff\x4f"
 _SOS, _EOI, _COMMENT = 0xDA, 0xD9, 0xFE
 _APPLICATIONS = range(0xE0, 0xF0)
 _RESTARTS = range(0xD0, 0xD8)
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 # JPEG 2000 (T.800 annex A).
 _TILE, _COMMENT_2000 = 0x90, 0x64
 #: Application data without which colours are read wrongly: what they begin with, and how much of them is needed.
@@ -46,26 +45,6 @@ def without_comments(pixel_data: bytes) -> bytes:
     pieces = [_ITEM + _LENGTH.pack(len(one)) + one for one in (offsets, *cleaned)]
     end = pixel_data[-8:] if pixel_data[-8:-4] == _DELIMITER else b""
     return b"".join(pieces) + end
-
-
-def precision(stream: bytes) -> int:
-    """Bits that a compressed frame has for each sample, from its header; 0 where that is not understood.
-
-    The widest component of JPEG 2000 counts (T.800 §A.5.1), the first frame header of JPEG and JPEG-LS (T.81 §B.2.2).
-    """
-    if stream.startswith(_JPEG_2000 + b"\xff\x51"):
-        components = int.from_bytes(stream[40:42], "big")
-        sizes = stream[42 : 42 + 3 * components : 3]
-        return max((size & 0x7F for size in sizes), default=-1) + 1
-    at = 2
-    while stream.startswith(_JPEG) and len(stream) > at + 4 and stream[at] == 0xFF:
-        if stream[at + 1] in _FRAMES:
-            return stream[at + 4]
-        if stream[at + 1] == 0xFF:
-            at += 1
-        else:
-            at += 2 + int.from_bytes(stream[at + 2 : at + 4], "big")
-    return 0
 
 
 def _items(value: bytes) -> Iterator[bytes]:

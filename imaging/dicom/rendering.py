@@ -20,6 +20,7 @@ from pydicom.pixels.utils import as_pixel_options
 from pydicom.uid import UID
 
 from compliance.errors import HouseError
+from imaging.dicom.codestreams import precision, size_of
 from imaging.dicom.elements import Limits, fragments
 from imaging.dicom.files import DEFAULT_LIMITS, Source, opened
 from imaging.dicom.geometry import functional_group, numbers
@@ -217,13 +218,20 @@ def _decoded(view: memoryview, header: Header, frame: int) -> NDArray[Any]:
         pixels, _ = decoder.as_array(buffer, index=frame, **options)
         return pixels
     coded = _coded_frame(buffer, frame, options)
-    size = codestream_size(coded)
+    size = size_of(coded)
     if size is not None and size != (dataset.Rows, dataset.Columns):
         # A small codestream may claim a huge picture, which a decoder would allocate.
         raise UnreadablePixels("The compressed image is not of the size that its header says.")
-    options |= {"number_of_frames": 1, "extended_offsets": None}
+    stored, bits = options["bits_stored"], precision(coded)
+    if bits > options["bits_allocated"]:
+        raise UnreadablePixels(
+            "The compressed image has more bits than its header says. Export it as Explicit VR Little Endian."
+        )
+    # Told of fewer bits than a stream has, one decoder refuses it, and another one ends the process.
+    options |= {"number_of_frames": 1, "extended_offsets": None, "bits_stored": max(stored, bits)}
     pixels, _ = decoder.as_array(encapsulate([coded], has_bot=False), index=0, **options)
-    return pixels
+    unused = 8 * pixels.dtype.itemsize - stored if bits > stored else 0
+    return pixels << unused >> unused
 
 
 def _coded_frame(buffer: memoryview, frame: int, options: Mapping[str, Any]) -> bytes:
@@ -245,22 +253,6 @@ def _pixel_keyword(dataset: Dataset) -> str:
     if dataset.get("PixelRepresentation") is not None:
         return "PixelData"
     return "DoubleFloatPixelData" if bits == 64 else "FloatPixelData"
-
-
-def codestream_size(coded: bytes) -> tuple[int, int] | None:
-    """Rows and columns that a JPEG, JPEG-LS or JPEG 2000 codestream claims; None when it is none of these."""
-    if coded[:4] == b"\xff\x4f\xff\x51":  # SOC, SIZ: ISO/IEC 15444-1 §A.5.1
-        width, height, left, top = (int.from_bytes(coded[at : at + 4], "big") for at in (8, 12, 16, 20))
-        return height - top, width - left
-    if coded[:2] != b"\xff\xd8":
-        return None
-    at = 2
-    while at + 9 <= len(coded) and coded[at] == 0xFF:
-        marker = coded[at + 1]
-        if (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)) or marker == 0xF7:
-            return int.from_bytes(coded[at + 5 : at + 7], "big"), int.from_bytes(coded[at + 7 : at + 9], "big")
-        at += 1 if marker == 0xFF else 2 + int.from_bytes(coded[at + 2 : at + 4], "big")
-    return None
 
 
 def _modality(pixels: NDArray[Any], dataset: Dataset, frame: int) -> NDArray[Any]:

@@ -13,9 +13,9 @@ from pydicom.tag import Tag
 from pydicom.uid import UID
 
 from imaging.deid.admission import CannotDeidentify
-from imaging.deid.codestreams import precision
 from imaging.deid.pixels.frames import Pixels, readable
 from imaging.deid.values import integer_of
+from imaging.dicom.codestreams import precision
 
 _ALLOCATED, _STORED, _HIGH, _REPRESENTATION = 0x00280100, 0x00280101, 0x00280102, 0x00280103
 _JPEG = "1.2.840.10008.1.2.4."

@@ -14,6 +14,7 @@ from pydicom.pixels import apply_color_lut, convert_color_space, get_decoder, ge
 from pydicom.uid import UID, ExplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
 from imaging.deid.admission import CannotDeidentify
+from imaging.dicom.codestreams import precision
 
 Frame = NDArray[Any]
 
@@ -65,8 +66,12 @@ class Pixels:
             for content in generate_frames(self._dataset.PixelData, number_of_frames=self.count):
                 yield from self._native(content, 1)
             return
-        # Told of fewer bits than a stream has, one decoder masks what it reads, and another one ends the process.
         allocated = int(self._dataset.BitsAllocated)
+        if any(
+            precision(one) > allocated for one in generate_frames(self._dataset.PixelData, number_of_frames=self.count)
+        ):
+            raise CannotDeidentify("pixels_unreadable")
+        # Told of fewer bits than a stream has, one decoder masks what it reads, and another one ends the process.
         for frame, about in get_decoder(self._syntax).iter_array(
             self._dataset, raw=self._lossless, bits_stored=allocated
         ):

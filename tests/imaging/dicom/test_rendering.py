@@ -9,17 +9,20 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image
+from pydicom.encaps import encapsulate
+from pydicom.uid import ExplicitVRLittleEndian
 
+from compliance import confined
 from imaging.dicom import rendering
 from imaging.dicom.rendering import (
     NoSuchFrame,
     UnreadablePixels,
     Window,
-    codestream_size,
     frame_values,
     header_window,
     render_frame,
 )
+from tests.imaging.deid.frames import J2K, JPEG_LOSSLESS, JPEG_LS, compressed
 
 
 def picture(content: bytes) -> np.ndarray:
@@ -130,11 +133,37 @@ def test_a_codestream_may_not_claim_another_size(genuine):
         render_frame(bytes(content))
 
 
-def test_the_size_of_a_jpeg_is_read_from_its_frame_header():
-    buffer = io.BytesIO()
-    Image.new("L", (30, 20)).save(buffer, "JPEG")
-    assert codestream_size(buffer.getvalue()) == (20, 30)
-    assert codestream_size(b"\x00\x00\x00\x01") is None
+def _of_bits(make_ct, as_file, values, stored, syntax=ExplicitVRLittleEndian):
+    """A slice whose header says so many bits of a value, and nothing of the stream."""
+    allocated = 8 * values.dtype.itemsize
+    dataset = make_ct(
+        Rows=values.shape[0], Columns=values.shape[1], BitsAllocated=allocated, BitsStored=stored, HighBit=stored - 1,
+        WindowCenter=8, WindowWidth=16, RescaleIntercept=None, RescaleSlope=None,
+        PixelData=values.tobytes() if syntax == ExplicitVRLittleEndian else encapsulate([compressed(values, syntax)]),
+    )  # fmt: skip
+    dataset["PixelData"].is_undefined_length = syntax != ExplicitVRLittleEndian
+    return as_file(dataset, syntax)
+
+
+@pytest.mark.parametrize(("kind", "stored"), [("u1", 6), ("u2", 12)])
+@pytest.mark.parametrize("syntax", [JPEG_LOSSLESS, JPEG_LS, J2K])
+def test_a_stream_of_more_bits_than_the_header_says_shows_the_value(make_ct, as_file, tmp_path, syntax, kind, stored):
+    """Told of 6 bits of 8 the decoder of JPEG lossless ends its process, so this asks in a child."""
+    words = (np.arange(32 * 64).reshape(32, 64) % 16).astype(kind)
+    plain = _of_bits(make_ct, as_file, words, stored)
+    path = tmp_path / "image"
+    path.write_bytes(_of_bits(make_ct, as_file, words | words.dtype.type(1 << stored), stored, syntax))
+
+    assert confined.call("imaging.dicom.rendering:picture", str(path), 0, None) == render_frame(plain)
+
+
+@pytest.mark.parametrize("syntax", [JPEG_LOSSLESS, JPEG_LS, J2K])
+def test_a_stream_of_more_bits_than_a_word_has_is_refused(make_ct, as_file, syntax):
+    dataset = pydicom.dcmread(io.BytesIO(_of_bits(make_ct, as_file, np.zeros((32, 64), "u2"), 12, syntax)))
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8, 8, 7
+
+    with pytest.raises(UnreadablePixels, match="more bits than its header says"):
+        render_frame(as_file(dataset, syntax))
 
 
 def test_frames_beyond_the_budget_are_not_decoded(make_ct, as_file, monkeypatch):

@@ -162,6 +162,19 @@ def test_a_stream_of_no_more_bits_than_the_value_is_not_decoded(syntax: str) -> 
     assert held.value.reason == "pixels_unreadable"
 
 
+@pytest.mark.parametrize("syntax", [JPEG_LOSSLESS, JPEG_LS, JPEG2000Lossless])
+def test_a_stream_of_more_bits_than_a_word_has_is_held(syntax: str) -> None:
+    """Decoded into words of 8 bits, half of each sample would be looked at."""
+    dataset = dataset_of([np.zeros((32, 64), np.uint8)], RLELossless)
+    dataset.file_meta.TransferSyntaxUID = UID(syntax)
+    dataset.PixelData = encapsulate([compressed(np.zeros((32, 64), np.uint16), syntax)])
+    dataset.BitsAllocated = 8
+    dataset.BitsStored, dataset.HighBit = 6, 5
+    with pytest.raises(CannotDeidentify) as held:
+        clear_compressed(dataset, Layout.of(dataset))
+    assert held.value.reason == "pixels_unreadable"
+
+
 def test_native_frames_in_items_are_looked_at_whatever_they_begin_with() -> None:
     frame = overlaid(values(False))
     frame.view(np.uint8)[0, :8] = [0xFF, 0xD8, 0xFF, 0xC0, 0, 11, 8, 0]  # as a JPEG stream of 8 bits does
