@@ -37,7 +37,11 @@ _NAMES = rf"(?:[A-Z]\.\s*)*{_NAME}(?:[\s,]+(?:[A-Z]\.\s*)*{_NAME}){{0,2}}"
 _TITLE = r"(?:(?:Dr|Prof|Mr|Mrs|Ms|Miss|Herr|Frau|Mme|Mlle|Dott|Sra?|Dra|Frl)\b\.?|(?:DR|PROF|MRS)\.)\s*(?:med\.\s*)?"
 _BY_TITLE = re.compile(rf"\b(?:{_TITLE})+{_NAMES}")
 _BY_ROLE = re.compile(
-    r"\b(?:(?i:referred|reported|performed|signed|seen|read|requested|ordered|dictated|verified|approved)\s+(?i:by)\b:?"
+    r"\b(?:(?i:referred|reported|performed|signed|seen|read|requested|ordered|dictated|verified|approved|reviewed"
+    r"|typed|transcribed|prepared|consented|informed|accompanied|translated)\s+(?i:by)\b:?"
+    r"|(?i:discussed|reviewed|spoke|spoken)\s+(?i:with|to)\b"
+    # Relatives of whom no family history is told; there `Mother BRCA1` must stay.
+    r"|(?i:wife|husband|spouse|carer|guardian|next\s+of\s+kin|(?:emergency\s+)?contact(?:\s+person)?(?=\s*:))\b\s*[:,]?"
     r"|(?i:patient(?:'s)?(?:\s+name)?|name|physician|operator|technologist|radiologist|nurse)\s*[:=])"
     rf"\s*(?:{_TITLE})*{_NAMES}"
 )

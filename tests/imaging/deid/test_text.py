@@ -49,7 +49,10 @@ def cleaner(*known: str, dates: str = "shifted", born: str = "", uids_kept: bool
 EVERYBODY = cleaner(*NAMES - {"Baker", "Li"}, *NUMBERS)
 
 
-@pytest.mark.parametrize("text", [*HARMLESS, "Baker cyst", "Li-RADS"])
+FAMILY = ("Mother BRCA1, sister Breast cancer", "contact allergy", "contact Lens", "husbandry", "discussed with them")
+
+
+@pytest.mark.parametrize("text", [*HARMLESS, *FAMILY, "Baker cyst", "Li-RADS"])
 def test_the_words_of_radiology_stay(text: str) -> None:
     assert EVERYBODY.clean(text) == text
 
@@ -122,6 +125,10 @@ def test_the_subjects_own_values_however_they_are_written(text: str, left: str) 
         ("Prof. J. Smith says so", "says so"),
         ("referred by John Smith knee", "knee"),
         ("Name: John Smith", ""),
+        ("discussed with J. Smith, knee", "knee"),
+        ("Typed by Smith knee", "knee"),
+        ("knee, wife Mary Smith", "knee"),
+        ("Emergency contact: Mary Smith, knee", "knee"),
         ("MRN 123456 knee", "knee"),
         ("Patient ID: A-99 knee", "knee"),
         ("Acc# AB1234 knee", "knee"),
