@@ -33,6 +33,7 @@ WHY = {
     "text_found": "Text was found. Blank what may tell who the subject is.",
     "text_template": "This device writes where the recipe's template says; no text was found elsewhere.",
     "text_usual": "None was found, but on such images text is usual: blank what you see, or say that there is nothing.",
+    "text_in_slice": "A slice, and what the machine took for text may be anatomy. Blank what is text, keep the rest.",
     "text_remains": "The machine blanked text and found it again. Draw boxes that cover it.",
     "burned_in_annotation": "The header says that text is written into the image; the machine found none.",
     "text_outside": "At the second look text was found outside the boxes. It is proposed beside them.",

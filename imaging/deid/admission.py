@@ -86,7 +86,10 @@ _SENTENCES = {
     "photograph": "The image is a photograph. A person must see that nobody is recognisable in it.",
     "pixel_description": "The image does not say how its pixels are stored. Export it again.",
     "pixels_too_many": "The image has more pixels than can be searched for text. Send it in parts.",
-    "pixels_unreadable": "The pixels cannot be read, so nobody knows what is written in them. Export it again.",
+    "pixels_unreadable": (
+        "The pixels cannot be read, so nobody knows what is written in them. Export the image uncompressed, as "
+        "Explicit VR Little Endian, and send it again."
+    ),
     "secondary_capture": (
         "The image is a copy of a screen or a film, on which text is usual. Send the acquired images instead."
     ),
@@ -99,6 +102,9 @@ _SENTENCES = {
         "Discard it, or add clean_structured_content to the charter's recipe."
     ),
     "text_found": "Text was found in the pixels, and the recipe leaves it to a person what of it must go.",
+    "text_in_slice": (
+        "Something in the slice may be text or anatomy, and anatomy must stay. A person must see which it is."
+    ),
     "text_known": "A box over text was taken away, and the text names the person. Blank it.",
     "text_outside": "Text was found outside the boxes that were blanked. Look at the image once more.",
     "text_template": "Images of this device have text where a template says, and the recipe asks a person to look.",

@@ -14,6 +14,10 @@ _STORAGE = "1.2.840.10008.5.1.4.1.1."
 _NO_PICTURES = tuple(_STORAGE + tail for tail in ("481.2", "66.", "30", "68."))
 #: Slices that a machine computes: text on them is the exception.
 _COMPUTED = frozenset({"CT", "MR", "PT", "NM"})
+#: Their storage classes: CT, MR, PET and NM, enhanced and converted ones too.
+_SLICES = frozenset(
+    _STORAGE + tail for tail in ("2", "2.1", "2.2", "4", "4.1", "4.3", "4.4", "20", "128", "128.1", "130")
+)
 #: Ink stands off by this share of the picture's range and is at most so many pixels wide; a place of text holds this
 #: many strokes in one block.
 _CONTRAST, _WIDEST, _BLOCK, _STROKES = 0.2, 3, 16, 14
@@ -32,11 +36,20 @@ def look_at(dataset: Dataset) -> Look:
     if "PixelData" not in dataset or str(dataset.get("SOPClassUID", "")).startswith(_NO_PICTURES):
         return Look.NEVER
     said = str(dataset.get("BurnedInAnnotation") or "NO").strip().upper()
-    screen = "SCREEN" in str(dataset.get("ImageType") or "").upper()
     shallow = dataset.get("BitsAllocated") == 8 or dataset.get("SamplesPerPixel") == 3
-    if said != "NO" or screen or shallow or dataset.get("Modality") not in _COMPUTED:
+    if said != "NO" or _is_of_a_screen(dataset) or shallow or dataset.get("Modality") not in _COMPUTED:
         return Look.ALWAYS
     return Look.IF_SUSPECT
+
+
+def is_slice(dataset: Dataset) -> bool:
+    """Whether an instance is a slice that readers measure in, so that nothing of it is blanked on a suspicion."""
+    acquired = dataset.get("SOPClassUID") in _SLICES and dataset.get("Modality") in _COMPUTED
+    return acquired and not _is_of_a_screen(dataset)
+
+
+def _is_of_a_screen(dataset: Dataset) -> bool:
+    return "SCREEN" in str(dataset.get("ImageType") or "").upper()
 
 
 def is_suspect(frame: NDArray[Any]) -> bool:

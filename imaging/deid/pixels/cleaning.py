@@ -5,19 +5,22 @@ A machine blanks what it finds (`clean`), or proposes it to a person (`propose`)
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from imaging.deid.admission import CannotDeidentify, TextInPixels, says_it_has_text, text_is_usual
-from imaging.deid.pixels.candidates import Look, is_suspect, look_at
+from imaging.deid.pixels.candidates import Look, is_slice, is_suspect, look_at
 from imaging.deid.pixels.frames import Frame, Pixels, readable
 from imaging.deid.pixels.networks import Box
 from imaging.deid.pixels.reading import find_text, views_of, words_in
 from imaging.deid.pixels.regions import Region, Settled, gathered, on_frame
+from imaging.deid.pixels.slices import weigh
 from imaging.deid.pixels.templates import Place
 
 #: Pixels of all frames together. Looking at a million of them takes about a second.
@@ -83,12 +86,13 @@ def clean(dataset: Dataset, *, words: Collection[str] = (), places: Sequence[Pla
     CannotDeidentify
         `pixels_unreadable`, `pixels_too_many`, or `video`.
     TextInPixels
-        `text_remains`; or `burned_in_annotation`: the image says that it has text, and none was found.
+        `text_remains`; `text_in_slice`: what was found in a slice may be anatomy; or `burned_in_annotation`: the image
+        says that it has text, and none was found.
     """
     with readable():
         found = _find(dataset, words, places)
-        if found.left:
-            raise found.for_a_person("text_remains")
+        if found.unsettled:
+            raise found.for_a_person(found.unsettled)
         if found.changed:
             return _stored(dataset, found)
     if says_it_has_text(dataset):
@@ -141,7 +145,7 @@ def blank(dataset: Dataset, settled: Settled, *, words: Collection[str] = ()) ->
         pixels, look = _opened(dataset)
         if pixels is None:
             return Cleaned((), UID(dataset.file_meta.TransferSyntaxUID))
-        found, known = _Found(pixels), False
+        found, known, seek = _Found(pixels), False, _way_for(dataset, _SCALES_AGAIN)
         outside: list[list[Box]] = []
         for number, (frame, worth) in enumerate(_frames(pixels, look)):
             boxes, kept = on_frame(settled.blank, number), on_frame(settled.kept, number)
@@ -149,7 +153,7 @@ def blank(dataset: Dataset, settled: Settled, *, words: Collection[str] = ()) ->
             known |= bool(named)
             found.add(number, boxes, _filled(frame, boxes))
             rest = _filled(found.changed.get(number, frame), [_wider(box, pixels) for box in kept])
-            outside.append(named + (_blank(rest, pixels, words, _SCALES_AGAIN)[0] if worth else []))
+            outside.append(named + (seek(rest, pixels, words).boxes if worth else []))
         if any(outside):
             again = [*settled.blank, *gathered(outside)]
             raise TextInPixels("text_known" if known else "text_outside", again, found.size)
@@ -160,13 +164,13 @@ def blank(dataset: Dataset, settled: Settled, *, words: Collection[str] = ()) ->
 
 @dataclass
 class _Found:
-    """Boxes on each frame, the frames that they change, and whether text is left in any; places on all frames."""
+    """Boxes on each frame, the frames that they change, and why a person must settle them; places on all frames."""
 
     pixels: Pixels | None
     places: Sequence[Place] = ()
     boxes: list[list[Box]] = field(default_factory=list)
     changed: dict[int, Frame] = field(default_factory=dict)
-    left: bool = False
+    unsettled: str = ""
     last: Frame | None = None
 
     @property
@@ -221,11 +225,12 @@ def _find(dataset: Dataset, words: Collection[str], places: Sequence[Place]) -> 
     pixels, look = _opened(dataset)
     found = _Found(pixels, places if pixels is not None else ())
     if pixels is not None:
+        seek = _way_for(dataset, _SCALES)
         for number, (frame, worth) in enumerate(_frames(pixels, look)):
             bare = _filled(frame, [box for _, box in places])
-            boxes, blanked, left = _blank(bare, pixels, words) if worth else ([], bare, False)
-            found.add(number, boxes, blanked)
-            found.left |= left
+            seen = seek(bare, pixels, words) if worth else _Seen([], bare)
+            found.add(number, seen.boxes, seen.blanked)
+            found.unsettled = found.unsettled or seen.unsettled
     return found
 
 
@@ -237,19 +242,47 @@ def _stored(dataset: Dataset, found: _Found) -> Cleaned:
     return Cleaned(tuple(map(tuple, found.boxes)), syntax, tuple(found.places), found.frame)
 
 
-def _blank(
-    frame: Frame, pixels: Pixels, words: Collection[str], scales: Iterable[float] = _SCALES
-) -> tuple[list[Box], Frame, bool]:
-    """Boxes of text, the frame without them, and whether text was found even at the last look."""
-    blanked = frame
-    all_boxes: list[Box] = []
+class _Seen(NamedTuple):
+    """Boxes found on a frame, the frame without those that are text, and why a person must settle them if one must."""
+
+    boxes: list[Box]
+    blanked: Frame
+    unsettled: str = ""
+
+
+_Way = Callable[[Frame, Pixels, Collection[str]], _Seen]
+
+
+def _way_for(dataset: Dataset, scales: Sequence[float]) -> _Way:
+    """How text is sought in the frames of an instance."""
+    return _in_a_slice if is_slice(dataset) else partial(_in_a_picture, scales=scales)
+
+
+def _in_a_picture(frame: Frame, pixels: Pixels, words: Collection[str], *, scales: Sequence[float]) -> _Seen:
+    """Take all that is found for text, since text is usual here."""
+    found: list[Box] = []
     for scale in scales:
-        boxes = [_wider(box, pixels) for box in find_text(views_of(pixels.shown(blanked)), words, scale=scale)]
+        boxes = [_wider(box, pixels) for box in find_text(views_of(pixels.shown(frame)), words, scale=scale)]
         if not boxes:
-            return all_boxes, blanked, False
-        blanked = _filled(blanked, boxes)
-        all_boxes += boxes
-    return all_boxes, blanked, True
+            return _Seen(found, frame)
+        frame = _filled(frame, boxes)
+        found += boxes
+    return _Seen(found, frame, "text_remains")
+
+
+def _in_a_slice(frame: Frame, pixels: Pixels, words: Collection[str]) -> _Seen:
+    """Take for text what is text for sure, since the rest may be what readers measure."""
+    found: list[Box] = []
+    for _ in _SCALES:
+        sure, doubtful = weigh(views_of(pixels.shown(frame)), words)
+        boxes = [_wider(box, pixels) for box in sure]
+        frame = _filled(frame, boxes)
+        found += boxes
+        if doubtful:
+            return _Seen([*found, *(_wider(box, pixels) for box in doubtful)], frame, "text_in_slice")
+        if not sure:
+            return _Seen(found, frame)
+    return _Seen(found, frame, "text_remains")
 
 
 def _names_the_person(frame: Frame, box: Box, pixels: Pixels, words: Collection[str]) -> bool:

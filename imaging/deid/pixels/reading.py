@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +16,37 @@ TILE, _OVERLAP = 640, 6
 #: Pictures smaller than this are enlarged.
 _SMALL = 400
 _LEAST_CERTAIN = 0.5
+#: So certain the network is of words; of anatomy that it takes for letters it is not.
+_CLEAR, _WORD = 0.8, 3
 #: The network is as sure of a line in a script that the other one cannot read.
 _SURE_WITHOUT_READING = 0.85
 #: Depths, gains and tick marks say nothing of a person, and measuring needs them.
 _SCALE = re.compile(r"[-+]?(\d{1,3}|\d{1,2}[.,]\d)( ?(cm|mm|dB|Hz|MHz|fps|%))?")
 
 
+class Line(NamedTuple):
+    """A line of text that may tell of a person: where it is, never what is written there.
+
+    Attributes
+    ----------
+    clear
+        Three characters and more of it are read with certainty.
+    named
+        It holds one of the words that are known of the person.
+    """
+
+    box: Box
+    clear: bool
+    named: bool
+
+
 def find_text(views: Sequence[Picture], words: Collection[str], *, scale: float = 1) -> list[Box]:
-    """Boxes of text, in pixels of the picture.
+    """Boxes of text, in pixels of the picture; see `telling_lines`."""
+    return sorted({line.box for line in telling_lines(views, words, scale=scale)})
+
+
+def telling_lines(views: Sequence[Picture], words: Collection[str], *, scale: float = 1) -> list[Line]:
+    """Lines of text that may tell of a person.
 
     Left out are single letters, such as marks of the side, and numbers of a scale, unless they are among `words`.
 
@@ -37,14 +60,14 @@ def find_text(views: Sequence[Picture], words: Collection[str], *, scale: float 
         Enlargement. Two scales see different things.
     """
     known = frozenset(word.casefold() for word in words)
-    return sorted(
-        {
-            box
-            for view in views
-            for box, line, certain in lines_in(view, scale=scale)
-            if _tells(*read_line(line), certain, known)
-        }
-    )
+    found = []
+    for view in views:
+        for box, picture, certain in lines_in(view, scale=scale):
+            text, read_well = read_line(picture)
+            named = not known.isdisjoint(re.findall(r"\w+", text.casefold()))
+            if named or _tells(text, read_well, certain):
+                found.append(Line(box, read_well >= _CLEAR and _length(text) >= _WORD, named))
+    return found
 
 
 def words_in(view: Picture) -> frozenset[str]:
@@ -104,12 +127,13 @@ def _starts(length: int, side: int) -> list[int]:
     return [*range(0, last, side - side // _OVERLAP), last]
 
 
-def _tells(text: str, read_well: float, certain: float, known: frozenset[str]) -> bool:
-    parts = re.findall(r"\w+", text.casefold())
-    if not known.isdisjoint(parts):
-        return True
+def _tells(text: str, read_well: float, certain: float) -> bool:
     if _SCALE.fullmatch(text.strip()):
         return False
-    if sum(character.isalnum() for character in text) >= 2:
+    if _length(text) >= 2:
         return read_well >= _LEAST_CERTAIN or certain >= _SURE_WITHOUT_READING
     return not text and certain >= _SURE_WITHOUT_READING
+
+
+def _length(text: str) -> int:
+    return sum(character.isalnum() for character in text)
