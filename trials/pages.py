@@ -11,7 +11,8 @@ from django.db.models import Q
 from compliance import access
 from compliance.models import Record, User
 from trials import forms, selectors
-from trials.models import Query, Timepoint, Trial
+from trials.models import Query, Site, Timepoint, Trial
+from trials.selectors_sites import standing_of
 from trials.states import QueryState
 
 
@@ -48,3 +49,9 @@ def answerable_among(user: User, queries: Collection[Query]) -> dict[str, Any]:
     mine = {place for place, query in asked.items() if access.may(user, "trials.answer_query", query)}
     here = {q.pk for q in queries if q.state == QueryState.OPEN and (q.trial_id, q.site_id) in mine}
     return {"answerable": here, "message_form": forms.MessageForm()}
+
+
+def gate_on_page(site: Site, at: dt.datetime) -> dict[str, Any]:
+    """What a page on which subjects are enrolled says of a site that may not enrol now."""
+    standing = standing_of(site, at)
+    return {"standing": standing, "missing": f"Missing: {'; '.join(standing.missing)}."}

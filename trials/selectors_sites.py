@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from compliance.models import User
 from trials.form_answers import missing
@@ -40,6 +40,11 @@ class Part:
         """Whether nothing is missing."""
         return not self.missing
 
+    @property
+    def by(self) -> str:
+        """Who can do it, within a sentence."""
+        return "QC analyst" if self.who is Role.QC_ANALYST else self.who.label.lower()
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -70,9 +75,18 @@ class Standing:
         return not self.is_open and self.done == len(self.parts)
 
     @property
+    def ready_since(self) -> dt.datetime:
+        """When the site last did something for its qualification."""
+        site = self.site
+        signed = [one.signed_at for one in site.answers.all() if one.signed_at]
+        judged = [one.decided_at for one in site.upload_tests.all() if one.decided_at]
+        registered = [one.registered_at for one in site.scanners.all()]
+        return max([*signed, *judged, *registered, *(one.at for one in site.trainings.all())], default=site.created_at)
+
+    @property
     def missing(self) -> list[str]:
         """What is missing, each with who can do it."""
-        found = [f"{one} ({part.who.label.lower()})" for part in self.parts for one in part.missing]
+        found = [f"{one} ({part.by})" for part in self.parts for one in part.missing]
         if not found and self.why_closed:
             found = ["the qualification is not signed (QC analyst or trial administrator)"]
         return found
@@ -86,6 +100,7 @@ def with_qualification(sites: QuerySet[Site]) -> QuerySet[Site]:
         "scanners",
         "trainings__person",
         "upload_tests",
+        "scanner_notices",
         "qualifications__charter",
         Prefetch("memberships", queryset=coordinators, to_attr="coordinating"),
     )
@@ -210,12 +225,17 @@ def notices_open(trial: Trial) -> QuerySet[ScannerNotice]:
     return ScannerNotice.objects.filter(site__trial=trial, state=NoticeState.OPEN).order_by("seen_at")
 
 
-def tests_asked_of(sites: QuerySet[Site]) -> QuerySet[ScannerNotice]:
+def notices_awaiting_test(sites: QuerySet[Site]) -> QuerySet[ScannerNotice]:
     """Notices for which sites are to send a new test upload, the oldest first."""
-    wanted = Q(site__in=sites.values("pk"), state=NoticeState.AWAITING_TEST)
-    return ScannerNotice.objects.filter(wanted).order_by("seen_at")
+    waiting = ScannerNotice.objects.filter(site__in=sites.values("pk"), state=NoticeState.AWAITING_TEST)
+    return waiting.order_by("seen_at")
 
 
-def unsettled_notices(site: Site) -> QuerySet[ScannerNotice]:
+def upload_tests_waiting(trial: Trial) -> QuerySet[UploadTest]:
+    """Test uploads of a trial that nobody has accepted or refused, the oldest first."""
+    return UploadTest.objects.filter(site__trial=trial, state=UploadTestState.JUDGED).order_by("received_at")
+
+
+def unsettled_notices(site: Site) -> list[ScannerNotice]:
     """Notices about a site's scanners that are not settled."""
-    return site.scanner_notices.filter(state__in=UNSETTLED)
+    return [one for one in site.scanner_notices.all() if one.state in UNSETTLED]

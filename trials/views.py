@@ -16,7 +16,7 @@ from compliance.models import AuditEvent
 from trials import forms, selectors
 from trials.charter import TEMPLATES
 from trials.models import Membership, Role, Site, Subject, Timepoint, Trial
-from trials.pages import queries_on_page
+from trials.pages import gate_on_page, queries_on_page
 from trials.services import enrolling, keeping_keys, setting_up
 
 
@@ -180,9 +180,8 @@ def subject_enrol(request: HttpRequest, site: Site) -> HttpResponse:
                 request, f"Subject {subject.code} is {subject.get_state_display().lower()}; the visits are planned."
             )
             return redirect("trials:subject", pk=subject.pk)
-    return render(
-        request, "trials/subject_enrol.html", {"form": form, "site": site, "trial": site.trial, "screened": screened}
-    )
+    context = {"form": form, "site": site, "trial": site.trial, "screened": screened}
+    return render(request, "trials/subject_enrol.html", context | gate_on_page(site, timezone.now()))
 
 
 @require_safe

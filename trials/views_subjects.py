@@ -12,6 +12,7 @@ from compliance import access
 from compliance.errors import HouseError
 from trials import forms, selectors
 from trials.models import Subject
+from trials.pages import gate_on_page
 from trials.services import enrolling
 
 
@@ -30,7 +31,7 @@ def subject_enrol_screened(request: HttpRequest, subject: Subject) -> HttpRespon
             messages.success(request, f"Subject {subject.code} is enrolled; its other visits are planned.")
             return redirect("trials:subject", pk=subject.pk)
     context = {"form": form, "subject": subject, "site": subject.site, "trial": subject.trial}
-    return render(request, "trials/subject_enrol.html", context)
+    return render(request, "trials/subject_enrol.html", context | gate_on_page(subject.site, timezone.now()))
 
 
 @require_POST

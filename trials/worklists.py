@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from django.db.models import Max, Min
 from django.urls import reverse
@@ -19,6 +19,13 @@ from trials.selectors import (
     queries_seen_by,
     sites_coordinated_by,
     timepoints_seen_by,
+)
+from trials.selectors_sites import (
+    Standing,
+    notices_awaiting_test,
+    notices_open,
+    standings,
+    upload_tests_waiting,
 )
 from trials.states import LEFT, OPEN_CHARTER, ImageState, QueryState
 
@@ -101,6 +108,50 @@ def of_administrators(user: User, trial: Trial, now: dt.datetime) -> Iterator[Wa
         since = unsent.aggregate(since=Min("created_at"))["since"]
         yield Waiting("Mails not sent", count, at("trials:mails", trial) + "?state=failed", "mail", "warn", since=since)
     yield Waiting("Set-up", trial.sites.count(), at("trials:setup", trial), "settings", "info", "sites")
+
+
+@in_trial
+def of_sites_to_qualify(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]:
+    """What the own sites still have to show, and what they are asked to send anew."""
+    own = sites_coordinated_by(user).filter(trial=trial)
+    if is_locked(trial) or not own.exists():
+        return
+    closed = [one for one in standings(trial, own, now) if not one.is_open and not one.is_ready]
+    if closed:
+        since = min(one.site.created_at for one in closed)
+        left = sum(len(one.parts) - one.done for one in closed)
+        note = f"{left} part{'s' if left != 1 else ''} to do"
+        yield Waiting("Qualification", len(closed), _pages(closed), "clipboard-list", "warn", note, since)
+    asked = list(notices_awaiting_test(own))
+    if asked:
+        url = at("trials:qualifications", trial)
+        yield Waiting("Test uploads to send", len(asked), url, "upload", "warn", since=asked[0].seen_at)
+
+
+@in_trial
+def of_those_who_qualify(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]:
+    """Sites that have shown all, test uploads to judge, and scanners that are not as registered."""
+    if is_locked(trial) or not access.may(user, "trials.qualify_site", trial):
+        return
+    url = at("trials:qualifications", trial)
+    ready = [one for one in standings(trial, trial.sites.all(), now) if one.is_ready]
+    if ready:
+        since = min(one.ready_since for one in ready)
+        yield Waiting("Sites to qualify", len(ready), _pages(ready), "signature", "info", since=since)
+    noticed = list(notices_open(trial))
+    if noticed:
+        note = "not as registered"
+        yield Waiting("Scanners to look at", len(noticed), url, "alert-triangle", "warn", note, noticed[0].seen_at)
+    tests = list(upload_tests_waiting(trial)) if access.may(user, "trials.judge_upload_test", trial) else []
+    if tests:
+        yield Waiting("Test uploads to judge", len(tests), url, "clipboard-check", "info", since=tests[0].received_at)
+
+
+def _pages(found: Sequence[Standing]) -> str:
+    """Where these sites' qualifications are: the own page of one, else the list."""
+    if len(found) == 1:
+        return reverse("trials:qualification", kwargs={"pk": found[0].site.pk})
+    return at("trials:qualifications", found[0].site.trial)
 
 
 @in_trial

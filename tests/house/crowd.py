@@ -26,7 +26,18 @@ from reading.services import assessing, locking, packaging
 from reading.services.assessing import AssessmentEntry, LesionEntry
 from tests.factories import AT, PASSWORD, World, make_user, make_world, scan
 from tests.factories.world import REFERENCE
-from trials.models import Membership, Query, Role, Site, Timepoint, Trial
+from trials.models import (
+    Membership,
+    Query,
+    Role,
+    Scanner,
+    ScannerNotice,
+    Site,
+    SiteQualification,
+    Timepoint,
+    Trial,
+    UploadTest,
+)
 from trials.schedule import date_of
 from trials.services import connecting, enrolling, querying, scheduling, setting_up
 
@@ -262,6 +273,7 @@ class _Furnisher:
             _, secret = scheduling.issue_address(site=site, actor=self.world.founder, at=AT)
             self.crowd.add("calendar", Thing({"secret": secret}, self.trial, place))
             self.crowd.add("upload", Thing({"public_id": str(self._upload(timepoint).public_id)}, self.trial, place))
+            self._qualify(site, place)
             self._add("subject", timepoint.subject_id, place)
             self._add("timepoint", timepoint.pk, place)
             self._add("query", Query.objects.get(site=site).pk, place)
@@ -303,6 +315,20 @@ class _Furnisher:
         tried = {"trial": trial, "charter": trial.charter_in_force, "person": self.world.coordinator}
         row = RecipePreview.objects.create(**tried, secret=b"", sizes=[1], created_at=AT)
         self.crowd.add("preview", Thing({"public_id": str(row.public_id)}, self.trial, owner=row.person.username))
+
+    def _qualify(self, site: Site, place: str) -> None:
+        """What a site has where the charter asks for a qualification."""
+        charter, device = self.world.trial.charter_in_force, {"modality": "CT", "manufacturer": "Acme"}
+        scanner = Scanner.objects.create(site=site, model_name="One", registered_at=AT, **device)
+        held = SiteQualification.objects.create(site=site, charter=charter, state="qualified", qualified_at=AT)
+        notice = ScannerNotice.objects.create(site=site, kind="unknown", model_name="Two", seen_at=AT, **device)
+        test = UploadTest.objects.create(
+            site=site, charter=charter, delivery=uuid4(), sender="CT", received_at=AT, images=1
+        )
+        self._add("scanner", scanner.pk, place)
+        self._add("qualification", held.pk, place)
+        self._add("scanner notice", notice.pk, place)
+        self._add("test upload", test.pk, place)
 
     def _look(self, transfer: Transfer, timepoint: Timepoint) -> PixelReview:
         """A look at the pixels of an image in quarantine."""

@@ -5,7 +5,7 @@ from .charter import ImagingCharter
 from .membership import SITE_AWARE, Membership, Role, SiteGrant, TrialGrant
 from .qualification import SiteAnswers, SiteQualification, TrainingAcknowledgement, UploadTest
 from .query import Query, QueryMessage
-from .scanner import Scanner, ScannerNotice
+from .scanner import Device, Scanner, ScannerNotice
 from .site import ApplicationEntity, Site, SiteToken
 from .subject import Subject, Timepoint
 from .trial import Trial
@@ -14,6 +14,7 @@ __all__ = [
     "SITE_AWARE",
     "ApplicationEntity",
     "CalendarAddress",
+    "Device",
     "ImagingCharter",
     "Membership",
     "Query",

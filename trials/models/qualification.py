@@ -14,7 +14,7 @@ from compliance.models.base import Scope
 from trials.form_answers import restore
 from trials.form_terms import FieldTerms
 from trials.models.charter import ImagingCharter
-from trials.models.scanner import Scanner
+from trials.models.scanner import Device, Scanner
 from trials.models.site import Site
 from trials.states import (
     SITE_ANSWERS,
@@ -128,17 +128,31 @@ class UploadTest(_OfSite):
     sender = models.CharField(max_length=64)
     received_at = models.DateTimeField()
     images = models.PositiveIntegerField()
-    device = models.CharField("what the headers say of the scanner", max_length=210, blank=True)
+    device = models.JSONField("what the headers say of the scanner", default=dict)
     series = models.JSONField(default=list)
     findings = models.JSONField(default=list)
     state = models.CharField(
         max_length=10, choices=[(s, s.title()) for s in UploadTestState], default=UploadTestState.JUDGED
     )
     decided_at = models.DateTimeField(null=True)
-    reason = models.TextField(blank=True)
 
     class Meta:
         ordering = ["-id"]
+
+    @property
+    def seen(self) -> Device | None:
+        """The scanner that the headers name, if they name one."""
+        return Device(**self.device) if self.device else None
+
+    @property
+    def blocking(self) -> list[dict[str, Any]]:
+        """The findings that would block a timepoint."""
+        return [one for one in self.findings if one["severity"] == "block"]
+
+    @property
+    def passed(self) -> int:
+        """How many checks found nothing."""
+        return sum(one["severity"] == "pass" for one in self.findings)
 
     def __str__(self) -> str:
         return f"test upload {self.pk} of site {self.site.code}"

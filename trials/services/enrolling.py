@@ -150,13 +150,15 @@ def enrol_screened(
     Raises
     ------
     compliance.transitions.IllegalMove, NotRunning, SubjectExists, CodeRefused
+    trials.services.qualifying.SiteNotQualified
     """
     charter = subject.trial.charter_in_force
     if charter is None:
         raise NotRunning(f"Trial {subject.trial.code} has no charter in force, so no subject can be enrolled.")
+    access.require(actor, "trials.enrol", subject)
+    require_qualified(subject.site, charter, at)
     new: dict[str, Any] = {}
     if charter.terms.subjects.screening_format or code not in ("", subject.code):
-        access.require(actor, "trials.enrol", subject)
         if not code:
             raise CodeRefused(f"Subject {subject.code} gets another code with its enrolment. Say which.")
         _refuse_known(subject.trial, code)

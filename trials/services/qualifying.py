@@ -102,7 +102,7 @@ def _shown(site: Site) -> dict[str, object]:
     accepted = UploadTest.objects.filter(site=site, state=UploadTestState.ACCEPTED)
     return {
         "questionnaire_version": answers.version if answers else None,
-        "scanners": [{"id": one.pk, **one.signed_content()} for one in in_use(site)],
+        "scanners": [{"id": one.pk, **one.registered._asdict()} for one in in_use(site)],
         "trainings": [[one.pk, one.title, one.text_sha256] for one in site.trainings.order_by("pk")],
         "test_uploads": sorted(accepted.values_list("pk", flat=True)),
     }

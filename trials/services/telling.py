@@ -1,4 +1,4 @@
-"""Who hears by mail of queries, and what a mail says: how many, until when, and where to sign in.
+"""Who hears by mail of queries and of sites, and what a mail says: how many, until when, and where to sign in.
 
 No subject, no site's name, no title and no word of a thread is in a mail, as people write identifiers into texts
 whatever they are told, and mail leaves the application.
@@ -15,10 +15,11 @@ from django.urls import reverse
 
 from compliance import access, audit, mailing
 from compliance.models import Mail, User
-from trials.models import Query, Role, Trial
+from trials.models import Query, Role, ScannerNotice, Trial, UploadTest
 from trials.selectors import members_with
 
 ASKED, ANSWERED, REMINDER, ESCALATION = "queries asked", "query answered", "reminder", "escalation"
+SITES = "qualification of sites"
 
 _FOOT = """
 Sign in to read and answer. This mail names no subject and quotes nothing, and please do not answer it: write
@@ -74,12 +75,52 @@ def escalated(trial: Trial, queries: Sequence[Query], *, at: dt.datetime) -> Non
         post(person, ESCALATION, key, f"{late} overdue", body, _page(queries, "overdue"), trial.pk, at)
 
 
+def scanner_noticed(notice: ScannerNotice, *, at: dt.datetime) -> None:
+    """Tell the core lab that images came from a scanner which the registry does not know as it is now."""
+    body = "Images came from a scanner that a site's registry does not know, or knows with another model or software."
+    trial = notice.site.trial
+    people = dict.fromkeys((*members_with(trial, Role.QC_ANALYST), *members_with(trial, Role.TRIAL_ADMINISTRATOR)))
+    _tell_of_site(notice, people, "A scanner is not as registered", body, at)
+
+
+def upload_to_judge(test: UploadTest, *, at: dt.datetime) -> None:
+    """Tell the analysts that a site sent a test upload."""
+    people = members_with(test.site.trial, Role.QC_ANALYST)
+    body = "A site sent a test upload. Its findings are there, to be accepted or refused."
+    _tell_of_site(test, people, "A test upload waits to be judged", body, at)
+
+
+def upload_refused(test: UploadTest, *, at: dt.datetime) -> None:
+    """Tell the site's coordinators that their test upload does not do."""
+    body = "Your test upload was not accepted. The page says why, and what to send."
+    _tell_of_site(test, _coordinators(test.site_id), "A test upload was not accepted", body, at)
+
+
+def upload_asked(notice: ScannerNotice, *, at: dt.datetime) -> None:
+    """Tell the site's coordinators that a new test upload is asked for."""
+    body = "A scanner of your site is not as it was registered. Please send a new test upload from it."
+    _tell_of_site(notice, _coordinators(notice.site_id), "A new test upload is asked for", body, at)
+
+
+def _tell_of_site(
+    about: ScannerNotice | UploadTest, people: Iterable[User], subject: str, body: str, at: dt.datetime
+) -> None:
+    page = reverse("trials:qualification", kwargs={"pk": about.site_id})
+    for person in (one for one in people if one.is_active and one.mail_notices):
+        key = f"{about._meta.model_name}-{about.pk}-{at:%Y%m%d%H%M%S%f}-{person.pk}"
+        post(person, SITES, key, subject, body, page, about.site.trial_id, at)
+
+
+def _coordinators(site_id: int | None) -> QuerySet[User]:
+    at_site = Q(memberships__site=site_id, memberships__role=Role.SITE_COORDINATOR, memberships__ended_at=None)
+    return User.objects.filter(at_site, is_active=True).distinct().order_by("username")
+
+
 def those_asked(query: Query) -> QuerySet[User]:
     """People who can answer a query now."""
     if query.site_id is None:
         return members_with(query.trial, Role.TRIAL_ADMINISTRATOR).filter(is_active=True)
-    at_site = Q(memberships__site=query.site_id, memberships__role=Role.SITE_COORDINATOR, memberships__ended_at=None)
-    return User.objects.filter(at_site, is_active=True).distinct().order_by("username")
+    return _coordinators(query.site_id)
 
 
 def retry_mail(*, mail: Mail, actor: User, at: dt.datetime) -> Mail:

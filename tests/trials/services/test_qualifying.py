@@ -121,7 +121,7 @@ def test_each_part_counts_and_the_signature_opens_the_site(world):
         enrol(world)
     held = qualify(world)
     assert [one.signer for one in signing.signatures_on(held)] == [world.analyst]
-    assert held.shown["scanners"][0]["model"] == "One"
+    assert held.shown["scanners"][0]["model_name"] == "One"
     assert Scanner.objects.get().state == ScannerState.QUALIFIED
     enrol(world)
     with pytest.raises(AlreadyQualified):
