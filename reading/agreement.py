@@ -62,19 +62,21 @@ def _figure(name: str, found: Mapping[str, Any], *, at: str = "value", ci: str =
     return Figure(name, _number(found[at], unit), _interval(interval, unit), found.get("n", _DASH), "", reason)
 
 
-def _limits(found: Mapping[str, Any]) -> list[Figure]:
+def _limits(found: Mapping[str, Any], unit: str) -> list[Figure]:
     if found.get("undefined"):
         return [_figure("Mean difference and limits of agreement", found)]
     whole = dict(found) | {"lower": found["loa"][0], "upper": found["loa"][1]}
     return [
-        _figure("Mean difference, first − second", whole, at="mean_diff", ci="mean_ci", unit="mm"),
-        _figure("Lower limit of agreement", whole, at="lower", ci="loa_lower_ci", unit="mm"),
-        _figure("Upper limit of agreement", whole, at="upper", ci="loa_upper_ci", unit="mm"),
+        _figure("Mean difference, first − second", whole, at="mean_diff", ci="mean_ci", unit=unit),
+        _figure("Lower limit of agreement", whole, at="lower", ci="loa_lower_ci", unit=unit),
+        _figure("Upper limit of agreement", whole, at="upper", ci="loa_upper_ci", unit=unit),
     ]
 
 
 def _responses(found: Mapping[str, Any]) -> list[Figure]:
     ordered = ", ".join(found["ordered_categories"])
+    if not ordered:
+        return [_figure("Same response", found["percent_agreement"], unit="%")]
     return [
         _figure("Same response", found["percent_agreement"], unit="%"),
         _figure("Cohen’s kappa", found["kappa"]),
@@ -84,14 +86,14 @@ def _responses(found: Mapping[str, Any]) -> list[Figure]:
 
 def groups_of(report: Mapping[str, Any]) -> list[tuple[str, list[Figure]]]:
     """Return the figures of a report of `measuring.variability_report`, by what was compared."""
-    sums = report["sums"]
+    sums, measure = report["sums"], report["measure"]
     return [
         (
-            "Sum of diameters",
+            measure["title"],
             [
                 _figure("ICC(2,1), absolute agreement", sums["icc_2_1"]),
                 _figure("ICC(3,1), consistency", sums["icc_3_1"]),
-                *_limits(sums["bland_altman"]),
+                *_limits(sums["bland_altman"], measure["unit"]),
             ],
         ),
         ("Response at each timepoint", _responses(report["timepoint_responses"])),
@@ -132,7 +134,7 @@ def charts_of(report: Mapping[str, Any]) -> list[str]:
     groups = (("by_reader", "reader"), ("by_site", "site"), ("by_month", "month of reading"))
     return [
         *(p_chart_svg(_p_chart(rates.get(key, rates)), title=f"Adjudication by {name}") for key, name in groups),
-        cusum_svg(_drift(watched), title="Drift: sums of diameters against the other reader, in %"),
+        cusum_svg(_drift(watched), title=f"Drift: {report['measure']['title'].lower()} against the other reader, in %"),
     ]
 
 

@@ -23,8 +23,8 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class SumPair:
-    """Sums of diameters by the first and the second reader of a subject, in mm; `reads` are what they signed."""
+class BurdenPair:
+    """What the first and the second reader of a subject measured in all; `reads` are what they signed."""
 
     subject: str
     timepoint: str
@@ -56,7 +56,7 @@ class Case:
 class VariabilityInputs:
     """All that reader agreement is computed from; `first` and `second` are the readers' places in the pair."""
 
-    sums: tuple[SumPair, ...]
+    burdens: tuple[BurdenPair, ...]
     responses: tuple[Pair, ...]
     best_responses: tuple[Pair, ...]
     cases: tuple[Case, ...]
@@ -64,7 +64,7 @@ class VariabilityInputs:
 
 def variability_inputs(trial: Trial) -> VariabilityInputs:
     """Pair what two readers found in the same subject, in an order that only codes decide."""
-    sums, cases = list[SumPair](), list[Case]()
+    burdens, cases = list[BurdenPair](), list[Case]()
     responses, best = list[Pair](), list[Pair]()
     for result in subject_results(trial):
         if len(result.slots) != 2:
@@ -74,14 +74,15 @@ def variability_inputs(trial: Trial) -> VariabilityInputs:
             first, second = one.read_of(timepoint), two.read_of(timepoint)
             if first is None or second is None:
                 continue
-            if first.sum_mm is not None and second.sum_mm is not None:
-                sums.append(SumPair(code, timepoint.code, first.sum_mm, second.sum_mm, (first.task, second.task)))
+            if first.burden is not None and second.burden is not None:
+                reads = first.task, second.task
+                burdens.append(BurdenPair(code, timepoint.code, first.burden, second.burden, reads))
             if first.response and second.response:
                 responses.append(Pair(code, timepoint.code, first.overall, second.overall))
         if is_fully_read(result.subject):
             best.append(Pair(code, "", one.outcome.bor, two.outcome.bor))
             cases.append(_case(result))
-    return VariabilityInputs(tuple(sums), tuple(responses), tuple(best), tuple(cases))
+    return VariabilityInputs(tuple(burdens), tuple(responses), tuple(best), tuple(cases))
 
 
 def _case(result: SubjectResult) -> Case:

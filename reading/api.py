@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -22,6 +22,7 @@ from compliance import access
 from compliance.api import Resource
 from compliance.models import Export
 from reading import blinding, pages, selectors
+from reading.blinded import BlindedTask
 from reading.models import Adjudication, ReadTask
 from reading.services import adjudicating, assessing, measuring, packaging
 from trials.models import Trial
@@ -57,10 +58,32 @@ class StepSerializer(serializers.Serializer):
     result = serializers.CharField()
 
 
+class FigureSerializer(serializers.Serializer):
+    """One derived thing as it is written."""
+
+    title = serializers.CharField()
+    short = serializers.CharField()
+    text = serializers.CharField()
+    at_baseline = serializers.BooleanField()
+    number = serializers.BooleanField()
+
+
+class TermSerializer(serializers.Serializer):
+    """A response that the criteria know; `degree` is its place among the ordered ones."""
+
+    value = serializers.CharField()
+    words = serializers.CharField()
+    tone = serializers.CharField()
+    degree = serializers.IntegerField(allow_null=True)
+
+
 class DerivedSerializer(serializers.Serializer):
-    """What was derived from a reader's entries."""
+    """What was derived from a reader's entries; `figures` is what the criteria show beside the response."""
 
     overall = serializers.CharField()
+    words = serializers.CharField()
+    tone = serializers.CharField()
+    figures = FigureSerializer(many=True)
     target = serializers.CharField()
     nontarget = serializers.CharField()
     new_lesion = serializers.BooleanField()
@@ -76,6 +99,8 @@ class MeasurementSerializer(serializers.Serializer):
     part = serializers.IntegerField()
     state = serializers.CharField()
     diameter_mm = serializers.DecimalField(None, None, allow_null=True)
+    values: Any = serializers.DictField()
+    said = serializers.CharField()
     series_key = serializers.CharField()
     slice = serializers.IntegerField(allow_null=True)
     instance_key = serializers.CharField()
@@ -128,9 +153,15 @@ class BlindedTaskSerializer(serializers.Serializer):
     is_baseline = serializers.BooleanField()
     is_open = serializers.BooleanField()
     criteria = serializers.CharField()
+    form = serializers.SerializerMethodField()
+    terms = TermSerializer(many=True)
     version = serializers.IntegerField()
     image_quality = serializers.CharField()
     comment = serializers.CharField()
+    answers: Any = serializers.DictField()
+    answered = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
+    stated_response = serializers.CharField()
+    stated_reason = serializers.CharField()
     presets = PresetSerializer(many=True)
     series = BlindedSeriesSerializer(many=True)
     earlier = BlindedTimepointSerializer(many=True)
@@ -138,6 +169,11 @@ class BlindedTaskSerializer(serializers.Serializer):
     response = DerivedSerializer(allow_null=True)
     unanswered = serializers.ListField(child=serializers.CharField())
     disclosed = serializers.DictField(child=serializers.CharField())
+
+    @extend_schema_field(OpenApiTypes.OBJECT)
+    def get_form(self, task: BlindedTask) -> object:
+        """What the criteria ask a reader to enter."""
+        return task.form.to_json()
 
 
 class CaseRowSerializer(serializers.Serializer):
@@ -154,6 +190,9 @@ class BlindedReadSerializer(serializers.Serializer):
     title = serializers.CharField()
     image_quality = serializers.CharField()
     comment = serializers.CharField()
+    answered = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
+    stated_response = serializers.CharField()
+    stated_reason = serializers.CharField()
     response = DerivedSerializer(allow_null=True)
     lesions = LesionSerializer(many=True)
 
@@ -193,6 +232,7 @@ class BlindedAdjudicationSerializer(serializers.Serializer):
     triggers = TriggerSerializer(many=True)
     left = SideSerializer()
     right = SideSerializer()
+    figures = FigureSerializer(many=True)
     timepoints = BlindedTimepointSerializer(many=True)
     presets = PresetSerializer(many=True)
     choice = serializers.CharField()

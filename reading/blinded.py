@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from reading.criteria.base import Term
+from reading.criteria.form import Form
+
 
 @dataclass(frozen=True, slots=True)
 class BlindedSlice:
@@ -49,10 +52,27 @@ class BlindedStep:
 
 
 @dataclass(frozen=True, slots=True)
+class BlindedFigure:
+    """One derived thing as it is written: its name, its name as a column, and its value."""
+
+    title: str
+    short: str
+    text: str
+    at_baseline: bool
+    number: bool
+
+
+@dataclass(frozen=True, slots=True)
 class BlindedResponse:
-    """What was derived from a reader's entries. Sums in mm, changes in percent; no days."""
+    """What was derived from a reader's entries. Sums in mm, changes in percent; no days.
+
+    `words` and `tone` are those of the overall response; `figures` is what the criteria show beside it.
+    """
 
     overall: str
+    words: str
+    tone: str
+    figures: tuple[BlindedFigure, ...]
     target: str
     nontarget: str
     new_lesion: bool
@@ -65,13 +85,18 @@ class BlindedResponse:
 
 @dataclass(frozen=True, slots=True)
 class BlindedMeasurement:
-    """A lesion at one timepoint as entered, and where in the stacks shown it was measured."""
+    """A lesion at one timepoint as entered, and where in the stacks shown it was measured.
+
+    `values` is what was entered beside a diameter, by name; `said` is all of it in words.
+    """
 
     timepoint: str
     part: int
     state: str
     state_label: str
     diameter_mm: Decimal | None
+    values: Mapping[str, object]
+    said: str
     series_key: str
     slice: int | None
     instance_key: str
@@ -114,7 +139,11 @@ class BlindedPreset:
 
 @dataclass(frozen=True, slots=True)
 class BlindedTask:
-    """Everything a reader sees of a read; `disclosed` holds what the charter does not hide."""
+    """Everything a reader sees of a read; `disclosed` holds what the charter does not hide.
+
+    `form` and `terms` are what the criteria ask and the responses that they know. `answered` is the answers in
+    words; `stated_response` is what the reader says against the derived one.
+    """
 
     code: str
     case: str
@@ -123,9 +152,15 @@ class BlindedTask:
     is_baseline: bool
     is_open: bool
     criteria: str
+    form: Form
+    terms: tuple[Term, ...]
     version: int
     image_quality: str
     comment: str
+    answers: Mapping[str, object]
+    answered: tuple[tuple[str, str], ...]
+    stated_response: str
+    stated_reason: str
     presets: tuple[BlindedPreset, ...]
     series: tuple[BlindedSeries, ...]
     earlier: tuple[BlindedTimepoint, ...]
@@ -137,11 +172,14 @@ class BlindedTask:
 
 @dataclass(frozen=True, slots=True)
 class BlindedRead:
-    """One side's read of a timepoint, as an adjudicator sees it."""
+    """One side's read of a timepoint, as an adjudicator sees it; answers in words."""
 
     title: str
     image_quality: str
     comment: str
+    answered: tuple[tuple[str, str], ...]
+    stated_response: str
+    stated_reason: str
     response: BlindedResponse | None
     lesions: tuple[BlindedLesion, ...]
 
@@ -180,7 +218,10 @@ class BlindedCause:
 
 @dataclass(frozen=True, slots=True)
 class BlindedAdjudication:
-    """Everything an adjudicator sees of a case; `cause` only once it is decided."""
+    """Everything an adjudicator sees of a case; `cause` only once it is decided.
+
+    `figures` names what stands beside each response.
+    """
 
     code: str
     case: str
@@ -189,6 +230,7 @@ class BlindedAdjudication:
     triggers: tuple[BlindedTrigger, ...]
     left: BlindedSide
     right: BlindedSide
+    figures: tuple[BlindedFigure, ...]
     timepoints: tuple[BlindedTimepoint, ...]
     presets: tuple[BlindedPreset, ...]
     choice: str

@@ -12,27 +12,14 @@ from django.db.models import Min, QuerySet
 from imaging.models import ImagingStudy, Series
 from reading import criteria
 from reading.criteria import Criteria
-from reading.criteria.inputs import (
-    BaselineRead,
-    BaselineTarget,
-    NewLesion,
-    NewLesionState,
-    NonTargetLesion,
-    NonTargetState,
-    NonTargetStatus,
-    SubjectHistory,
-    TargetLesion,
-    TargetMeasure,
-    TargetState,
-    TimepointRead,
-)
+from reading.criteria.form import TARGET, At, Entry, Form, Sheet, Values, typed
+from reading.criteria.inputs import BaselineTarget
+from reading.criteria.recist11_form import proposed
 from reading.criteria.results import Step, SubjectResponse, TimepointResponse
-from reading.criteria.values import plain, total
-from reading.models import Assessment, Lesion, Measurement, ReadTask
+from reading.criteria.values import plain
+from reading.models import Assessment, Lesion, ReadTask
 from trials.models import ImagingCharter, Timepoint
 
-TARGET, NON_TARGET, NEW = Lesion.Category.TARGET, Lesion.Category.NON_TARGET, Lesion.Category.NEW
-MEASURED = Measurement.State.MEASURED
 NOT_EVALUABLE = "NE"
 
 
@@ -66,45 +53,50 @@ def days_of(timepoints: Iterable[Timepoint]) -> Mapping[int, int]:
     return days
 
 
-def _measurements(assessment: Assessment) -> list[Measurement]:
-    return list(assessment.measurements.select_related("lesion").order_by("lesion__number", "part"))
+def sheets_of(tasks: Sequence[ReadTask], form: Form, days: Mapping[int, int]) -> list[Sheet]:
+    """Return what a reader entered at each timepoint, typed as a pack's form declares it.
+
+    Parameters
+    ----------
+    tasks
+        Reads of one reader of one subject, each with its assessment, in order of time.
+    form
+        What the pack asks; of what it does not know, nothing is taken.
+    days
+        By timepoint key, as `days_of` gives them.
+
+    Raises
+    ------
+    reading.criteria.values.InvalidRead
+        A stored value is none that the form takes: it was entered for another pack.
+    """
+    facts: dict[str, Values] = {}
+    return [_sheet(task, form, days[task.timepoint_id], facts) for task in tasks]
 
 
-def baseline_read(assessment: Assessment, day: int) -> BaselineRead:
-    """Return a baseline assessment as the pack reads it."""
-    targets, nontargets = [], []
-    for entry in _measurements(assessment):
-        lesion = entry.lesion
-        if lesion.category == TARGET and entry.diameter_mm is not None:
-            targets.append(TargetLesion(lesion.label, lesion.organ, lesion.nodal, entry.diameter_mm))
-        elif lesion.category == NON_TARGET:
-            nontargets.append(NonTargetLesion(lesion.label, lesion.organ, lesion.nodal))
-    return BaselineRead(tuple(targets), tuple(nontargets), day)
+def _sheet(task: ReadTask, form: Form, day: int, facts: dict[str, Values]) -> Sheet:
+    assessment, timepoint = task.assessment, task.timepoint
+    entries = []
+    for entry in assessment.measurements.select_related("lesion").order_by("lesion__number", "part"):
+        lesion, listed = entry.lesion, form.of(entry.lesion.category)
+        if listed is None:
+            continue
+        values = typed(listed.fields, entry.stated(), f"Lesion {lesion.label}")
+        stays = {field.name for field in listed.fields if field.at == (At.FIRST,)}
+        known = facts.setdefault(lesion.label, {name: value for name, value in values.items() if name in stays})
+        entries.append(
+            Entry(
+                lesion.label, lesion.category, lesion.organ, lesion.nodal, entry.state, {**known, **values}, entry.part
+            )
+        )
+    asked = form.asked(at_of(timepoint))
+    answers = typed(asked, assessment.answers, f"Timepoint {timepoint.code}")
+    return Sheet(timepoint.code, day, tuple(entries), answers, assessment.image_quality != "not_evaluable")
 
 
-def timepoint_read(assessment: Assessment, timepoint: Timepoint, day: int) -> TimepointRead:
-    """Return a follow-up assessment as the pack reads it; parts of a split target are added up there."""
-    by_target: dict[str, list[Measurement]] = {}
-    nontargets, new_lesions = [], []
-    for entry in _measurements(assessment):
-        label = entry.lesion.label
-        if entry.lesion.category == TARGET:
-            by_target.setdefault(label, []).append(entry)
-        elif entry.lesion.category == NON_TARGET:
-            nontargets.append(NonTargetStatus(label, NonTargetState(entry.state)))
-        else:
-            new_lesions.append(NewLesion(label, NewLesionState(entry.state)))
-    targets = tuple(_target(label, entries) for label, entries in by_target.items())
-    return TimepointRead(timepoint.code, day, targets, tuple(nontargets), tuple(new_lesions))
-
-
-def _target(label: str, entries: Sequence[Measurement]) -> TargetMeasure:
-    sizes = [entry.diameter_mm for entry in entries if entry.diameter_mm is not None]
-    if len(entries) > 1:
-        return TargetMeasure(label, parts_mm=tuple(sizes))
-    if sizes:
-        return TargetMeasure(label, diameter_mm=sizes[0])
-    return TargetMeasure(label, state=TargetState(entries[0].state))
+def at_of(timepoint: Timepoint) -> At:
+    """Return where in a form's life a timepoint stands: at its beginning, or afterwards."""
+    return At.FIRST if is_baseline(timepoint) else At.LATER
 
 
 def subject_response(tasks: Sequence[ReadTask], charter: ImagingCharter | None = None) -> SubjectResponse:
@@ -125,16 +117,12 @@ def subject_response(tasks: Sequence[ReadTask], charter: ImagingCharter | None =
     first, later = ordered[0], [task for task in ordered if not is_baseline(task.timepoint)]
     if not is_baseline(first.timepoint) or first.assessment.image_quality == "not_evaluable":
         return _without_baseline(pack, later, days)
-    return pack.derive_subject(
-        SubjectHistory(
-            baseline_read(first.assessment, days[first.timepoint_id]),
-            tuple(timepoint_read(task.assessment, task.timepoint, days[task.timepoint_id]) for task in later),
-        )
-    )
+    baseline, *sheets = sheets_of([first, *later], pack.form(), days)
+    return pack.derive(baseline, sheets)
 
 
 def _without_baseline(pack: Criteria[Any], later: Sequence[ReadTask], days: Mapping[int, int]) -> SubjectResponse:
-    trace = (Step("baseline_not_evaluable", "RECIST 1.1 §4.1", {}, NOT_EVALUABLE),)
+    trace = (Step("baseline_not_evaluable", pack.no_baseline, {}, NOT_EVALUABLE),)
     timepoints = tuple(
         TimepointResponse(
             timepoint_id=task.timepoint.code,
@@ -166,10 +154,15 @@ def _without_baseline(pack: Criteria[Any], later: Sequence[ReadTask], days: Mapp
     )
 
 
-def baseline_sum(assessment: Assessment) -> Decimal | None:
-    """Sum of the target lesions chosen at baseline, in mm; None without targets (RECIST 1.1 §4.2)."""
-    sizes = [e.diameter_mm for e in _measurements(assessment) if e.lesion.category == TARGET and e.diameter_mm]
-    return total(sizes) if sizes else None
+def baseline_burden(task: ReadTask, pack: Criteria[Any]) -> Decimal | None:
+    """Return what a reader measured at baseline, in the pack's burden; None without anything to measure."""
+    return pack.baseline_burden(baseline_sheet(task, pack))
+
+
+def baseline_sheet(task: ReadTask, pack: Criteria[Any]) -> Sheet:
+    """Return a baseline as it was entered."""
+    (sheet,) = sheets_of([task], pack.form(), {task.timepoint_id: 0})
+    return sheet
 
 
 def derivation_of(task: ReadTask, earlier: Sequence[ReadTask]) -> dict[str, Any]:
@@ -183,26 +176,19 @@ def derivation_of(task: ReadTask, earlier: Sequence[ReadTask]) -> dict[str, Any]
         The same reader's signed reads of the subject's earlier timepoints.
     """
     if is_baseline(task.timepoint):
-        size = baseline_sum(task.assessment)
-        check = pack_of(task.charter).check_baseline(proposed_targets(task.assessment)).to_json()
+        pack = pack_of(task.charter)
+        sheet = baseline_sheet(task, pack)
+        size, key = pack.baseline_burden(sheet), pack.burden.key
+        found = None if size is None else plain(size)
+        check = pack.check_baseline(proposed_targets(task, sheet)).to_json()
         derived: dict[str, Any] = {
             "timepoint_id": task.timepoint.code,
-            "sum_mm": None if size is None else plain(size),
+            "sum_mm": found if key == "sum_mm" else None,
             "overall": "",
-            "trace": [
-                {
-                    "rule": "baseline_sum_of_diameters",
-                    "clause": "RECIST 1.1 §4.2",
-                    "inputs": {
-                        e.lesion.label: plain(e.diameter_mm)
-                        for e in _measurements(task.assessment)
-                        if e.lesion.category == TARGET and e.diameter_mm is not None
-                    },
-                    "result": "no target lesions" if size is None else f"{plain(size)} mm",
-                }
-            ],
+            "trace": [pack.baseline_step(sheet).to_json()],
             "violations": check["violations"],
             "pack": check["pack"],
+            **({} if key == "sum_mm" else {"quantities": {key: found}}),
         }
     else:
         response = subject_response([*earlier, task])
@@ -214,27 +200,18 @@ def _stamp(task: ReadTask) -> dict[str, object]:
     return {"version": task.charter.version, "sha256": task.charter.sha256}
 
 
-def proposed_targets(assessment: Assessment) -> list[BaselineTarget]:
+def proposed_targets(task: ReadTask, sheet: Sheet) -> list[BaselineTarget]:
     """Return the targets chosen at baseline with what decides whether they are measurable."""
-    proposed = []
-    entries = assessment.measurements.select_related("lesion", "instance__series").order_by("lesion__number", "part")
-    for entry in entries:
-        lesion = entry.lesion
-        if lesion.category != TARGET:
-            continue
-        series = entry.instance.series if entry.instance else None
-        proposed.append(
-            BaselineTarget(
-                lesion_id=lesion.label,
-                organ=lesion.organ,
-                nodal=lesion.nodal,
-                long_axis_mm=None if lesion.nodal else entry.diameter_mm,
-                short_axis_mm=entry.diameter_mm if lesion.nodal else None,
-                slice_mm=slice_interval_mm(series),
-                modality="MR" if series is not None and series.modality == "MR" else "CT",
-            )
+    entries = task.assessment.measurements.filter(lesion__category=TARGET).select_related("lesion", "instance__series")
+    series = {entry.lesion.label: entry.instance.series for entry in entries if entry.instance}
+    return [
+        proposed(
+            target,
+            slice_interval_mm(series.get(target.lesion)),
+            "MR" if target.lesion in series and series[target.lesion].modality == "MR" else "CT",
         )
-    return proposed
+        for target in sheet.of(TARGET)
+    ]
 
 
 def slice_interval_mm(series: Series | None) -> Decimal | None:
@@ -259,10 +236,33 @@ def unanswered(task: ReadTask, before: Sequence[ReadTask]) -> tuple[str, ...]:
         return ("Nothing is entered yet.",)
     if assessment.image_quality == "not_evaluable":
         return ()
-    answered = set(assessment.measurements.values_list("lesion", flat=True))
-    lesions = [*carried_forward(before), *Lesion.objects.filter(first_seen=task).order_by("number")]
-    open_points = [f"Lesion {lesion.label} has no entry yet." for lesion in lesions if lesion.pk not in answered]
-    if is_baseline(task.timepoint) and not open_points:
-        check = pack_of(task.charter).check_baseline(proposed_targets(assessment))
-        open_points += [violation.message for violation in check.violations]
-    return tuple(open_points)
+    pack = pack_of(task.charter)
+    form, at = pack.form(), at_of(task.timepoint)
+    sheet = sheets_of([*before, task], form, days_of([t.timepoint for t in (*before, task)]))[-1]
+    answered = {entry.lesion for entry in sheet.entries}
+    found_here = Lesion.objects.filter(first_seen=task).order_by("number")
+    points = [
+        f"Lesion {x.label} has no entry yet."
+        for x in (*carried_forward(before), *found_here)
+        if x.label not in answered
+    ]
+    here = {lesion.label for lesion in found_here}
+    for entry in sheet.entries:
+        listed = form.of(entry.category)
+        assert listed is not None
+        missing = listed.missing(entry.values, entry.state, At.FIRST if entry.lesion in here else At.LATER, {})
+        points += [f"Lesion {entry.lesion}: {field.label.lower()} is not entered yet." for field in missing]
+    points += [f"“{question.label}” is not answered yet." for question in form.unanswered(sheet.answers, at)]
+    if at is At.FIRST and not points:
+        check = pack.check_baseline(proposed_targets(task, sheet))
+        points += [violation.message for violation in check.violations]
+    return (*points, *_disagreement(assessment))
+
+
+def _disagreement(assessment: Assessment) -> tuple[str, ...]:
+    """A reader may disagree with the derived response, with a reason, and with another response than it."""
+    if not assessment.stated_response:
+        return ()
+    if assessment.stated_response == assessment.derivation.get("overall"):
+        return ("The response that you state is the derived one. Take it back.",)
+    return () if assessment.stated_reason else ("Say why you disagree with the derived response.",)

@@ -6,7 +6,6 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
@@ -193,23 +192,12 @@ def marks_of(lesions: Iterable[BlindedLesion]) -> list[dict[str, Any]]:
         {
             "series": entry.series_key,
             "slice": entry.slice,
-            "text": f"{lesion.label} {measured(entry)}",
+            "text": f"{lesion.label} {entry.said}",
         }
         for lesion in lesions
         for entry in (*lesion.prior, *lesion.present)
         if entry.series_key and entry.slice
     ]
-
-
-def measured(entry: BlindedMeasurement) -> str:
-    """Write what was entered of a lesion: its diameter, or its state."""
-    return entry.state_label.lower() if entry.diameter_mm is None else length(entry.diameter_mm)
-
-
-def length(value: Decimal) -> str:
-    """Write a length in mm with at least one decimal, as it was measured."""
-    text = f"{value.normalize():f}"
-    return f"{text if '.' in text else text + '.0'} mm"
 
 
 # --- those who manage: no outcome but the triggers of adjudications ------------------------------------------------

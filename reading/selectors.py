@@ -1,4 +1,4 @@
-"""Questions about the reads: what a reader may open, what readers found, and how well they agree."""
+"""Questions about the reads: what a reader may open, and what readers found."""
 
 from __future__ import annotations
 
@@ -136,7 +136,8 @@ def back_in_quality_control(trial: Trial) -> list[Timepoint]:
 class ReadResult:
     """One reader's signed read of one timepoint, with what was derived from it.
 
-    `response` is None at baseline, where there is only a sum. `accepted`: this read counts (ACPTFL).
+    `response` is None at baseline, where there is only a burden: the pack's one quantity, a sum of diameters for
+    RECIST. `accepted`: this read counts (ACPTFL).
     """
 
     task: ReadTask
@@ -144,8 +145,8 @@ class ReadResult:
     slot: int
     assessment: Assessment
     response: TimepointResponse | None
-    sum_mm: Decimal | None
-    baseline_sum_mm: Decimal | None
+    burden: Decimal | None
+    baseline_burden: Decimal | None
     accepted: bool = False
 
     @property
@@ -238,11 +239,12 @@ def _slot_result(slot: int, tasks: Sequence[ReadTask], charter: ImagingCharter |
     outcome = derivation.subject_response(tasks, charter)
     responses = {response.timepoint_id: response for response in outcome.timepoints}
     first = next((task for task in tasks if derivation.is_baseline(task.timepoint)), None)
-    baseline = derivation.baseline_sum(first.assessment) if first else None
+    pack = derivation.pack_of(charter or tasks[0].charter)
+    baseline = derivation.baseline_burden(first, pack) if first else None
     reads = []
     for task in tasks:
         response = responses.get(task.timepoint.code)
-        size = response.sum_mm if response else baseline
+        size = pack.burden.of(response) if response else baseline
         reads.append(ReadResult(task, task.timepoint, slot, task.assessment, response, size, baseline))
     return SlotResult(slot, tasks[0].reader, tuple(reads), outcome)
 
@@ -294,11 +296,11 @@ def _accepted(slots: Sequence[SlotResult], choices: Mapping[int | None, int]) ->
     pack = derivation.pack_of(slots[0].reads[0].task.charter)
     accepted = [read.response for slot in slots for read in slot.reads if read.accepted and read.response]
     accepted.sort(key=lambda response: response.study_day)
-    best = pack.best_overall_response([DatedResponse(r.study_day, r.overall) for r in accepted])
-    codes = {response.study_day: response.timepoint_id for response in accepted}
-    progression = next((r.timepoint_id for r in accepted if r.overall == "PD"), "")
-    first = best.first_response_day
-    return AcceptedResult(None, best.response, progression, "" if first is None else codes[first])
+    dated = [DatedResponse(r.study_day, r.overall) for r in accepted]
+    best = pack.best_overall_response(dated)
+    codes: dict[int | None, str] = {response.study_day: response.timepoint_id for response in accepted}
+    progression = codes.get(pack.progression_day(dated), "")
+    return AcceptedResult(None, best.response, progression, codes.get(best.first_response_day, ""))
 
 
 def subject_results(trial: Trial) -> Sequence[SubjectResult]:

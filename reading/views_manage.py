@@ -72,7 +72,12 @@ def variability(request: HttpRequest, trial: Trial) -> HttpResponse:
             "causes_by_pair": causes_by_pair,
             "charts": agreement.charts_of(report),
             "plot": plots.bland_altman_svg(
-                limits, title="Sums of diameters", first="First reader", second="Second reader"
+                limits,
+                title=report["measure"]["title"],
+                quantity=report["measure"]["title"].lower(),
+                unit=report["measure"]["unit"],
+                first="First reader",
+                second="Second reader",
             ),
         },
     )

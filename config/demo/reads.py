@@ -17,7 +17,7 @@ from imaging.phantom.subjects import PhantomSubject
 from reading import blinding, selectors
 from reading.models import Adjudication, Lesion, ReadTask
 from reading.services import adjudicating, assessing
-from reading.services.assessing import AssessmentEntry, LesionEntry
+from reading.services.entries import AssessmentEntry, LesionEntry
 from reading.states import AdjudicationState, ReadState
 
 #: Relative bias and precision of the two readers, as a fraction of the diameter.
@@ -148,7 +148,7 @@ def _nearer(case: Adjudication) -> int:
     phantom = phantom_of(patient)
 
     def distance(result: selectors.SlotResult) -> float:
-        sums = [(float(r.sum_mm), phantom.sum_of_diameters_mm(r.timepoint.order)) for r in result.reads if r.sum_mm]
+        sums = [(float(r.burden), phantom.sum_of_diameters_mm(r.timepoint.order)) for r in result.reads if r.burden]
         unsure = patient.scenario == "new_lesion" and result.reads[0].task.reader.username == CAUTIOUS
         return sum(abs(read - true) for read, true in sums) + (1000 if unsure else 0)
 

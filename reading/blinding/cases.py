@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reading import selectors
+from reading import derivation, selectors
 from reading.blinded import (
     BlindedAdjudication,
     BlindedCause,
@@ -15,7 +15,7 @@ from reading.blinded import (
     BlindedTrigger,
 )
 from reading.blinding.names import Keys, case_code
-from reading.blinding.reads import disclosed, lesions_of, presets, response_of, title_of
+from reading.blinding.reads import answered, disclosed, figures_of, lesions_of, presets, response_of, title_of
 from reading.blinding.stacks import stacks_of
 from reading.models import Adjudication
 from reading.states import AdjudicationState
@@ -28,7 +28,7 @@ def blinded_adjudication(adjudication: Adjudication) -> BlindedAdjudication:
     subject = adjudication.subject
     charter = selectors.reading_charter(subject)
     assert charter is not None
-    names = Keys(subject.trial, adjudication.blinded_code)
+    names, pack = Keys(subject.trial, adjudication.blinded_code), derivation.pack_of(charter)
     timepoints = [t for t in subject.timepoints.order_by("order") if is_of_case(t, adjudication)]
     stacks = {t.pk: stacks_of(names, t, charter) for t in timepoints}
     shown = [stack for group in stacks.values() for stack in group]
@@ -49,7 +49,10 @@ def blinded_adjudication(adjudication: Adjudication) -> BlindedAdjudication:
                     title=titles[read.timepoint.code],
                     image_quality=read.assessment.image_quality,
                     comment=read.assessment.comment,
-                    response=response_of(read.assessment.derivation),
+                    answered=answered(read.assessment, pack.form()),
+                    stated_response=read.assessment.stated_response,
+                    stated_reason=read.assessment.stated_reason,
+                    response=response_of(read.assessment.derivation, pack),
                     lesions=lesions_of(read.task, [r.task for r in reads[:position]], shown, names),
                 )
                 for position, read in enumerate(reads)
@@ -66,6 +69,7 @@ def blinded_adjudication(adjudication: Adjudication) -> BlindedAdjudication:
         triggers=tuple(_triggers(adjudication.triggers, *sides, titles, adjudication.left_slot)),
         left=sides[0],
         right=sides[1],
+        figures=figures_of({}, pack),
         timepoints=tuple(
             BlindedTimepoint(titles[t.code], tuple(stack.blinded for stack in stacks[t.pk]), None) for t in timepoints
         ),

@@ -8,6 +8,7 @@ from typing import Any
 
 from reading import derivation, selectors
 from reading.blinded import (
+    BlindedFigure,
     BlindedLesion,
     BlindedMeasurement,
     BlindedPreset,
@@ -18,10 +19,16 @@ from reading.blinded import (
 )
 from reading.blinding.names import Keys
 from reading.blinding.stacks import Stack, stacks_of
-from reading.models import Lesion, Measurement, ReadTask
+from reading.criteria import Criteria
+from reading.criteria.base import Figure
+from reading.criteria.form import Form, amount, typed
+from reading.models import Assessment, Lesion, Measurement, ReadTask
 from reading.states import ReadState
 from trials.models import ImagingCharter, Subject, Timepoint
 from trials.states import QcState
+
+#: Stands for a figure that there is none of.
+NOTHING = "–"
 
 
 def blinded_task(task: ReadTask) -> BlindedTask:
@@ -32,6 +39,7 @@ def blinded_task(task: ReadTask) -> BlindedTask:
     stacks = {t.pk: stacks_of(names, t.timepoint, charter) for t in (*before, task)}
     shown = [stack for group in stacks.values() for stack in group]
     assessment = getattr(task, "assessment", None)
+    pack = derivation.pack_of(charter)
     return BlindedTask(
         code=task.blinded_code,
         case=task.case_code,
@@ -40,21 +48,27 @@ def blinded_task(task: ReadTask) -> BlindedTask:
         is_baseline=derivation.is_baseline(task.timepoint),
         is_open=task.state in (ReadState.ASSIGNED, ReadState.READING) and _images_cleared(task),
         criteria=terms.criteria,
+        form=pack.form(),
+        terms=pack.terms,
         version=assessment.version if assessment else 0,
         image_quality=assessment.image_quality if assessment else "adequate",
         comment=assessment.comment if assessment else "",
+        answers=assessment.answers if assessment else {},
+        answered=answered(assessment, pack.form()) if assessment else (),
+        stated_response=assessment.stated_response if assessment else "",
+        stated_reason=assessment.stated_reason if assessment else "",
         presets=presets(charter),
         series=tuple(stack.blinded for stack in stacks[task.pk]),
         earlier=tuple(
             BlindedTimepoint(
                 title_of(t.timepoint, charter),
                 tuple(stack.blinded for stack in stacks[t.pk]),
-                response_of(t.assessment.derivation),
+                response_of(t.assessment.derivation, pack),
             )
             for t in before
         ),
         lesions=lesions_of(task, before, shown, names),
-        response=response_of(assessment.derivation) if assessment else None,
+        response=response_of(assessment.derivation, pack) if assessment else None,
         unanswered=() if task.state in selectors.SIGNED else derivation.unanswered(task, before),
         disclosed=disclosed(subject, charter),
     )
@@ -90,12 +104,21 @@ def lesions_of(
     found = Lesion.objects.filter(first_seen__in=reads).order_by("number")
     entries = (
         Measurement.objects.filter(lesion__in=found, assessment__task__in=reads)
-        .select_related("assessment", "instance")
+        .select_related("assessment", "instance", "lesion")
         .order_by("assessment__task__order", "part")
     )
     by_lesion: dict[int, list[Measurement]] = {}
     for entry in entries:
         by_lesion.setdefault(entry.lesion_id, []).append(entry)
+
+    form = derivation.pack_of(task.charter).form()
+
+    def said(entry: Measurement) -> str:
+        listed = form.of(entry.lesion.category)
+        if listed is None:
+            return entry.get_state_display().lower()
+        values = typed(listed.fields, entry.stated(), entry.lesion.label)
+        return listed.say(entry.get_state_display(), entry.state, values)
 
     def blinded(entry: Measurement) -> BlindedMeasurement:
         series_key, place = "", None
@@ -109,6 +132,8 @@ def lesions_of(
             state=entry.state,
             state_label=entry.get_state_display(),
             diameter_mm=entry.diameter_mm,
+            values=entry.values,
+            said=said(entry),
             series_key=series_key,
             slice=place,
             instance_key=names.of(entry.instance.sop_instance_uid) if entry.instance and series_key else "",
@@ -132,7 +157,18 @@ def lesions_of(
     )
 
 
-def response_of(derived: Mapping[str, Any]) -> BlindedResponse | None:
+def answered(assessment: Assessment, form: Form) -> tuple[tuple[str, str], ...]:
+    """Return what was answered about a timepoint: each question with its answer in words."""
+    known = typed(form.questions, assessment.answers, "The timepoint")
+    words = {True: "yes", False: "no"}
+    return tuple(
+        (q.label, words[value] if isinstance(value, bool) else q.say(value))
+        for q in form.questions
+        if (value := known.get(q.name)) is not None
+    )
+
+
+def response_of(derived: Mapping[str, Any], pack: Criteria[Any]) -> BlindedResponse | None:
     """Pick from a stored derivation what a reader may see; days and visit codes stay behind."""
     if not derived:
         return None
@@ -141,8 +177,13 @@ def response_of(derived: Mapping[str, Any]) -> BlindedResponse | None:
         value = derived.get(name)
         return None if value is None else Decimal(value)
 
+    overall = derived.get("overall") or ""
+    term = pack.term(overall)
     return BlindedResponse(
-        overall=derived.get("overall") or "",
+        overall=overall,
+        words=term.words,
+        tone=term.tone,
+        figures=figures_of(derived, pack),
         target=derived.get("target") or "",
         nontarget=derived.get("nontarget") or "",
         new_lesion=bool(derived.get("new_lesion")),
@@ -152,3 +193,26 @@ def response_of(derived: Mapping[str, Any]) -> BlindedResponse | None:
         percent_from_nadir=decimal("percent_from_nadir"),
         steps=tuple(BlindedStep(s["rule"], s["clause"], s["result"]) for s in derived.get("trace", [])),
     )
+
+
+def figures_of(derived: Mapping[str, Any], pack: Criteria[Any]) -> tuple[BlindedFigure, ...]:
+    """Write what the criteria show beside a response, in their order."""
+    found = {**derived, **derived.get("quantities", {})}
+
+    def written(figure: Figure) -> BlindedFigure:
+        origin = found.get(figure.beside) if figure.beside else None
+        title = figure.title if origin is None else f"{figure.title} ({amount(Decimal(origin), pack.burden.unit)})"
+        text = _written(found.get(figure.key), figure)
+        return BlindedFigure(title, figure.short, text, figure.at_baseline, bool(figure.unit))
+
+    return tuple(written(figure) for figure in pack.figures)
+
+
+def _written(value: object, figure: Figure) -> str:
+    if value is None:
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if figure.key.startswith("percent"):
+        return f"{Decimal(str(value)):+.1f} %".replace("-", "−")
+    return amount(Decimal(str(value)), figure.unit) if figure.unit else str(value)

@@ -46,8 +46,7 @@ def get(identifier: str, parameters: Mapping[str, Any] | None = None) -> Criteri
     """
     pack = _PACKS.get(identifier)
     if pack is None:
-        usable = ", ".join(name for name in available() if _PACKS[name].readable)
-        raise UnknownCriteria(f"There are no criteria {identifier}; the charter may use {usable}.")
+        raise UnknownCriteria(f"There are no criteria {identifier}; the charter may use {', '.join(available())}.")
     return pack(parameters)
 
 

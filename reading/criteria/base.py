@@ -5,17 +5,45 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar, Generic, TypeVar
 
 from compliance.errors import HouseError
 
+from .best_response import BestRules
+from .form import Form, Sheet
 from .inputs import BaselineTarget
-from .results import BaselineCheck, BestResponse, DatedResponse, PackStamp, SubjectResponse
-from .values import as_json, canonical_json
+from .quantities import QuantityResponse
+from .results import (
+    BaselineCheck,
+    BestResponse,
+    DatedResponse,
+    PackStamp,
+    Step,
+    SubjectResponse,
+    TimepointResponse,
+)
+from .values import canonical_json, plain, total
 
 History = TypeVar("History")
+
+#: Table 3 of RECIST 1.1 without confirmation or least time.
+_ANY_BEST = BestRules(
+    confirmation_required=False,
+    confirm_min_days=0,
+    confirm_max_ne=0,
+    confirm_max_sd=0,
+    confirm_max_interruptions=0,
+    min_sd_days=0,
+    min_duration_for_nontarget=True,
+    disease_after_cr_is_pd=False,
+)
+_BEST_RULES = {rule.name for rule in fields(BestRules)}
+
+
+#: Characters of a parameter that is any text.
+_LONGEST = 40
 
 
 class UnknownParameter(HouseError):
@@ -36,7 +64,7 @@ class Parameter:
     source
         Where the default comes from.
     choices
-        The values a text parameter may take.
+        The values a text parameter may take; none: any short text.
     """
 
     name: str
@@ -63,50 +91,101 @@ class Parameter:
             number = _decimal(value)
             if number is not None:
                 return number
-        elif value in self.choices:
+        elif value in self.choices or (not self.choices and isinstance(value, str) and len(value) <= _LONGEST):
             return str(value)
         raise UnknownParameter(f"Parameter {self.name} cannot take this value; {self._expected()}.")
 
     def _expected(self) -> str:
         if self.choices:
             return f"choose one of {', '.join(self.choices)}"
-        kinds = {bool: "give true or false", int: "give a whole number from 0", Decimal: "give a number from 0"}
+        kinds = {
+            bool: "give true or false",
+            int: "give a whole number from 0",
+            Decimal: "give a number from 0",
+            str: f"give up to {_LONGEST} characters",
+        }
         return kinds[type(self.default)]
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """One thing to enter. `kind` is diameter_mm, parts_mm, lesion, state, text or flag; choices are for states."""
+class Term:
+    """One response of a pack, from best to worst.
 
-    name: str
-    label: str
-    kind: str
-    required: bool = False
-    choices: tuple[str, ...] = ()
-    help: str = ""
+    Attributes
+    ----------
+    degree
+        Its place among the ordered responses, for weighted agreement; None for what is no degree of response.
+    tone
+        How pages colour it: ok, info, bad, or wait.
+    """
+
+    value: str
+    words: str
+    tone: str
+    degree: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    """One list of lesions on the form. `at` is baseline or follow_up; `maximum` caps the rows (None: no cap)."""
+class Figure:
+    """One derived thing that is shown beside a response: `key` names it in the response or its quantities.
 
-    name: str
+    Attributes
+    ----------
+    title, short
+        As the read page and the columns of an adjudication call it.
+    unit
+        Of a quantity; "%" is a change, and empty is for words and for yes or no.
+    beside
+        Key of the quantity that it is counted from, shown in brackets.
+    """
+
+    key: str
     title: str
-    at: str
-    fields: tuple[Field, ...]
-    maximum: int | None = None
-    adds_rows: bool = False
+    short: str
+    unit: str = ""
+    at_baseline: bool = False
+    beside: str = ""
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """What a reader has to enter for a pack, so that the read page builds itself."""
+class Burden:
+    """The one quantity in which two readers are compared, and that a subject's course is drawn in.
 
-    sections: tuple[Section, ...]
+    Attributes
+    ----------
+    key
+        Its name in a response or in its quantities.
+    rule, clause
+        By which it is made at baseline.
+    nothing
+        What a baseline without anything to measure says.
+    """
 
-    def to_json(self) -> object:
-        """Return plain JSON values."""
-        return as_json(self)
+    key: str
+    title: str
+    unit: str
+    rule: str
+    clause: str
+    nothing: str = "no target lesions"
+
+    def of(self, response: TimepointResponse) -> Decimal | None:
+        """Return it at a timepoint; None where it is incomplete."""
+        found: Decimal | None = (
+            response.quantities.get(self.key) if isinstance(response, QuantityResponse) else getattr(response, self.key)
+        )
+        return found
+
+
+RECIST_TERMS = (
+    Term("CR", "Complete response", "ok", 0),
+    Term("PR", "Partial response", "ok", 1),
+    Term("SD", "Stable disease", "info", 2),
+    Term("NON-CR/NON-PD", "Neither complete response nor progression", "info", 2),
+    Term("NED", "No evidence of disease", "info"),
+    Term("PD", "Progressive disease", "bad", 3),
+    Term("NE", "Not evaluable", "wait"),
+)
 
 
 class Criteria(ABC, Generic[History]):
@@ -127,8 +206,15 @@ class Criteria(ABC, Generic[History]):
     version: ClassVar[str]
     title: ClassVar[str]
     parameters: ClassVar[tuple[Parameter, ...]]
-    #: The read page asks for all that the form names, so a charter may use the pack.
-    readable: ClassVar[bool] = False
+    #: Every response that it gives, from best to worst.
+    terms: ClassVar[tuple[Term, ...]] = RECIST_TERMS
+    #: What is shown beside a response, in order.
+    figures: ClassVar[tuple[Figure, ...]]
+    burden: ClassVar[Burden]
+    #: Where it is written that without a baseline nothing can be said.
+    no_baseline: ClassVar[str] = "There is no baseline to compare with"
+    #: How sizes are to be understood, for a report.
+    measured_as: ClassVar[str] = "What was measured stands with its unit in values.csv."
     #: Best overall responses that make the subject a responder.
     responses: ClassVar[frozenset[str]]
 
@@ -147,6 +233,39 @@ class Criteria(ABC, Generic[History]):
     @abstractmethod
     def form(self) -> Form:
         """Return what the reader must enter, at baseline and at follow-up."""
+
+    @abstractmethod
+    def history(self, baseline: Sheet, later: Sequence[Sheet]) -> History:
+        """Return what the pack reads of a subject, from what a reader entered."""
+
+    @abstractmethod
+    def shares(self, baseline: Sheet) -> Mapping[str, Decimal]:
+        """Return what each lesion of the baseline adds to the burden."""
+
+    def baseline_burden(self, baseline: Sheet) -> Decimal | None:
+        """Return the burden at baseline; None without anything to measure."""
+        shares = self.shares(baseline)
+        return total(shares.values()) if shares else None
+
+    def baseline_step(self, baseline: Sheet) -> Step:
+        """Return how the burden at baseline was made."""
+        burden, found = self.burden, self.baseline_burden(baseline)
+        inputs = {lesion: plain(share) for lesion, share in self.shares(baseline).items()}
+        result = burden.nothing if found is None else f"{plain(found)} {burden.unit}".strip()
+        return Step(burden.rule, burden.clause, inputs, result)
+
+    def derive(self, baseline: Sheet, later: Sequence[Sheet]) -> SubjectResponse:
+        """Return a subject's responses from what a reader entered."""
+        return self.derive_subject(self.history(baseline, later))
+
+    def term(self, response: str) -> Term:
+        """Return a response with its words."""
+        return next((term for term in self.terms if term.value == response), Term(response, response, "info"))
+
+    def best_rules(self, disease_after_cr_is_pd: bool = False) -> BestRules:
+        """Return how the trial reads Table 3 of RECIST 1.1; what the pack has no parameter for asks for nothing."""
+        given = {name: value for name, value in self.settings.items() if name in _BEST_RULES}
+        return replace(_ANY_BEST, **given, disease_after_cr_is_pd=disease_after_cr_is_pd)  # type: ignore[arg-type]
 
     def check_baseline(self, targets: Sequence[BaselineTarget]) -> BaselineCheck:
         """Return the baseline rules that the chosen target lesions break; a pack without such rules breaks none."""

@@ -65,16 +65,7 @@ def baseline_violations(targets: Sequence[BaselineTarget], rules: BaselineRules)
     """
     _check(targets)
     ordered = sorted(targets, key=lambda target: target.lesion_id)
-    found = []
-    if len(ordered) > rules.max_targets:
-        found.append(
-            Violation(
-                "MAX_TOTAL",
-                tuple(target.lesion_id for target in ordered),
-                f"{len(ordered)} target lesions are chosen; at most {rules.max_targets} may be.",
-                "RECIST 1.1 §4.2",
-            )
-        )
+    found = list(too_many(ordered, rules.max_targets, "RECIST 1.1 §4.2"))
     organs: dict[str, list[str]] = defaultdict(list)
     for target in ordered:
         organs[organ_key(target.organ, target.nodal)].append(target.lesion_id)
@@ -92,6 +83,15 @@ def baseline_violations(targets: Sequence[BaselineTarget], rules: BaselineRules)
     for target in ordered:
         found += _lesion_violations(target, rules)
     return tuple(found)
+
+
+def too_many(targets: Sequence[BaselineTarget], most: int, clause: str) -> tuple[Violation, ...]:
+    """Return the violation of a limit on the number of target lesions, if there is one."""
+    if len(targets) <= most:
+        return ()
+    names = tuple(sorted(target.lesion_id for target in targets))
+    message = f"{len(targets)} target lesions are chosen; at most {most} may be."
+    return (Violation("MAX_TOTAL", names, message, clause),)
 
 
 def _lesion_violations(target: BaselineTarget, rules: BaselineRules) -> list[Violation]:

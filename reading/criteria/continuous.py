@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from .base import Criteria, Field, Form, Parameter, Section
+from . import quantities_form
+from .base import Burden, Criteria, Figure, Parameter, Term
+from .form import Field, Form, Sheet
+from .inputs import BaselineTarget
 from .quantities import QuantityHistory, QuantityRead, QuantityResponse, summed
-from .results import BestResponse, DatedResponse, Step, SubjectResponse
-from .values import EXACT, InvalidRead, difference, percent_change, plain, show_percent
+from .results import BaselineCheck, BestResponse, DatedResponse, Step, SubjectResponse
+from .values import EXACT, InvalidRead, difference, percent_change, plain, show_percent, total
 
 EVALUABLE, NOT_EVALUABLE = "EVALUABLE", "NE"
 _CLAUSE = "Continuous endpoint: value and change, as the charter defines them"
@@ -25,6 +28,8 @@ class Continuous(Criteria[QuantityHistory]):
     version = "1.0"
     title = "Change of a quantity from baseline"
     parameters = (
+        Parameter("quantity", "Value", "What is measured, in words", "The charter says: fat fraction, MOAKS score"),
+        Parameter("unit", "", "Its unit", "The charter says; none for a score"),
         Parameter(
             "aggregate",
             "sum",
@@ -40,18 +45,65 @@ class Continuous(Criteria[QuantityHistory]):
             ("not_evaluable", "measured_part"),
         ),
     )
+    terms = (Term(EVALUABLE, "Evaluable", "info"), Term(NOT_EVALUABLE, "Not evaluable", "wait"))
     responses = frozenset()
+
+    @property
+    def burden(self) -> Burden:  # type: ignore[override]
+        """The value, under the charter's name and unit."""
+        return Burden("value", self.choice("quantity"), self.choice("unit"), "baseline_value", _CLAUSE, "no regions")
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:  # type: ignore[override]
+        """The value and its change."""
+        name, unit = self.choice("quantity"), self.choice("unit")
+        return (
+            Figure("value", name, name, unit, at_baseline=True),
+            Figure("change", "Change from baseline", "Change", unit),
+            Figure("percent_from_baseline", "Relative change", "Relative change", "%"),
+        )
 
     def form(self) -> Form:
         """Return what the reader must enter."""
-        region = Field("lesion_id", "Region", "text", required=True)
-        value = Field("value", "Value", "number", required=True)
+        value = Field(
+            "value",
+            self.choice("quantity"),
+            unit=self.choice("unit"),
+            least=Decimal(0),
+            most=Decimal(999_999),
+            decimals=4,
+        )
         return Form(
             (
-                Section("regions", "Regions", "baseline", (region, value), adds_rows=True),
-                Section("regions", "Regions", "follow_up", (Field("value", "Value", "number"),)),
+                quantities_form.followed(
+                    "Regions",
+                    "Add region",
+                    "Every region that the charter names, with its value.",
+                    "No regions were measured at baseline.",
+                    value,
+                    gone=False,
+                    place="Region",
+                    places=(),
+                ),
             )
         )
+
+    def history(self, baseline: Sheet, later: Sequence[Sheet]) -> QuantityHistory:
+        """Return a subject as the pack reads it."""
+        return quantities_form.history(baseline, later, "value")
+
+    def shares(self, baseline: Sheet) -> Mapping[str, Decimal]:
+        """Return the values of the regions."""
+        return quantities_form.values(baseline, "value")
+
+    def baseline_burden(self, baseline: Sheet) -> Decimal | None:
+        """Return the value at baseline: of all regions, as the charter makes one of them."""
+        found = self.shares(baseline)
+        return self._one(total(found.values()), len(found)) if found else None
+
+    def check_baseline(self, targets: Sequence[BaselineTarget]) -> BaselineCheck:
+        """Return what is wrong with the baseline: that nothing is measured, so that nothing can be followed."""
+        return BaselineCheck(quantities_form.nothing_measured(targets), self.stamp)
 
     def best_overall_response(self, responses: Sequence[DatedResponse], start_day: int = 0) -> BestResponse:
         """Return EVALUABLE where any timepoint is; there are no responses.

@@ -7,9 +7,11 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from .base import Criteria, Form
+from . import irecist_form, recist11_form
+from .base import Criteria, Term
 from .best_immune import IMMUNE, Immune, best_immune_response, immune_progression_day
 from .best_response import Response
+from .form import Form, Sheet
 from .inputs import (
     BaselineRead,
     BaselineTarget,
@@ -19,8 +21,9 @@ from .inputs import (
     TimepointRead,
 )
 from .irecist_progression import Course, Progression, see_new_lesions
-from .irecist_settings import FORM, PARAMETERS
+from .irecist_settings import PARAMETERS
 from .recist11 import Recist11
+from .recist11_form import BURDEN, FIGURES
 from .results import BaselineCheck, BestResponse, DatedResponse, Step, SubjectResponse, TimepointResponse
 from .values import total
 
@@ -39,6 +42,19 @@ class IRecist(Criteria[SubjectHistory]):
     version = "1.0"
     title = "Response criteria for trials of immunotherapeutics"
     parameters = PARAMETERS
+    terms = (
+        Term("iCR", "Complete response", "ok", 0),
+        Term("iPR", "Partial response", "ok", 1),
+        Term("iSD", "Stable disease", "info", 2),
+        Term("NON-iCR/NON-iUPD", "Neither complete response nor progression", "info", 2),
+        Term("iUPD", "Unconfirmed progression", "bad", 3),
+        Term("iCPD", "Confirmed progression", "bad", 4),
+        Term("NE", "Not evaluable", "wait"),
+    )
+    burden = BURDEN
+    figures = FIGURES
+    no_baseline = "RECIST 1.1 §4.1"
+    measured_as = recist11_form.MEASURED_AS
     responses = frozenset({Immune.ICR, Immune.IPR})
 
     def __init__(self, parameters: Mapping[str, Any] | None = None) -> None:
@@ -47,8 +63,15 @@ class IRecist(Criteria[SubjectHistory]):
 
     def form(self) -> Form:
         """Return what the reader must enter; the number of targets follows the charter's cap."""
-        cap = self.count("max_targets")
-        return Form(tuple(replace(part, maximum=cap) if part.name == "targets" else part for part in FORM.sections))
+        return recist11_form.capped(irecist_form.FORM, self.count("max_targets"))
+
+    def history(self, baseline: Sheet, later: Sequence[Sheet]) -> SubjectHistory:
+        """Return a subject as the pack reads it."""
+        return irecist_form.history(baseline, later)
+
+    def shares(self, baseline: Sheet) -> Mapping[str, Decimal]:
+        """Return the diameters of the target lesions."""
+        return recist11_form.diameters(baseline)
 
     def check_baseline(self, targets: Sequence[BaselineTarget]) -> BaselineCheck:
         """Return the baseline rules that the chosen target lesions break; they are those of RECIST 1.1."""

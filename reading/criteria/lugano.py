@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from .base import Criteria, Field, Form, Parameter, Section
-from .best_response import BestRules, Response, best_response
-from .inputs import NewLesionState, NonTargetState, TargetState
+from . import lugano_form, recist11_form
+from .base import Criteria, Parameter
+from .baseline import too_many
+from .best_response import Response, best_response
+from .form import Form, Sheet
+from .inputs import BaselineTarget, NewLesionState, NonTargetState, TargetState
 from .lugano_inputs import LuganoHistory, LuganoTarget, LuganoVisit, Marrow, PetScan, Uptake
 from .quantities import QuantityResponse
-from .results import BestResponse, DatedResponse, Step, SubjectResponse
-from .values import EXACT, difference, plain, share, total
+from .results import BaselineCheck, BestResponse, DatedResponse, Step, SubjectResponse, Violation
+from .values import EXACT, difference, percent_change, plain, share, total
 
 _CT, _PET = "Lugano 2014, Table 3, CT", "Lugano 2014, Table 3, PET-CT"
 _HALF = Decimal(50)
@@ -56,56 +59,44 @@ class Lugano(Criteria[LuganoHistory]):
         Parameter("spleen_normal_mm", Decimal(130), "The spleen is enlarged above this length, mm", _CT),
         Parameter("spleen_growth_mm", Decimal(20), "Least growth of a spleen that was normal for PD, mm", _CT),
         Parameter("too_small_mm", Decimal(5), "Each diameter of a lesion too small to measure, mm", _CT),
+        Parameter("max_targets", 6, "Most target lesions", "Cheson 2014: up to six of the largest"),
         Parameter("min_sd_days", 0, "Least time from start to a timepoint with SD, days", "Not in the paper"),
     )
+    burden = lugano_form.BURDEN
+    figures = lugano_form.FIGURES
     responses = frozenset({Response.CR, Response.PR})
 
     def form(self) -> Form:
         """Return what the reader must enter."""
-        lesion = (
-            Field("lesion_id", "Lesion", "text", required=True),
-            Field("organ", "Organ", "text", required=True),
-            Field("nodal", "Lymph node", "flag"),
-        )
-        sizes = (Field("long_mm", "Longest diameter", "diameter_mm"), Field("short_mm", "Across it", "diameter_mm"))
-        spleen = Field("spleen_mm", "Length of the spleen", "diameter_mm")
-        state = Field("state", "State", "state", choices=tuple(TargetState))
-        status = Field("status", "Status", "state", choices=tuple(NonTargetState)[:4])
-        certainty = Field("status", "Certainty", "state", required=True, choices=tuple(NewLesionState))
-        pet = (
-            Field("deauville", "Deauville score", "state", choices=("1", "2", "3", "4", "5")),
-            Field("uptake", "Uptake against baseline", "state", choices=tuple(Uptake)),
-            Field("new_foci", "New FDG-avid foci", "flag"),
-        )
-        marrow = Field("marrow", "Bone marrow", "state", choices=tuple(Marrow))
-        return Form(
-            (
-                Section("targets", "Target lesions", "baseline", (*lesion, *sizes), maximum=6, adds_rows=True),
-                Section("nonmeasured", "Other lesions", "baseline", lesion, adds_rows=True),
-                Section(
-                    "organs", "Spleen and marrow", "baseline", (spleen, Field("marrow_involved", "Marrow", "flag"))
-                ),
-                Section("targets", "Target lesions", "follow_up", (*sizes, state), maximum=6),
-                Section("nonmeasured", "Other lesions", "follow_up", (status,)),
-                Section("new_lesions", "New lesions", "follow_up", (*lesion, certainty), adds_rows=True),
-                Section("organs", "Spleen and marrow", "follow_up", (spleen, marrow)),
-                Section("pet", "PET", "follow_up", pet),
+        return recist11_form.capped(lugano_form.form(self.choice("assessment") != "ct"), self.count("max_targets"))
+
+    def history(self, baseline: Sheet, later: Sequence[Sheet]) -> LuganoHistory:
+        """Return a subject as the pack reads it."""
+        return lugano_form.history(baseline, later)
+
+    def shares(self, baseline: Sheet) -> Mapping[str, Decimal]:
+        """Return the products of the target lesions' diameters."""
+        return lugano_form.products(baseline)
+
+    def check_baseline(self, targets: Sequence[BaselineTarget]) -> BaselineCheck:
+        """Return the targets that are not measurable, or too many."""
+        node, site = self.number("node_normal_mm"), self.number("extranodal_measurable_mm")
+        small = [
+            Violation(
+                "MIN_LONG_AXIS",
+                (target.lesion_id,),
+                f"Lesion {target.lesion_id}: the longest diameter must be above {plain(least)} mm to be measurable.",
+                "Lugano 2014, measured nodes and extranodal sites",
             )
-        )
+            for target in targets
+            if target.long_axis_mm is not None and target.long_axis_mm <= (least := node if target.nodal else site)
+        ]
+        most = self.count("max_targets")
+        return BaselineCheck((*small, *too_many(targets, most, "Lugano 2014, up to six lesions")), self.stamp)
 
     def best_overall_response(self, responses: Sequence[DatedResponse], start_day: int = 0) -> BestResponse:
         """Return the best overall response up to the first PD; the paper asks for no confirmation."""
-        rules = BestRules(
-            confirmation_required=False,
-            confirm_min_days=0,
-            confirm_max_ne=0,
-            confirm_max_sd=0,
-            confirm_max_interruptions=0,
-            min_sd_days=self.count("min_sd_days"),
-            min_duration_for_nontarget=True,
-            disease_after_cr_is_pd=False,
-        )
-        return best_response(responses, start_day, rules, self.stamp, target_disease=True)
+        return best_response(responses, start_day, self.best_rules(), self.stamp, target_disease=True)
 
     def progression_day(self, responses: Sequence[DatedResponse]) -> int | None:
         """Return the day of the first PD."""
@@ -154,7 +145,7 @@ class Lugano(Criteria[LuganoHistory]):
             study_day=visit.study_day,
             sum_mm=None,
             nadir_mm=None,
-            percent_from_baseline=None,
+            percent_from_baseline=None if spd is None else percent_change(spd, base),
             percent_from_nadir=None,
             target=by_ct.value,
             nontarget=None,
@@ -164,6 +155,7 @@ class Lugano(Criteria[LuganoHistory]):
             trace=tuple(trace),
             pack=self.stamp,
             quantities={"spd_mm2": spd, "baseline_spd_mm2": base},
+            by_pet=None if by_pet is None else by_pet.value,
         )
 
     def _sizes(self, history: LuganoHistory, visit: LuganoVisit) -> Mapping[str, Size | None]:

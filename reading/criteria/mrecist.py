@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from .base import Field, Form, Parameter
+from .base import Burden, Parameter
 from .baseline import baseline_violations
 from .best_response import Response
+from .form import Field, Form
 from .inputs import BaselineTarget
 from .recist11 import Recist11
+from .recist11_form import FIGURES
 from .recist11_settings import PARAMETERS as RECIST_PARAMETERS
 from .results import BaselineCheck, TimepointResponse, Violation
 from .targets import SizedTarget
@@ -18,11 +20,11 @@ from .targets import SizedTarget
 _PAPER = "mRECIST (Lencioni 2010)"
 #: A lesion without arterial enhancement has no viable part to measure.
 NOT_ENHANCING = "NOT_ENHANCING"
-_HELP = {
-    "diameter_mm": "Longest diameter of what enhances in the arterial phase; of a node the short axis",
-    "state": "In place of a diameter; absent: no enhancement is left",
-    "status": "An effusion or ascites progresses only with cytology",
-    "new_status": "In the liver certain from 10 mm on with wash-out, or with 10 mm of growth; until then equivocal",
+_VIABLE = "Longest diameter of what enhances; a lesion without enhancement is absent"
+_HINTS = {
+    "target": "Up to five in all and two per organ; measured is only what enhances in the arterial phase.",
+    "non_target": "All other disease, without sizes. An effusion or ascites progresses only with cytology.",
+    "new": "In the liver certain from 10 mm on with wash-out, or with 10 mm of growth; until then equivocal.",
 }
 
 
@@ -36,7 +38,8 @@ class MRecist(Recist11):
     identifier = "mRECIST"
     version = "1.0"
     title = "Modified RECIST for hepatocellular carcinoma"
-    readable = False
+    burden = Burden("sum_mm", "Sum of viable diameters", "mm", "baseline_sum_of_diameters", f"{_PAPER}: target lesions")
+    figures = (replace(FIGURES[0], title="Sum of viable diameters"), *FIGURES[1:])
     parameters = (
         *(
             replace(parameter, default=Decimal(0), source=f"{_PAPER}: an increase of 20%, without a least one in mm")
@@ -54,12 +57,18 @@ class MRecist(Recist11):
 
     def form(self) -> Form:
         """Return what the reader must enter: the form of RECIST 1.1, with diameters of viable tumour."""
-        sections = super().form().sections
-        return Form(
-            tuple(
-                replace(section, fields=tuple(_explained(field, section.name) for field in section.fields))
-                for section in sections
-            )
+        form = super().form()
+        return replace(
+            form,
+            lesions=tuple(
+                replace(
+                    one,
+                    hint=_HINTS[one.category],
+                    later_hint=_HINTS["new"] if one.category == "new" else one.later_hint,
+                    fields=tuple(_viable(field) for field in one.fields),
+                )
+                for one in form.lesions
+            ),
         )
 
     def check_baseline(self, targets: Sequence[BaselineTarget]) -> BaselineCheck:
@@ -91,9 +100,8 @@ class MRecist(Recist11):
         return result, rule, f"{_PAPER}: target lesions" if clause == "RECIST 1.1 §4.3.1" else clause
 
 
-def _explained(field: Field, section: str) -> Field:
-    name = "new_status" if (section, field.name) == ("new_lesions", "status") else field.name
-    return replace(field, help=_HELP[name]) if name in _HELP else field
+def _viable(field: Field) -> Field:
+    return replace(field, label="Viable diameter", brief="viable", help=_VIABLE)
 
 
 def _has(found: Sequence[Violation], code: str, lesion_id: str) -> bool:

@@ -2,16 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from enum import StrEnum
 
-from .base import Criteria, Field, Form, Parameter, Section
+from .base import Burden, Criteria, Figure, Parameter, Term
+from .form import NEW, NON_TARGET, Form, Lesions, Sheet
+from .inputs import NonTargetState
+from .quantities import QuantityResponse
 from .results import BestResponse, DatedResponse, Step, SubjectResponse, TimepointResponse
 from .values import InvalidRead
 
 _FLARE = "PCWG3, bone: first post-treatment scan (2+2 rule)"
 _LATER = "PCWG3, bone: scans after the first"
+
+
+_BONES = (
+    "SKULL", "CERVICAL SPINE", "THORACIC SPINE", "LUMBAR SPINE", "SACRUM", "RIB", "STERNUM", "CLAVICLE", "SCAPULA",
+    "PELVIS", "HUMERUS", "FEMUR", "OTHER",
+)  # fmt: skip
+_SEEN, _SEEN_OR_NOT = (NonTargetState.PRESENT,), (NonTargetState.PRESENT, NonTargetState.ABSENT)
+FORM = Form(
+    (
+        Lesions(
+            NON_TARGET,
+            "Bone lesions",
+            "Add bone lesion",
+            "Every lesion on this scan, by its bone, so that the next scan finds it again.",
+            "No bone lesions were seen at baseline.",
+            _SEEN,
+            _SEEN_OR_NOT,
+            place="Bone",
+            places=_BONES,
+        ),
+        Lesions(
+            NEW,
+            "New bone lesions",
+            "Add new lesion",
+            "None entered.",
+            "None entered.",
+            _SEEN,
+            _SEEN_OR_NOT,
+            place="Bone",
+            places=_BONES,
+        ),
+    )
+)
 
 
 class Bone(StrEnum):
@@ -86,23 +123,37 @@ class Pcwg3Bone(Criteria[BoneHistory]):
         Parameter("confirm_min_days", 42, "Least interval to the confirming scan, days", "PCWG3: at least 6 weeks"),
         Parameter("flare_rule", True, "The first scan after the start is read by the 2+2 rule", "PCWG3, flare"),
     )
+    terms = (
+        Term(Bone.NON_PD, "No progression in bone", "info", 0),
+        Term(Bone.PDU, "Progression in bone, to be confirmed", "bad", 1),
+        Term(Bone.PD, "Progression in bone", "bad", 2),
+        Term(Bone.NED, "No bone lesion", "info"),
+        Term(Bone.NE, "Not evaluable", "wait"),
+    )
+    burden = Burden("lesions", "Bone lesions", "", "baseline_bone_lesions", "PCWG3, bone", "no bone lesions")
+    figures = (
+        Figure("lesions", "Bone lesions", "Lesions", at_baseline=True),
+        Figure("new_lesions", "New since baseline", "New since baseline"),
+        Figure("new_lesion", "New lesions", "New", code="NEWLIND"),
+    )
     responses = frozenset()
 
     def form(self) -> Form:
-        """Return what the reader must enter: the lesions on each scan, by name."""
-        lesion = Field("lesion_id", "Lesion", "text", required=True)
-        site = Field(
-            "site", "Site", "text", required=True, help="Of the skeleton, so that the next scan finds it again"
-        )
-        seen = Field("seen", "Seen", "flag")
-        return Form(
-            (
-                Section("lesions", "Bone lesions", "baseline", (lesion, site), adds_rows=True),
-                Section("lesions", "Bone lesions", "follow_up", (seen,)),
-                Section("new_lesions", "New bone lesions", "follow_up", (lesion, site), adds_rows=True),
-                Section("scan", "Scan", "follow_up", (Field("evaluable", "Can be evaluated", "flag", required=True),)),
-            )
-        )
+        """Return what the reader must enter: the lesions that are seen on each scan."""
+        return FORM
+
+    def history(self, baseline: Sheet, later: Sequence[Sheet]) -> BoneHistory:
+        """Return a subject as the pack reads it."""
+        scans = tuple(BoneScan(sheet.timepoint_id, sheet.study_day, _seen(sheet), sheet.evaluable) for sheet in later)
+        return BoneHistory(_seen(baseline), scans)
+
+    def shares(self, baseline: Sheet) -> Mapping[str, Decimal]:
+        """Return each lesion as one."""
+        return dict.fromkeys(sorted(_seen(baseline)), Decimal(1))
+
+    def baseline_burden(self, baseline: Sheet) -> Decimal:
+        """Return the number of lesions; 0 is a number as well."""
+        return Decimal(len(_seen(baseline)))
 
     def best_overall_response(self, responses: Sequence[DatedResponse], start_day: int = 0) -> BestResponse:
         """Return PD where there is one, otherwise NON-PD, NED or NE; bone scans show no response.
@@ -137,7 +188,7 @@ class Pcwg3Bone(Criteria[BoneHistory]):
         for scan in history.scans:
             state, result, step = self._next(state, scan)
             answers.append(
-                TimepointResponse(
+                QuantityResponse(
                     timepoint_id=scan.timepoint_id,
                     study_day=scan.study_day,
                     sum_mm=None,
@@ -151,6 +202,10 @@ class Pcwg3Bone(Criteria[BoneHistory]):
                     progression_by=("new_lesion",) if result in (Bone.PD, Bone.PDU) else (),
                     trace=(step,),
                     pack=self.stamp,
+                    quantities={
+                        "lesions": Decimal(len(scan.lesions)) if scan.evaluable else None,
+                        "new_lesions": Decimal(len(scan.lesions - history.baseline)) if scan.evaluable else None,
+                    },
                 )
             )
         best = self.best_overall_response([DatedResponse(answer.study_day, answer.overall) for answer in answers])
@@ -219,6 +274,10 @@ class Pcwg3Bone(Criteria[BoneHistory]):
         # Lesions that are new on this scan may be the first sight of another progression.
         following, result, step = self._look(rejected, scan)
         return following, result, Step(f"not_confirmed_{step.rule}", clause, {**inputs, **step.inputs}, result)
+
+
+def _seen(sheet: Sheet) -> frozenset[str]:
+    return frozenset(entry.lesion for entry in sheet.entries if entry.state == NonTargetState.PRESENT)
 
 
 def _named(lesions: frozenset[str]) -> str:

@@ -57,9 +57,13 @@ class QuantityHistory:
 
 @dataclass(frozen=True, slots=True)
 class QuantityResponse(TimepointResponse):
-    """A response with the quantities it was derived from, by name with their unit; None where there is none."""
+    """A response with the quantities it was derived from, by name with their unit; None where there is none.
+
+    `by_pet`: what PET says, where a pack judges by CT and by PET.
+    """
 
     quantities: Mapping[str, Decimal | None] = field(default_factory=dict)
+    by_pet: str | None = None
 
 
 def summed(baseline: Mapping[str, Any], read: QuantityRead) -> tuple[Decimal, bool]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from .base import Criteria, Form
+from . import recist11_form
+from .base import Criteria
 from .baseline import BaselineRules, baseline_violations
-from .best_response import BestRules, Response, best_response, confirmed_responses
+from .best_response import Response, best_response, confirmed_responses
+from .form import Form, Sheet
 from .inputs import (
     BaselineRead,
     BaselineTarget,
@@ -17,7 +18,7 @@ from .inputs import (
     SubjectHistory,
     TimepointRead,
 )
-from .recist11_settings import FORM, NONTARGET_STATES, PARAMETERS
+from .recist11_settings import NONTARGET_STATES, PARAMETERS
 from .results import BaselineCheck, BestResponse, DatedResponse, Step, SubjectResponse, TimepointResponse
 from .targets import SizedTarget, size_targets
 from .values import InvalidRead, difference, percent_change, plain, share, show_percent, total
@@ -59,13 +60,23 @@ class Recist11(Criteria[SubjectHistory]):
     version = "1.1"
     title = "Response Evaluation Criteria in Solid Tumours, version 1.1"
     parameters = PARAMETERS
-    readable = True
+    burden = recist11_form.BURDEN
+    figures = recist11_form.FIGURES
+    no_baseline = "RECIST 1.1 §4.1"
+    measured_as = recist11_form.MEASURED_AS
     responses = frozenset({Response.CR, Response.PR})
 
     def form(self) -> Form:
         """Return what the reader must enter; the number of targets follows the charter's cap."""
-        cap = self.count("max_targets")
-        return Form(tuple(replace(part, maximum=cap) if part.name == "targets" else part for part in FORM.sections))
+        return recist11_form.capped(recist11_form.FORM, self.count("max_targets"))
+
+    def history(self, baseline: Sheet, later: Sequence[Sheet]) -> SubjectHistory:
+        """Return a subject as the pack reads it."""
+        return recist11_form.history(baseline, later)
+
+    def shares(self, baseline: Sheet) -> Mapping[str, Decimal]:
+        """Return the diameters of the target lesions (§4.2)."""
+        return recist11_form.diameters(baseline)
 
     def check_baseline(self, targets: Sequence[BaselineTarget]) -> BaselineCheck:
         """Return the baseline rules that the chosen target lesions break (§3.1, §4.2)."""
@@ -361,19 +372,6 @@ class Recist11(Criteria[SubjectHistory]):
             )
         )
         return day
-
-    def best_rules(self, disease_after_cr_is_pd: bool) -> BestRules:
-        """Return how the trial reads Table 3."""
-        return BestRules(
-            confirmation_required=self.flag("confirmation_required"),
-            confirm_min_days=self.count("confirm_min_days"),
-            confirm_max_ne=self.count("confirm_max_ne"),
-            confirm_max_sd=self.count("confirm_max_sd"),
-            confirm_max_interruptions=self.count("confirm_max_interruptions"),
-            min_sd_days=self.count("min_sd_days"),
-            min_duration_for_nontarget=self.flag("min_duration_for_nontarget"),
-            disease_after_cr_is_pd=disease_after_cr_is_pd,
-        )
 
 
 def _new_lesion(read: TimepointRead, trace: list[Step]) -> bool:

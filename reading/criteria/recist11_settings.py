@@ -1,11 +1,11 @@
-"""The parameters and the form of RECIST 1.1."""
+"""The parameters of RECIST 1.1."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
-from .base import Field, Form, Parameter, Section
-from .inputs import NewLesionState, NonTargetState, TargetState
+from .base import Parameter
+from .inputs import NonTargetState
 
 _EORTC = "EORTC questions and clarifications"
 
@@ -109,76 +109,4 @@ PARAMETERS: tuple[Parameter, ...] = (
         "RECIST 1.1 §3.1.3: usually not, unless progression was shown; the protocol says",
         ("after_progression", "always", "never"),
     ),
-)
-
-_LESION = (
-    Field("lesion_id", "Lesion", "text", required=True),
-    Field("organ", "Organ", "text", required=True, help="CDISC term; paired organs and all nodes count as one"),
-    Field("nodal", "Lymph node", "flag"),
-)
-
-FORM = Form(
-    (
-        Section(
-            "targets",
-            "Target lesions",
-            "baseline",
-            (
-                *_LESION,
-                Field(
-                    "diameter_mm",
-                    "Diameter",
-                    "diameter_mm",
-                    required=True,
-                    help="Longest diameter; for a node the short axis",
-                ),
-            ),
-            adds_rows=True,
-        ),
-        Section("nontargets", "Non-target lesions", "baseline", _LESION, adds_rows=True),
-        Section(
-            "targets",
-            "Target lesions",
-            "follow_up",
-            (
-                Field("diameter_mm", "Diameter", "diameter_mm", help="The actual size, also of a normal node"),
-                Field("parts_mm", "Parts", "parts_mm", help="The lesion has split: one diameter for each part"),
-                Field("merged_into", "Merged into", "lesion", help="The lesion is measured as part of another"),
-                Field("state", "State", "state", choices=tuple(TargetState), help="In place of a diameter"),
-            ),
-        ),
-        Section(
-            "nontargets",
-            "Non-target lesions",
-            "follow_up",
-            (
-                Field(
-                    "status",
-                    "Status",
-                    "state",
-                    required=True,
-                    choices=NONTARGET_STATES,
-                    help="A node below 10 mm is absent",
-                ),
-            ),
-        ),
-        Section(
-            "new_lesions",
-            "New lesions",
-            "follow_up",
-            (
-                Field("lesion_id", "Lesion", "text", required=True),
-                Field("organ", "Organ", "text", required=True),
-                Field(
-                    "status",
-                    "Certainty",
-                    "state",
-                    required=True,
-                    choices=tuple(NewLesionState),
-                    help="Dismiss an earlier equivocal finding with NOT_A_LESION",
-                ),
-            ),
-            adds_rows=True,
-        ),
-    )
 )

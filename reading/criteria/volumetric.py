@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from .base import Criteria, Field, Form, Parameter, Section
-from .best_response import BestRules, Response, best_response
-from .inputs import NewLesionState
+from . import quantities_form, recist11_form
+from .base import Burden, Criteria, Figure, Parameter
+from .best_response import Response, best_response
+from .form import Field, Form, Sheet
+from .inputs import BaselineTarget, NewLesionState
 from .quantities import QuantityHistory, QuantityRead, QuantityResponse, summed
 from .recist11 import overall_response
 from .recist11_settings import PARAMETERS as RECIST_PARAMETERS
-from .results import BestResponse, DatedResponse, Step, SubjectResponse
+from .results import BaselineCheck, BestResponse, DatedResponse, Step, SubjectResponse
 from .values import difference, percent_change, plain, share, show_percent, total
 
 _SPHERE = "of a sphere whose diameter changes by RECIST's"
@@ -19,6 +21,29 @@ _PAPER = "Volumetric response, thresholds of the pack"
 _WHOLE = Decimal(100)
 _BEST = ("confirmation_required", "confirm_min_days", "confirm_max_ne", "confirm_max_sd", "confirm_max_interruptions")
 _SHARED = (*_BEST, "min_sd_days")
+
+FORM = Form(
+    (
+        quantities_form.followed(
+            "Target lesions",
+            "Add target",
+            "Each segmented on this timepoint; the volume is that of the segmentation.",
+            "No target lesions were chosen at baseline.",
+            Field(
+                "volume_ml",
+                "Volume",
+                unit="ml",
+                least=Decimal("0.001"),
+                most=Decimal(20_000),
+                decimals=3,
+                brief="volume",
+                code="VOLUME",
+            ),
+            gone=True,
+        ),
+        recist11_form.NEW_LESIONS,
+    )
+)
 
 
 class Volumetric(Criteria[QuantityHistory]):
@@ -41,37 +66,35 @@ class Volumetric(Criteria[QuantityHistory]):
         Parameter("new_lesion_is_progression", True, "An unequivocal new lesion is PD", "RECIST 1.1 §4.3.5"),
         *(parameter for parameter in RECIST_PARAMETERS if parameter.name in _SHARED),
     )
+    burden = Burden("volume_ml", "Sum of volumes", "ml", "baseline_sum_of_volumes", _PAPER)
+    figures = (
+        Figure("volume_ml", "Sum of volumes", "Sum", "ml", at_baseline=True),
+        Figure("percent_from_baseline", "From baseline", "From baseline", "%"),
+        Figure("percent_from_nadir", "From nadir", "From nadir", "%", beside="nadir_ml"),
+        Figure("target", "Target lesions", "Target", code="TRGRESP"),
+        Figure("new_lesion", "New lesions", "New", code="NEWLIND"),
+    )
     responses = frozenset({Response.CR, Response.PR})
 
     def form(self) -> Form:
         """Return what the reader must enter."""
-        lesion = Field("lesion_id", "Lesion", "text", required=True)
-        organ = Field("organ", "Organ", "text", required=True)
-        volume = Field(
-            "volume_ml", "Volume", "volume_ml", required=True, help="Of the segmentation; 0 where it is gone"
-        )
-        certainty = Field("status", "Certainty", "state", required=True, choices=tuple(NewLesionState))
-        return Form(
-            (
-                Section("targets", "Target lesions", "baseline", (lesion, organ, volume), adds_rows=True),
-                Section("targets", "Target lesions", "follow_up", (Field("volume_ml", "Volume", "volume_ml"),)),
-                Section("new_lesions", "New lesions", "follow_up", (lesion, organ, certainty), adds_rows=True),
-            )
-        )
+        return FORM
+
+    def history(self, baseline: Sheet, later: Sequence[Sheet]) -> QuantityHistory:
+        """Return a subject as the pack reads it."""
+        return quantities_form.history(baseline, later, "volume_ml")
+
+    def shares(self, baseline: Sheet) -> Mapping[str, Decimal]:
+        """Return the volumes of the target lesions."""
+        return quantities_form.values(baseline, "volume_ml")
+
+    def check_baseline(self, targets: Sequence[BaselineTarget]) -> BaselineCheck:
+        """Return what is wrong with the baseline: that nothing is measured, so that nothing can be followed."""
+        return BaselineCheck(quantities_form.nothing_measured(targets), self.stamp)
 
     def best_overall_response(self, responses: Sequence[DatedResponse], start_day: int = 0) -> BestResponse:
         """Return the best overall response, by the rules of RECIST 1.1 §4.4.3."""
-        rules = BestRules(
-            confirmation_required=self.flag("confirmation_required"),
-            confirm_min_days=self.count("confirm_min_days"),
-            confirm_max_ne=self.count("confirm_max_ne"),
-            confirm_max_sd=self.count("confirm_max_sd"),
-            confirm_max_interruptions=self.count("confirm_max_interruptions"),
-            min_sd_days=self.count("min_sd_days"),
-            min_duration_for_nontarget=True,
-            disease_after_cr_is_pd=False,
-        )
-        return best_response(responses, start_day, rules, self.stamp, target_disease=True)
+        return best_response(responses, start_day, self.best_rules(), self.stamp, target_disease=True)
 
     def progression_day(self, responses: Sequence[DatedResponse]) -> int | None:
         """Return the day of the first PD."""

@@ -44,10 +44,11 @@ def context(trial: LockedTrial) -> dict[str, Any]:
     report = trial.variability
     pairs = report["sums"]["pairs"]
     rows = [
-        _shown("Sum of diameters", name, report["sums"][key], len(pairs))
+        _shown(trial.criteria.burden, name, report["sums"][key], len(pairs))
         for key, name in (("icc_2_1", "ICC(2,1)"), ("icc_3_1", "ICC(3,1)"))
     ]
-    for key, about in _RESPONSES:
+    # Criteria without degrees of response have nothing to agree on but the quantity.
+    for key, about in _RESPONSES if report[_RESPONSES[0][0]].get("ordered_categories", True) else ():
         found = report[key]
         rows += [
             _shown(about, "Agreement, %", found["percent_agreement"], found["n"]),

@@ -23,7 +23,7 @@ def methods(trial: LockedTrial) -> Mapping[str, Any]:
         "images": _images(charter),
         "series": [Line(series.label, _series(series)) for series in charter.series],
         "schedule": [_visit(visit) for visit in charter.schedule],
-        "reading": _reading(charter),
+        "reading": f"{_reading(charter)} {trial.criteria.measured_as}",
         "criteria": _criteria(trial),
         "settings": [Line(p.title, (_setting(p.value), p.source)) for p in trial.criteria.parameters],
         "adjudication": _adjudication(charter),
@@ -73,7 +73,7 @@ def _reading(charter: Charter) -> str:
         f"Each timepoint was read by {_NUMBERS[charter.readers_per_timepoint]}, without knowledge of {hidden}, and of "
         "any other reader's result. A subject's timepoints were read in the order of the schedule, and each read was "
         "closed by the reader's signature before the next timepoint opened. Lesions keep their number through time "
-        "within one reader. Diameters are in millimetres: the short axis of a node, else the longest diameter."
+        "within one reader."
     )
 
 

@@ -38,6 +38,7 @@ def context(trial: LockedTrial, lock: str, files: Mapping[str, bytes]) -> dict[s
     reads = [read for _, _, read in trial.reads()]
     return {
         "trial": trial,
+        "burden": trial.criteria.burden[:1].lower() + trial.criteria.burden[1:],
         "lock": lock,
         "locked": f"{trial.locked_at:%-d %B %Y, %H:%M} UTC",
         "locked_day": f"{trial.locked_at:%-d %B %Y}",
@@ -59,7 +60,9 @@ def context(trial: LockedTrial, lock: str, files: Mapping[str, bytes]) -> dict[s
         "cross": cross,
         "adjudication_counts": summary.adjudication_counts(trial),
         "adjudicated": summary.adjudicated(trial),
-        "listings": [summary.listing(subject) for subject in trial.subjects],
+        "listing_columns": summary.listing_columns(trial),
+        "listing_width": len(summary.listing_columns(trial)) + 2,
+        "listings": [summary.listing(subject, trial.criteria) for subject in trial.subjects],
         "files": [
             {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
             for name, data in sorted(files.items())

@@ -10,16 +10,17 @@ from typing import Any
 
 from reading.exports.locked import (
     LockedAdjudication,
+    LockedCriteria,
+    LockedFigure,
     LockedLesion,
+    LockedMeasurement,
     LockedRead,
     LockedSubject,
     LockedTimepoint,
     LockedTrial,
+    LockedValue,
 )
 
-#: The order in which responses are listed; what a pack says beyond these follows in alphabetical order.
-RESPONSES = ("CR", "PR", "SD", "NON-CR/NON-PD", "PD", "NE", "NED")
-_RESPONDERS = ("CR", "PR")
 _STATES = {
     "PRESENT": "present",
     "ABSENT": "absent",
@@ -37,8 +38,6 @@ _TRIGGERS = {
     "progression_date": "Date of progression",
     "first_response_date": "Date of first response",
 }
-#: Responses with a colour of their own in the style sheet.
-CHIPS = frozenset({"CR", "PR", "SD", "PD", "NE"})
 #: Timepoints side by side in a listing before it goes on below.
 _ACROSS = 6
 
@@ -52,10 +51,10 @@ class Line:
     strong: bool = False
 
 
-def in_order(responses: Iterable[str]) -> list[str]:
-    """Return the responses that occur, in the order in which they are listed."""
-    found = set(responses) - {""}
-    return [*(r for r in RESPONSES if r in found), *sorted(found - set(RESPONSES))]
+def in_order(responses: Iterable[str], trial: LockedTrial) -> list[str]:
+    """Return the responses that occur, from best to worst as the criteria list them."""
+    found, known = set(responses) - {""}, [term.value for term in trial.criteria.terms]
+    return [*(r for r in known if r in found), *sorted(found.difference(known))]
 
 
 def share(count: int, of: int) -> str:
@@ -150,12 +149,15 @@ def best_responses(trial: LockedTrial) -> tuple[list[str], list[Line]]:
                 bors["Accepted"].append(result.bor)
     lines = [
         Line(response, tuple(share(bors[c].count(response), len(bors[c])) for c in columns))
-        for response in in_order(bor for column in bors.values() for bor in column)
+        for response in in_order((bor for column in bors.values() for bor in column), trial)
     ]
     lines.append(Line("Subjects evaluated", tuple(str(len(bors[c])) for c in columns), strong=True))
-    responders = [sum(bor in _RESPONDERS for bor in bors[c]) for c in columns]
-    rates = tuple(share(n, len(bors[c])) for n, c in zip(responders, columns, strict=True))
-    return columns, [*lines, Line("Objective response (CR or PR)", rates, strong=True)]
+    responders = trial.criteria.responders
+    if not responders:
+        return columns, lines
+    counts = [sum(bor in responders for bor in bors[c]) for c in columns]
+    rates = tuple(share(n, len(bors[c])) for n, c in zip(counts, columns, strict=True))
+    return columns, [*lines, Line(f"Objective response ({' or '.join(responders)})", rates, strong=True)]
 
 
 def responses_by_timepoint(trial: LockedTrial) -> tuple[list[str], list[tuple[str, list[Line]]]]:
@@ -168,7 +170,7 @@ def responses_by_timepoint(trial: LockedTrial) -> tuple[list[str], list[tuple[st
             if timepoint.code == code and read.overall:
                 counts[read.evalid][read.overall] += 1
                 counts["Accepted"][read.overall] += read.accepted
-        found = in_order(response for count in counts.values() for response in count)
+        found = in_order((response for count in counts.values() for response in count), trial)
         lines = [
             Line(response, tuple(share(counts[c][response], counts[c].total()) for c in columns)) for response in found
         ]
@@ -186,7 +188,7 @@ def cross_table(trial: LockedTrial) -> tuple[list[str], list[Line]]:
             if len(said) == 2:
                 first, second = (said[name] for name in sorted(said))
                 pairs[first, second] += 1
-    found = in_order(response for pair in pairs for response in pair)
+    found = in_order((response for pair in pairs for response in pair), trial)
     return found, [Line(row, tuple(str(pairs[row, column]) for column in found)) for row in found]
 
 
@@ -224,7 +226,12 @@ def adjudicated(trial: LockedTrial) -> list[tuple[LockedSubject, LockedAdjudicat
     ]
 
 
-def listing(subject: LockedSubject) -> Mapping[str, Any]:
+def listing_columns(trial: LockedTrial) -> list[str]:
+    """Return the columns of a listing between reader and overall response: the criteria's figures."""
+    return [f"{figure.short}, {figure.unit}" if figure.unit else figure.short for figure in trial.criteria.figures]
+
+
+def listing(subject: LockedSubject, criteria: LockedCriteria) -> Mapping[str, Any]:
     """Return a subject's listing: its reads by timepoint, and each reader's lesions over time."""
     return {
         "subject": subject,
@@ -235,7 +242,7 @@ def listing(subject: LockedSubject) -> Mapping[str, Any]:
                 "timepoint": timepoint,
                 "day": "–" if timepoint.study_day is None else day(timepoint.study_day),
                 "missed": timepoint.images == "missed",
-                "lines": [_read_line(read) for read in timepoint.reads],
+                "lines": [_read_line(read, criteria) for read in timepoint.reads],
             }
             for timepoint in subject.timepoints
         ],
@@ -243,22 +250,28 @@ def listing(subject: LockedSubject) -> Mapping[str, Any]:
     }
 
 
-def _read_line(read: LockedRead) -> Mapping[str, Any]:
-    new = {True: "yes", False: "no", None: "–"}[read.new_lesion]
+def _read_line(read: LockedRead, criteria: LockedCriteria) -> Mapping[str, Any]:
+    chips = {term.value: term.chip for term in criteria.terms}
     return {
         "evalid": read.evalid,
         "accepted": read.accepted,
-        "cells": (
-            millimetres(read.sum_mm),
-            percent(read.change_from_baseline_percent),
-            percent(read.change_from_nadir_percent),
-            read.target or "–",
-            read.non_target or "–",
-            new,
-        ),
+        "cells": tuple(_figure(read, figure) for figure in criteria.figures),
         "overall": read.overall,
-        "chip": read.overall if read.overall in CHIPS else "other",
+        "stated": read.stated_response,
+        "chip": chips.get(read.overall) or "other",
     }
+
+
+def _figure(read: LockedRead, figure: LockedFigure) -> str:
+    """Write a derived thing: lengths and other quantities with one decimal at least, changes with their sign."""
+    value = next((found.value for found in read.values if found.derived and found.name == figure.key), None)
+    if value is None:
+        return "–"
+    if figure.key.startswith("percent"):
+        return percent(Decimal(value))
+    if figure.unit:
+        return millimetres(Decimal(value))
+    return {"Y": "yes", "N": "no"}.get(value, value)
 
 
 def _lesion_parts(subject: LockedSubject) -> list[Mapping[str, Any]]:
@@ -286,7 +299,17 @@ def _found(timepoint: LockedTimepoint, evalid: str, lesion: str) -> str:
     for read in timepoint.reads:
         for measurement in read.measurements:
             if read.evalid == evalid and measurement.lesion == lesion:
-                diameter = measurement.diameter_mm
+                sizes = _sizes(read, measurement)
                 state = _STATES.get(measurement.state, words(measurement.state).lower())
-                said.append(millimetres(diameter) if diameter is not None else state)
+                said.append(sizes if measurement.state == "MEASURED" else f"{state} {sizes}".strip())
     return " + ".join(said) or "–"
+
+
+def _sizes(read: LockedRead, measurement: LockedMeasurement) -> str:
+    """Write the numbers of a lesion: a diameter, two of them, a volume."""
+    mine = [v for v in read.values if (v.lesion, v.part, v.derived) == (measurement.lesion, measurement.part, False)]
+    return " × ".join(_rounded(value) for value in mine if value.value[:1].isdecimal())
+
+
+def _rounded(value: LockedValue) -> str:
+    return millimetres(Decimal(value.value)) if value.unit else value.value

@@ -110,7 +110,7 @@ MEASUREMENTS = Table(
         Column("state", "MEASURED, or what was seen instead of a measurement.", sdtm="TRORRES"),
         Column(
             "diameter_mm",
-            "Longest diameter; short axis for a lymph node. As entered, not rounded.",
+            "Longest diameter; short axis for a lymph node, where the criteria say so. As entered, not rounded.",
             "decimal",
             "mm",
             "TRSTRESN",
@@ -160,8 +160,34 @@ RESPONSES = Table(
         Column("non_target_response", "Response of the non-target lesions; empty without any.", sdtm="NTRGRESP"),
         Column("new_lesion", "Y when a new lesion was unequivocal, N when not; empty at baseline.", sdtm="NEWLIND"),
         Column("overall_response", "Overall response at the timepoint; empty at baseline.", sdtm="OVRLRESP"),
+        Column("stated_response", "What the reader stated against the derived response, which counts all the same."),
+        Column("stated_reason", "Why the reader disagrees.", "text"),
         Column("comment", "The reader's comment.", "text"),
         Column("derivation", "The rules applied, in order, with clause, inputs and result.", "json"),
+    ),
+)
+
+VALUES = Table(
+    "values",
+    "Values",
+    "One value of one reader at one timepoint: entered, or derived",
+    ("subject", "timepoint", "evalid", "lesion", "part", "name"),
+    (
+        _TRIAL,
+        _SITE,
+        _SUBJECT,
+        _TIMEPOINT,
+        _STUDY_DAY,
+        _SHIFTED,
+        _EVALID,
+        _ACCEPTED,
+        Column("lesion", "The lesion, as in lesions.csv; empty for the timepoint as a whole.", sdtm="TRLNKID"),
+        Column("part", "Part of a lesion that split; 0 for a whole lesion.", "integer"),
+        Column("name", "What the value is, as the rule pack names it."),
+        Column("testcd", "CDISC's test of this meaning; empty where we know of none.", sdtm="TRTESTCD, RSTESTCD"),
+        Column("value", "The value; numbers as entered or exactly as derived.", "text", sdtm="--ORRES"),
+        Column("unit", "Unit of a number.", sdtm="--ORRESU"),
+        Column("derived", "Y where the rule pack derived it, N where the reader entered it.", "flag"),
     ),
 )
 
@@ -213,7 +239,7 @@ BEST_OVERALL_RESPONSE = Table(
     ),
 )
 
-TABLES = (SUBJECTS, TIMEPOINTS, LESIONS, MEASUREMENTS, RESPONSES, ADJUDICATIONS, BEST_OVERALL_RESPONSE)
+TABLES = (SUBJECTS, TIMEPOINTS, LESIONS, MEASUREMENTS, RESPONSES, VALUES, ADJUDICATIONS, BEST_OVERALL_RESPONSE)
 
 DICTIONARY = Table(
     "data_dictionary",
@@ -283,9 +309,20 @@ def _responses(trial: LockedTrial) -> Iterator[Row]:
             *(read.evalid, read.accepted, read.simulated, read.image_quality),
             *(read.sum_mm, read.baseline_sum_mm, read.nadir_sum_mm),
             *(read.change_from_baseline_percent, read.change_from_nadir_percent),
-            *(read.target, read.non_target, read.new_lesion, read.overall, read.comment),
+            *(read.target, read.non_target, read.new_lesion, read.overall),
+            *(read.stated_response, read.stated_reason, read.comment),
             _line(plain(read.trace)),
         )
+
+
+def _values(trial: LockedTrial) -> Iterator[Row]:
+    for subject, timepoint, read in trial.reads():
+        for found in read.values:
+            yield (
+                *_place(trial, subject, timepoint),
+                *(read.evalid, read.accepted, found.lesion, found.part, found.name, found.code),
+                *(found.value, found.unit, found.derived),
+            )
 
 
 def _adjudications(trial: LockedTrial) -> Iterator[Row]:
@@ -332,6 +369,7 @@ _ROWS = {
     LESIONS: _lesions,
     MEASUREMENTS: _measurements,
     RESPONSES: _responses,
+    VALUES: _values,
     ADJUDICATIONS: _adjudications,
     BEST_OVERALL_RESPONSE: _best,
 }

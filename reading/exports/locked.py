@@ -59,13 +59,41 @@ class LockedParameter:
 
 
 @dataclass(frozen=True, slots=True)
+class LockedTerm:
+    """A response that the criteria know; `chip` is the response of RECIST whose colour it takes."""
+
+    value: str
+    words: str
+    chip: str
+
+
+@dataclass(frozen=True, slots=True)
+class LockedFigure:
+    """A derived thing that stands beside a response: its name in values.csv, its column, its unit."""
+
+    key: str
+    short: str
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
 class LockedCriteria:
-    """The response criteria and the rule pack that applied them, with every parameter as used."""
+    """The response criteria and the rule pack that applied them, with every parameter as used.
+
+    `terms` are its responses from best to worst and `responders` those that are a response; without any there is
+    no rate of response. `burden` is the quantity in which readers are compared and courses are drawn.
+    """
 
     name: str
     version: str
     parameters_sha256: str
     parameters: tuple[LockedParameter, ...]
+    terms: tuple[LockedTerm, ...]
+    responders: tuple[str, ...]
+    figures: tuple[LockedFigure, ...]
+    burden: str
+    burden_unit: str
+    measured_as: str
 
     def content(self) -> dict[str, Any]:
         """Return what `parameters_sha256` is the digest of, as canonical JSON."""
@@ -101,6 +129,22 @@ class LockedMeasurement:
 
 
 @dataclass(frozen=True, slots=True)
+class LockedValue:
+    """One value that a reader entered or that was derived, of a lesion or (without one) of the timepoint.
+
+    `code` is CDISC's test of the same meaning, empty where there is none that we know.
+    """
+
+    lesion: str
+    part: int
+    name: str
+    code: str
+    value: str
+    unit: str
+    derived: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RuleStep:
     """One rule that was applied in a derivation: by which clause, to what, with what result."""
 
@@ -112,7 +156,10 @@ class RuleStep:
 
 @dataclass(frozen=True, slots=True)
 class LockedRead:
-    """One reader's signed assessment of one timepoint, with the response derived from it. Sums in mm."""
+    """One reader's signed assessment of one timepoint, with the response derived from it. Sums in mm.
+
+    `stated_response` is what the reader said against the derived one, with the reason; the derived one counts.
+    """
 
     evalid: str
     accepted: bool
@@ -128,7 +175,10 @@ class LockedRead:
     nadir_sum_mm: Decimal | None = None
     change_from_baseline_percent: Decimal | None = None
     change_from_nadir_percent: Decimal | None = None
+    stated_response: str = ""
+    stated_reason: str = ""
     measurements: tuple[LockedMeasurement, ...] = ()
+    values: tuple[LockedValue, ...] = ()
     trace: tuple[RuleStep, ...] = ()
 
 

@@ -13,6 +13,8 @@ from compliance.models import Record
 from imaging.models import Finding, ImagingStudy
 from imaging.states import ReviewState, Verdict
 from reading import derivation, selectors
+from reading.criteria import Criteria
+from reading.criteria.base import Term
 from reading.criteria.values import as_json
 from reading.criteria.values import plain as exact_text
 from reading.exports.locked import (
@@ -21,12 +23,14 @@ from reading.exports.locked import (
     LockedAdjudication,
     LockedCharter,
     LockedCriteria,
+    LockedFigure,
     LockedLesion,
     LockedMeasurement,
     LockedParameter,
     LockedRead,
     LockedResult,
     LockedSubject,
+    LockedTerm,
     LockedTimepoint,
     LockedTrial,
     RuleStep,
@@ -34,6 +38,7 @@ from reading.exports.locked import (
     Trigger,
     evalid,
 )
+from reading.exports.values import derived_values, entered_values
 from reading.models import Adjudication, Lesion, Measurement
 from reading.selectors import ReadResult, SlotResult, SubjectResult
 from reading.services.measuring import variability_report
@@ -42,7 +47,7 @@ from trials.schedule import date_of
 from trials.states import OPEN_CHARTER
 
 #: What a signed derivation and its recomputation must have in common.
-_DERIVED = ("overall", "target", "nontarget", "new_lesion", "sum_mm", "nadir_mm")
+_DERIVED = ("overall", "target", "nontarget", "new_lesion", "sum_mm", "nadir_mm", "quantities")
 _DATE_TRIGGERS = {"progression_date": "progression_day", "first_response_date": "first_response_day"}
 
 
@@ -67,7 +72,6 @@ def snapshot(trial: Trial) -> LockedTrial:
         *(mark for charter in charters for mark in _signatures(charter, f"Imaging charter, version {charter.version}")),
         *_signatures(trial, "Database lock"),
     ]
-    values: dict[str, Any] = {name: as_json(value) for name, value in pack.settings.items()}
     assert trial.locked_at is not None
     results = sorted(selectors.subject_results(trial), key=lambda result: result.subject.code)
     return LockedTrial(
@@ -76,18 +80,36 @@ def snapshot(trial: Trial) -> LockedTrial:
         indication=trial.indication,
         sponsor=trial.sponsor_name,
         locked_at=trial.locked_at,
-        criteria=LockedCriteria(
-            pack.stamp.criteria,
-            pack.stamp.version,
-            pack.stamp.parameters_sha256,
-            tuple(LockedParameter(p.name, p.title, values[p.name], p.source) for p in pack.parameters),
-        ),
+        criteria=locked_criteria(pack),
         sites=tuple(sorted((site.code, site.name) for site in trial.sites.all())),
         charters=tuple(map(_charter, charters)),
         signatures=tuple(sorted(signatures, key=lambda mark: (mark.at, mark.what, mark.printed_name))),
         subjects=tuple(_subject(result) for result in results),
         variability=_variability(trial),
     )
+
+
+def locked_criteria(pack: Criteria[Any]) -> LockedCriteria:
+    """Return a pack with its parameters as used, and what a report needs to know of it."""
+    values: dict[str, Any] = {name: as_json(value) for name, value in pack.settings.items()}
+    return LockedCriteria(
+        pack.stamp.criteria,
+        pack.stamp.version,
+        pack.stamp.parameters_sha256,
+        tuple(LockedParameter(p.name, p.title, values[p.name], p.source) for p in pack.parameters),
+        tuple(LockedTerm(str(term.value), term.words, _chip(term)) for term in pack.terms),
+        tuple(str(term.value) for term in pack.terms if term.value in pack.responses),
+        tuple(LockedFigure(figure.key, figure.short, figure.unit) for figure in pack.figures),
+        pack.burden.title,
+        pack.burden.unit,
+        pack.measured_as,
+    )
+
+
+def _chip(term: Term) -> str:
+    """Return the response of RECIST whose colour a response takes; empty for one that is no degree of response."""
+    responses = {"ok": "CR" if term.degree == 0 else "PR", "bad": "PD", "wait": "NE"}
+    return responses.get(term.tone, "" if term.degree is None else "SD")
 
 
 def _variability(trial: Trial) -> dict[str, Any]:
@@ -173,8 +195,10 @@ def _waived(timepoint: Timepoint) -> tuple[str, ...]:
 
 def _read(read: ReadResult) -> LockedRead:
     derived = read.assessment.derivation
-    _must_be_reproduced(read)
+    pack = derivation.pack_of(read.task.charter)
+    _must_be_reproduced(read, pack)
     response = read.response
+    in_mm = pack.burden.key == "sum_mm"
     return LockedRead(
         evalid=evalid(read.slot),
         accepted=read.accepted,
@@ -185,25 +209,30 @@ def _read(read: ReadResult) -> LockedRead:
         target=(response.target or "") if response else "",
         non_target=(response.nontarget or "") if response else "",
         new_lesion=response.new_lesion if response else None,
-        sum_mm=_exact(read.sum_mm),
-        baseline_sum_mm=_exact(read.baseline_sum_mm),
+        sum_mm=_exact(read.burden) if in_mm else None,
+        baseline_sum_mm=_exact(read.baseline_burden) if in_mm else None,
         nadir_sum_mm=_exact(response.nadir_mm) if response else None,
         change_from_baseline_percent=response.percent_from_baseline if response else None,
         change_from_nadir_percent=response.percent_from_nadir if response else None,
+        stated_response=read.assessment.stated_response,
+        stated_reason=read.assessment.stated_reason,
         measurements=tuple(_measurements(read)),
+        values=(*entered_values(read.assessment, pack), *derived_values(derived, pack)),
         trace=tuple(
             RuleStep(step["rule"], step["clause"], step["inputs"], step["result"]) for step in derived.get("trace", ())
         ),
     )
 
 
-def _must_be_reproduced(read: ReadResult) -> None:
+def _must_be_reproduced(read: ReadResult, pack: Criteria[Any]) -> None:
     signed = read.assessment.derivation
     if read.response is not None:
         again = read.response.to_json()
-        reproduced = all(signed.get(name) == again[name] for name in _DERIVED)
+        reproduced = all(signed.get(name) == again.get(name) for name in _DERIVED)
     else:
-        reproduced = signed.get("sum_mm") == (None if read.sum_mm is None else exact_text(read.sum_mm))
+        key = pack.burden.key
+        found = {**signed, **signed.get("quantities", {})}.get(key)
+        reproduced = found == (None if read.baseline_burden is None else exact_text(read.baseline_burden))
     if not reproduced:
         raise NotReproducible(
             f"No package was built: the response that {evalid(read.slot)} signed for {read.timepoint} does not come "

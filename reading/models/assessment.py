@@ -14,7 +14,9 @@ from trials.models import Subject
 class Assessment(Record):
     """What a reader found at one timepoint. Measurements are entered; the response is derived, with its trace.
 
-    `version` counts saves, so that a stale page cannot overwrite a newer one.
+    `version` counts saves, so that a stale page cannot overwrite a newer one. `answers` holds what the pack's form
+    asks of the timepoint as a whole, by name. A reader who disagrees with the derived response states another one
+    with the reason; the derived one is kept, and it is the one that counts.
     """
 
     task = models.OneToOneField(ReadTask, on_delete=models.PROTECT, related_name="assessment")
@@ -25,6 +27,9 @@ class Assessment(Record):
         default="adequate",
     )
     comment = models.TextField(blank=True)
+    answers = models.JSONField(default=dict)
+    stated_response = models.CharField(max_length=24, blank=True)
+    stated_reason = models.TextField(blank=True)
     derivation = models.JSONField(default=dict)
 
     def __str__(self) -> str:
@@ -39,7 +44,11 @@ class Assessment(Record):
         return self.task.frozen_by()
 
     def content(self) -> dict[str, object]:
-        """Return everything the reader stated and what was derived from it, as plain values."""
+        """Return everything the reader stated and what was derived from it, as plain values.
+
+        What a form did not ask, and what nobody stated, has no place in it.
+        """
+        disagreement = {"response": self.stated_response, "reason": self.stated_reason}
         return {
             "image_quality": self.image_quality,
             "comment": self.comment,
@@ -47,6 +56,8 @@ class Assessment(Record):
                 m.content() for m in self.measurements.select_related("lesion").order_by("lesion__number", "part")
             ],
             "derivation": self.derivation,
+            **({"answers": self.answers} if self.answers else {}),
+            **({"disagreement": disagreement} if self.stated_response else {}),
         }
 
 
@@ -90,10 +101,10 @@ class Lesion(Record):
 
 
 class Measurement(Record):
-    """A lesion at one timepoint: a diameter in mm, or a state; with the slice on which it was measured.
+    """A lesion at one timepoint: a size or a state, with the slice on which it was seen.
 
-    Targets: `diameter_mm` (short axis for nodes, longest diameter otherwise) or a state. Non-targets and new
-    lesions: a state.
+    `diameter_mm` is the chief diameter: of a node the short axis where the pack measures nodes so, else the longest.
+    `values` holds what else the pack's form asks of a lesion, by name; decimals as text.
     """
 
     class State(models.TextChoices):
@@ -106,12 +117,16 @@ class Measurement(Record):
         EQUIVOCAL = "EQUIVOCAL", "Equivocal"
         UNEQUIVOCAL = "UNEQUIVOCAL", "Unequivocal"
         NOT_A_LESION = "NOT_A_LESION", "Not a lesion"
+        FURTHER_INCREASE = "FURTHER_INCREASE", "Further increase"
+        NO_CHANGE_FROM_LAST = "NO_CHANGE_FROM_LAST", "No change from last"
+        DECREASED = "DECREASED", "Decreased"
 
     assessment = models.ForeignKey(Assessment, on_delete=models.PROTECT, related_name="measurements")
     lesion = models.ForeignKey(Lesion, on_delete=models.PROTECT, related_name="measurements")
     part = models.PositiveSmallIntegerField(default=0)
-    state = models.CharField(max_length=16, choices=State)
+    state = models.CharField(max_length=24, choices=State)
     diameter_mm = models.DecimalField(max_digits=7, decimal_places=2, null=True)
+    values = models.JSONField(default=dict)
     instance = models.ForeignKey(Instance, null=True, on_delete=models.PROTECT, related_name="+")
     frame = models.PositiveIntegerField(default=1)
     reason = models.CharField(max_length=200, blank=True)
@@ -120,9 +135,9 @@ class Measurement(Record):
         constraints = [
             models.UniqueConstraint(fields=["assessment", "lesion", "part"], name="measurement_once"),
             models.CheckConstraint(
-                condition=models.Q(state="MEASURED", diameter_mm__isnull=False)
-                | (~models.Q(state="MEASURED") & models.Q(diameter_mm__isnull=True)),
-                name="measurement_diameter_when_measured",
+                condition=models.Q(diameter_mm__isnull=True)
+                | models.Q(state__in=["MEASURED", "EQUIVOCAL", "UNEQUIVOCAL"]),
+                name="measurement_diameter_when_seen",
             ),
         ]
         ordering = ["lesion__number", "part"]
@@ -135,6 +150,10 @@ class Measurement(Record):
 
     def frozen_by(self) -> str:
         return self.assessment.frozen_by()
+
+    def stated(self) -> dict[str, object]:
+        """Return every value that was entered, by its name in the form."""
+        return self.values if self.diameter_mm is None else {"diameter_mm": self.diameter_mm, **self.values}
 
     def content(self) -> dict[str, object]:
         """Return the measurement with its lesion, as plain values."""
@@ -149,4 +168,5 @@ class Measurement(Record):
             "sop_instance_uid": self.instance.sop_instance_uid if self.instance else None,
             "frame": self.frame,
             "reason": self.reason,
+            **({"values": self.values} if self.values else {}),
         }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -17,27 +16,17 @@ from compliance.models import User
 from compliance.signing import Intent
 from compliance.transitions import advance
 from reading import blinding, derivation, selectors, signals
-from reading.criteria.values import InvalidRead
+from reading.criteria import Criteria
+from reading.criteria.form import DIAMETER, At, Lesions
+from reading.criteria.values import InvalidRead, as_json
 from reading.models import Assessment, Lesion, Measurement, ReadTask
 from reading.services.assigning import locked, release_waiting
+from reading.services.entries import AssessmentEntry, LesionEntry
 from reading.states import ReadState
 from trials.models import Timepoint
 from trials.states import QcState
 
-Category, State = Lesion.Category, Measurement.State
-
-#: What may be said of a lesion of each category: where it is found first, and afterwards.
-FIRST: Mapping[str, frozenset[str]] = {
-    Category.TARGET: frozenset({State.MEASURED}),
-    Category.NON_TARGET: frozenset({State.PRESENT}),
-    Category.NEW: frozenset({State.EQUIVOCAL, State.UNEQUIVOCAL}),
-}
-LATER: Mapping[str, frozenset[str]] = {
-    Category.TARGET: frozenset({State.MEASURED, State.ABSENT, State.TOO_SMALL, State.NOT_EVALUABLE}),
-    Category.NON_TARGET: frozenset({State.PRESENT, State.ABSENT, State.UNEQUIVOCAL_PD, State.NOT_EVALUABLE}),
-    Category.NEW: frozenset({State.EQUIVOCAL, State.UNEQUIVOCAL, State.NOT_A_LESION}),
-}
-LARGEST_MM = Decimal(1000)
+State = Measurement.State
 _HUNDREDTH = Decimal("0.01")
 
 
@@ -64,52 +53,6 @@ class IncompleteRead(HouseError):
     def __init__(self, points: tuple[str, ...]) -> None:
         super().__init__("The read was not signed. " + " ".join(points) + " Complete it and sign again.")
         self.points = points
-
-
-@dataclass(frozen=True, slots=True)
-class LesionEntry:
-    """One lesion, or one part of a split target, as entered at the present timepoint.
-
-    Attributes
-    ----------
-    number
-        The lesion's number; None for one that is not known yet.
-    category, organ, nodal, description
-        Of a lesion found at this timepoint; a known lesion keeps its own.
-    state
-        One of `Measurement.State`; empty while nothing is entered.
-    diameter_mm
-        With MEASURED only: short axis of a node, longest diameter of anything else.
-    instance, frame
-        Key of the picture on which it was measured, as `blinding` gave it, and the frame in it, from 1.
-    part
-        0, or the number of a part of a target that has split.
-    """
-
-    number: int | None
-    category: str
-    organ: str = ""
-    nodal: bool = False
-    description: str = ""
-    state: str = ""
-    diameter_mm: Decimal | None = None
-    instance: str | None = None
-    frame: int = 1
-    reason: str = ""
-    part: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class AssessmentEntry:
-    """What a reader entered; `version` is that of the draft it started from (0: none).
-
-    The entry is the whole draft: a lesion found at this timepoint that it does not list is removed.
-    """
-
-    version: int
-    image_quality: str = "adequate"
-    comment: str = ""
-    lesions: tuple[LesionEntry, ...] = ()
 
 
 def open_task(*, task: ReadTask, actor: User, at: dt.datetime) -> ReadTask:
@@ -254,13 +197,29 @@ def _store(task: ReadTask, entry: AssessmentEntry, actor: User, at: dt.datetime)
     if entry.image_quality not in {value for value, _ in Assessment._meta.get_field("image_quality").choices or ()}:
         raise InvalidEntry("The image quality is unknown. Choose adequate, limited or not evaluable.")
     before = list(selectors.own_reads_before(task))
+    pack = derivation.pack_of(task.charter)
+    try:
+        answers = pack.form().read_answers(entry.answers, derivation.at_of(task.timepoint))
+    except InvalidRead as problem:
+        raise InvalidEntry(problem.message) from None
+    _require_disagreement(task, pack, entry)
     assessment.image_quality, assessment.comment = entry.image_quality, entry.comment.strip()
+    assessment.answers = as_json(answers)
+    assessment.stated_response = entry.stated_response
+    assessment.stated_reason = entry.stated_reason.strip() if entry.stated_response else ""
     assessment.version += 1
     audit.save(assessment, action="assessment.saved", actor=actor, at=at)
     _Draft(task, assessment, before, {"actor": actor, "at": at}).take(entry.lesions)
     assessment = Assessment.objects.select_related("task").get(pk=assessment.pk)
     assessment.derivation = _so_far(task, before)
     return audit.save(assessment, action="assessment.derived", actor=actor, at=at)
+
+
+def _require_disagreement(task: ReadTask, pack: Criteria[Any], entry: AssessmentEntry) -> None:
+    """Refuse a stated response that the criteria do not have, and one at baseline, where nothing is derived."""
+    stated = {"", *(term.value for term in pack.terms)} if not derivation.is_baseline(task.timepoint) else {""}
+    if entry.stated_response not in stated:
+        raise InvalidEntry("The response that you state is none of the criteria here. Choose one that is offered.")
 
 
 def _so_far(task: ReadTask, before: list[ReadTask]) -> dict[str, Any]:
@@ -277,7 +236,8 @@ class _Draft:
 
     def __init__(self, task: ReadTask, assessment: Assessment, before: list[ReadTask], by: Mapping[str, Any]) -> None:
         self.task, self.assessment, self.by = task, assessment, by
-        self.baseline = derivation.is_baseline(task.timepoint)
+        self.form = derivation.pack_of(task.charter).form()
+        self.at = derivation.at_of(task.timepoint)
         known = Lesion.objects.filter(first_seen__in=[*before, task]).select_related("first_seen")
         self.lesions = {lesion.number: lesion for lesion in known}
         self.stored = {(m.lesion_id, m.part): m for m in assessment.measurements.select_related("lesion")}
@@ -328,8 +288,7 @@ class _Draft:
         return (found.aggregate(last=Max("number"))["last"] or 0) + 1
 
     def _describe(self, lesion: Lesion, entry: LesionEntry) -> None:
-        allowed = (Category.TARGET, Category.NON_TARGET) if self.baseline else (Category.NEW,)
-        if entry.category not in allowed:
+        if entry.category not in {listed.category for listed in self.form.found(self.at)}:
             raise InvalidEntry(
                 "Target and non-target lesions are chosen at the first timepoint, new lesions afterwards. "
                 "Change the kind of the lesion."
@@ -343,39 +302,49 @@ class _Draft:
         self.lesions[lesion.number] = lesion
 
     def _measure(self, lesion: Lesion, entry: LesionEntry) -> None:
-        first = lesion.first_seen_id == self.task.pk
-        if entry.state not in (FIRST if first else LATER)[lesion.category]:
+        listed = self._listed(lesion)
+        at = At.FIRST if lesion.first_seen_id == self.task.pk else At.LATER
+        if entry.state not in listed.states(at):
             raise InvalidEntry(f"Lesion {lesion.label} cannot be given this state here. Choose one that is offered.")
-        measured = entry.state == State.MEASURED
-        if measured != (entry.diameter_mm is not None):
-            raise InvalidEntry(f"Lesion {lesion.label} needs a diameter when it is measured, and none otherwise.")
-        if entry.diameter_mm is not None:
-            _check_diameter(lesion, entry.diameter_mm)
+        given = {DIAMETER: entry.diameter_mm, **entry.values}
+        try:
+            read = listed.read(given, entry.state, at, self._facts(lesion), f"Lesion {lesion.label}")
+        except InvalidRead as problem:
+            raise InvalidEntry(problem.message) from None
+        if entry.state == State.MEASURED and not read:
+            raise InvalidEntry(f"Lesion {lesion.label} is measured, so it needs a value. Enter it, or another state.")
+        values = dict(read)
+        diameter = values.pop(DIAMETER, None)
         measurement = self.stored.get((lesion.pk, entry.part)) or Measurement(
             assessment=self.assessment, lesion=lesion, part=entry.part
         )
         measurement.state = entry.state
-        measurement.diameter_mm = None if entry.diameter_mm is None else entry.diameter_mm.quantize(_HUNDREDTH)
+        measurement.diameter_mm = None if diameter is None else Decimal(diameter).quantize(_HUNDREDTH)
+        measurement.values = as_json(values)
         measurement.frame, measurement.reason = entry.frame, entry.reason.strip()[:200]
         measurement.instance = blinding.instance_of(self.task, entry.instance, entry.frame) if entry.instance else None
         audit.save(measurement, action="measurement.entered", **self.by)
+
+    def _listed(self, lesion: Lesion) -> Lesions:
+        listed = self.form.of(lesion.category)
+        if listed is None:
+            raise InvalidEntry(f"Lesion {lesion.label} is of a kind that the criteria do not follow. Reload the page.")
+        return listed
+
+    def _facts(self, lesion: Lesion) -> dict[str, object]:
+        """What was stated of a known lesion where it was found."""
+        if lesion.first_seen_id == self.task.pk:
+            return {}
+        found = Measurement.objects.filter(lesion=lesion, assessment__task=lesion.first_seen_id).first()
+        return found.stated() if found else {}
 
     def _check_parts(self, lesion: Lesion, entries: list[LesionEntry]) -> None:
         if all(entry.part == 0 for entry in entries):
             return
         measured = all(entry.state == State.MEASURED for entry in entries)
-        if lesion.category != Category.TARGET or self.baseline or len(entries) < 2 or not measured:
+        splits = self._listed(lesion).splits and self.at is At.LATER
+        if not splits or len(entries) < 2 or not measured:
             raise InvalidEntry(
                 f"Lesion {lesion.label} cannot be entered in parts: only a known target that split can, "
                 "with a diameter for each of its parts."
             )
-
-
-def _check_diameter(lesion: Lesion, diameter_mm: Decimal) -> None:
-    if not diameter_mm.is_finite() or not 0 < diameter_mm <= LARGEST_MM:
-        raise InvalidEntry(
-            f"The diameter of lesion {lesion.label} must be above 0 and at most {LARGEST_MM} mm. "
-            "For a lesion that is gone choose “absent”."
-        )
-    if diameter_mm != diameter_mm.quantize(_HUNDREDTH):
-        raise InvalidEntry(f"The diameter of lesion {lesion.label} has more than two decimals. Round it.")

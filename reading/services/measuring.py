@@ -10,7 +10,8 @@ from typing import Any
 from compliance import access, audit
 from compliance.models import User
 from reading.agreement_inputs import Pair, VariabilityInputs, variability_inputs
-from reading.criteria.best_response import Response
+from reading.criteria import Criteria
+from reading.derivation import pack_of
 from reading.variability import (
     CaseOutcome,
     IccForm,
@@ -24,10 +25,6 @@ from reading.variability import (
 from reading.variability.causes import Cause
 from reading.variability.monitoring import adjudication_rates, drift, flag_disagreement
 from trials.models import Trial
-
-#: From best to worst, for weights: NON-CR/NON-PD stands where SD does. NE and NED are no degrees of response.
-ORDERED = (Response.CR, Response.PR, Response.SD, Response.PD)
-_DEGREE = {**{str(r): str(r) for r in ORDERED}, str(Response.NON_CR_NON_PD): str(Response.SD)}
 
 
 def show_variability(*, trial: Trial, actor: User, at: dt.datetime) -> dict[str, Any]:
@@ -47,32 +44,36 @@ def variability_report(trial: Trial) -> dict[str, Any]:
     Returns
     -------
     dict
-        `sums`: pairs of sums of diameters in mm, ICC(2,1), ICC(3,1), Bland-Altman limits (first - second);
-        `timepoint_responses`, `best_responses`: percent agreement and Cohen's kappa, unweighted over all
-        responses and with linear weights over the ordered ones; `adjudication`: rate, and per reader the
-        agreement with the adjudicator and the disagreement index.
+        `measure`: the quantity of the criteria, a sum of diameters for RECIST; `sums`: its pairs, ICC(2,1),
+        ICC(3,1), Bland-Altman limits (first - second); `timepoint_responses`, `best_responses`: percent agreement
+        and Cohen's kappa, unweighted over all responses and with linear weights over the ordered ones;
+        `adjudication`: rate, and per reader the agreement with the adjudicator and the disagreement index.
     """
     return _agreement_of_readers(trial, variability_inputs(trial))
 
 
 def _agreement_of_readers(trial: Trial, inputs: VariabilityInputs) -> dict[str, Any]:
-    first = [float(pair.first) for pair in inputs.sums]
-    second = [float(pair.second) for pair in inputs.sums]
+    charter = trial.charter_in_force
+    assert charter is not None
+    pack = pack_of(charter)
+    first = [float(pair.first) for pair in inputs.burdens]
+    second = [float(pair.second) for pair in inputs.burdens]
     ratings = list(zip(first, second, strict=True))
     return {
         "trial": trial.code,
         "confidence": 0.95,
+        "measure": {"title": pack.burden.title, "unit": pack.burden.unit},
         "sums": {
             "pairs": [
                 {"subject": p.subject, "timepoint": p.timepoint, "first": float(p.first), "second": float(p.second)}
-                for p in inputs.sums
+                for p in inputs.burdens
             ],
             "icc_2_1": icc(ratings, IccForm.TWO_SINGLE).to_json(),
             "icc_3_1": icc(ratings, IccForm.THREE_SINGLE).to_json(),
             "bland_altman": bland_altman(first, second).to_json(),
         },
-        "timepoint_responses": _agreement(inputs.responses),
-        "best_responses": _agreement(inputs.best_responses),
+        "timepoint_responses": _agreement(inputs.responses, pack),
+        "best_responses": _agreement(inputs.best_responses, pack),
         "adjudication": adjudication_metrics(_outcomes(inputs)).to_json(),
     }
 
@@ -113,7 +114,7 @@ def _outcomes(inputs: VariabilityInputs) -> list[CaseOutcome]:
 def _differences(inputs: VariabilityInputs) -> dict[str, list[float]]:
     """Return each reader's relative differences from the other reader, in percent, in order of signature."""
     found: dict[str, list[tuple[dt.datetime, str, str, float]]] = {}
-    for pair in inputs.sums:
+    for pair in inputs.burdens:
         if not pair.first + pair.second:
             continue
         relative = float(200 * (pair.first - pair.second) / (pair.first + pair.second))
@@ -124,20 +125,26 @@ def _differences(inputs: VariabilityInputs) -> dict[str, list[float]]:
     return {reader: [difference for *_, difference in sorted(rows)] for reader, rows in found.items()}
 
 
-def _agreement(pairs: Sequence[Pair]) -> dict[str, Any]:
+def _agreement(pairs: Sequence[Pair], pack: Criteria[Any]) -> dict[str, Any]:
     first, second = [pair.first for pair in pairs], [pair.second for pair in pairs]
-    used = [str(response) for response in Response if response in {*first, *second}]
+    used = [str(term.value) for term in pack.terms if term.value in {*first, *second}]
+    degrees = _degrees(pack)
+    ordered = list(dict.fromkeys(degrees.values()))
     nominal = cohen_kappa(first, second, categories=used) if used else Undefined("Nothing was read by both readers.")
-    linear = cohen_kappa(
-        [_DEGREE.get(value) for value in first],
-        [_DEGREE.get(value) for value in second],
-        categories=[str(response) for response in ORDERED],
-        weights="linear",
+    linear = (
+        cohen_kappa(
+            [degrees.get(value) for value in first],
+            [degrees.get(value) for value in second],
+            categories=ordered,
+            weights="linear",
+        )
+        if ordered
+        else Undefined(f"{pack.identifier} has no degrees of response.")
     )
     return {
         "n": len(pairs),
         "categories": used,
-        "ordered_categories": [str(response) for response in ORDERED],
+        "ordered_categories": ordered,
         "percent_agreement": percent_agreement(first, second).to_json(),
         "kappa": nominal.to_json(),
         "kappa_linear": linear.to_json(),
@@ -147,3 +154,12 @@ def _agreement(pairs: Sequence[Pair]) -> dict[str, Any]:
             if p.first != p.second
         ],
     }
+
+
+def _degrees(pack: Criteria[Any]) -> dict[str, str]:
+    """Return each response with the one that stands for its degree, from best to worst; some are no degree."""
+    first: dict[int, str] = {}
+    for term in pack.terms:
+        if term.degree is not None:
+            first.setdefault(term.degree, str(term.value))
+    return {str(term.value): first[term.degree] for term in pack.terms if term.degree is not None}

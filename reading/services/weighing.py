@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reading import selectors
+from reading.criteria.values import InvalidRead
 from reading.models import ReadTask
 from reading.services.adjudicating import discordant_places
 from reading.states import ReadState
@@ -26,9 +27,16 @@ def weigh(subject: Subject, charter: ImagingCharter) -> list[Change]:
 
 
 def _amounts(subject: Subject, charter: ImagingCharter) -> Table:
-    """Each reader's responses, and the results of the subject, under a version."""
+    """Each reader's responses, and the results of the subject, under a version.
+
+    What was entered for other criteria need not be enough: a product of diameters does not follow from one of them.
+    """
     amounts: Table = {}
-    for slot in selectors.slot_results(subject, charter):
+    try:
+        slots = selectors.slot_results(subject, charter)
+    except InvalidRead:
+        return {("", "Responses"): f"cannot be derived by {charter.terms.criteria} from what was entered"}
+    for slot in slots:
         by = f"by reader {slot.slot}"
         for response in slot.outcome.timepoints:
             amounts[response.timepoint_id, f"Response {by}"] = response.overall
@@ -40,9 +48,13 @@ def _amounts(subject: Subject, charter: ImagingCharter) -> Table:
 
 def _cases(subject: Subject, charter: ImagingCharter) -> Table:
     """Where the readers would have to be adjudicated under a version, and over what."""
+    try:
+        places = list(discordant_places(subject, charter))
+    except InvalidRead:
+        return {}
     return {
         (timepoint.code if timepoint else "", "Adjudication"): ", ".join(TRIGGERS[t.name].lower() for t in triggers)
-        for timepoint, triggers in discordant_places(subject, charter)
+        for timepoint, triggers in places
     }
 
 

@@ -29,7 +29,7 @@ from imaging.states import ReceivedState, ReviewState, Verdict
 from reading import selectors
 from reading.models import Adjudication, Assessment, Lesion, ReadTask
 from reading.services import adjudicating, assessing, locking
-from reading.services.assessing import AssessmentEntry, LesionEntry
+from reading.services.entries import AssessmentEntry, LesionEntry
 from reading.states import AdjudicationState, ReadState
 from tests.acceptance.workflow_standing import STANDING, State, follow, states
 from tests.factories import AT, PASSWORD, World, encoded, slice_of

@@ -23,7 +23,7 @@ from imaging.states import Verdict
 from reading import blinding
 from reading.models import Adjudication, ReadTask
 from reading.services import assessing, locking, packaging
-from reading.services.assessing import AssessmentEntry, LesionEntry
+from reading.services.entries import AssessmentEntry, LesionEntry
 from tests.factories import AT, PASSWORD, World, make_user, make_world, scan
 from tests.factories.world import REFERENCE
 from trials.models import (

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
     ("sections", "said"),
     [
         ({"criteria": "RECIST 2.0"}, "criteria: There are no criteria RECIST 2.0"),
-        ({"criteria": "iRECIST"}, "criteria: the read page does not ask for what iRECIST needs yet"),
+        ({"criteria": "iRECIST", "criteria_parameters": {"assessment": "ct"}}, "iRECIST has no parameter assessment"),
         ({"criteria_parameters": {"min_sd_day": 42}}, "has no parameter min_sd_day"),
         ({"criteria_parameters": {"min_sd_days": "soon"}}, "Parameter min_sd_days cannot take this value"),
     ],

@@ -250,7 +250,7 @@ def test_a_draft_saved_in_another_window_asks_which_one_counts(task, reader):
 def test_a_signature_asks_for_what_is_open(task, reader):
     page = reader.post(url("task_sign", task.blinded_code), posted(row(0), password=PASSWORD))
     assert page.status_code == 422
-    assert page.context["form"].errors == {"id_lesion-0-diameter_mm": ["Enter the diameter."]}
+    assert page.context["form"].errors == {"id_lesion-0-diameter_mm": ["Enter the longest diameter."]}
     assert ReadTask.objects.get(pk=task.pk).state == ReadState.READING
 
 
@@ -290,7 +290,7 @@ def test_lesions_are_carried_forward_with_what_was_measured_before(world, subjec
     client = signed_in(task.reader)
     page = client.get(url("task", task.blinded_code))
     form = page.context["form"]
-    assert [(r.label, r.carried) for r in form.targets + form.nontargets] == [
+    assert [(r.label, r.carried) for shown in form.lists for r in shown.rows] == [
         ("T01", True),
         ("T02", True),
         ("NT03", True),

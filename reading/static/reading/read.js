@@ -37,23 +37,41 @@
   let stale = false;
 
   // --- rows ----------------------------------------------------------------------------------------------------
-  function fit(row) {
-    const state = field(row, "state");
-    const diameter = field(row, "diameter_mm");
-    const why = $("[data-why]", row);
-    if (state && diameter) {
-      diameter.disabled = state.value !== "MEASURED";
-      if (diameter.disabled) diameter.value = "";
-    }
-    if (why) why.hidden = state.value !== "NOT_EVALUABLE";
-    const organ = field(row, "organ");
-    const label = diameter && $(`label[for="${diameter.id}"]`, row);
-    if (organ && label) {
-      const nodal = organ.value === "LYMPH NODE";
-      label.firstChild.textContent = nodal ? "Short axis, mm" : "Longest diameter, mm";
-      diameter.placeholder = nodal ? "short axis" : "longest";
+  // What a field depends on stands in its place: "state=MEASURED; lesion_class=TARGET". Where that does not hold it
+  // takes nothing, and folds away if it says so.
+  function depend(within, named) {
+    for (const place of $$("[data-when]", within)) {
+      const holds = place.dataset.when.split("; ").every((each) => {
+        const [name, values] = each.split("=");
+        const said = named(name);
+        return !said || values.split(",").includes(said.value);
+      });
+      for (const input of $$("input, select", place)) {
+        input.disabled = !holds;
+        if (!holds) input.value = "";
+      }
+      if ("fold" in place.dataset) place.hidden = !holds;
     }
   }
+
+  function fit(row) {
+    depend(row, (name) => field(row, name));
+    const why = $("[data-why]", row);
+    if (why) why.hidden = field(row, "state").value !== "NOT_EVALUABLE";
+    const organ = field(row, "organ");
+    const diameter = field(row, "diameter_mm");
+    const label = diameter && $(`label[for="${diameter.id}"]`, row);
+    if (organ && label && diameter.dataset.node) {
+      const nodal = organ.value === "LYMPH NODE";
+      label.firstChild.textContent = nodal ? diameter.dataset.node : diameter.dataset.other;
+      diameter.placeholder = nodal ? "short axis" : diameter.dataset.brief;
+    }
+  }
+
+  const fitAll = () => {
+    $$("[data-lesion]").forEach(fit);
+    $$(".rd-questions").forEach((place) => depend(place, (name) => $(`[name="answer_${name}"]`)));
+  };
 
   function hint(kind) {
     const list = $(`[data-rows="${kind}"]`);
@@ -131,6 +149,7 @@
   form.addEventListener("input", (event) => {
     const row = event.target.closest("[data-lesion]");
     if (row) fit(row);
+    else fitAll();
     clear(event.target);
     if (event.target.name !== "password") changed();
   });
@@ -244,6 +263,6 @@
     form.requestSubmit(event.submitter);
   });
 
-  $$("[data-lesion]").forEach(fit);
+  fitAll();
   if ("changed" in form.dataset && !stale && $("[data-stale]").hidden) changed();
 })();

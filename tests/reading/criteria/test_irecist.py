@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from itertools import product
 from typing import Any
 
 import pytest
 
 from reading.criteria import get
+from reading.criteria.form import At, Entry, Sheet
 from reading.criteria.results import DatedResponse
 from reading.criteria.values import InvalidRead, canonical_json
 from tests.reading.criteria.build import cases, history, rows
@@ -146,16 +148,25 @@ def test_a_response_of_recist_is_refused() -> None:
 
 
 def test_the_form_asks_for_what_recist_does_not() -> None:
-    fields = {
-        (section.name, section.at): [field.name for field in section.fields] for section in IRECIST.form().sections
-    }
-    assert fields["new_lesions", "follow_up"] == [
-        "lesion_id", "organ", "status", "lesion_class", "diameter_mm", "change",
-    ]  # fmt: skip
-    statuses = next(
-        field for section in IRECIST.form().sections if section.name == "nontargets" and section.at == "follow_up"
-        for field in section.fields
-    )  # fmt: skip
-    assert "FURTHER_INCREASE" in statuses.choices
-    recist = next(s for s in get("RECIST 1.1").form().sections if (s.name, s.at) == ("nontargets", "follow_up"))
-    assert "FURTHER_INCREASE" not in recist.fields[0].choices
+    new = IRECIST.form().of("new")
+    assert new is not None
+    assert [field.name for field in new.asked(At.FIRST)] == ["lesion_class", "diameter_mm"]
+    assert [field.name for field in new.asked(At.LATER)] == ["diameter_mm", "change"]
+    compared = {"FURTHER_INCREASE", "NO_CHANGE_FROM_LAST", "DECREASED"}
+    later = {pack: set(get(pack).form().lesions[1].later) for pack in ("iRECIST", "RECIST 1.1")}
+    assert later["iRECIST"] - later["RECIST 1.1"] == compared
+
+
+def entered(day: int, *entries: Entry) -> Sheet:
+    return Sheet(f"day {day}", day, entries)
+
+
+def test_a_new_lesion_keeps_the_class_it_was_found_with() -> None:
+    """The class is stated once; a later timepoint states a size, or how a new non-target lesion has changed."""
+    target = Entry("T01", "target", "LIVER", False, "MEASURED", {"diameter_mm": Decimal(50)})
+    size = {"lesion_class": "TARGET", "diameter_mm": Decimal(12)}
+    found = Entry("NEW02", "new", "LUNG", False, "UNEQUIVOCAL", size)
+    grown = Entry("NEW02", "new", "LUNG", False, "UNEQUIVOCAL", {**size, "diameter_mm": Decimal(18)})
+    result = IRECIST.derive(entered(0, target), [entered(56, target, found), entered(98, target, grown)])
+    # iRECIST, Table 2: 6 mm more of the new target lesions confirm.
+    assert [response.overall for response in result.timepoints] == ["iUPD", "iCPD"]

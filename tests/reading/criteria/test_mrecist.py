@@ -84,11 +84,7 @@ def test_the_choice_of_targets(target: BaselineTarget, violations: list[str]) ->
 
 
 def test_the_form_asks_for_viable_tumour() -> None:
-    helps = {
-        (section.at, field.name): field.help
-        for section in MRECIST.form().sections
-        if section.name == "targets"
-        for field in section.fields
-    }
-    assert "arterial phase" in helps["baseline", "diameter_mm"]
-    assert "arterial phase" in helps["follow_up", "diameter_mm"]
+    targets = MRECIST.form().of("target")
+    assert targets is not None
+    assert [(field.name, field.label) for field in targets.fields] == [("diameter_mm", "Viable diameter")]
+    assert "enhances" in targets.fields[0].help

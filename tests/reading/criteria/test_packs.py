@@ -47,16 +47,37 @@ def test_every_parameter_has_a_title_a_source_and_a_default_it_accepts(name: str
 
 
 @pytest.mark.parametrize("name", available())
-def test_the_form_is_plain_json_that_names_each_section_once(name: str) -> None:
+def test_the_form_is_plain_json_that_names_each_thing_once(name: str) -> None:
     form = get(name).form()
-    places = [(section.at, section.name) for section in form.sections]
-    assert len(set(places)) == len(places)
+    categories = [listed.category for listed in form.lesions]
+    asked = [[field.name for field in listed.fields] for listed in form.lesions] + [[q.name for q in form.questions]]
+    assert len(set(categories)) == len(categories)
+    assert all(len(set(names)) == len(names) for names in asked)
     assert json.loads(json.dumps(form.to_json())) == form.to_json()
 
 
+@pytest.mark.parametrize("name", available())
+def test_what_depends_on_something_depends_on_what_the_form_asks(name: str) -> None:
+    form = get(name).form()
+    for fields in (*(listed.fields for listed in form.lesions), form.questions):
+        choices = {field.name: {value for value, _ in field.choices} for field in fields}
+        for when in (when for field in fields for when in field.when if when.field != "state"):
+            assert set(when.values) <= choices[when.field]
+
+
+@pytest.mark.parametrize("name", available())
+def test_every_response_has_words_and_the_responders_are_among_them(name: str) -> None:
+    pack = get(name)
+    known = {term.value for term in pack.terms}
+    assert "NE" in known
+    assert pack.responses <= known
+    assert {term.tone for term in pack.terms} <= {"ok", "info", "bad", "wait"}
+
+
 def test_the_form_follows_the_charters_cap_on_targets() -> None:
-    sections = get("RECIST 1.1", {"max_targets": 3}).form().sections
-    assert {section.maximum for section in sections if section.name == "targets"} == {3}
+    targets = get("RECIST 1.1", {"max_targets": 3}).form().of("target")
+    assert targets is not None
+    assert targets.maximum == 3
 
 
 def test_the_digest_is_the_same_for_the_same_rules_only() -> None:

@@ -8,23 +8,23 @@ from dataclasses import replace
 from decimal import Decimal
 
 from reading import criteria
-from reading.criteria.values import as_json
+from reading.criteria.values import plain
 from reading.exports.locked import (
     LockedAdjudication,
     LockedCharter,
-    LockedCriteria,
     LockedLesion,
     LockedMeasurement,
-    LockedParameter,
     LockedRead,
     LockedResult,
     LockedSubject,
     LockedTimepoint,
     LockedTrial,
+    LockedValue,
     RuleStep,
     Signed,
     Trigger,
 )
+from reading.exports.snapshot import locked_criteria
 from reading.variability import bland_altman, cohen_kappa, icc, percent_agreement
 from trials.charter import RECIST_TEMPLATE
 from trials.schedule import date_of
@@ -65,7 +65,7 @@ def locked_trial(subjects: int = len(COURSES), **changes: object) -> LockedTrial
         "indication": "Non-small-cell lung cancer",
         "sponsor": "Meridian & Partners Therapeutics",
         "locked_at": dt.datetime(2026, 3, 2, 16, 30, tzinfo=dt.UTC),
-        "criteria": _criteria(),
+        "criteria": locked_criteria(criteria.get("RECIST 1.1")),
         "sites": (("101", "University Hospital North"), ("202", "Clinic of the Lakes")),
         "charters": (
             LockedCharter(1, "a" * 64, dt.datetime(2025, 1, 8, 10, 0, tzinfo=dt.UTC), "First version", content),
@@ -88,16 +88,6 @@ def locked_trial(subjects: int = len(COURSES), **changes: object) -> LockedTrial
     }
     made["variability"] = _variability(made["subjects"])  # type: ignore[arg-type]
     return LockedTrial(**(made | changes))  # type: ignore[arg-type]
-
-
-def _criteria() -> LockedCriteria:
-    pack = criteria.get("RECIST 1.1")
-    return LockedCriteria(
-        pack.stamp.criteria,
-        pack.stamp.version,
-        pack.stamp.parameters_sha256,
-        tuple(LockedParameter(p.name, p.title, as_json(pack.settings[p.name]), p.source) for p in pack.parameters),
-    )
 
 
 def _variability(subjects: tuple[LockedSubject, ...]) -> dict[str, object]:
@@ -247,12 +237,35 @@ def _reads(slot: int, index: int, missed: int | None, scale: float, dice: random
                 change_from_baseline_percent=from_baseline,
                 change_from_nadir_percent=from_nadir,
                 measurements=tuple(measurements),
+                values=_values(measurements, total, from_baseline, from_nadir, target),
                 trace=(RuleStep("target_response", "RECIST 1.1 §4.3.1", {"sum_mm": f"{total:f}"}, target),)
                 if order
                 else (),
             )
         )
     return reads
+
+
+def _values(
+    measurements: list[LockedMeasurement],
+    total: Decimal,
+    from_baseline: Decimal | None,
+    from_nadir: Decimal | None,
+    target: str,
+) -> tuple[LockedValue, ...]:
+    entered = [
+        LockedValue(m.lesion, m.part, "diameter_mm", "LDIAM", plain(m.diameter_mm), "mm", False)
+        for m in measurements
+        if m.diameter_mm is not None
+    ]
+    derived = [LockedValue("", 0, "sum_mm", "SUMDIAM", plain(total), "mm", True)]
+    for name, code, change in (
+        ("percent_from_baseline", "PCBSD", from_baseline),
+        ("percent_from_nadir", "PCNSD", from_nadir),
+    ):
+        derived += [] if change is None else [LockedValue("", 0, name, code, plain(change), "%", True)]
+    derived += [LockedValue("", 0, "target", "TRGRESP", target, "", True)] if target else []
+    return (*entered, *derived)
 
 
 def _target(change: int, from_baseline: Decimal | None, from_nadir: Decimal | None) -> str:

@@ -26,6 +26,7 @@ def test_the_files_are_the_ones_promised():
         "responses.csv",
         "subjects.csv",
         "timepoints.csv",
+        "values.csv",
     ]
 
 

@@ -40,7 +40,7 @@ def agreed(world: World) -> World:
 def test_what_two_readers_found_is_paired_by_place(agreed: World) -> None:
     inputs = variability_inputs(agreed.trial)
 
-    pairs = [(pair.subject, pair.timepoint, int(pair.first), int(pair.second)) for pair in inputs.sums]
+    pairs = [(pair.subject, pair.timepoint, int(pair.first), int(pair.second)) for pair in inputs.burdens]
     assert pairs == [
         (code, visit, one, two)
         for code, (first, second) in SUMS.items()
@@ -122,7 +122,7 @@ def test_a_subject_read_in_part_counts_for_its_timepoints_only(world: World, sub
     world.read_by_both("W8", follow_up(20))
 
     inputs = variability_inputs(world.trial)
-    assert (len(inputs.sums), len(inputs.responses), inputs.best_responses, inputs.cases) == (2, 1, (), ())
+    assert (len(inputs.burdens), len(inputs.responses), inputs.best_responses, inputs.cases) == (2, 1, (), ())
 
     enrolling.mark_missed(timepoint=world.timepoint("W16"), reason="No scan", actor=world.coordinator, at=AT)
     assert len(variability_inputs(world.trial).cases) == 1
