@@ -18,7 +18,6 @@ from reading.exports.locked import (
     LockedSubject,
     LockedTimepoint,
     LockedTrial,
-    LockedValue,
 )
 
 _STATES = {
@@ -265,13 +264,11 @@ def _read_line(read: LockedRead, criteria: LockedCriteria) -> Mapping[str, Any]:
 def _figure(read: LockedRead, figure: LockedFigure) -> str:
     """Write a derived thing: lengths and other quantities with one decimal at least, changes with their sign."""
     value = next((found.value for found in read.values if found.derived and found.name == figure.key), None)
-    if value is None:
-        return "–"
+    if value is None or isinstance(value, str):
+        return {None: "–", "Y": "yes", "N": "no"}.get(value, str(value))
     if figure.key.startswith("percent"):
-        return percent(Decimal(value))
-    if figure.unit:
-        return millimetres(Decimal(value))
-    return {"Y": "yes", "N": "no"}.get(value, value)
+        return percent(value)
+    return millimetres(value) if figure.unit else f"{value:f}"
 
 
 def _lesion_parts(subject: LockedSubject) -> list[Mapping[str, Any]]:
@@ -308,8 +305,8 @@ def _found(timepoint: LockedTimepoint, evalid: str, lesion: str) -> str:
 def _sizes(read: LockedRead, measurement: LockedMeasurement) -> str:
     """Write the numbers of a lesion: a diameter, two of them, a volume."""
     mine = [v for v in read.values if (v.lesion, v.part, v.derived) == (measurement.lesion, measurement.part, False)]
-    return " × ".join(_rounded(value) for value in mine if value.value[:1].isdecimal())
+    return " × ".join(_rounded(v.value, v.unit) for v in mine if isinstance(v.value, Decimal))
 
 
-def _rounded(value: LockedValue) -> str:
-    return millimetres(Decimal(value.value)) if value.unit else value.value
+def _rounded(value: Decimal, unit: str) -> str:
+    return millimetres(value) if unit else f"{value:f}"

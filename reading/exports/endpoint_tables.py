@@ -185,7 +185,10 @@ VALUES = Table(
         Column("part", "Part of a lesion that split; 0 for a whole lesion.", "integer"),
         Column("name", "What the value is, as the rule pack names it."),
         Column("testcd", "CDISC's test of this meaning; empty where we know of none.", sdtm="TRTESTCD, RSTESTCD"),
-        Column("value", "The value; numbers as entered or exactly as derived.", "text", sdtm="--ORRES"),
+        Column(
+            "number", "The value, where it is a number: as entered, or exactly as derived.", "decimal", sdtm="--STRESN"
+        ),
+        Column("text", "The value, where it is none.", "text", sdtm="--STRESC"),
         Column("unit", "Unit of a number.", sdtm="--ORRESU"),
         Column("derived", "Y where the rule pack derived it, N where the reader entered it.", "flag"),
     ),
@@ -321,7 +324,8 @@ def _values(trial: LockedTrial) -> Iterator[Row]:
             yield (
                 *_place(trial, subject, timepoint),
                 *(read.evalid, read.accepted, found.lesion, found.part, found.name, found.code),
-                *(found.value, found.unit, found.derived),
+                *((None, found.value) if isinstance(found.value, str) else (found.value, "")),
+                *(found.unit, found.derived),
             )
 
 

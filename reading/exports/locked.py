@@ -139,7 +139,7 @@ class LockedValue:
     part: int
     name: str
     code: str
-    value: str
+    value: Decimal | str
     unit: str
     derived: bool
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,8 @@ from reading.criteria.form import Field
 from reading.criteria.values import plain
 from reading.exports.locked import LockedValue
 from reading.models import Assessment
+
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 def entered_values(assessment: Assessment, pack: Criteria[Any]) -> Iterator[LockedValue]:
@@ -28,7 +31,7 @@ def entered_values(assessment: Assessment, pack: Criteria[Any]) -> Iterator[Lock
 
 
 def _entered(lesion: str, part: int, field: Field, code: str, stored: object) -> LockedValue:
-    return LockedValue(lesion, part, field.name, code, _text(field.read(stored, field.label)), field.unit, False)
+    return LockedValue(lesion, part, field.name, code, _exact(field.read(stored, field.label)), field.unit, False)
 
 
 def derived_values(derived: Mapping[str, Any], pack: Criteria[Any]) -> Iterator[LockedValue]:
@@ -37,10 +40,13 @@ def derived_values(derived: Mapping[str, Any], pack: Criteria[Any]) -> Iterator[
     for figure in pack.figures:
         value = found.get(figure.key)
         if value is not None:
-            yield LockedValue("", 0, figure.key, figure.code, _text(value), figure.unit, True)
+            yield LockedValue("", 0, figure.key, figure.code, _exact(value), figure.unit, True)
 
 
-def _text(value: object) -> str:
+def _exact(value: object) -> Decimal | str:
+    """Return a number in its one form, whether stored as one or as the text of one; anything else in words."""
     if isinstance(value, bool):
         return "Y" if value else "N"
-    return plain(value) if isinstance(value, Decimal) else str(value)
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        return value
+    return Decimal(plain(Decimal(str(value))))

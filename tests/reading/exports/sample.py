@@ -8,7 +8,6 @@ from dataclasses import replace
 from decimal import Decimal
 
 from reading import criteria
-from reading.criteria.values import plain
 from reading.exports.locked import (
     LockedAdjudication,
     LockedCharter,
@@ -254,16 +253,16 @@ def _values(
     target: str,
 ) -> tuple[LockedValue, ...]:
     entered = [
-        LockedValue(m.lesion, m.part, "diameter_mm", "LDIAM", plain(m.diameter_mm), "mm", False)
+        LockedValue(m.lesion, m.part, "diameter_mm", "LDIAM", m.diameter_mm, "mm", False)
         for m in measurements
         if m.diameter_mm is not None
     ]
-    derived = [LockedValue("", 0, "sum_mm", "SUMDIAM", plain(total), "mm", True)]
+    derived = [LockedValue("", 0, "sum_mm", "SUMDIAM", total, "mm", True)]
     for name, code, change in (
         ("percent_from_baseline", "PCBSD", from_baseline),
         ("percent_from_nadir", "PCNSD", from_nadir),
     ):
-        derived += [] if change is None else [LockedValue("", 0, name, code, plain(change), "%", True)]
+        derived += [] if change is None else [LockedValue("", 0, name, code, change, "%", True)]
     derived += [LockedValue("", 0, "target", "TRGRESP", target, "", True)] if target else []
     return (*entered, *derived)
 
