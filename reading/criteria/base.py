@@ -211,6 +211,8 @@ class Criteria(ABC, Generic[History]):
     #: What is shown beside a response, in order.
     figures: ClassVar[tuple[Figure, ...]]
     burden: ClassVar[Burden]
+    #: Parameters that a change of the burden is held against, growth first, for curves.
+    thresholds: ClassVar[tuple[str, ...]] = ("pd_increase_percent", "pr_decrease_percent")
     #: Where it is written that without a baseline nothing can be said.
     no_baseline: ClassVar[str] = "There is no baseline to compare with"
     #: How sizes are to be understood, for a report.

@@ -46,6 +46,7 @@ class Continuous(Criteria[QuantityHistory]):
         ),
     )
     terms = (Term(EVALUABLE, "Evaluable", "info"), Term(NOT_EVALUABLE, "Not evaluable", "wait"))
+    thresholds = ()
     responses = frozenset()
 
     @property

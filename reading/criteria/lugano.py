@@ -64,6 +64,8 @@ class Lugano(Criteria[LuganoHistory]):
     )
     burden = lugano_form.BURDEN
     figures = lugano_form.FIGURES
+    # Progression is that of one lesion.
+    thresholds = ("pr_decrease_percent",)
     responses = frozenset({Response.CR, Response.PR})
 
     def form(self) -> Form:

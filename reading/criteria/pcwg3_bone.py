@@ -136,6 +136,7 @@ class Pcwg3Bone(Criteria[BoneHistory]):
         Figure("new_lesions", "New since baseline", "New since baseline"),
         Figure("new_lesion", "New lesions", "New", code="NEWLIND"),
     )
+    thresholds = ()
     responses = frozenset()
 
     def form(self) -> Form:

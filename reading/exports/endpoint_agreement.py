@@ -58,7 +58,10 @@ def context(trial: LockedTrial) -> dict[str, Any]:
     if not any(row.pairs != "0" for row in rows):
         return {"agreement": [], "bland_altman": ""}
     limits = bland_altman([pair["first"] for pair in pairs], [pair["second"] for pair in pairs])
-    return {"agreement": rows, "bland_altman": limits_of_agreement(limits) if isinstance(limits, BlandAltman) else ""}
+    return {
+        "agreement": rows,
+        "bland_altman": limits_of_agreement(limits, trial) if isinstance(limits, BlandAltman) else "",
+    }
 
 
 def _shown(about: str, name: str, answer: Mapping[str, Any], count: int) -> Shown:

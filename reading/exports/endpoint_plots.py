@@ -10,18 +10,18 @@ _TITLE = "Accepted reads"
 
 
 def waterfall(trial: LockedTrial) -> str:
-    """Draw one bar per subject: best change of the sum of diameters from baseline, coloured by best response."""
+    """Draw one bar per subject: best change of the burden from baseline, coloured by best response."""
     courses = [(subject, accepted_course(subject)) for subject in trial.subjects]
     bars = [
         WaterfallBar(subject.code, min(change for _, change in course), _bor(subject))
         for subject, course in courses
         if course
     ]
-    return waterfall_svg(bars, title=_TITLE)
+    return waterfall_svg(bars, title=_TITLE, axis=f"Best change in {_burden(trial)} (%)", thresholds=_thresholds(trial))
 
 
 def spider(trial: LockedTrial) -> str:
-    """Draw one line per subject: change of the sum of diameters from baseline over time, accepted reads."""
+    """Draw one line per subject: change of the burden from baseline over time, accepted reads."""
     lines = []
     for subject in trial.subjects:
         course = accepted_course(subject)
@@ -33,12 +33,21 @@ def spider(trial: LockedTrial) -> str:
             if timepoint.code in weeks and timepoint.accepted and timepoint.accepted.new_lesion
         )
         lines.append(SpiderLine(subject.code, points, _bor(subject), new))
-    return spider_svg(lines, title=_TITLE)
+    return spider_svg(lines, title=_TITLE, axis=f"Change in {_burden(trial)} (%)", thresholds=_thresholds(trial))
 
 
-def limits_of_agreement(limits: BlandAltman) -> str:
-    """Draw the readers' differences of the sum of diameters, with mean and limits of agreement."""
-    return bland_altman_svg(limits, title="Reader 1 and Reader 2")
+def limits_of_agreement(limits: BlandAltman, trial: LockedTrial) -> str:
+    """Draw the readers' differences of the burden, with mean and limits of agreement."""
+    unit = trial.criteria.burden_unit
+    return bland_altman_svg(limits, title="Reader 1 and Reader 2", quantity=_burden(trial), unit=unit)
+
+
+def _thresholds(trial: LockedTrial) -> tuple[float, ...]:
+    return tuple(float(threshold) for threshold in trial.criteria.thresholds_percent)
+
+
+def _burden(trial: LockedTrial) -> str:
+    return trial.criteria.burden[:1].lower() + trial.criteria.burden[1:]
 
 
 def accepted_course(subject: LockedSubject) -> list[tuple[LockedTimepoint, float]]:

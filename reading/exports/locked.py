@@ -93,6 +93,7 @@ class LockedCriteria:
     figures: tuple[LockedFigure, ...]
     burden: str
     burden_unit: str
+    thresholds_percent: tuple[Decimal, ...]
     measured_as: str
 
     def content(self) -> dict[str, Any]:

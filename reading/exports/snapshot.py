@@ -102,6 +102,7 @@ def locked_criteria(pack: Criteria[Any]) -> LockedCriteria:
         tuple(LockedFigure(figure.key, figure.short, figure.unit) for figure in pack.figures),
         pack.burden.title,
         pack.burden.unit,
+        tuple(pack.number(name) * (-1 if "decrease" in name else 1) for name in pack.thresholds),
         pack.measured_as,
     )
 

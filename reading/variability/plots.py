@@ -42,7 +42,7 @@ POINT, LIMIT, BAND = "#12527e", "#9c3d1f", "#2a9d8f"
 
 _LEFT, _TOP, _BOTTOM = 68.0, 58.0, 330.0
 _NAME_WIDTH = 46.0
-_THRESHOLDS_SAID = "Dashed: thresholds of partial response and progression."
+_THRESHOLDS_SAID = "Dashed: thresholds of response and progression."
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +230,7 @@ def waterfall_svg(
     drawing.y_axis(y, ticks(*up), axis, x=_LEFT, top=_TOP, bottom=bottom, signed=True)
     _legend(drawing, [bar.response for bar in ordered])
     drawing.footnote(
-        f"n = {len(ordered)} subjects, ordered by change. Dashed: thresholds of partial response and progression."
+        f"n = {len(ordered)} subjects, ordered by change. {_THRESHOLDS_SAID if thresholds else ''}".rstrip()
     )
     return drawing.svg()
 
@@ -282,7 +282,7 @@ def spider_svg(
     drawing.x_axis(x, ticks(0.0, last or 1.0), time, left=_LEFT, right=right, y=_BOTTOM)
     _legend(drawing, [line.response for line in drawn])
     new = " Diamond: new lesion." if any(line.new_lesion_at for line in drawn) else ""
-    drawing.footnote(f"n = {len(drawn)} subjects. {_THRESHOLDS_SAID}{new}")
+    drawing.footnote(f"n = {len(drawn)} subjects. {_THRESHOLDS_SAID if thresholds else ''}{new}")
     return drawing.svg()
 
 
