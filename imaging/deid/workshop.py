@@ -30,6 +30,7 @@ from imaging.deid.pixels.regions import Settled
 from imaging.deid.preview import changes
 from imaging.deid.recipe import InvalidRecipe, Recipe
 from imaging.dicom import digests, headers
+from imaging.dicom.devices import device_in
 from imaging.dicom.files import opened
 from imaging.dicom.geometry import plane_of
 from imaging.quality.measuring import measured
@@ -73,7 +74,8 @@ def look(path: str, secret: bytes) -> Facts:
         `sop_uid_key`, `series_uid_key`, `study_uid_key` (pseudonyms), `modality`, `sop_class_uid`,
         `dataset_sha256`; `patient`, the two keyed digests of a `PatientKey`, or none; `subject_codes` (sorted) and
         `timepoint_code` in capitals as the header claims them, for matching and nothing else; `scan_date`
-        (ISO 8601); `instance_number`, `series_number`, `position_mm` along the normal; `rows`, `columns`, `frames`.
+        (ISO 8601); `device` (`imaging.dicom.devices`), for the site's registry and nothing else; `instance_number`,
+        `series_number`, `position_mm` along the normal; `rows`, `columns`, `frames`.
         The date, the numbers and the position may be None.
         Or `held` and `sentence`; `fault` then names the class of an error that nobody foresaw.
     """
@@ -200,6 +202,7 @@ def _look(path: Path, secret: bytes) -> Facts:
         "subject_codes": sorted({_code(dataset, name) for name in ("ClinicalTrialSubjectID", "PatientID")} - {""}),
         "timepoint_code": _code(dataset, "ClinicalTrialTimePointID"),
         "scan_date": date.isoformat() if date else None,
+        "device": device_in(dataset),
         "instance_number": _number(dataset, "InstanceNumber"),
         "series_number": _number(dataset, "SeriesNumber"),
         "position_mm": round(plane.offset_mm, 3) if plane else None,

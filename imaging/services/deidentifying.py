@@ -29,7 +29,8 @@ from imaging.services.confining import Held, deidentify, look, same_content
 from imaging.services.facing import SETTLED, is_arriving, look_in_quarantine
 from imaging.services.matching import Claim, Unmatched, match
 from imaging.states import HoldReason, ReceivedState
-from trials.models import Timepoint, Trial
+from trials.models import Device, Timepoint, Trial
+from trials.services.noticing import note_devices
 
 log = logging.getLogger(__name__)
 
@@ -202,6 +203,8 @@ class _Batch:
                 of="sop_uid_key",
                 at=self.at,
             )
+            devices = {Device(item.received.modality, *item.seen["device"]) for item in on}
+            note_devices(site=self.transfer.site, devices=devices, at=self.at)
         return on
 
     def _archive(self, items: Sequence[_Item]) -> None:

@@ -22,12 +22,13 @@ def note_devices(*, site: Site, devices: Collection[Device], at: dt.datetime) ->
     """Compare the scanners that a delivery's headers name with the site's registry, where the charter has one.
 
     What the registry does not know raises one notice for each that is new, with a mail; an image that first says a
-    scanner's software fills it in.
+    scanner's software fills it in. What is of no modality of the charter is no scan.
     """
     charter = site.trial.charter_in_force
-    wanted = {one for one in devices if one.model_name or one.manufacturer}
-    if not wanted or charter is None or not charter.terms.sites.scanners:
+    if charter is None or not charter.terms.sites.scanners:
         return
+    scanned = charter.terms.modalities
+    wanted = {one for one in devices if one.modality in scanned and (one.manufacturer or one.model_name)}
     known = in_use(site)
     if all(_is_as_registered(device, known) for device in wanted):
         return

@@ -72,6 +72,7 @@ class TestLook:
             "subject_codes": ["HOSP-77123", "S01-004"],
             "timepoint_code": "WEEK8",
             "scan_date": "2024-03-01",
+            "device": ["", "", "", ""],
             "instance_number": 7,
             "series_number": 2,
             "position_mm": 42.125,

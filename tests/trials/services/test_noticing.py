@@ -43,7 +43,7 @@ def notices():
 
 def test_a_scanner_that_is_as_registered_is_no_news(asked, scanner):
     note(asked, DEVICE, DEVICE._replace(manufacturer="ACME ", model_name="o ne"), DEVICE._replace(software=""))
-    note(asked, Device("CT", "", ""))
+    note(asked, Device("CT", "", ""), DEVICE._replace(modality="SR", software="v2"))
     assert notices() == []
 
 
@@ -63,7 +63,6 @@ def test_nothing_is_noticed_where_the_charter_has_no_registry(world):
             "Acme Two (CT), serial number 77, software v1",
         ),
         (DEVICE._replace(serial_number="78"), "unknown", "", "Acme One (CT), serial number 78, software v1"),
-        (DEVICE._replace(modality="MR"), "unknown", "", "Acme One (MR), serial number 77, software v1"),
     ],
 )
 def test_what_differs_is_said_once_with_both_values_and_by_mail(asked, scanner, seen, kind, before, after):
