@@ -121,6 +121,25 @@ def readers_of(report: Mapping[str, Any]) -> list[ReaderFigures]:
     ]
 
 
+def rereads_of(report: Mapping[str, Any]) -> list[tuple[str, int, list[Figure]]]:
+    """Return each reader's agreement with the own earlier reads: reader, subjects read again, figures."""
+    measure = report["measure"]
+    return [
+        (
+            reader,
+            found["subjects"],
+            [
+                _figure(f"ICC(2,1), {measure['title'].lower()}", found["icc_2_1"]),
+                _figure(
+                    "Repeatability coefficient", found["within_reader_sd"], at="repeatability", unit=measure["unit"]
+                ),
+                *_responses(found["timepoint_responses"]),
+            ],
+        )
+        for reader, found in report["monitoring"]["rereads"].items()
+    ]
+
+
 def causes_of(report: Mapping[str, Any]) -> tuple[list[str], list[tuple[str, list[int]]]]:
     """Return the causes that occurred, and for each pair of readers how often each did."""
     pairs = report["monitoring"]["causes"]

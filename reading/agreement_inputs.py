@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from reading.models import ReadTask
-from reading.selectors import SubjectResult, is_fully_read, subject_results
+from reading.selectors import SIGNED, ReadResult, SubjectResult, is_fully_read, slot_results, subject_results
 from reading.states import AdjudicationState
 from trials.models import Trial
 
@@ -100,4 +100,45 @@ def _case(result: SubjectResult) -> Case:
         causes=tuple(
             a.discordance["cause"] for a in result.adjudications if a.discordance and a.state != AdjudicationState.OPEN
         ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RereadPair:
+    """The same timepoint by the same reader, read twice; burdens in the unit of the criteria."""
+
+    reader: str
+    subject: str
+    timepoint: str
+    first: str
+    second: str
+    first_burden: Decimal | None
+    second_burden: Decimal | None
+
+
+def reread_pairs(trial: Trial) -> tuple[RereadPair, ...]:
+    """Pair what readers found in hidden re-reads with what they had found first, by timepoint; both are signed."""
+    again = ReadTask.every.filter(timepoint__subject__trial=trial, reread=True, state__in=SIGNED)
+    subjects = trial.subjects.filter(pk__in=again.values("timepoint__subject")).select_related("trial", "site")
+    pairs: list[RereadPair] = []
+    for subject in subjects.order_by("code"):
+        first = {(slot.reader.pk, read.timepoint.code): read for slot in slot_results(subject) for read in slot.reads}
+        for slot in slot_results(subject, reread=True):
+            pairs += [
+                _reread(subject.code, before, read)
+                for read in slot.reads
+                if (before := first.get((slot.reader.pk, read.timepoint.code)))
+            ]
+    return tuple(pairs)
+
+
+def _reread(subject: str, first: ReadResult, second: ReadResult) -> RereadPair:
+    return RereadPair(
+        first.task.reader.username,
+        subject,
+        first.timepoint.code,
+        first.overall,
+        second.overall,
+        first.burden,
+        second.burden,
     )

@@ -223,7 +223,7 @@ def slice_interval_mm(series: Series | None) -> Decimal | None:
 
 def carried_forward(before: Sequence[ReadTask]) -> QuerySet[Lesion]:
     """The lesions that a reader follows: those found in the signed reads before this one, by number."""
-    return Lesion.objects.filter(first_seen__in=before).order_by("number")
+    return Lesion.every.filter(first_seen__in=before).order_by("number")
 
 
 def unanswered(task: ReadTask, before: Sequence[ReadTask]) -> tuple[str, ...]:
@@ -240,7 +240,7 @@ def unanswered(task: ReadTask, before: Sequence[ReadTask]) -> tuple[str, ...]:
     form, at = pack.form(), at_of(task.timepoint)
     sheet = sheets_of([*before, task], form, days_of([t.timepoint for t in (*before, task)]))[-1]
     answered = {entry.lesion for entry in sheet.entries}
-    found_here = Lesion.objects.filter(first_seen=task).order_by("number")
+    found_here = Lesion.every.filter(first_seen=task).order_by("number")
     points = [
         f"Lesion {x.label} has no entry yet."
         for x in (*carried_forward(before), *found_here)

@@ -26,7 +26,7 @@ _WITH = ("timepoint__subject__trial", "charter", "reader")
 
 def tasks_of(reader: User) -> QuerySet[ReadTask]:
     """The reader's own tasks that were ever open, in trials where the person is a reader now."""
-    mine = ReadTask.objects.filter(reader=reader, state__in=SHOWN)
+    mine = ReadTask.every.filter(reader=reader, state__in=SHOWN)
     return mine.filter(timepoint__subject__trial__in=trials_of(reader, Role.READER)).select_related(*_WITH)
 
 
@@ -45,7 +45,7 @@ def read_task_for(user: User) -> QuerySet[ReadTask]:
 def reads_seen_by(user: User) -> QuerySet[ReadTask]:
     """Every task of the trials in which the person manages, administers or audits the reading."""
     trials = trials_of(user, Role.READING_MANAGER, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR)
-    return ReadTask.objects.filter(timepoint__subject__trial__in=trials).select_related(*_WITH)
+    return ReadTask.every.filter(timepoint__subject__trial__in=trials).select_related(*_WITH)
 
 
 def adjudications_of(user: User) -> QuerySet[Adjudication]:
@@ -65,7 +65,7 @@ def adjudications_seen_by(user: User) -> QuerySet[Adjudication]:
 def own_reads_before(task: ReadTask) -> QuerySet[ReadTask]:
     """The same reader's signed reads of the subject's earlier timepoints, in order."""
     return (
-        ReadTask.objects.filter(
+        ReadTask.every.filter(
             timepoint__subject=task.timepoint.subject_id, slot=task.slot, order__lt=task.order, state__in=SIGNED
         )
         .select_related("timepoint", "charter", "assessment")
@@ -219,13 +219,15 @@ def places_of(
     return {timepoint.pk for timepoint in timepoints if timepoint.code in codes}
 
 
-def slot_results(subject: Subject, charter: ImagingCharter | None = None) -> tuple[SlotResult, ...]:
+def slot_results(
+    subject: Subject, charter: ImagingCharter | None = None, *, reread: bool = False
+) -> tuple[SlotResult, ...]:
     """Each reader's result of a subject from the reads signed so far, by place in the pair.
 
-    `charter`: as if the reads had been made under another version than theirs.
+    `charter`: as if the reads had been made under another version than theirs. `reread`: of hidden re-reads instead.
     """
     signed = (
-        ReadTask.objects.filter(timepoint__subject=subject, state__in=SIGNED)
+        ReadTask.every.filter(timepoint__subject=subject, state__in=SIGNED, reread=reread)
         .select_related("timepoint__subject__trial", "charter", "reader", "assessment")
         .order_by("slot", "order")
     )

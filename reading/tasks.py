@@ -11,7 +11,7 @@ from compliance import jobs
 from compliance.models import User
 from reading import selectors
 from reading.assignment import NotEnoughReaders
-from reading.services import adjudicating, assigning, packaging
+from reading.services import adjudicating, assigning, packaging, rereading
 from trials.models import Subject, Timepoint, Trial
 from trials.states import TrialState
 
@@ -61,8 +61,9 @@ def build_package(*, trial_id: int, actor_id: int, at: dt.datetime) -> None:
 
 @shared_task(name="reading.sweep_reads", ignore_result=True)
 def sweep_reads() -> None:
-    """Ask again for reads whose news was lost, as by a crash between the clearing and the ring."""
+    """Open the re-reads whose day has come, and ask again for reads whose news was lost, as by a crash."""
     at = timezone.now()
     for trial in Trial.objects.filter(state=TrialState.RUNNING):
+        rereading.open_rereads(trial=trial, at=at)
         for timepoint in selectors.held_up_for_readers(trial):
             jobs.enqueue("reading.open_reads", str(timepoint.pk), at=at, timepoint_id=timepoint.pk)

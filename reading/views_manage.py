@@ -69,6 +69,7 @@ def variability(request: HttpRequest, trial: Trial) -> HttpResponse:
             "groups": agreement.groups_of(report),
             "readers": agreement.readers_of(report),
             "causes": causes,
+            "rereads": agreement.rereads_of(report),
             "causes_by_pair": causes_by_pair,
             "charts": agreement.charts_of(report),
             "plot": plots.bland_altman_svg(

@@ -8,6 +8,7 @@ from .assigning import (
     assign,
     extend,
     pick_adjudicator,
+    reread_after_days,
     side_order,
 )
 from .codes import blinded_code
@@ -21,5 +22,6 @@ __all__ = [
     "blinded_code",
     "extend",
     "pick_adjudicator",
+    "reread_after_days",
     "side_order",
 ]

@@ -178,6 +178,27 @@ def side_order(case_id: str, seed: Seed) -> tuple[int, int]:
     return (1, 2) if _draw(seed, "side", case_id)[0] < 128 else (2, 1)
 
 
+def reread_after_days(
+    case_id: str, slot: int, seed: Seed, *, percent: float, washout: int, spread: int
+) -> float | None:
+    """Return how many days after its last signature a reader gets a case again; None: it was not drawn.
+
+    Parameters
+    ----------
+    percent
+        Probability that a reader's case is drawn, from 0 to 100.
+    washout, spread
+        The least number of days, and how many more there may be.
+    """
+    drawn = _share(_draw(seed, "re-read", case_id, str(slot))) * 100 < percent
+    return washout + spread * _share(_draw(seed, "re-read day", case_id, str(slot))) if drawn else None
+
+
+def _share(draw: bytes) -> float:
+    """Return a number from 0 up to 1 that a draw stands for."""
+    return int.from_bytes(draw[:6]) / 2**48
+
+
 def _eligible(case: CaseRef, readers: Sequence[ReaderRef], per_case: int) -> set[str]:
     able = {reader.id for reader in readers if reader.may_read(case)}
     if len(able) < per_case:

@@ -101,7 +101,7 @@ def lesions_of(
     """The reader's lesions known up to and including a read."""
     reads = [*before, task]
     titles = {t.pk: title_of(t.timepoint, task.charter) for t in reads}
-    found = Lesion.objects.filter(first_seen__in=reads).order_by("number")
+    found = Lesion.every.filter(first_seen__in=reads).order_by("number")
     entries = (
         Measurement.objects.filter(lesion__in=found, assessment__task__in=reads)
         .select_related("assessment", "instance", "lesion")

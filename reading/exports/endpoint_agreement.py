@@ -55,6 +55,14 @@ def context(trial: LockedTrial) -> dict[str, Any]:
             _shown(about, "Cohen's kappa", found["kappa"], found["n"]),
             _shown(about, "Cohen's kappa, linear weights", found["kappa_linear"], found["n"]),
         ]
+    if again := report.get("rereads"):
+        responses = again["timepoint_responses"]
+        about = "Same reader: overall response"
+        rows += [
+            _shown(f"Same reader: {trial.criteria.burden.lower()}", "ICC(2,1)", again["icc_2_1"], responses["n"]),
+            _shown(about, "Agreement, %", responses["percent_agreement"], responses["n"]),
+            _shown(about, "Cohen's kappa", responses["kappa"], responses["n"]),
+        ]
     if not any(row.pairs != "0" for row in rows):
         return {"agreement": [], "bland_altman": ""}
     limits = bland_altman([pair["first"] for pair in pairs], [pair["second"] for pair in pairs])

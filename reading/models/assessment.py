@@ -61,8 +61,18 @@ class Assessment(Record):
         }
 
 
+class _OfFirstReads(models.Manager["Lesion"]):
+    """Lesions of reads that count; see `ReadTask.objects`."""
+
+    def get_queryset(self) -> models.QuerySet[Lesion]:
+        return super().get_queryset().filter(reread=False)
+
+
 class Lesion(Record):
-    """A lesion of one reader in one subject; its number stays the same through time."""
+    """A lesion of one reader in one subject; its number stays the same through time. A re-read has its own."""
+
+    objects = _OfFirstReads()
+    every = models.Manager()
 
     class Category(models.TextChoices):
         TARGET = "target", "Target"
@@ -76,10 +86,13 @@ class Lesion(Record):
     category = models.CharField(max_length=10, choices=Category)
     organ = models.CharField(max_length=40)
     nodal = models.BooleanField(default=False)
+    reread = models.BooleanField(default=False)
     description = models.CharField(max_length=120, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["reader", "subject", "number"], name="lesion_number_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["reader", "subject", "reread", "number"], name="lesion_number_once")
+        ]
         ordering = ["number"]
 
     def __str__(self) -> str:

@@ -9,14 +9,25 @@ from reading.states import READ_TASK, ReadState
 from trials.models import ImagingCharter, Timepoint
 
 
+class _FirstReads(models.Manager["ReadTask"]):
+    """Reads that count; what is read again to watch a reader is asked for by `ReadTask.every`."""
+
+    def get_queryset(self) -> models.QuerySet[ReadTask]:
+        return super().get_queryset().filter(reread=False)
+
+
 class ReadTask(Record):
     """One reader's task to read one timepoint, pinned to the charter version it was made under.
 
     `blinded_code` is all that the reader's addresses and pages name; `case_code` names the subject to this
-    reader, and to no other. `slot` is the reader's place in the pair (1 or 2).
+    reader, and to no other. `slot` is the reader's place in the pair (1 or 2). A hidden re-read (`reread`) has a slot
+    of its own and is in no result.
     """
 
     machines = {"state": READ_TASK}
+
+    objects = _FirstReads()
+    every = models.Manager()
 
     timepoint = models.ForeignKey(Timepoint, on_delete=models.PROTECT, related_name="read_tasks")
     reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="read_tasks")
@@ -25,6 +36,7 @@ class ReadTask(Record):
     blinded_code = models.CharField(max_length=16, unique=True)
     case_code = models.CharField(max_length=16)
     order = models.PositiveSmallIntegerField()
+    reread = models.BooleanField(default=False)
     simulated = models.BooleanField(default=False)
     state = models.CharField(max_length=10, choices=[(s, s.title()) for s in ReadState], default=ReadState.WAITING)
     created_at = models.DateTimeField()

@@ -134,7 +134,7 @@ def submit_read(
         if entry is not None:
             _store(row, entry, actor, at)
         before = list(selectors.own_reads_before(row))
-        row = ReadTask.objects.select_related("timepoint__subject__trial", "charter").get(pk=row.pk)
+        row = ReadTask.every.select_related("timepoint__subject__trial", "charter").get(pk=row.pk)
         if points := derivation.unanswered(row, before):
             raise IncompleteRead(points)
         assessment = row.assessment
@@ -143,7 +143,7 @@ def submit_read(
         advance(task, "submit", actor=actor, at=at, signature=signature, submitted_at=at, simulated=simulated)
         release_waiting(subject, at)
         others = ReadTask.objects.filter(timepoint=task.timepoint_id)
-        if all(state in selectors.SIGNED for state in others.values_list("state", flat=True)):
+        if not row.reread and all(state in selectors.SIGNED for state in others.values_list("state", flat=True)):
             advance(row.timepoint, "finish", field="reading_state", actor=None, at=at)
             # Written here rather than on hearing the news, so that a crash after the commit cannot lose it.
             jobs.enqueue("reading.open_adjudications", str(subject.pk), at=at, subject_id=subject.pk)
@@ -153,7 +153,7 @@ def submit_read(
 
 def _locked(task: ReadTask) -> ReadTask:
     return (
-        ReadTask.objects.select_for_update(of=("self",))
+        ReadTask.every.select_for_update(of=("self",))
         .select_related("timepoint__subject__trial", "charter", "reader")
         .get(pk=task.pk)
     )
@@ -224,7 +224,7 @@ def _require_disagreement(task: ReadTask, pack: Criteria[Any], entry: Assessment
 
 def _so_far(task: ReadTask, before: list[ReadTask]) -> dict[str, Any]:
     """What a draft amounts to; nothing while its entries do not hold together."""
-    fresh = ReadTask.objects.select_related("timepoint__subject__trial", "charter").get(pk=task.pk)
+    fresh = ReadTask.every.select_related("timepoint__subject__trial", "charter").get(pk=task.pk)
     try:
         return derivation.derivation_of(fresh, before)
     except InvalidRead:
@@ -238,7 +238,7 @@ class _Draft:
         self.task, self.assessment, self.by = task, assessment, by
         self.form = derivation.pack_of(task.charter).form()
         self.at = derivation.at_of(task.timepoint)
-        known = Lesion.objects.filter(first_seen__in=[*before, task]).select_related("first_seen")
+        known = Lesion.every.filter(first_seen__in=[*before, task]).select_related("first_seen")
         self.lesions = {lesion.number: lesion for lesion in known}
         self.stored = {(m.lesion_id, m.part): m for m in assessment.measurements.select_related("lesion")}
 
@@ -273,6 +273,7 @@ class _Draft:
                 subject=self.task.timepoint.subject,
                 first_seen=self.task,
                 number=self._next_number(),
+                reread=self.task.reread,
             )
         elif entry.number in self.lesions:
             lesion = self.lesions[entry.number]
@@ -284,7 +285,9 @@ class _Draft:
 
     def _next_number(self) -> int:
         # Over all the reader's reads of the subject: a timepoint that came late must not reuse a later number.
-        found = Lesion.objects.filter(reader=self.task.reader, subject=self.task.timepoint.subject)
+        found = Lesion.every.filter(
+            reader=self.task.reader, subject=self.task.timepoint.subject, reread=self.task.reread
+        )
         return (found.aggregate(last=Max("number"))["last"] or 0) + 1
 
     def _describe(self, lesion: Lesion, entry: LesionEntry) -> None:

@@ -130,7 +130,7 @@ def _make_task(timepoint: Timepoint, slot: int, reader: User, charter: ImagingCh
 def release_waiting(subject: Subject, at: dt.datetime) -> None:
     """Open to each reader the first timepoint not signed yet, once the scans before it are in or will not come."""
     timepoints = list(subject.timepoints.select_related("subject").order_by("order"))
-    tasks = {(t.slot, t.timepoint_id): t for t in ReadTask.objects.filter(timepoint__subject=subject)}
+    tasks = {(t.slot, t.timepoint_id): t for t in ReadTask.every.filter(timepoint__subject=subject)}
     for slot in sorted({slot for slot, _ in tasks}):
         for timepoint in timepoints:
             if selectors.is_absent(timepoint):

@@ -125,9 +125,10 @@ def lock_trial(*, trial: Trial, signature: Intent, actor: User, at: dt.datetime)
         blockers = readiness(fresh)
         if blockers:
             raise NotReady(fresh, blockers)
-        reads = ReadTask.objects.filter(timepoint__subject__trial=fresh, state=ReadState.SUBMITTED)
+        reads = ReadTask.every.filter(timepoint__subject__trial=fresh).exclude(state=ReadState.WITHDRAWN)
         for task in reads.order_by("blinded_code"):
-            advance(task, "lock", actor=actor, at=at)
+            # What is left open here is a hidden re-read: nothing waits for it.
+            advance(task, "lock" if task.state == ReadState.SUBMITTED else "withdraw", actor=actor, at=at)
         decided = Adjudication.objects.filter(subject__trial=fresh, state=AdjudicationState.DECIDED)
         for adjudication in decided.order_by("blinded_code"):
             advance(adjudication, "lock", actor=actor, at=at)

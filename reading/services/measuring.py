@@ -9,7 +9,7 @@ from typing import Any
 
 from compliance import access, audit
 from compliance.models import User
-from reading.agreement_inputs import Pair, VariabilityInputs, variability_inputs
+from reading.agreement_inputs import Pair, RereadPair, VariabilityInputs, reread_pairs, variability_inputs
 from reading.criteria import Criteria
 from reading.derivation import pack_of
 from reading.variability import (
@@ -21,6 +21,7 @@ from reading.variability import (
     cohen_kappa,
     icc,
     percent_agreement,
+    within_subject_sd,
 )
 from reading.variability.causes import Cause
 from reading.variability.monitoring import adjudication_rates, drift, flag_disagreement
@@ -32,7 +33,8 @@ def show_variability(*, trial: Trial, actor: User, at: dt.datetime) -> dict[str,
     access.require(actor, "reading.see_results", trial)
     audit.record("results.viewed", trial, actor=actor, at=at, after={"report": "variability"})
     inputs = variability_inputs(trial)
-    return _agreement_of_readers(trial, inputs) | {"monitoring": _monitoring(inputs)}
+    rereads = _rereads_by_reader(reread_pairs(trial), _pack(trial))
+    return _agreement_of_readers(trial, inputs) | {"monitoring": {**_monitoring(inputs), "rereads": rereads}}
 
 
 def variability_report(trial: Trial) -> dict[str, Any]:
@@ -47,15 +49,22 @@ def variability_report(trial: Trial) -> dict[str, Any]:
         `measure`: the quantity of the criteria, a sum of diameters for RECIST; `sums`: its pairs, ICC(2,1),
         ICC(3,1), Bland-Altman limits (first - second); `timepoint_responses`, `best_responses`: percent agreement
         and Cohen's kappa, unweighted over all responses and with linear weights over the ordered ones;
-        `adjudication`: rate, and per reader the agreement with the adjudicator and the disagreement index.
+        `adjudication`: rate, and per reader the agreement with the adjudicator and the disagreement index; where there
+        were hidden re-reads, `rereads`: how all readers agree with themselves.
     """
-    return _agreement_of_readers(trial, variability_inputs(trial))
+    report = _agreement_of_readers(trial, variability_inputs(trial))
+    pairs = reread_pairs(trial)
+    return report | ({"rereads": _rereads(pairs, _pack(trial))} if pairs else {})
+
+
+def _pack(trial: Trial) -> Criteria[Any]:
+    charter = trial.charter_in_force
+    assert charter is not None
+    return pack_of(charter)
 
 
 def _agreement_of_readers(trial: Trial, inputs: VariabilityInputs) -> dict[str, Any]:
-    charter = trial.charter_in_force
-    assert charter is not None
-    pack = pack_of(charter)
+    pack = _pack(trial)
     first = [float(pair.first) for pair in inputs.burdens]
     second = [float(pair.second) for pair in inputs.burdens]
     ratings = list(zip(first, second, strict=True))
@@ -84,9 +93,9 @@ def _monitoring(inputs: VariabilityInputs) -> dict[str, Any]:
     Returns
     -------
     dict
-        `adjudication`: rates with control limits; `causes`: of decided adjudications, by pair of readers;
-        `disagreement`: readers above the mean index by one SD; `drift`: cusum of 100 x (own - other) / mean of both
-        sums, in percent, by reader in order of signature.
+        `adjudication`: rates with control limits; `causes`: of decided adjudications, by pair of readers; `rereads`:
+        each reader against the own earlier reads; `disagreement`: readers above the mean index by one SD; `drift`:
+        cusum of 100 x (own - other) / mean of both sums, in percent, by reader in order of signature.
     """
     outcomes = _outcomes(inputs)
     metrics = adjudication_metrics(outcomes)
@@ -95,6 +104,27 @@ def _monitoring(inputs: VariabilityInputs) -> dict[str, Any]:
         "causes": _causes(inputs),
         "disagreement": (metrics if isinstance(metrics, Undefined) else flag_disagreement(metrics)).to_json(),
         "drift": drift(_differences(inputs)).to_json(),
+    }
+
+
+def _rereads_by_reader(pairs: Sequence[RereadPair], pack: Criteria[Any]) -> dict[str, Any]:
+    readers = sorted({pair.reader for pair in pairs})
+    return {reader: _rereads([pair for pair in pairs if pair.reader == reader], pack) for reader in readers}
+
+
+def _rereads(pairs: Sequence[RereadPair], pack: Criteria[Any]) -> dict[str, Any]:
+    """Return how first and second reads by the same reader agree, in the criteria's quantity and in responses."""
+    burdens = [
+        (float(pair.first_burden), float(pair.second_burden))
+        for pair in pairs
+        if pair.first_burden is not None and pair.second_burden is not None
+    ]
+    responses = [Pair(p.subject, p.timepoint, p.first, p.second) for p in pairs if p.first and p.second]
+    return {
+        "subjects": len({(pair.reader, pair.subject) for pair in pairs}),
+        "icc_2_1": icc(burdens, IccForm.TWO_SINGLE).to_json(),
+        "within_reader_sd": within_subject_sd(burdens).to_json(),
+        "timepoint_responses": _agreement(responses, pack),
     }
 
 

@@ -28,7 +28,7 @@ from imaging.services import declaring, receiving, resolving, reviewing
 from imaging.states import ReceivedState, ReviewState, Verdict
 from reading import selectors
 from reading.models import Adjudication, Assessment, Lesion, ReadTask
-from reading.services import adjudicating, assessing, locking
+from reading.services import adjudicating, assessing, locking, rereading
 from reading.services.entries import AssessmentEntry, LesionEntry
 from reading.states import AdjudicationState, ReadState
 from tests.acceptance.workflow_standing import STANDING, State, follow, states
@@ -39,8 +39,11 @@ from trials.models import ImagingCharter, Membership, Query, Role, Subject, Time
 from trials.services import enrolling, querying, setting_up
 from trials.states import CharterState, ImageState, QcState, QueryState, SubjectState, TrialState
 
-#: Two slices are a whole series, so that a random delivery may be one.
-CHARTER = {"series": [{**RECIST_TEMPLATE["series"][0], "min_instances": 2}]}
+#: Two slices are a whole series, so that a random delivery may be one; what was read may come again at once.
+CHARTER = {
+    "series": [{**RECIST_TEMPLATE["series"][0], "min_instances": 2}],
+    "rereads": {"percent": 50, "washout_days": 0, "spread_days": 0},
+}
 
 
 @dataclass(frozen=True)
@@ -265,6 +268,7 @@ class Walk:
     def work(self, draw: Draw | None = None) -> None:
         """The workers do what waits."""
         jobs.drain()
+        rereading.open_rereads(trial=self.trial(), at=self.at)
         self.done["work"] += 1
 
     def settle_held(self, draw: Draw) -> None:
@@ -342,7 +346,7 @@ class Walk:
     # --- the reads ----------------------------------------------------------------------------------------
 
     def read_task(self, draw: Draw, wanted: ReadState) -> ReadTask | None:
-        tasks = ReadTask.objects.select_related("timepoint__subject__trial", "charter", "reader").order_by("pk")
+        tasks = ReadTask.every.select_related("timepoint__subject__trial", "charter", "reader").order_by("pk")
         return self.one_of(tasks.filter(state=wanted), draw.number) or self.one_of(tasks, draw.number)
 
     def open_read(self, draw: Draw) -> None:

@@ -60,7 +60,7 @@ def a_lock_leaves_nothing_open(trial: Trial) -> None:
     """Reads and adjudications are locked with their trial, and no query is open."""
     if trial.state != TrialState.LOCKED:
         return
-    assert not ReadTask.objects.exclude(state__in=(ReadState.LOCKED, ReadState.WITHDRAWN)).exists()
+    assert not ReadTask.every.exclude(state__in=(ReadState.LOCKED, ReadState.WITHDRAWN)).exists()
     assert not Adjudication.objects.exclude(state=AdjudicationState.LOCKED).exists()
     assert not Query.objects.exclude(state=QueryState.CLOSED).exists()
 
@@ -68,7 +68,7 @@ def a_lock_leaves_nothing_open(trial: Trial) -> None:
 def what_is_signed_is_what_was_signed(trial: Trial) -> None:
     """Whatever stands behind a signature bears one, and its content is that which was signed."""
     signed: tuple[Any, ...] = (
-        ReadTask.objects.filter(state__in=(ReadState.SUBMITTED, ReadState.LOCKED)),
+        ReadTask.every.filter(state__in=(ReadState.SUBMITTED, ReadState.LOCKED)),
         Adjudication.objects.exclude(state=AdjudicationState.OPEN),
         QcReview.objects.filter(state__in=(ReviewState.CLEARED, ReviewState.FAILED)),
         TransferForm.objects.filter(state=FormState.SIGNED),

@@ -66,6 +66,12 @@ def _series_are_of_the_modalities(charter: Charter) -> Iterator[Problem]:
             yield Problem(("series", number, "modality"), f"{series.modality} is not among the modalities")
 
 
+@_about("rereads", "blinded_to")
+def _nobody_knows_a_subject_again(charter: Charter) -> Iterator[Problem]:
+    if charter.rereads.percent and "subject" not in charter.blinded_to:
+        yield Problem(("rereads", "percent"), "readers who are told the subject know a case that comes again")
+
+
 @_about("series")
 def _ranges_go_upwards(charter: Charter) -> Iterator[Problem]:
     lowest = [one.name for one in fields(SeriesTerms) if one.name.startswith("min_")]

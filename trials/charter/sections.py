@@ -27,6 +27,7 @@ from trials.charter.records import (
 )
 from trials.form_terms import FormTerms
 from trials.query_terms import QueryTerms
+from trials.reading_terms import RereadTerms
 from trials.retention import Retention
 from trials.series_terms import MODALITY, SeriesTerms
 from trials.site_terms import SiteTerms
@@ -115,6 +116,8 @@ class Charter:
     blinded_to: tuple[str, ...] = READING.term(
         Several(Choice(HIDEABLE)), "Readers are blinded to", "Beside the other reader's results, and all clinical data."
     )
+
+    rereads: RereadTerms = READING.term(Group(RereadTerms), "Hidden re-reads")
 
     window_presets: tuple[WindowPreset, ...] = DISPLAY.term(
         Rows(WindowPreset, "name", "display window", least=1), "Display windows", required=True

@@ -85,6 +85,10 @@ CONTRADICTIONS = [
         "subjects.screening_format: subjects are not screened by this charter",
     ),
     (
+        {"rereads": {"percent": 10}, "blinded_to": ["site", "dates"]},
+        "rereads.percent: readers who are told the subject know a case that comes again",
+    ),
+    (
         codes(form="{number}"),
         "subjects.code_format: capitals, digits, hyphens, {site}, and once {number:3} or another count of digits is "
         "expected",
