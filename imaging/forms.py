@@ -96,6 +96,23 @@ class PreviewForm(forms.Form):
         return files
 
 
+class TestUploadForm(forms.Form):
+    """Files of a test upload: a ZIP, or images one by one."""
+
+    #: No test case, whatever its name begins with.
+    __test__ = False
+    MOST_BYTES = 1 << 30
+
+    images = _FilesField(error_messages={"required": "Choose a ZIP of the images, or the images themselves."})
+
+    def clean_images(self) -> list[UploadedFile]:
+        """Refuse more than is judged at a time."""
+        files: list[UploadedFile] = self.cleaned_data["images"]
+        if sum(file.size or 0 for file in files) > self.MOST_BYTES:
+            raise forms.ValidationError(f"A test upload has at most {self.MOST_BYTES >> 20} MB. Choose one scan.")
+        return files
+
+
 def _yes_or_no(label: str) -> forms.TypedChoiceField:
     return forms.TypedChoiceField(
         label=label,

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from django.urls import path
 
-from imaging import views, views_connection, views_form, views_identities, views_metrics, views_pixels, views_proof
+from imaging import (
+    views,
+    views_connection,
+    views_form,
+    views_identities,
+    views_metrics,
+    views_pixels,
+    views_proof,
+    views_qualification,
+)
 from imaging.intake import tus, upload
 
 app_name = "imaging"
@@ -27,6 +36,7 @@ urlpatterns = [
     path("pixels/<int:pk>/frames/<int:number>/rendered", views_pixels.look_frame, name="look_frame"),
     path("sites/<int:pk>/connection/", views_connection.connection, name="connection"),
     path("sites/<int:pk>/connection/status/", views_connection.connection_status, name="connection_status"),
+    path("sites/<int:pk>/test-upload/", views_qualification.test_upload, name="test_upload"),
     path("sites/<int:pk>/patients/", views_identities.identities, name="identities"),
     path("sites/<int:pk>/patients/list/", views_identities.identities_list, name="identities_list"),
     path("entities/<int:pk>/echo/", views_connection.echo, name="echo"),

@@ -191,6 +191,13 @@ def _untested(site: Site, terms: SiteTerms) -> Iterator[str]:
             yield f"no test upload of {scanner} is accepted"
 
 
+def owes_test_upload(site: Site, at: dt.datetime) -> bool:
+    """Tell whether a site is to send a test upload: for its qualification, or as a scanner is not as registered."""
+    parts = {part.name: part for part in standing_of(site, at).parts}
+    owes = "test_upload" in parts and not parts["test_upload"].done
+    return owes or site.scanner_notices.filter(state=NoticeState.AWAITING_TEST).exists()
+
+
 def standings(trial: Trial, sites: Iterable[Site], at: dt.datetime) -> list[Standing]:
     """Where sites of a trial stand, in a few questions for all of them."""
     charter = trial.charter_in_force

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -20,6 +21,7 @@ from trials.models import Scanner, ScannerNotice, Site, SiteQualification, Trial
 from trials.selectors_sites import (
     in_use,
     notices_seen_by,
+    owes_test_upload,
     qualifications_seen_by,
     scanners_seen_by,
     standing_of,
@@ -91,6 +93,8 @@ def _page(request: HttpRequest, site: Site, status: int = 200, **more: Any) -> H
         "trainings": [_training(one, trainings, user.pk) for one in terms.training],
         "training_form": forms_sites.TrainingForm(),
         "tests": [(one, signing.signatures_on(one)) for one in tests],
+        "owes_test": unlocked and owes_test_upload(site, now),
+        "test_title": settings.DICOM_TEST_AE_TITLE,
         "notices": list(site.scanner_notices.select_related("scanner")),
         "held": [(one, signing.signatures_on(one)) for one in held if one.qualified_at],
         "sign_form": forms.SignatureForm(auto_id="qualify_%s"),

@@ -1,7 +1,8 @@
 """Trying a connection: we call a scanner, or it sends us a study that is looked at and thrown away.
 
 A test study comes in as any other and lies in the spool apart from the deliveries. A job reads each header in a child
-process, counts, and removes the file; a file that nobody managed to look at in an hour goes unlooked at.
+process, counts, and removes the file; a file that nobody managed to look at in an hour goes unlooked at. One that the
+site's qualification waits for is judged first (`imaging.services.qualifying`), when it is whole.
 """
 
 from __future__ import annotations
@@ -22,14 +23,15 @@ from compliance.errors import HouseError
 from compliance.faults import fault
 from compliance.models import User
 from imaging.models import ConnectionTest
-from imaging.services import calling, spool
+from imaging.services import calling, qualifying, spool
 from imaging.services.calling import Unreachable
+from imaging.services.qualifying import LOOK
 from imaging.services.spool import Entry
 from trials.models import ApplicationEntity, Site
 
 Kind = ConnectionTest.Kind
-#: Kinds of the jobs that call a scanner, and that look at a test study.
-ECHO, LOOK = "imaging.echo", "imaging.look_at_test"
+#: Kind of the job that calls a scanner.
+ECHO = "imaging.echo"
 #: A scanner is called so often at most; a site's in all so many times an hour.
 PAUSE, CALLS_PER_HOUR = dt.timedelta(seconds=10), 60
 #: What was not looked at by then is removed all the same.
@@ -126,15 +128,18 @@ def take_up(*, at: dt.datetime) -> None:
 
 @jobs.handler(LOOK)
 def look(*, folder: str, at: dt.datetime) -> None:
-    """Look at what has come of a test study, count it, and remove it."""
+    """Look at what has come of a test study, count it, and remove it when it is judged or needs no judgement."""
     path = spool.root() / folder
     test = _test_of(path)
+    judged = qualifying.is_for_qualification(path, at)
     for batch in _batches(path):
         if test is not None:
             _count(test, batch)
         fault("tested.counted")
-        for entry in batch:
+        for entry in batch if not judged else ():
             entry.path.unlink(missing_ok=True)
+    if judged:
+        qualifying.judge(path, at=at)
 
 
 def _batches(folder: Path) -> Iterator[list[Entry]]:

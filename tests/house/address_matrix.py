@@ -118,6 +118,7 @@ MATRIX = tuple(
         ("GET", "imaging/pixels/<pk>/frames/<number>/rendered", "look frame", "QT"),
         ("GET", "imaging/sites/<pk>/connection/", "site", "CQAT"),
         ("GET", "imaging/sites/<pk>/connection/status/", "site", "CQAT"),
+        ("POST", "imaging/sites/<pk>/test-upload/", "site", "C"),
         ("GET", "imaging/sites/<pk>/patients/", "site", "C"),
         ("GET", "imaging/sites/<pk>/patients/list/", "site", "C"),
         ("POST", "imaging/entities/<pk>/echo/", "entity", "CT"),
