@@ -34,6 +34,7 @@ class ImagingConfig(AppConfig):
             models.Series,
             models.Instance,
             models.QcReview,
+            models.QcDecision,
             models.Finding,
             models.Commitment,
             models.ConnectionTest,

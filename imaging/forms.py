@@ -13,7 +13,6 @@ from django.db.models import QuerySet
 from imaging.models import TransferForm
 from imaging.quality.declared import PARTS, REQUIRED, problems
 from imaging.states import Verdict
-from trials.forms import SignatureForm
 from trials.models import ImagingCharter, Timepoint
 
 
@@ -29,20 +28,6 @@ class VerdictForm(forms.Form):
         if data.get("verdict") in (Verdict.FAIL, Verdict.WAIVE) and not data.get("reason", "").strip():
             self.add_error("reason", "Failing or waiving a finding needs a reason.")
         return data
-
-
-class ClearForm(SignatureForm):
-    """Clearing a timepoint for reading."""
-
-    comment = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
-
-
-class FailForm(SignatureForm):
-    """Sending a timepoint back to its site with a query."""
-
-    reason = forms.CharField(label="Why it cannot be read", widget=forms.Textarea(attrs={"rows": 2}))
-    query_title = forms.CharField(label="Query to the site", max_length=120)
-    query_text = forms.CharField(label="What the site should do", widget=forms.Textarea(attrs={"rows": 3}))
 
 
 class _SeveralFiles(forms.ClearableFileInput):

@@ -65,7 +65,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class FirstPass:
-    """Of a site's timepoints on which QC has decided, how many passed at the first decision."""
+    """Of a site's scans, or of its transfer forms, on which QC has decided, how many passed at the first decision."""
 
     site: str
     passed: int
@@ -84,8 +84,9 @@ class Facts:
     to_arrival: Mapping[str, list[float]] = field(default_factory=dict)
     to_decision: Mapping[str, list[float]] = field(default_factory=dict)
     to_answer: Mapping[str, list[float]] = field(default_factory=dict)
-    #: For each timepoint that QC decided on: whether it passed at once.
-    first_decisions: Mapping[str, list[bool]] = field(default_factory=dict)
+    #: For each timepoint that QC decided on: whether its images passed at once, and whether its transfer form did.
+    first_images: Mapping[str, list[bool]] = field(default_factory=dict)
+    first_forms: Mapping[str, list[bool]] = field(default_factory=dict)
 
 
 def measures(sites: Sequence[str], facts: Facts) -> list[Measure]:
@@ -111,10 +112,9 @@ def measures(sites: Sequence[str], facts: Facts) -> list[Measure]:
     ]
 
 
-def first_pass(sites: Sequence[str], facts: Facts) -> list[FirstPass]:
-    """Return how often scans passed at once, for the sites in their order."""
-    decided = [(site, facts.first_decisions.get(site, [])) for site in sites]
-    return [FirstPass(site, sum(passed), len(passed)) for site, passed in decided]
+def first_pass(sites: Sequence[str], decided: Mapping[str, list[bool]]) -> list[FirstPass]:
+    """Return how often what was decided passed at once, for the sites in their order."""
+    return [FirstPass(site, sum(passed), len(passed)) for site in sites for passed in [decided.get(site, [])]]
 
 
 @dataclass(frozen=True, slots=True)

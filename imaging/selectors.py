@@ -20,7 +20,7 @@ from imaging.models import (
     TransferForm,
     WebUpload,
 )
-from imaging.states import FormState, HoldReason, ReceivedState, ReviewState, TransferState
+from imaging.states import UNDECIDED, FormState, HoldReason, ReceivedState, ReviewState, TransferState
 from trials.models import Role, Timepoint, Trial
 from trials.selectors import sites_seen_by, timepoints_seen_by, trials_of
 from trials.states import LEFT, ImageState, SubjectState
@@ -245,15 +245,16 @@ def with_clearance(reviews: QuerySet[QcReview]) -> QuerySet[Any]:
 
 def reopened(reviews: QuerySet[QcReview]) -> QuerySet[Any]:
     """Of some rounds, the open ones of timepoints that QC had cleared before further images arrived."""
-    return with_clearance(reviews.filter(state=ReviewState.OPEN)).filter(cleared_at__isnull=False)
+    return with_clearance(reviews.filter(state__in=UNDECIDED)).filter(cleared_at__isnull=False)
 
 
 @dataclass(frozen=True, slots=True)
 class LaterArrival:
-    """Images that arrived after QC had cleared their timepoint: when it was cleared, and what brought them."""
+    """What came after QC had cleared a timepoint: images, with what brought them, or a version of its transfer form."""
 
     cleared_at: dt.datetime
     transfers: Sequence[Transfer]
+    form: bool
 
 
 def later_arrival(timepoint: Timepoint) -> LaterArrival | None:
@@ -265,14 +266,15 @@ def later_arrival(timepoint: Timepoint) -> LaterArrival | None:
         timepoint=timepoint, state=ReceivedState.ARCHIVED, received_at__gt=review.cleared_at
     )
     transfers = Transfer.objects.filter(pk__in=brought.values("transfer")).order_by("opened_at", "pk")
-    return LaterArrival(review.cleared_at, list(transfers))
+    form = transfer_forms_of(timepoint).filter(signed_at__gt=review.cleared_at).exists()
+    return LaterArrival(review.cleared_at, list(transfers), form)
 
 
 def reviews_open(user: User) -> QuerySet[QcReview]:
-    """Rounds that wait for an analyst, the oldest first, with how many findings block or need a look."""
+    """Rounds that wait for this analyst, the oldest first, with how many findings block or need a look."""
     trials = trials_of(user, Role.QC_ANALYST)
-    waiting = reviews_seen_by(user).filter(state=ReviewState.OPEN, timepoint__subject__trial__in=trials)
-    waiting = waiting.exclude(timepoint__subject__state=SubjectState.SCREEN_FAILED)
+    waiting = reviews_seen_by(user).filter(state__in=UNDECIDED, timepoint__subject__trial__in=trials)
+    waiting = waiting.exclude(timepoint__subject__state=SubjectState.SCREEN_FAILED).exclude(decisions__decided_by=user)
     return (
         with_clearance(waiting)
         .annotate(

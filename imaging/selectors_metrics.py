@@ -1,4 +1,4 @@
-"""What happened at the sites, for their metrics: three questions, whatever the number of images."""
+"""What happened at the sites, for their metrics: four questions, whatever the number of images."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.db.models import Min, QuerySet
 from compliance.models import User
 from imaging.metrics import Facts
 from imaging.models import ImagingStudy, QcReview
+from imaging.selectors_qc import Part, first_decisions
 from imaging.states import ReviewState
 from trials.models import Query, Role, Site, Trial
 from trials.schedule import date_of
@@ -32,7 +33,7 @@ def facts_of(sites: QuerySet[Site]) -> Facts:
     A timepoint's images have arrived when its first round of QC opens: they are all here then, and checked. A scan
     whose day is not known, or lies after its arrival, says nothing of how long it took.
     """
-    facts = Facts(*(defaultdict(list) for _ in range(4)))
+    facts = Facts(*(defaultdict(list) for _ in range(5)))
     arrived: dict[int, dt.datetime] = {}
     decided: set[int] = set()
     rounds = QcReview.objects.filter(timepoint__subject__site__in=sites).order_by("timepoint", "round")
@@ -44,7 +45,9 @@ def facts_of(sites: QuerySet[Site]) -> Facts:
         if over and decided_at is not None and timepoint not in decided:
             decided.add(timepoint)
             facts.to_decision[site].append(_days(decided_at - first))
-            facts.first_decisions[site].append(state == ReviewState.CLEARED)
+    by_part = {Part.IMAGES: facts.first_images, Part.FORM: facts.first_forms}
+    for one in first_decisions(sites):
+        by_part[one.part][one.site].append(one.passed)
     scans = ImagingStudy.objects.filter(timepoint__subject__site__in=sites, study_day__isnull=False)
     for timepoint, site, reference, day in scans.values_list(
         "timepoint", "timepoint__subject__site__code", "timepoint__subject__reference_date"

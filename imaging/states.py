@@ -143,18 +143,24 @@ TRANSFER_FORM = Machine(
 
 class ReviewState(StrEnum):
     OPEN = "open"
+    SECOND = "second"
     CLEARED = "cleared"
     FAILED = "failed"
     SUPERSEDED = "superseded"
 
 
+#: Rounds that wait for a person; `SECOND`: for another one than has passed it.
+UNDECIDED = (ReviewState.OPEN, ReviewState.SECOND)
+
+#: What each person decides is a signed record of its own, so passing a round on needs no further signature.
 QC_REVIEW = Machine(
     "QC review",
     initial=ReviewState.OPEN,
     moves={
-        "clear": Move(ReviewState.OPEN, ReviewState.CLEARED, may="imaging.review", signature=True),
-        "fail": Move(ReviewState.OPEN, ReviewState.FAILED, may="imaging.review", reason=True, signature=True),
-        "supersede": Move(ReviewState.OPEN, ReviewState.SUPERSEDED),
+        "pass_on": Move(ReviewState.OPEN, ReviewState.SECOND, may="imaging.review"),
+        "clear": Move(UNDECIDED, ReviewState.CLEARED, may="imaging.review", signature=True),
+        "fail": Move(UNDECIDED, ReviewState.FAILED, may="imaging.review", reason=True, signature=True),
+        "supersede": Move(UNDECIDED, ReviewState.SUPERSEDED),
     },
 )
 
@@ -164,6 +170,10 @@ class Verdict(StrEnum):
     PASS = "pass"  # noqa: S105 - a verdict, no password
     FAIL = "fail"
     WAIVE = "waive"
+
+
+#: Verdicts that let a timepoint be read.
+GOOD = (Verdict.PASS, Verdict.WAIVE)
 
 
 FINDING = Machine(

@@ -12,6 +12,7 @@ from imaging import (
     views_metrics,
     views_pixels,
     views_proof,
+    views_qc,
     views_qualification,
 )
 from imaging.intake import tus, upload
@@ -23,7 +24,7 @@ urlpatterns = [
     path("trials/<int:pk>/deidentification/", views_proof.trial_proof, name="trial_proof"),
     path("trials/<int:pk>/deidentification/report/", views_proof.trial_report, name="trial_proof_report"),
     path("trials/<int:pk>/deidentification/preview/", views_proof.preview, name="preview"),
-    path("trials/<int:pk>/qc/", views.qc_queue, name="qc"),
+    path("trials/<int:pk>/qc/", views_qc.qc_queue, name="qc"),
     path("trials/<int:pk>/metrics/", views_metrics.site_metrics, name="metrics"),
     path("trials/<int:pk>/metrics/list/", views_metrics.site_metrics_csv, name="metrics_csv"),
     path("trials/<int:pk>/pixels/", views_pixels.look_list, name="looks"),
@@ -62,10 +63,10 @@ urlpatterns = [
     path("transfers/<uuid:public_id>/finish/", upload.finish, name="upload_finish"),
     path("transfers/<uuid:public_id>/resolve/", views.held_resolve, name="held_resolve"),
     path("transfers/<uuid:public_id>/discard/", views.held_discard, name="held_discard"),
-    path("reviews/<int:pk>/", views.review_show, name="review"),
-    path("reviews/<int:pk>/clear/", views.review_clear, name="review_clear"),
-    path("reviews/<int:pk>/fail/", views.review_fail, name="review_fail"),
-    path("findings/<int:pk>/decide/", views.finding_decide, name="finding_decide"),
-    path("series/<int:pk>/mark/", views.series_mark, name="series_mark"),
+    path("reviews/<int:pk>/", views_qc.review_show, name="review"),
+    path("reviews/<int:pk>/decide/", views_qc.review_decide, name="review_decide"),
+    path("findings/<int:pk>/decide/", views_qc.finding_decide, name="finding_decide"),
+    path("series/<int:pk>/mark/", views_qc.series_mark, name="series_mark"),
+    path("series/<int:pk>/label/", views_qc.series_label, name="series_label"),
     path("series/<int:pk>/frames/<int:number>/rendered", views.series_frame, name="series_frame"),
 ]

@@ -12,14 +12,12 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from compliance import access, audit, keys, signing
-from compliance.errors import HouseError
-from compliance.models import Signature
+from compliance import access, audit, keys
 from imaging import forms, selectors
-from imaging.models import Finding, PixelReview, QcReview, Series, Transfer
-from imaging.selectors_pixels import first_look_in, looks_waiting
-from imaging.services import following, resolving, retaining, reviewing, viewing
-from imaging.states import ReceivedState, ReviewState, Verdict
+from imaging.models import PixelReview, Series, Transfer
+from imaging.selectors_pixels import first_look_in
+from imaging.services import following, resolving, retaining, viewing
+from imaging.states import ReceivedState
 from imaging.views_form import form_on_page
 from trials.models import Timepoint, Trial
 from trials.pages import queries_on_page
@@ -201,135 +199,6 @@ def held_discard(request: HttpRequest, transfer: Transfer) -> HttpResponse:
     )
     messages.success(request, "The images are set aside. They are kept, and are not used.")
     return redirect("imaging:quarantine", pk=transfer.site.trial_id)
-
-
-@require_safe
-@access.guarded("imaging.review", trials_of)
-def qc_queue(request: HttpRequest, trial: Trial) -> HttpResponse:
-    """Timepoints that wait for QC, oldest first."""
-    waiting = selectors.reviews_open(access.actor(request)).filter(timepoint__subject__trial=trial)
-    return render(
-        request,
-        "imaging/qc_queue.html",
-        {
-            "trial": trial,
-            "reviews": waiting,
-            "decided": selectors.reviews_decided(trial)[:20],
-            "looks": looks_waiting(trial).count(),
-        },
-    )
-
-
-@require_safe
-@access.guarded("imaging.see_qc", selectors.reviews_seen_by)
-def review_show(request: HttpRequest, review: QcReview) -> HttpResponse:
-    """The checklist beside the images: findings with their evidence, series, and the decision."""
-    timepoint = review.timepoint
-    content_sha256 = signing.digest(review.shown_content())
-    return render(
-        request,
-        "imaging/review_show.html",
-        {
-            "review": review,
-            "timepoint": timepoint,
-            "subject": timepoint.subject,
-            "trial": timepoint.trial,
-            "findings": review.findings.select_related("series", "verdict_by"),
-            "later": selectors.later_arrival(timepoint) if review.state == ReviewState.OPEN else None,
-            "series": selectors.series_of(timepoint),
-            "presets": timepoint.charter.terms.window_presets,
-            "may_review": access.may(request.user, "imaging.review", review) and review.state == ReviewState.OPEN,
-            "may_see_images": access.may(request.user, "imaging.see_images", review),
-            "clear_form": forms.ClearForm(initial={"shown_sha256": content_sha256}, prefix="clear"),
-            "fail_form": forms.FailForm(initial={"shown_sha256": content_sha256}, prefix="fail"),
-            "signatures": signing.signatures_on(review),
-            "earlier": selectors.reviews_of(timepoint).exclude(pk=review.pk),
-            **form_on_page(timepoint),
-            **queries_on_page(access.actor(request), timepoint, timepoint.trial, timezone.now()),
-        },
-    )
-
-
-@require_POST
-@access.guarded("imaging.review", selectors.findings_seen_by)
-def finding_decide(request: HttpRequest, finding: Finding) -> HttpResponse:
-    """Pass, fail or waive one finding."""
-    form = forms.VerdictForm(request.POST)
-    if form.is_valid():
-        reviewing.decide_finding(
-            finding=finding,
-            verdict=Verdict(form.cleaned_data["verdict"]),
-            reason=form.cleaned_data["reason"],
-            actor=access.actor(request),
-            at=timezone.now(),
-        )
-    else:
-        messages.error(request, str(next(iter(form.errors.values()))[0]))
-    return redirect("imaging:review", pk=finding.review_id)
-
-
-@require_POST
-@access.guarded("imaging.review", selectors.series_seen_by)
-def series_mark(request: HttpRequest, series: Series) -> HttpResponse:
-    """Mark a series for reading, or not."""
-    reviewing.mark_for_reading(
-        series=series,
-        for_reading=request.POST.get("for_reading") == "yes",
-        actor=access.actor(request),
-        at=timezone.now(),
-    )
-    review = selectors.reviews_of(series.imaging_study.timepoint).first()
-    if review is None:
-        return redirect("imaging:timepoint", pk=series.imaging_study.timepoint_id)
-    return redirect("imaging:review", pk=review.pk)
-
-
-@require_POST
-@access.guarded("imaging.review", selectors.reviews_seen_by)
-def review_clear(request: HttpRequest, review: QcReview) -> HttpResponse:
-    """Clear a timepoint for reading, signed."""
-    form = forms.ClearForm(request.POST, prefix="clear")
-    if not form.is_valid():
-        messages.error(request, "Enter your password to sign.")
-        return redirect("imaging:review", pk=review.pk)
-    try:
-        reviewing.clear_timepoint(
-            review=review,
-            signature=form.intent(Signature.Meaning.REVIEW),
-            comment=form.cleaned_data["comment"],
-            actor=access.actor(request),
-            at=timezone.now(),
-        )
-    except HouseError as problem:
-        messages.error(request, problem.message)
-        return redirect("imaging:review", pk=review.pk)
-    messages.success(request, f"{review.timepoint} is cleared for reading.")
-    return redirect("imaging:qc", pk=review.timepoint.trial.pk)
-
-
-@require_POST
-@access.guarded("imaging.review", selectors.reviews_seen_by)
-def review_fail(request: HttpRequest, review: QcReview) -> HttpResponse:
-    """Send a timepoint back to its site with a query, signed."""
-    form = forms.FailForm(request.POST, prefix="fail")
-    if not form.is_valid():
-        messages.error(request, "A failed review needs a reason, a query to the site, and your password.")
-        return redirect("imaging:review", pk=review.pk)
-    try:
-        reviewing.fail_timepoint(
-            review=review,
-            reason=form.cleaned_data["reason"],
-            query_title=form.cleaned_data["query_title"],
-            query_text=form.cleaned_data["query_text"],
-            signature=form.intent(Signature.Meaning.REVIEW),
-            actor=access.actor(request),
-            at=timezone.now(),
-        )
-    except HouseError as problem:
-        messages.error(request, problem.message)
-        return redirect("imaging:review", pk=review.pk)
-    messages.success(request, f"{review.timepoint} went back to its site with your query.")
-    return redirect("imaging:qc", pk=review.timepoint.trial.pk)
 
 
 @require_safe

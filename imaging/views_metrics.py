@@ -21,7 +21,10 @@ def site_metrics(request: HttpRequest, trial: Trial) -> HttpResponse:
     """How quickly scans and answers come, and how often a scan passes at once, site by site."""
     codes, facts = _asked(request, trial)
     measured = [(measure, metrics.plot(measure)) for measure in metrics.measures(codes, facts)]
-    context = {"trial": trial, "measures": measured, "first_pass": metrics.first_pass(codes, facts)}
+    first_pass = list(
+        zip(metrics.first_pass(codes, facts.first_images), metrics.first_pass(codes, facts.first_forms), strict=True)
+    )
+    context = {"trial": trial, "measures": measured, "first_pass": first_pass}
     return render(request, "imaging/site_metrics.html", {**context, "several": len(codes) > 1})
 
 
@@ -35,9 +38,10 @@ def site_metrics_csv(request: HttpRequest, trial: Trial) -> HttpResponse:
         for measure in metrics.measures(codes, facts)
         for one in measure.by_site
     ]
-    for one in metrics.first_pass(codes, facts):
-        percent = None if one.percent is None else round(one.percent, 1)
-        rows.append(("first_pass", one.site, "timepoints", one.decided, None, None, None, one.passed, percent))
+    for name, decided in (("first_pass_images", facts.first_images), ("first_pass_form", facts.first_forms)):
+        for one in metrics.first_pass(codes, decided):
+            percent = None if one.percent is None else round(one.percent, 1)
+            rows.append((name, one.site, "timepoints", one.decided, None, None, None, one.passed, percent))
     return spreadsheets.download(f"{trial.code}-sites.csv", _COLUMNS, rows)
 
 

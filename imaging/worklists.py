@@ -46,7 +46,7 @@ def of_coordinators(user: User, trial: Trial, now: dt.datetime) -> Iterator[Wait
         single = reverse("imaging:timepoint", kwargs={"pk": again[0].timepoint_id})
         url = single if len(again) == 1 else at("trials:home", trial)
         since = min(review.opened_at for review in again)
-        yield Waiting("Back in QC", len(again), url, "history", "warn", "new images after it was cleared", since)
+        yield Waiting("Back in QC", len(again), url, "history", "warn", "reopened after it was cleared", since)
     sites = set(own)
     yield _held(trial, [group for group in held_groups_seen_by(user) if group.transfer.site in sites])
 
@@ -65,7 +65,7 @@ def of_analysts(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]
             at("imaging:qc", trial),
             "clipboard-check",
             "warn" if again else "info" if waiting else "ok",
-            f"{again} with new images after clearance" if again else "",
+            f"{again} reopened after clearance" if again else "",
             waiting[0].opened_at if waiting else None,
         )
         yield _held(trial, [group for group in held_groups_seen_by(user) if group.transfer.site.trial_id == trial.pk])

@@ -6,7 +6,7 @@ from .form import TransferForm
 from .patient import KnownPatient
 from .pixels import PixelClaim, PixelReview
 from .preview import RecipePreview
-from .qc import Finding, QcReview
+from .qc import Finding, QcDecision, QcReview
 from .study import ActionList, Fingerprint, ImagingStudy, Instance, Series
 from .transfer import ReceivedInstance, Transfer
 from .upload import RefusedFile, WebUpload
@@ -22,6 +22,7 @@ __all__ = [
     "KnownPatient",
     "PixelClaim",
     "PixelReview",
+    "QcDecision",
     "QcReview",
     "ReceivedInstance",
     "RecipePreview",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.conf import settings
 from django.db import models
 
 from compliance.models import Record
@@ -49,6 +50,8 @@ class Series(Record):
     modality = models.CharField(max_length=16)
     label = models.CharField(max_length=80, blank=True)
     for_reading = models.BooleanField(default=False)
+    #: Who chose the label; None: the checks did.
+    labelled_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
     facts = models.JSONField(default=dict)
 
     class Meta:

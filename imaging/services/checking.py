@@ -12,19 +12,17 @@ from django.db import transaction
 from compliance import audit, jobs
 from compliance.faults import fault
 from compliance.signing import digest
-from compliance.transitions import advance
-from imaging import signals
 from imaging.models import Finding, Fingerprint, QcReview, ReceivedInstance, Series
 from imaging.quality import Finding as Found
 from imaging.quality import SeriesFacts, VisitWindow, check_timepoint, facts_of, match_series
 from imaging.selectors import transfers_of
+from imaging.services import rounds
 from imaging.services.recognising import patients_of
 from imaging.services.resembling import resemblances_of
 from imaging.states import ReceivedState, ReviewState
 from trials.charter import Charter
 from trials.models import Timepoint
 from trials.schedule import visit_window
-from trials.states import QcState
 
 CHECK = "imaging.check_timepoint"
 #: A delivery counts as paused when nothing came for so many times the longest wait between its last images: a fast line
@@ -139,7 +137,7 @@ def _store_facts(
     for one, fact in zip(series, facts, strict=True):
         one.facts = fact.as_json()
         label = labels.get(fact.key, "")
-        if label != one.label:
+        if label != one.label and one.labelled_by_id is None:
             one.label, one.for_reading = label, bool(label)
         audit.save(one, action="series.measured", actor=None, at=at)
         if fact.fingerprint:
@@ -154,12 +152,10 @@ def _open_round(
     data_sha256: str,
     at: dt.datetime,
 ) -> None:
-    if latest is not None and latest.state == ReviewState.OPEN:
-        advance(latest, "supersede", actor=None, at=at)
-    review = QcReview(
-        timepoint=timepoint, round=latest.round + 1 if latest else 1, opened_at=at, data_sha256=data_sha256
-    )
-    audit.save(review, action="qcreview.opened", actor=None, at=at)
+    since = latest.decided_at if latest is not None and latest.state == ReviewState.CLEARED else None
+    brought = transfers_of(timepoint).filter(instances__received_at__gt=since) if since else ()
+    why = "images arrived after it was cleared" if brought else "another version of the charter rules it now"
+    review = rounds.open_round(timepoint=timepoint, after=latest, data_sha256=data_sha256, why=why, at=at)
     by_uid = {one.series_instance_uid: one for one in series}
     for item in found:
         finding = Finding(
@@ -171,11 +167,3 @@ def _open_round(
             evidence=dict(item.evidence),
         )
         audit.save(finding, action="finding.found", actor=None, at=at)
-    current = Timepoint.objects.get(pk=timepoint.pk)
-    if current.qc_state == QcState.CLEARED:
-        brought = transfers_of(timepoint).filter(instances__received_at__gt=latest.decided_at) if latest else ()
-        why = "images arrived after it was cleared" if brought else "another version of the charter rules it now"
-        advance(current, "reopen", field="qc_state", actor=None, at=at, reason=why)
-        signals.timepoint_reopened.send(sender=Timepoint, timepoint=current, at=at)
-    elif current.qc_state != QcState.AWAITING:
-        advance(current, "request", field="qc_state", actor=None, at=at)

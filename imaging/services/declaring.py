@@ -18,6 +18,7 @@ from compliance.transitions import ReasonRequired, advance
 from imaging.models import ImagingStudy, Series, TransferForm
 from imaging.quality.declared import problems
 from imaging.selectors import transfer_forms_of
+from imaging.services import rounds
 from imaging.states import FormState
 from trials.models import Timepoint
 from trials.schedule import date_of
@@ -126,9 +127,9 @@ def sign_form(
             raise FormIncomplete(found)
         for earlier in transfer_forms_of(timepoint).filter(state=FormState.SIGNED):
             advance(earlier, "supersede", actor=None, at=at, thaw=True)
-        return advance(
-            form, "sign", actor=actor, at=at, signature=Intent(signature.password, signature.meaning), signed_at=at
-        )
+        advance(form, "sign", actor=actor, at=at, signature=Intent(signature.password, signature.meaning), signed_at=at)
+        rounds.look_at_form(form=form, at=at)
+    return form
 
 
 def correct_form(*, timepoint: Timepoint, reason: str, actor: User, at: dt.datetime) -> TransferForm:

@@ -13,7 +13,12 @@ from trials.models import ImagingCharter, Subject
 
 _WEIGHT = {Severity.BLOCK: "Blocks", Severity.WARN: "To judge", Severity.INFO: "Note", Severity.PASS: "As agreed"}
 #: How a timepoint stands whose findings change, by its last round.
-_AGAIN = {ReviewState.CLEARED: "cleared", ReviewState.FAILED: "sent back", ReviewState.OPEN: "open"}
+_AGAIN = {
+    ReviewState.CLEARED: "cleared",
+    ReviewState.FAILED: "sent back",
+    ReviewState.OPEN: "open",
+    ReviewState.SECOND: "passed once",
+}
 
 
 def weigh(subject: Subject, charter: ImagingCharter) -> list[Change]:

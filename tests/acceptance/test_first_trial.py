@@ -181,8 +181,9 @@ def judge(quirine: Newcomer) -> None:
     quirine.until(lambda: quirine.page.locator("#reviews").get_by_role("link", name="101-001 BL")).click()
     expect(quirine.page.locator(".px-finding").first).to_be_attached()
     quirine.take("6-judged")
-    quirine.fill(**{"clear-comment": "Complete and sharp.", "clear-password": PASSWORD})
-    quirine.press("Sign and clear")
+    quirine.page.locator('[name="images_verdict"][value="pass"]').check()
+    quirine.fill(comment="Complete and sharp.", password=PASSWORD)
+    quirine.press("Sign the decision")
     quirine.told("is cleared for reading")
 
 

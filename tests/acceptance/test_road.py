@@ -303,14 +303,16 @@ def clear(quirine: Person, visit: str) -> None:
     quirine.look(f"queue-{visit.lower()}")
     waiting.click()
     quirine.sees("Iohexol 350" if visit == "BL" else "Transfer form not signed yet")
-    image = quirine.page.locator("[data-stack-image]")
+    image = quirine.page.locator("[data-stack-image]").first
     first = image.get_attribute("src")
-    quirine.page.locator("[data-stack-view]").hover()
+    quirine.page.locator("[data-stack-view]").first.hover()
     quirine.page.mouse.wheel(0, 120)
     expect(image).not_to_have_attribute("src", first or "")
     quirine.look(f"review-{visit.lower()}")
-    quirine.fill(**{"clear-comment": "Complete and sharp.", "clear-password": PASSWORD})
-    quirine.press("Sign and clear")
+    for part in ("images", "form") if visit == "BL" else ("images",):
+        quirine.page.locator(f'[name="{part}_verdict"][value="pass"]').check()
+    quirine.fill(comment="Complete and sharp.", password=PASSWORD)
+    quirine.press("Sign the decision")
     quirine.told("is cleared for reading")
 
 
@@ -323,17 +325,15 @@ def send_back(quirine: Person) -> None:
     finding.get_by_label("Reason").fill("Five slices of the lower chest are missing.")
     quirine.press("Fail", finding)
     expect(quirine.page.locator(".px-finding").filter(has_text="Five slices")).to_contain_text("Fail")
-    quirine.page.get_by_text("Send back to the site").click()
+    quirine.page.locator('[name="images_verdict"][value="fail"]').check()
     quirine.fill(
-        **{
-            "fail-reason": "The series has a gap.",
-            "fail-query_title": "Slices are missing",
-            "fail-query_text": "Please send the complete series again.",
-            "fail-password": PASSWORD,
-        }
+        images_reason="The series has a gap.",
+        images_title="Slices are missing",
+        images_text="Please send the complete series again.",
+        password=PASSWORD,
     )
     quirine.look("review-fail")
-    quirine.press("Sign and send query")
+    quirine.press("Sign the decision")
     quirine.told("went back to its site")
 
 

@@ -31,6 +31,8 @@ def test_no_order_of_steps_leads_into_a_forbidden_state(monkeypatch: pytest.Monk
     world = make_world(charter=CHARTER)
     second = make_user("second-reader")
     setting_up.grant_membership(trial=world.trial, user=second, role=Role.READER, actor=world.founder, at=AT)
+    analyst = make_user("second-analyst")
+    setting_up.grant_membership(trial=world.trial, user=analyst, role=Role.QC_ANALYST, actor=world.founder, at=AT)
     Workflow.world = world
     Workflow.done.clear()
 

@@ -23,9 +23,10 @@ from compliance import jobs, signing
 from compliance.errors import HouseError
 from compliance.models import AuditEvent, User
 from compliance.signing import Intent
+from imaging import selectors_qc
 from imaging.models import Finding, QcReview, ReceivedInstance, Series, Transfer
 from imaging.services import declaring, receiving, resolving, reviewing
-from imaging.states import ReceivedState, ReviewState, Verdict
+from imaging.states import UNDECIDED, ReceivedState, ReviewState, Verdict
 from reading import selectors
 from reading.models import Adjudication, Assessment, Lesion, ReadTask
 from reading.services import adjudicating, assessing, locking, rereading
@@ -42,6 +43,7 @@ from trials.states import CharterState, ImageState, QcState, QueryState, Subject
 #: Two slices are a whole series, so that a random delivery may be one; what was read may come again at once.
 CHARTER = {
     "series": [{**RECIST_TEMPLATE["series"][0], "min_instances": 2}],
+    "quality_control": {"stages": "two", "second_percent": 50, "always_second": ["waived"], "needs_form": False},
     "rereads": {"percent": 50, "washout_days": 0, "spread_days": 0},
 }
 
@@ -85,6 +87,7 @@ ANYTHING = (
     "judge",
     "mark",
     "clear",
+    "judge_apart",
     "fail",
     "open_read",
     "save_read",
@@ -305,7 +308,7 @@ class Walk:
             self.attempt(declaring.correct_form, timepoint=timepoint, reason=reason, actor=actor)
 
     def judge(self, draw: Draw) -> None:
-        current = Finding.objects.filter(review__state=ReviewState.OPEN).order_by("pk")
+        current = Finding.objects.filter(review__state__in=UNDECIDED).order_by("pk")
         finding = self.one_of(current, draw.number) or self.one_of(Finding.objects.order_by("pk"), draw.number)
         if finding is not None:
             self.attempt(
@@ -323,13 +326,37 @@ class Walk:
             self.attempt(reviewing.mark_for_reading, series=one, for_reading=draw.right, actor=actor)
 
     def review(self, draw: Draw) -> QcReview | None:
-        current = QcReview.objects.filter(state=ReviewState.OPEN).order_by("pk")
+        current = QcReview.objects.filter(state__in=UNDECIDED).order_by("pk")
         return self.one_of(current, draw.number) or self.one_of(QcReview.objects.order_by("pk"), draw.number)
+
+    def analysts(self) -> list[User]:
+        """The analysts of the trial, of whom one takes the second look."""
+        return [self.world.analyst, User.objects.get(username="second-analyst")]
 
     def clear(self, draw: Draw) -> None:
         if review := self.review(draw):
-            actor = self.person(self.world.analyst, draw)
+            meant = self.analysts()[review.state == ReviewState.SECOND if draw.right else draw.number % 2]
+            actor = self.person(meant, draw)
             self.attempt(reviewing.clear_timepoint, review=review, signature=intent(draw.right), actor=actor)
+
+    def judge_apart(self, draw: Draw) -> None:
+        """Images and form are judged each by itself, or one of them is not judged at all."""
+        if review := self.review(draw):
+            said = (Verdict.PASS, Verdict.WAIVE, Verdict.FAIL)
+            judged = {
+                selectors_qc.Part.IMAGES: selectors_qc.Judged(said[draw.way % 3], "Seen" if draw.right else ""),
+                selectors_qc.Part.FORM: selectors_qc.Judged(said[draw.number % 3], "Seen"),
+            }
+            if draw.way == 9:
+                del judged[selectors_qc.Part.FORM]
+            self.attempt(
+                reviewing.decide_round,
+                review=review,
+                judged=judged,
+                asks=dict.fromkeys(judged, reviewing.Ask("Again", "Please." if draw.way else "")),
+                signature=intent(draw.right),
+                actor=self.person(self.analysts()[draw.number % 2], draw),
+            )
 
     def fail(self, draw: Draw) -> None:
         if draw.way < 3 and (review := self.review(draw)):
@@ -394,7 +421,7 @@ class Walk:
         draw = replace(draw, who=0, right=True)
         self.work()
         expected = self.waiting_for_images()
-        if review := self.one_of(QcReview.objects.filter(state=ReviewState.OPEN).order_by("pk"), draw.number):
+        if review := self.one_of(QcReview.objects.filter(state__in=UNDECIDED).order_by("pk"), draw.number):
             for finding in review.findings.filter(severity="block").exclude(verdict=Verdict.WAIVE):
                 self.attempt(
                     reviewing.decide_finding,

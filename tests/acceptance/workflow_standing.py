@@ -10,7 +10,7 @@ from django.apps import apps
 from compliance import signing
 from compliance.models import Record
 from imaging.models import ImagingStudy, QcReview, ReceivedInstance, Transfer, TransferForm
-from imaging.states import FormState, ReviewState, Verdict
+from imaging.states import GOOD, FormState, ReviewState, Verdict
 from reading.models import Adjudication, ReadTask
 from reading.states import AdjudicationState, ReadState
 from trials.models import ImagingCharter, Query, Subject, Timepoint, Trial
@@ -93,6 +93,28 @@ def only_what_was_cleared_is_read(trial: Trial) -> None:
         assert not latest.findings.filter(severity="block", verdict__in=(Verdict.PENDING, Verdict.FAIL)).exists()
 
 
+def a_second_person_looked_where_one_had_to(trial: Trial) -> None:
+    """What the charter or chance gave to a second person was decided by another one; every verdict is signed."""
+    for review in QcReview.objects.exclude(state=ReviewState.SUPERSEDED):
+        decisions = list(review.decisions.order_by("stage"))
+        assert [one.stage for one in decisions] == list(range(1, len(decisions) + 1))
+        assert len({one.decided_by_id for one in decisions}) == len(decisions), "one person looked twice"
+        passed = [{one.images_verdict, one.form_verdict or "pass"} <= set(GOOD) for one in decisions]
+        match review.state:
+            case ReviewState.OPEN:
+                assert not decisions
+            case ReviewState.SECOND:
+                assert passed == [True]
+                assert decisions[0].second_because
+            case ReviewState.CLEARED:
+                assert all(passed)
+                assert len(decisions) == (2 if decisions[0].second_because else 1)
+            case ReviewState.FAILED:
+                assert passed in ([False], [True, False])
+        for decision in decisions:
+            assert signing.still_holds(signing.signatures_on(decision).get(), decision)
+
+
 def readers_are_two_and_go_in_order(trial: Trial) -> None:
     """A subject has its two readers; each has one read open at a time, the first not signed; no reader is the judge."""
     for subject in Subject.objects.all():
@@ -135,6 +157,7 @@ STANDING: tuple[Callable[[Trial], None], ...] = (
     a_lock_leaves_nothing_open,
     what_is_signed_is_what_was_signed,
     only_what_was_cleared_is_read,
+    a_second_person_looked_where_one_had_to,
     readers_are_two_and_go_in_order,
     only_who_takes_part_is_read,
     one_charter_is_in_force,

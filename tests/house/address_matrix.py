@@ -140,10 +140,10 @@ MATRIX = tuple(
         ("POST", "imaging/transfers/<public_id>/resolve/", "transfer", "CQ"),
         ("POST", "imaging/transfers/<public_id>/discard/", "transfer", "CQ"),
         ("GET", "imaging/reviews/<pk>/", "review", "CQAT"),
-        ("POST", "imaging/reviews/<pk>/clear/", "review", "Q"),
-        ("POST", "imaging/reviews/<pk>/fail/", "review", "Q"),
+        ("POST", "imaging/reviews/<pk>/decide/", "review", "Q"),
         ("POST", "imaging/findings/<pk>/decide/", "finding", "Q"),
         ("POST", "imaging/series/<pk>/mark/", "series", "Q"),
+        ("POST", "imaging/series/<pk>/label/", "series", "Q"),
         ("GET", "imaging/series/<pk>/frames/<number>/rendered", "series frame", "CQA"),
         # --- imaging: DICOMweb, for programs
         ("POST", "dicomweb/studies", "", "="),

@@ -52,7 +52,7 @@ def test_at_least_the_share_takes_no_longer_and_less_than_it_takes_less(values, 
 
 def test_sites_at_which_nothing_happened_have_no_figures_and_their_order_stays():
     facts = Facts(
-        to_arrival={"B": [4.0, 2.0, 9.0]}, to_decision={}, to_answer={"A": [1.5]}, first_decisions={"B": [True, False]}
+        to_arrival={"B": [4.0, 2.0, 9.0]}, to_decision={}, to_answer={"A": [1.5]}, first_images={"B": [True, False]}
     )
     arrival, decision, answer = metrics.measures(["B", "A"], facts)
     assert [(t.site, t.count, t.median, t.ninetieth, t.longest) for t in arrival.by_site] == [
@@ -61,7 +61,7 @@ def test_sites_at_which_nothing_happened_have_no_figures_and_their_order_stays()
     ]
     assert (answer.all_sites.count, answer.all_sites.median) == (1, 1.5)
     assert metrics.plot(decision) is None
-    assert [(o.site, o.passed, o.decided, o.percent) for o in metrics.first_pass(["B", "A"], facts)] == [
+    assert [(o.site, o.passed, o.decided, o.percent) for o in metrics.first_pass(["B", "A"], facts.first_images)] == [
         ("B", 1, 2, 50.0),
         ("A", 0, 0, None),
     ]
@@ -120,7 +120,7 @@ def test_times_and_first_decisions_are_those_that_happened(busy):
     assert facts.to_arrival == {"NORTH": [61.0, 61.0], "SOUTH": [61.0]}
     assert facts.to_decision == {"NORTH": [2.0, 5.0]}
     assert facts.to_answer == {"NORTH": [3.5]}
-    assert facts.first_decisions == {"NORTH": [True, False]}
+    assert facts.first_images == {"NORTH": [True, False]}
 
 
 def test_an_answer_given_again_later_does_not_lengthen_the_first(busy):
@@ -158,5 +158,5 @@ def test_the_figures_leave_as_csv(busy):
         "5.0",
         "5.0",
     ]
-    assert (of_north["first_pass"]["passed"], of_north["first_pass"]["percent"]) == ("1", "50.0")
+    assert (of_north["first_pass_images"]["passed"], of_north["first_pass_images"]["percent"]) == ("1", "50.0")
     assert {row["site"] for row in rows} == {"NORTH", "SOUTH"}

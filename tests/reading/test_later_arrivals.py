@@ -202,7 +202,7 @@ def test_analyst_and_coordinator_are_told_where_the_timepoint_is_with_the_delive
             shown = page(user, address)
             assert NOTICE in shown
             assert f'href="/imaging/transfers/{transfer.public_id}/"' in shown
-    assert "New images after it was cleared on 2 Mar 2026" in page(
+    assert "Reopened after it was cleared on 2 Mar 2026" in page(
         cleared.analyst, f"/imaging/trials/{cleared.trial.pk}/qc/"
     )
     assert "In QC again" in page(cleared.coordinator, f"/trials/{cleared.trial.pk}/")
@@ -218,8 +218,8 @@ def test_it_is_among_what_waits_for_them_at_home(cleared: World) -> None:
         waiting = waiting_in(user, cleared.trial, AT)
         return {one.label: (one.count, one.tone, one.note) for one in waiting}
 
-    assert told(cleared.coordinator)["Back in QC"] == (1, "warn", "new images after it was cleared")
-    assert told(cleared.analyst)["Timepoints awaiting QC"] == (1, "warn", "1 with new images after clearance")
+    assert told(cleared.coordinator)["Back in QC"] == (1, "warn", "reopened after it was cleared")
+    assert told(cleared.analyst)["Timepoints awaiting QC"] == (1, "warn", "1 reopened after clearance")
     assert "Back in QC" not in told(cleared.other_coordinator)
 
 

@@ -113,3 +113,8 @@ def _questions_of_sites_hold_together(charter: Charter) -> Iterator[Problem]:
 @_about("forms")
 def _forms_hold_together(charter: Charter) -> Iterator[Problem]:
     yield from faults_of_forms(charter.forms, ("forms",))
+
+
+@_about("quality_control")
+def _the_checklist_can_be_answered(charter: Charter) -> Iterator[Problem]:
+    yield from faults_of_fields(charter.quality_control.checklist, ("quality_control", "checklist"))

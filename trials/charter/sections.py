@@ -26,6 +26,7 @@ from trials.charter.records import (
     WindowPreset,
 )
 from trials.form_terms import FormTerms
+from trials.qc_terms import QcTerms
 from trials.query_terms import QueryTerms
 from trials.reading_terms import RereadTerms
 from trials.retention import Retention
@@ -52,6 +53,7 @@ FORMS = Section(
     "What sites fill in and sign beside the images. A charter without a transfer form of its own asks what its "
     "modalities need: date, scanner, contrast or tracer, deviations.",
 )
+QC = Section("quality_control", "Quality control", "Who decides whether a timepoint can be read, and by what.")
 PRIVACY = Section("privacy", "De-identification and originals", "Without a recipe nothing enters the archive.")
 READING = Section("reading", "Reading", "Who reads, by which criteria, and what readers do not know.")
 DISPLAY = Section(
@@ -98,6 +100,8 @@ class Charter:
     queries: QueryTerms = CHECKS.term(Group(QueryTerms), "Queries")
 
     forms: tuple[FormTerms, ...] = FORMS.term(Rows(FormTerms, "code", "form", most=20), "Forms that sites fill in")
+
+    quality_control: QcTerms = QC.term(Group(QcTerms), "Quality control")
 
     deidentification: Mapping[str, Any] = PRIVACY.term(Table(Deidentification), "De-identification", required=True)
     retention: Retention = PRIVACY.term(RetentionRule(), "Originals in quarantine", default=RetentionRule.empty)
