@@ -103,10 +103,14 @@ def slices_with_text(repeats: int) -> tuple[int, int]:
             value = 3000 if number % 2 else 1200
             marked = instance((pixels * (1 - share) + value * share).astype(np.uint16), modality="CT")
             marked.SOPClassUID = CTImageStorage
-            mask = np.zeros(pixels.shape, bool)
-            for left, top, right, bottom in clean(marked).regions[0]:
-                mask[top:bottom, left:right] = True
             written += len(ink.boxes)
+            try:
+                regions = clean(marked).regions[0]
+            except CannotDeidentify:
+                continue  # nothing leaves, and nothing was blanked
+            mask = np.zeros(pixels.shape, bool)
+            for left, top, right, bottom in regions:
+                mask[top:bottom, left:right] = True
             found += sum(mask[t:b, left:right].mean() >= 0.95 for left, t, right, b in ink.boxes)
     return found, written
 

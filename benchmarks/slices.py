@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from copy import deepcopy
 from datetime import date
 from typing import NamedTuple
 
@@ -128,7 +129,7 @@ def written(
             boxes.append((x + left, y + top, x + right, y + bottom))
     share = np.asarray(image) / 255
     low, high = int(pixels.min()), int(pixels.max())
-    dataset = bare.copy()
+    dataset = deepcopy(bare)
     dataset.PixelData = (pixels * (1 - share) + (low + ink * (high - low)) * share).astype(pixels.dtype).tobytes()
     return dataset, boxes
 

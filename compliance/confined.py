@@ -42,11 +42,15 @@ _idle: list[_Child] = []
 _lock = threading.Lock()
 
 
-class OverBudget(HouseError):
-    """Reading took more time or memory than it may, or ended the child that did it."""
+class NotRead(HouseError):
+    """Reading did not come to an end: the file is to blame (`OverBudget`), or nobody can tell (`Killed`)."""
 
     code = "over_budget"
     status = 422
+
+
+class OverBudget(NotRead):
+    """Reading took more time or memory than it may, or crashed the child that did it."""
 
 
 class Refused(HouseError):
@@ -61,10 +65,10 @@ class Failed(Exception):
     """The function in the child failed in a way that nobody foresaw; the text is the type of its error alone."""
 
 
-class Killed(OverBudget):
+class Killed(NotRead):
     """Somebody ended the child at each try: the system when it was short of memory, a person, or the file.
 
-    Nobody can tell which: what was acknowledged and is nowhere else must be tried again later.
+    Nobody can tell which, so a job that works on what was acknowledged lets it pass, and is tried again later.
     """
 
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from compliance import access
-from compliance.confined import OverBudget, Refused
+from compliance.confined import NotRead, Refused
 from compliance.errors import HouseError
 from compliance.models import User
 from imaging import forms_pixels, selectors_devices, selectors_pixels
@@ -204,7 +204,7 @@ def look_frame(request: HttpRequest, look: PixelReview, number: int) -> HttpResp
             actor=access.actor(request),
             at=timezone.now(),
         )
-    except (OverBudget, Refused) as problem:
+    except (NotRead, Refused) as problem:
         return HttpResponse(problem.message, status=422, content_type="text/plain; charset=utf-8")
     except OriginalGone as gone:
         return HttpResponse(gone.message, status=gone.status, content_type="text/plain; charset=utf-8")

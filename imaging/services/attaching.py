@@ -47,10 +47,7 @@ def attach_upload(*, upload_id: int, at: dt.datetime) -> None:
         upload.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     try:
         _wrap(upload, original, wrapped)
-    except confined.Killed:
-        # It was acknowledged and is nowhere else: the job is tried again.
-        raise
-    except HouseError as problem:
+    except (CannotAttach, confined.Refused, confined.OverBudget) as problem:
         wrapped.unlink(missing_ok=True)
         _end(upload, WebUpload.State.REFUSED, at, problem)
     else:

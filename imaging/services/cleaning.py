@@ -319,7 +319,7 @@ class Cleaning:
             there = target.write(about["path"], output) if target else False
         except OtherOutput as problem:
             return self._kept_out(about, problem.code, problem.message)
-        except (confined.OverBudget, Unforeseen, Unreadable) as problem:
+        except (confined.NotRead, Unforeseen, Unreadable) as problem:
             return self._kept_out(about, problem.code, problem.message)
         except OSError as problem:
             raise Stopped(

@@ -144,7 +144,7 @@ class _Batch:
                 on.append(item)
             except Held as why:
                 held.append((item, why))
-            except confined.OverBudget as why:
+            except confined.NotRead as why:
                 if isinstance(why, confined.Killed) and self.at < item.received.received_at + BLAMED_AFTER:
                     # Perhaps the machine is in distress: only this instance waits for the next try.
                     self.failure = why

@@ -51,7 +51,7 @@ def look_for_face(files: Iterable[tuple[AbstractContextManager[Path], int]]) -> 
         try:
             with opened as path:
                 seen = confined.call("imaging.deid.faces.looking:coarse_slices", str(path), **budget(size))
-        except (FileNotFoundError, OriginalGone, vault.Damaged, confined.Failed, confined.OverBudget):
+        except (FileNotFoundError, OriginalGone, vault.Damaged, confined.Failed, confined.NotRead):
             continue  # one that cannot be read is held for itself, and one that left by the retention rule is archived
         slices += seen["slices"]
         hounsfield = hounsfield or seen["hounsfield"]
@@ -59,6 +59,6 @@ def look_for_face(files: Iterable[tuple[AbstractContextManager[Path], int]]) -> 
         found: dict[str, Any] = confined.call(
             "imaging.deid.faces.looking:find", slices, hounsfield, seconds=_SECONDS, memory=_MEMORY
         )
-    except (confined.Failed, confined.OverBudget):
+    except (confined.Failed, confined.NotRead):
         return {"problem": "face_unsure"}
     return found

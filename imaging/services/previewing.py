@@ -140,7 +140,7 @@ class Preview:
 
         Raises
         ------
-        confined.OverBudget
+        confined.NotRead
             With `seconds`, it took longer, or more memory; without, the sentence is its result.
         """
         limits = budget(size, reading=terms.get("pixels", "hold") != "hold")
@@ -152,7 +152,7 @@ class Preview:
                 self._secret,
                 **(limits if seconds is None else limits | {"seconds": seconds}),
             )
-        except confined.OverBudget as problem:
+        except confined.NotRead as problem:
             if seconds is not None:
                 raise
             return Previewed(held=problem.message)

@@ -67,7 +67,7 @@ def try_recipes(
                 outcome, made = Outcome(len(recipes) > 1), Preview()
                 outcome.add(*(made.of(str(path), files[0].size or 0, terms, seconds=QUICK) for terms in recipes))
                 return outcome
-            except confined.OverBudget:
+            except confined.NotRead:
                 pass  # there is more time for it in the background
     return _later(trial, charter, other, files, actor, at)
 

@@ -75,9 +75,6 @@ def unpack(archive: Path, folder: Path) -> list[tuple[int, str, str]]:
     function, reserve = "imaging.dicom.unpacking:unpack", settings.SPOOL_RESERVE_BYTES
     try:
         answer = confined.call(function, str(archive), str(folder), reserve, seconds=seconds)
-    except confined.Killed:
-        # The archive was acknowledged and is nowhere else: the job is tried again.
-        raise
     except confined.OverBudget as problem:
         return [(0, problem.code, problem.message)]
     except confined.Failed:

@@ -54,7 +54,7 @@ def picture(archive_key: str, frame: int, window: tuple[float, float] | None) ->
 
     Raises
     ------
-    compliance.confined.OverBudget, compliance.confined.Refused
+    compliance.confined.NotRead, compliance.confined.Refused
         The picture cannot be shown.
     """
     with storage.on_disk(storage.ARCHIVE, archive_key) as path:

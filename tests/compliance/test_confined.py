@@ -38,7 +38,7 @@ def test_a_child_is_kept_for_the_next_question() -> None:
         ("builtins:bytearray", (1 << 31,), "more memory"),
         ("os:abort", (), "ended while it read"),
         ("os:_exit", (0,), "ended while it read"),
-        ("signal:raise_signal", (9,), "ended while it read"),
+        ("signal:raise_signal", (signal.SIGKILL,), "ended while it read"),
     ],
 )
 def test_a_bad_question_ends_alone_and_the_next_is_answered(function: str, args: tuple[object, ...], word: str) -> None:
@@ -46,8 +46,9 @@ def test_a_bad_question_ends_alone_and_the_next_is_answered(function: str, args:
         with pytest.raises(confined.Failed, match="TypeError"):
             confined.call(function, [["no", "number"]], seconds=1)
     else:
-        with pytest.raises(confined.OverBudget, match=word):
+        with pytest.raises(confined.NotRead, match=word) as ended:
             confined.call(function, *args, seconds=1)
+        assert isinstance(ended.value, confined.Killed) == (args == (signal.SIGKILL,))
 
     assert good()
 

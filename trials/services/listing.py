@@ -88,7 +88,7 @@ def read_list(*, trial: Trial, content: bytes, actor: User, at: dt.datetime) -> 
     ------
     NotRunning
         The trial has no charter in force, so nobody can be enrolled.
-    compliance.confined.Refused, compliance.confined.OverBudget
+    compliance.confined.Refused, compliance.confined.NotRead
         The file cannot be read as a list.
     """
     found = confined.call("trials.subject_list:read", content)
