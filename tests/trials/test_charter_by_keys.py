@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.factories import AT, make_world
 from tests.support.browser import browsing, launched_chromium
-from tests.trials.test_queries_by_keys import tab_to
+from tests.support.keys import tab_to
 from trials.models import ImagingCharter
 from trials.services import setting_up
 

@@ -7,27 +7,15 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.factories import AT, make_world
 from tests.support.browser import browsing, launched_chromium
+from tests.support.keys import tab_to
 from trials.models import Query
 from trials.services import querying
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pytest.mark.requires_tool("chromium")]
-
-
-def tab_to(page: Page, words: str) -> None:
-    """Press Tab until what has these words, or this label, has the focus."""
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        focused = page.evaluate("""() => {
-            const here = document.activeElement;
-            return here.labels?.[0]?.textContent ?? here.textContent ?? "";
-        }""")
-        if focused.strip().startswith(words):
-            return
-    raise AssertionError(f"Tab does not lead to “{words}”.")
 
 
 def test_a_query_is_found_read_and_answered_by_keys_alone(own_disk: Any, live_server: Any) -> None:

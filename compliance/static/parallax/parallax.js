@@ -162,6 +162,13 @@
     if (done) event.preventDefault();
   });
 
+  // Enter in a signature signs, whichever button of its form comes first.
+  on("keydown", (event) => {
+    if (event.key !== "Enter" || !event.target.matches(".px-sign input")) return;
+    event.preventDefault();
+    $('button[type="submit"]', event.target.closest(".px-sign")).click();
+  });
+
   // --- tables: words of the filter, all of which a row must hold ------------------------------------------
   function filter(input) {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
