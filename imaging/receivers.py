@@ -11,12 +11,19 @@ from compliance import jobs
 from compliance.errors import HouseError
 from imaging.deid.recipe import Recipe
 from imaging.quality import FINDS, Severity
-from imaging.services import placing, weighing
+from imaging.services import erasing, placing, weighing
 from imaging.services.checking import CHECK
 from trials.charter import Charter
-from trials.impact import Change
+from trials.impact import Change, Consequence
 from trials.models import ImagingCharter, Subject
-from trials.signals import charter_to_be_signed, charter_weighed, subject_enrolled, subject_replanned
+from trials.signals import (
+    charter_to_be_signed,
+    charter_weighed,
+    consent_weighed,
+    consent_withdrawn,
+    subject_enrolled,
+    subject_replanned,
+)
 from trials.states import ImageState
 from trials.terms.kinds import Problem
 
@@ -46,6 +53,19 @@ def count_from_day_1(*, subject: Subject, planned_for: dt.date, at: dt.datetime,
     """A subject that was screened is enrolled: the days of its scans count from the day 1 that is known now."""
     placing.count_days_anew(subject=subject, planned_for=planned_for, at=at)
     check_again(subject=subject, at=at)
+
+
+@receiver(consent_weighed)
+def weigh_images(*, subject: Subject, rule: str, **_: Any) -> list[Consequence]:
+    """Consent is to be withdrawn: what becomes of the subject's images."""
+    return erasing.weigh(subject, rule)
+
+
+@receiver(consent_withdrawn)
+def erase_images(*, subject: Subject, at: dt.datetime, **_: Any) -> None:
+    """Consent was withdrawn: where the charter says so, images are erased."""
+    if subject.images_rule == "erase":
+        erasing.begin(subject=subject, at=at)
 
 
 @receiver(subject_replanned)

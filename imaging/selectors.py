@@ -20,10 +20,19 @@ from imaging.models import (
     TransferForm,
     WebUpload,
 )
-from imaging.states import UNDECIDED, FormState, HoldReason, ReceivedState, ReviewState, TransferState
+from imaging.states import (
+    UNDECIDED,
+    FormState,
+    HoldReason,
+    OriginalState,
+    ReceivedState,
+    ReviewState,
+    TransferState,
+)
 from trials.models import Role, Timepoint, Trial
 from trials.selectors import sites_seen_by, timepoints_seen_by, trials_of
 from trials.states import LEFT, ImageState, SubjectState
+from trials.subject_terms import READ_NO_FURTHER
 
 #: Kind of the job that works on what a delivery brought.
 PROCESS = "imaging.process_transfer"
@@ -43,6 +52,7 @@ REASONS = {
     HoldReason.SUBJECT_OTHER_SITE: "Subject of another site",
     HoldReason.SUBJECT_MISMATCH: "Another subject than chosen",
     HoldReason.SUBJECT_WITHDRAWN: "Subject has left",
+    HoldReason.CONSENT_WITHDRAWN: "Consent was withdrawn",
     HoldReason.TIMEPOINT_UNKNOWN: "No timepoint fits",
     HoldReason.NO_RECIPE: "No de-identification recipe",
     HoldReason.CANNOT_DEIDENTIFY: "Cannot be de-identified",
@@ -208,7 +218,8 @@ def timepoints_open_to_images(user: User, trial: Trial) -> QuerySet[Timepoint]:
 def series_of(timepoint: Timepoint) -> QuerySet[Series]:
     """Series of a timepoint in the archive, with the number of their images (frames counted)."""
     series = Series.objects.filter(imaging_study__timepoint=timepoint)
-    return series.annotate(image_count=Sum("instances__frames")).order_by("number", "pk")
+    kept = Q(instances__stored_state=OriginalState.KEPT)
+    return series.annotate(image_count=Sum("instances__frames", filter=kept, default=0)).order_by("number", "pk")
 
 
 def series_for_reading(timepoint: Timepoint) -> QuerySet[Series]:
@@ -275,6 +286,7 @@ def reviews_open(user: User) -> QuerySet[QcReview]:
     trials = trials_of(user, Role.QC_ANALYST)
     waiting = reviews_seen_by(user).filter(state__in=UNDECIDED, timepoint__subject__trial__in=trials)
     waiting = waiting.exclude(timepoint__subject__state=SubjectState.SCREEN_FAILED).exclude(decisions__decided_by=user)
+    waiting = waiting.exclude(timepoint__subject__images_rule__in=READ_NO_FURTHER)
     return (
         with_clearance(waiting)
         .annotate(

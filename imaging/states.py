@@ -37,6 +37,8 @@ RECEIVED_INSTANCE = Machine(
         "retry": Move(ReceivedState.HELD, ReceivedState.RECEIVED, may="imaging.resolve"),
         "release": Move(ReceivedState.HELD, ReceivedState.RECEIVED, may="imaging.review_pixels"),
         "call_back": Move(ReceivedState.RECEIVED, ReceivedState.HELD, may="imaging.review_pixels"),
+        # Consent was withdrawn, and the charter has images erased.
+        "let_go": Move((ReceivedState.RECEIVED, ReceivedState.HELD), ReceivedState.DISCARDED),
         "discard": Move(ReceivedState.HELD, ReceivedState.DISCARDED, may="imaging.resolve", reason=True),
     },
 )
@@ -57,6 +59,10 @@ ORIGINAL = Machine(
         "left": Move(OriginalState.LEAVING, OriginalState.GONE),
     },
 )
+
+
+#: The bytes that were made of it, which leave the archive when they must be erased.
+ARCHIVED_IMAGE = Machine("archived image", initial=OriginalState.KEPT, moves=ORIGINAL.moves)
 
 
 class CommitmentState(StrEnum):
@@ -87,6 +93,7 @@ class HoldReason(StrEnum):
     SUBJECT_OTHER_SITE = "subject_other_site"
     SUBJECT_MISMATCH = "subject_mismatch"
     SUBJECT_WITHDRAWN = "subject_withdrawn"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
     TIMEPOINT_UNKNOWN = "timepoint_unknown"
     NO_RECIPE = "no_recipe"
     CANNOT_DEIDENTIFY = "cannot_deidentify"

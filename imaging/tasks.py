@@ -12,6 +12,7 @@ from imaging.services import (  # noqa: F401 - their jobs
     checking,
     committing,
     deidentifying,
+    erasing,
     receiving,
     retaining,
     sampling,
@@ -42,6 +43,7 @@ def sweep_originals() -> None:
     """Let originals go whose time has come by their trial's charter; on the beat."""
     with context.surroundings("", "imaging.sweep_originals"):
         retaining.sweep(at=timezone.now())
+        erasing.sweep(at=timezone.now())
 
 
 @shared_task(name="imaging.sweep_previews", ignore_result=True)

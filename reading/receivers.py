@@ -11,13 +11,16 @@ from compliance import jobs
 from compliance.errors import HouseError
 from imaging.signals import timepoint_cleared
 from reading import criteria
-from reading.services import weighing
+from reading.services import closing, weighing
 from trials.charter import Charter
-from trials.impact import Change
+from trials.impact import Change, Consequence
 from trials.models import ImagingCharter, Subject, Timepoint
 from trials.signals import (
     charter_to_be_signed,
     charter_weighed,
+    consent_weighed,
+    consent_withdrawn,
+    images_to_be_erased,
     subject_enrolled,
     subject_replanned,
     subject_withdrawn,
@@ -42,6 +45,26 @@ def read_what_was_cleared(*, subject: Subject, at: dt.datetime, **_: Any) -> Non
 def settle_what_was_read(*, subject: Subject, at: dt.datetime, **_: Any) -> None:
     """A subject left: visits not reached are waited for no longer."""
     jobs.enqueue("reading.settle_subject", str(subject.pk), at=at, subject_id=subject.pk)
+
+
+@receiver(consent_weighed)
+def weigh_its_reads(*, subject: Subject, rule: str, **_: Any) -> list[Consequence]:
+    """Consent is to be withdrawn: what becomes of the subject's reads."""
+    return closing.weigh(subject, rule)
+
+
+@receiver(images_to_be_erased)
+def keep_what_was_signed(*, subject: Subject, **_: Any) -> set[int]:
+    """Images are to be erased: those that a signed read rests on stay, so that it can be replayed."""
+    return closing.timepoints_with_signed_reads(subject)
+
+
+@receiver(consent_withdrawn)
+def close_its_reads(*, subject: Subject, at: dt.datetime, **_: Any) -> None:
+    """Consent was withdrawn: nothing more is read, where the charter says so; visits not reached are not waited for."""
+    if subject.is_read_no_further:
+        closing.close(subject=subject, at=at)
+    settle_what_was_read(subject=subject, at=at)
 
 
 @receiver(timepoint_missed)

@@ -16,7 +16,7 @@ from reading.models import Adjudication, Assessment, ReadTask
 from reading.states import AdjudicationState, ReadState
 from trials.models import ImagingCharter, Role, Subject, Timepoint, Trial
 from trials.selectors import trials_of
-from trials.states import NOT_ENROLLED, ImageState, QcState, ReadingState, SubjectState
+from trials.states import ImageState, QcState, ReadingState, SubjectState
 
 #: States in which a reader sees a task at all; a waiting one would tell how many timepoints there are.
 SHOWN = (ReadState.ASSIGNED, ReadState.READING, ReadState.SUBMITTED, ReadState.LOCKED)
@@ -52,6 +52,7 @@ def adjudications_of(user: User) -> QuerySet[Adjudication]:
     """Adjudications given to the person, in trials where the person is an adjudicator now."""
     trials = trials_of(user, Role.ADJUDICATOR)
     mine = Adjudication.objects.filter(adjudicator=user, subject__trial__in=trials)
+    mine = mine.exclude(state=AdjudicationState.WITHDRAWN)
     return mine.select_related("subject__trial", "timepoint", "adjudicator").order_by("blinded_code")
 
 
@@ -74,13 +75,13 @@ def own_reads_before(task: ReadTask) -> QuerySet[ReadTask]:
 
 
 def is_absent(timepoint: Timepoint) -> bool:
-    """Tell whether no scan will come to be read: the visit was missed, not reached before the subject left, or the
-    subject does not take part.
+    """Tell whether no scan will come to be read: the visit was missed or not reached before the subject left, or what
+    is not read yet may not be read any more.
     """
     return (
         timepoint.image_state == ImageState.MISSED
         or (timepoint.image_state == ImageState.EXPECTED and timepoint.subject.has_left)
-        or timepoint.subject.state == SubjectState.SCREEN_FAILED
+        or (timepoint.subject.is_read_no_further and timepoint.reading_state != ReadingState.READ)
     )
 
 
@@ -257,13 +258,18 @@ def subject_result(subject: Subject) -> SubjectResult:
     Where the readers agree, the first reader's read counts; where they do not, the one the adjudicator chose.
     """
     slots = slot_results(subject)
-    adjudications = tuple(subject.adjudications.select_related("timepoint", "adjudicator").order_by("timepoint__order"))
+    decided = subject.adjudications.exclude(state=AdjudicationState.WITHDRAWN)
+    adjudications = tuple(decided.select_related("timepoint", "adjudicator").order_by("timepoint__order"))
     charter = reading_charter(subject)
     assert charter is not None or not slots
     triggers = discordances_between(slots[0], slots[1], charter) if charter and len(slots) == 2 else ()
     timepoints = tuple(subject.timepoints.select_related("subject").order_by("order"))
     undecided = any(a.state == AdjudicationState.OPEN for a in adjudications)
     waiting = places_of(triggers, timepoints, charter) - {a.timepoint_id for a in adjudications} if charter else set()
+    if subject.is_read_no_further and charter and (waiting or len(slots) < charter.terms.readers_per_timepoint):
+        # Nobody may settle any more which of the reads counts.
+        nothing = AcceptedResult(None, derivation.NOT_EVALUABLE, "", "")
+        return SubjectResult(subject, timepoints, slots, adjudications, triggers, nothing)
     if not is_fully_read(subject) or undecided or waiting:
         return SubjectResult(subject, timepoints, slots, adjudications, triggers, None)
     if not slots:
@@ -307,7 +313,7 @@ def _accepted(slots: Sequence[SlotResult], choices: Mapping[int | None, int]) ->
 
 def subject_results(trial: Trial) -> Sequence[SubjectResult]:
     """The result of every subject that was enrolled, by subject code."""
-    subjects = trial.subjects.exclude(state__in=NOT_ENROLLED).select_related("trial", "site").order_by("code")
+    subjects = trial.subjects.exclude(enrolled_at=None).select_related("trial", "site").order_by("code")
     return [subject_result(subject) for subject in subjects]
 
 

@@ -34,6 +34,7 @@ class AdjudicationState(StrEnum):
     OPEN = "open"
     DECIDED = "decided"
     LOCKED = "locked"
+    WITHDRAWN = "withdrawn"
 
 
 ADJUDICATION = Machine(
@@ -48,5 +49,6 @@ ADJUDICATION = Machine(
             signature=True,
         ),
         "lock": Move(AdjudicationState.DECIDED, AdjudicationState.LOCKED),
+        "withdraw": Move(AdjudicationState.OPEN, AdjudicationState.WITHDRAWN),
     },
 )

@@ -23,7 +23,7 @@ from compliance.models import Signature, User
 from compliance.signing import Intent
 from trials import models, selectors
 from trials.charter import TEMPLATES
-from trials.services import enrolling, querying, setting_up
+from trials.services import enrolling, leaving, querying, setting_up
 
 
 class TrialSerializer(serializers.ModelSerializer):
@@ -111,8 +111,8 @@ class SubjectSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = models.Subject
-        fields = ["id", "site", "code", "screening_code", "reference_date", "state"]
-        read_only_fields = ["screening_code", "state"]
+        fields = ["id", "site", "code", "screening_code", "reference_date", "state", "consent_withdrawn_on"]
+        read_only_fields = ["screening_code", "state", "consent_withdrawn_on"]
 
 
 class EnrolInput(serializers.Serializer):
@@ -171,6 +171,20 @@ class MessageInput(serializers.Serializer):
     """A contribution to a query's thread."""
 
     text = serializers.CharField(allow_blank=True)
+
+
+class ConsentInput(SignatureInput):
+    """When and why consent was withdrawn, signed."""
+
+    withdrawn_on = serializers.DateField()
+    reason = serializers.CharField(allow_blank=True, max_length=500)
+
+
+class ConsequenceSerializer(serializers.Serializer):
+    """Something that an act would do, and to how many."""
+
+    what = serializers.CharField()
+    count = serializers.IntegerField()
 
 
 class TrialViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, Resource):
@@ -338,6 +352,27 @@ class SubjectViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Cr
     def fail_screening(self, request: Request, pk: str) -> Response:
         """Record that a subject that was screened does not take part."""
         return self._done(enrolling.fail_screening, ReasonInput(data=request.data))
+
+    @extend_schema(methods=["get"], responses=ConsequenceSerializer(many=True))
+    @extend_schema(methods=["post"], request=ConsentInput, responses=SubjectSerializer)
+    @action(detail=True, methods=["get", "post"], permission="trials.enrol", permissions_by_method={})
+    def withdraw_consent(self, request: Request, pk: str) -> Response:
+        """Say what the withdrawal of consent would do; or record it, signed."""
+        subject = self.get_object()
+        if request.method == "GET":
+            return Response(ConsequenceSerializer(leaving.consequences(subject), many=True).data)
+        given = ConsentInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        said = given.validated_data
+        leaving.withdraw_consent(
+            subject=subject,
+            withdrawn_on=said["withdrawn_on"],
+            reason=said["reason"],
+            signature=Intent(said["password"], Signature.Meaning.RESPONSIBILITY),
+            actor=access.actor(request),
+            at=timezone.now(),
+        )
+        return Response(SubjectSerializer(subject, context=self.get_serializer_context()).data)
 
     def _done(self, service: Any, given: Any) -> Response:
         given.is_valid(raise_exception=True)

@@ -34,6 +34,16 @@ class SignatureForm(forms.Form):
         return Intent(self.cleaned_data["password"], meaning, self.cleaned_data["shown_sha256"])
 
 
+class ConsentForm(SignatureForm):
+    """When and why consent was withdrawn."""
+
+    withdrawn_on = forms.DateField(label="Withdrawn on", widget=forms.DateInput(attrs={"type": "date"}))
+    reason = forms.CharField(
+        label="How the site learned of it", max_length=500, help_text="No name, and nothing of the person's health."
+    )
+    field_order = ("withdrawn_on", "reason", "password")
+
+
 class AdoptForm(SignatureForm):
     """Which subjects go by the version in force from now on, and why."""
 

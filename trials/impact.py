@@ -32,6 +32,14 @@ class Change:
     signed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """Something that an act would do, and to how many."""
+
+    what: str
+    count: int
+
+
 def compared(
     subject: str,
     before: Mapping[tuple[str, str], str],

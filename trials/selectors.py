@@ -25,7 +25,6 @@ from trials.models import (
     Trial,
 )
 from trials.states import (
-    NOT_ENROLLED,
     ImageState,
     QcState,
     QueryState,
@@ -257,7 +256,7 @@ def progress(trial: Trial) -> Sequence[dict[str, Any]]:
     counts = {
         "screened": Count("subjects", filter=Q(subjects__state=SubjectState.SCREENED), distinct=True),
         "screen_failed": Count("subjects", filter=Q(subjects__state=SubjectState.SCREEN_FAILED), distinct=True),
-        "enrolled": Count("subjects", filter=~Q(subjects__state__in=NOT_ENROLLED), distinct=True),
+        "enrolled": Count("subjects", filter=Q(subjects__enrolled_at__isnull=False), distinct=True),
         "expected": Count("subjects__timepoints", distinct=True),
         "received": Count(
             "subjects__timepoints",

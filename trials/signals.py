@@ -15,6 +15,17 @@ timepoint_missed = Signal()
 #: A subject that was screened is enrolled. Arguments: `subject`, `planned_for` (day 1 as it was planned), `at`.
 subject_enrolled = Signal()
 
+#: Consent is to be withdrawn: what becomes of a subject's images and reads by a rule? Rooms above return a list of
+#: `trials.impact.Consequence`. Arguments: `subject`, `rule`.
+consent_weighed = Signal()
+
+#: Consent was withdrawn. Arguments: `subject`, `at`.
+consent_withdrawn = Signal()
+
+#: Images of a subject are to be erased: which timepoints' must stay? Rooms above return sets of keys.
+#: Arguments: `subject`.
+images_to_be_erased = Signal()
+
 #: A subject left the trial, or its screening failed. Arguments: `subject`, `at`.
 subject_withdrawn = Signal()
 

@@ -55,10 +55,11 @@ class SubjectState(StrEnum):
     ENROLLED = "enrolled"
     SCREEN_FAILED = "screen_failed"
     WITHDRAWN = "withdrawn"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
 
 
 #: Of these nothing more is expected, and nothing is taken.
-LEFT = (SubjectState.SCREEN_FAILED, SubjectState.WITHDRAWN)
+LEFT = (SubjectState.SCREEN_FAILED, SubjectState.WITHDRAWN, SubjectState.CONSENT_WITHDRAWN)
 #: These do not take part, or not yet: nothing of them is read, and no result has them.
 NOT_ENROLLED = (SubjectState.SCREENED, SubjectState.SCREEN_FAILED)
 
@@ -70,6 +71,13 @@ SUBJECT = Machine(
         "fail_screening": Move(SubjectState.SCREENED, SubjectState.SCREEN_FAILED, may="trials.enrol", reason=True),
         "withdraw": Move(
             (SubjectState.SCREENED, SubjectState.ENROLLED), SubjectState.WITHDRAWN, may="trials.enrol", reason=True
+        ),
+        "withdraw_consent": Move(
+            (SubjectState.SCREENED, SubjectState.ENROLLED, SubjectState.SCREEN_FAILED, SubjectState.WITHDRAWN),
+            SubjectState.CONSENT_WITHDRAWN,
+            may="trials.enrol",
+            reason=True,
+            signature=True,
         ),
     },
 )

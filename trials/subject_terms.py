@@ -6,7 +6,7 @@ import re
 from collections.abc import Container
 from dataclasses import dataclass
 
-from trials.terms.kinds import Flag, Number, Text
+from trials.terms.kinds import Choice, Flag, Number, Text
 from trials.terms.records import Rows, term
 
 #: No subject code is longer.
@@ -17,6 +17,14 @@ _FORMAT = Text(
     pattern=rf"{_PLACES}\{{number:[1-9]\}}{_PLACES}",
     hint="capitals, digits, hyphens, {site}, and once {number:3} or another count of digits",
 )
+#: What becomes of a subject's images when its consent is withdrawn.
+AFTER_CONSENT = {
+    "keep": "images so far are kept and read",
+    "no_further_use": "images so far are kept, and read no further",
+    "erase": "images so far are erased, but for those that a signed read rests on",
+}
+#: Of these rules, those after which nothing more is read.
+READ_NO_FURTHER = ("no_further_use", "erase")
 _NUMBER = Number(least=0, most=999_999_999, whole=True)
 
 
@@ -77,6 +85,12 @@ class SubjectTerms:
     )
     screening_format: str = term(
         _FORMAT, "Code while screened", "As the subject code, where it is another one: S{site}-{number:3}."
+    )
+    consent_withdrawn: str = term(
+        Choice(AFTER_CONSENT),
+        "When consent is withdrawn",
+        "What arrives later is never taken up.",
+        default="keep",
     )
     code_format: str = term(
         _FORMAT, "Subject code", "As {site}-{number:3}: the site's code, and a number of three digits. Empty: any code."

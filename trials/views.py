@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.views.decorators.http import require_POST, require_safe
 
 from compliance import access, audit
@@ -202,6 +203,8 @@ def subject_show(request: HttpRequest, subject: Subject) -> HttpResponse:
             "events": audit.history_of_many([subject, *timepoints])[:50],
             "may_enrol": access.may(request.user, "trials.enrol", subject),
             "reason_form": forms.ReasonForm(),
+            "withdrawn_on": date_format(subject.consent_withdrawn_on) if subject.consent_withdrawn_on else "",
+            "images_rule": f"By the charter, {subject.get_images_rule_display()}.",
         },
     )
 

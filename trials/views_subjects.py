@@ -10,10 +10,12 @@ from django.views.decorators.http import require_POST
 
 from compliance import access
 from compliance.errors import HouseError
+from compliance.models import Signature
 from trials import forms, selectors
 from trials.models import Subject
 from trials.pages import gate_on_page
-from trials.services import enrolling
+from trials.services import enrolling, leaving
+from trials.subject_terms import AFTER_CONSENT
 
 
 @access.guarded("trials.enrol", selectors.subjects_seen_by)
@@ -47,3 +49,32 @@ def subject_fail_screening(request: HttpRequest, subject: Subject) -> HttpRespon
     else:
         messages.error(request, "A failed screening needs a reason.")
     return redirect("trials:subject", pk=subject.pk)
+
+
+@access.guarded("trials.enrol", selectors.subjects_seen_by)
+def subject_consent(request: HttpRequest, subject: Subject) -> HttpResponse:
+    """Say what the withdrawal of consent would do, and take it, signed."""
+    form = forms.ConsentForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            leaving.withdraw_consent(
+                subject=subject,
+                withdrawn_on=form.cleaned_data["withdrawn_on"],
+                reason=form.cleaned_data["reason"],
+                signature=form.intent(Signature.Meaning.RESPONSIBILITY),
+                actor=access.actor(request),
+                at=timezone.now(),
+            )
+        except HouseError as problem:
+            form.add_error(None, problem.message)
+        else:
+            messages.success(request, f"Consent of subject {subject.code} is withdrawn.")
+            return redirect("trials:subject", pk=subject.pk)
+    context = {
+        "form": form,
+        "subject": subject,
+        "trial": subject.trial,
+        "rule": AFTER_CONSENT[leaving.rule_for(subject)],
+        "consequences": leaving.consequences(subject),
+    }
+    return render(request, "trials/subject_consent.html", context)

@@ -9,6 +9,7 @@ from compliance.models import Record
 from compliance.models.base import Scope
 from imaging.deid.reports import digest_of
 from imaging.models.transfer import ReceivedInstance
+from imaging.states import ARCHIVED_IMAGE, OriginalState
 from trials.models import Timepoint, Trial
 
 
@@ -113,8 +114,10 @@ class Instance(Record):
     """A de-identified DICOM instance, written once to the archive under `archive_key`.
 
     `measured` are the attributes by which its series is measured (`imaging.dicom.excerpts`), so that a check need
-    not read the archive again.
+    not read the archive again. The bytes leave only where the charter has images erased; the row stays.
     """
+
+    machines = {"stored_state": ARCHIVED_IMAGE}
 
     series = models.ForeignKey(Series, on_delete=models.PROTECT, related_name="instances")
     received = models.OneToOneField(ReceivedInstance, on_delete=models.PROTECT, related_name="archived_as")
@@ -137,6 +140,9 @@ class Instance(Record):
         ActionList, null=True, on_delete=models.PROTECT, related_name="instances", db_index=False
     )
     measured = models.JSONField(default=dict)
+    stored_state = models.CharField(
+        max_length=8, choices=[(s, s.title()) for s in OriginalState], default=OriginalState.KEPT
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["trial", "sop_instance_uid"], name="instance_once_per_trial")]

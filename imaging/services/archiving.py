@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -17,6 +17,7 @@ from imaging.deid.patients import PatientKey
 from imaging.deid.recipe import Recipe
 from imaging.models import ActionList, ImagingStudy, Instance, PixelReview, ReceivedInstance, Series, Transfer
 from imaging.services import looking
+from imaging.services.consenting import locked_without_consent
 from imaging.services.recognising import note_patients
 from trials.models import Timepoint, Trial
 from trials.schedule import study_day
@@ -57,6 +58,14 @@ class Cleaned:
     look: PixelReview | None = None
 
 
+class WithoutConsent(Exception):
+    """Consent of subjects was withdrawn while their images were made; `timepoints` are theirs."""
+
+    def __init__(self, timepoints: Collection[int]) -> None:
+        super().__init__()
+        self.timepoints = timepoints
+
+
 def file_instances(cleaned: Sequence[Cleaned], *, transfer: Transfer, means: Means, at: dt.datetime) -> None:
     """Write the rows of instances in one transaction; what another worker has filed meanwhile is left alone.
 
@@ -64,10 +73,14 @@ def file_instances(cleaned: Sequence[Cleaned], *, transfer: Transfer, means: Mea
 
     Raises
     ------
+    WithoutConsent
+        Nothing is filed, as consent was withdrawn meanwhile.
     IntegrityError
         Another worker is filing the same instance, study or series at this moment; look again.
     """
     with transaction.atomic():
+        if without := locked_without_consent({one.timepoint.pk for one in cleaned}):
+            raise WithoutConsent(without)
         stale = looking.note_applied({one.received.pk: one.look for one in cleaned}, at=at)
         cleaned = [one for one in cleaned if one.received.pk not in stale]
         _keep_lists([one.actions for one in cleaned])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,9 +23,10 @@ from imaging.deid.recipe import InvalidRecipe, Recipe
 from imaging.models import ActionList, ImagingStudy, Instance, ReceivedInstance, Transfer
 from imaging.selectors import PROCESS
 from imaging.services import looking, originals
-from imaging.services.archiving import Cleaned, Means, file_instances
+from imaging.services.archiving import Cleaned, Means, WithoutConsent, file_instances
 from imaging.services.checking import CHECK
 from imaging.services.confining import Held, deidentify, look, same_content
+from imaging.services.consenting import sentence_about
 from imaging.services.facing import SETTLED, is_arriving, look_in_quarantine
 from imaging.services.matching import Claim, Unmatched, match
 from imaging.states import HoldReason, ReceivedState
@@ -172,11 +173,14 @@ class _Batch:
             looking.ask_for_looks(asked, at=self.at)
 
     def _hold_all(self, held: Iterable[tuple[_Item, Held]]) -> None:
-        groups: dict[tuple[HoldReason, str], list[int]] = {}
+        groups: dict[tuple[HoldReason, str, Timepoint | None], list[int]] = {}
         for item, why in held:
-            groups.setdefault((why.reason, why.message), []).append(item.received.pk)
-        for (reason, sentence), numbers in groups.items():
-            self._advance("hold", numbers, hold_reason=reason, hold_sentence=sentence)
+            # Whose image it is must stay known where consent was withdrawn.
+            place = item.timepoint if why.reason == HoldReason.CONSENT_WITHDRAWN else None
+            groups.setdefault((why.reason, why.message, place), []).append(item.received.pk)
+        for (reason, sentence, place), numbers in groups.items():
+            known = {"timepoint": place} if place else {}
+            self._advance("hold", numbers, hold_reason=reason, hold_sentence=sentence, **known)
 
     def _advance(self, verb: str, numbers: Sequence[int], **changes: Any) -> None:
         rows = ReceivedInstance.objects.filter(pk__in=numbers)
@@ -219,6 +223,9 @@ class _Batch:
             try:
                 done = [cleaned[item.received.pk] for item in fresh]
                 file_instances(done, transfer=self.transfer, means=self.means, at=self.at)
+            except WithoutConsent as gone:
+                items = self._put_back(items, cleaned, gone.timepoints)
+                continue
             except IntegrityError as problem:
                 # Another worker filed the same instance, study or series between our look and our write.
                 self.failure = problem
@@ -227,6 +234,17 @@ class _Batch:
                 self.failure = None
             fault("archive.rows")
             return
+
+    def _put_back(
+        self, items: Sequence[_Item], cleaned: dict[int, Cleaned], without: Collection[int]
+    ) -> Sequence[_Item]:
+        """Hold what may not be filed, as consent was withdrawn meanwhile, and take away what was made of it."""
+        theirs = [item for item in items if item.timepoint and item.timepoint.pk in without]
+        made = [cleaned[item.received.pk].archive_key for item in theirs if item.received.pk in cleaned]
+        storage.remove(storage.ARCHIVE, made)
+        reason = HoldReason.CONSENT_WITHDRAWN
+        self._hold([(i, Held(reason, sentence_about(i.timepoint.subject))) for i in theirs if i.timepoint])
+        return [item for item in items if item not in theirs]
 
     def _unknown(self, items: Sequence[_Item]) -> list[_Item]:
         """Return the instances that the archive does not hold; other bytes under a known UID are held."""
@@ -304,6 +322,7 @@ class _Batch:
                 self._matched[asked] = unmatched
         answer = self._matched[asked]
         if isinstance(answer, Unmatched):
+            item.timepoint = answer.place
             raise Held(answer.reason, answer.message)
         return answer
 

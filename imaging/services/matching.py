@@ -11,10 +11,11 @@ from django.db.models import Q
 
 from compliance.errors import HouseError
 from imaging.models import Transfer
+from imaging.services.consenting import sentence_about
 from imaging.states import HoldReason
 from trials.models import Subject, Timepoint, Trial
 from trials.schedule import Window, study_day, visits_on
-from trials.states import LEFT
+from trials.states import LEFT, SubjectState
 
 
 class Unmatched(HouseError):
@@ -22,10 +23,12 @@ class Unmatched(HouseError):
 
     status = 409
 
-    def __init__(self, reason: HoldReason, sentence: str) -> None:
+    def __init__(self, reason: HoldReason, sentence: str, place: Timepoint | None = None) -> None:
         super().__init__(sentence)
         self.reason = reason
         self.code = str(reason)
+        #: Where it would belong, if that is known and must stay known.
+        self.place = place
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,8 @@ def _timepoint(claim: Claim, subject: Subject) -> Timepoint:
 
 
 def _open(timepoint: Timepoint) -> Timepoint:
+    if timepoint.subject.state == SubjectState.CONSENT_WITHDRAWN:
+        raise Unmatched(HoldReason.CONSENT_WITHDRAWN, sentence_about(timepoint.subject), timepoint)
     if timepoint.subject.state in LEFT:
         raise Unmatched(
             HoldReason.SUBJECT_WITHDRAWN,

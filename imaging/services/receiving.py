@@ -24,6 +24,7 @@ from compliance.transitions import advance
 from imaging.models import ReceivedInstance, Transfer
 from imaging.selectors import PROCESS
 from imaging.services import originals, spool
+from imaging.services.consenting import require_consent
 from imaging.services.spool import Entry, Origin, OutOfSpace, Receipt, receive_instance
 from imaging.states import TransferState
 from trials.models import Site, Timepoint
@@ -41,6 +42,7 @@ ORPHAN_AGE = dt.timedelta(hours=24)
 def open_transfer(*, timepoint: Timepoint, actor: User, at: dt.datetime) -> Transfer:
     """Begin a coordinator's upload for a timepoint."""
     access.require(actor, "imaging.upload", timepoint)
+    require_consent(timepoint.subject)
     if why := timepoint.frozen_by():
         raise audit.RecordFrozen(f"No upload was begun, because {why}. Ask the trial administrator.")
     transfer = Transfer(

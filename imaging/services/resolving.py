@@ -13,6 +13,7 @@ from compliance.models import User
 from compliance.transitions import advance
 from imaging.models import ReceivedInstance, Transfer
 from imaging.selectors import PROCESS
+from imaging.services.consenting import require_consent
 from trials.models import Timepoint
 
 
@@ -42,6 +43,7 @@ def resolve_held(
     access.require(actor, "imaging.resolve", transfer)
     if timepoint.subject.site_id != transfer.site_id:
         raise OtherSite("The timepoint is of another site than the one that sent the images. Choose another timepoint.")
+    require_consent(timepoint.subject)
     count = 0
     with transaction.atomic():
         for received in instances:

@@ -41,7 +41,7 @@ def sweep(*, at: dt.datetime) -> int:
     OSError, StoreUnavailable
         A store does not do what it is asked; the next sweep goes on.
     """
-    gone = _take_away(at)
+    gone = take_away(at)
     for trial in Trial.objects.order_by("pk"):
         charter = trial.charter_in_force
         if charter is not None and charter.terms.retention.leave is not Leave.KEPT:
@@ -63,7 +63,7 @@ def _let_go(charter: ImagingCharter, most: int, at: dt.datetime) -> int:
             transfer = Transfer.objects.get(pk=transfer_id)
             advance_batch(leaving, "leave", field="original_state", about=transfer, reason=why, at=at)
         fault("originals.leaving")
-        gone += _take_away(at)
+        gone += take_away(at)
     return gone
 
 
@@ -120,7 +120,7 @@ def _is_whole(instance: Instance) -> bool:
     return whole
 
 
-def _take_away(at: dt.datetime) -> int:
+def take_away(at: dt.datetime) -> int:
     """Take away the bytes of all originals that leave, then say that they are gone; return how many."""
     gone = 0
     leaving = ReceivedInstance.objects.filter(original_state=OriginalState.LEAVING)

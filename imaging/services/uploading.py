@@ -28,6 +28,7 @@ from compliance.models import User
 from imaging.dicom.archives import is_archive
 from imaging.models import ReceivedInstance, RefusedFile, Transfer, WebUpload
 from imaging.services import spool
+from imaging.services.consenting import require_consent
 from imaging.services.receiving import origin_of
 from imaging.services.staging import (
     NotStored,
@@ -123,6 +124,8 @@ def require_open(transfer: Transfer, actor: User) -> None:
     require_own(transfer, actor)
     if transfer.state != TransferState.OPEN:
         raise TransferClosed("This upload is finished. Reload the page to begin another one.")
+    if transfer.timepoint:
+        require_consent(transfer.timepoint.subject)
 
 
 def create_upload(

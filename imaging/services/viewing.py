@@ -8,6 +8,7 @@ from compliance import access, audit, confined, storage
 from compliance.errors import HouseError
 from compliance.models import User
 from imaging.models import Series
+from imaging.states import OriginalState
 
 #: Seconds that decoding a frame may take.
 _PATIENCE = 20
@@ -33,7 +34,10 @@ def frame_png(*, series: Series, number: int, preset: str, actor: User, at: dt.d
     access.require(actor, "imaging.see_images", series)
     terms = series.imaging_study.timepoint.charter.terms
     window = next((p for p in terms.window_presets if p.name == preset), terms.window_presets[0])
-    instances = list(series.instances.values_list("archive_key", "frames"))
+    kept = series.instances.filter(stored_state=OriginalState.KEPT)
+    instances = list(kept.values_list("archive_key", "frames"))
+    if not instances:
+        raise NoSuchFrame("The images of this series were erased, as consent was withdrawn.")
     places = [(key, frame) for key, frames in instances for frame in range(frames)]
     if not 1 <= number <= len(places):
         raise NoSuchFrame("The series has no such slice. Reload the page.")

@@ -98,7 +98,7 @@ def disposition_by_site(trial: LockedTrial) -> list[Line]:
     ]
     for name, subjects in [*groups, ("All sites", list(trial.subjects))]:
         visits = [timepoint for subject in subjects for timepoint in subject.timepoints]
-        withdrawn = sum(subject.state == "withdrawn" for subject in subjects)
+        withdrawn = sum(subject.state in ("withdrawn", "consent_withdrawn") for subject in subjects)
         cells = (len(subjects), withdrawn, *_visit_counts(visits))
         lines.append(Line(name, tuple(map(str, cells)), strong=name == "All sites"))
     return lines

@@ -40,7 +40,7 @@ SUBJECTS = Table(
         _TRIAL,
         _SITE,
         _SUBJECT,
-        Column("status", "enrolled or withdrawn."),
+        Column("status", "enrolled, withdrawn, or consent_withdrawn: what was signed before stays."),
         Column("shifted_day_1", "The protocol's day 1, shifted like the subject's scans.", "date", sdtm="RFSTDTC"),
         Column("timepoints_planned", "Imaging visits that the charter planned.", "integer"),
         Column("timepoints_read", "Imaging visits read by every planned reader.", "integer"),

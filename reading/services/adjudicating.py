@@ -66,7 +66,7 @@ def discordant_places(
     """
     slots = selectors.slot_results(subject, charter)
     charter = charter or selectors.reading_charter(subject)
-    if charter is None or len(slots) != 2:
+    if charter is None or len(slots) != 2 or subject.is_read_no_further:
         return
     by_subject = charter.terms.adjudication.by == "subject"
     if by_subject and not selectors.is_fully_read(subject):

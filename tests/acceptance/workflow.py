@@ -37,8 +37,9 @@ from tests.factories import AT, PASSWORD, World, encoded, slice_of
 from tests.factories.world import REFERENCE
 from trials.charter import RECIST_TEMPLATE
 from trials.models import ImagingCharter, Membership, Query, Role, Subject, Timepoint, Trial
-from trials.services import enrolling, querying, setting_up
+from trials.services import enrolling, leaving, querying, setting_up
 from trials.states import CharterState, ImageState, QcState, QueryState, SubjectState, TrialState
+from trials.subject_terms import AFTER_CONSENT
 
 #: Two slices are a whole series, so that a random delivery may be one; what was read may come again at once.
 CHARTER = {
@@ -76,6 +77,7 @@ ANYTHING = (
     "enrol",
     "screen",
     "withdraw",
+    "withdraw_consent",
     "miss",
     "change_the_charter",
     "change_the_team",
@@ -180,6 +182,17 @@ class Walk:
                 actor=self.person(self.at_site_of(subject), draw),
             )
 
+    def withdraw_consent(self, draw: Draw) -> None:
+        if draw.way == 0 and (subject := self.one_of(Subject.objects.order_by("pk"), draw.number)):
+            self.attempt(
+                leaving.withdraw_consent,
+                subject=subject,
+                withdrawn_on=self.at.date() + dt.timedelta(days=draw.number % 5 == 0),
+                reason="By telephone",
+                signature=intent(draw.right),
+                actor=self.person(self.at_site_of(subject), draw),
+            )
+
     def miss(self, draw: Draw) -> None:
         timepoint = self.timepoint(draw)
         self.attempt(
@@ -199,7 +212,8 @@ class Walk:
             if draw.way > 2:
                 first, *others = draft.content["schedule"]
                 changed["schedule"] = [{**first, "at_screening": draw.right}, *others]
-                changed["subjects"] = {"screening": draw.right}
+                rule = self.one_of(AFTER_CONSENT, draw.number)
+                changed["subjects"] = {"screening": draw.right, "consent_withdrawn": rule}
             self.attempt(setting_up.edit_charter, charter=draft, content={**draft.content, **changed}, actor=actor)
         else:
             self.attempt(setting_up.sign_charter, charter=draft, signature=intent(draw.right), actor=actor)

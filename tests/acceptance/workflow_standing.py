@@ -9,12 +9,14 @@ from django.apps import apps
 
 from compliance import signing
 from compliance.models import Record
-from imaging.models import ImagingStudy, QcReview, ReceivedInstance, Transfer, TransferForm
-from imaging.states import GOOD, FormState, ReviewState, Verdict
+from imaging.models import ImagingStudy, Instance, QcReview, ReceivedInstance, Transfer, TransferForm
+from imaging.states import GOOD, FormState, OriginalState, ReviewState, Verdict
 from reading.models import Adjudication, ReadTask
+from reading.selectors import SIGNED
 from reading.states import AdjudicationState, ReadState
 from trials.models import ImagingCharter, Query, Subject, Timepoint, Trial
-from trials.states import NOT_ENROLLED, CharterState, ImageState, QcState, QueryState, ReadingState, TrialState
+from trials.states import CharterState, ImageState, QcState, QueryState, ReadingState, TrialState
+from trials.subject_terms import READ_NO_FURTHER
 
 State = dict[tuple[str, str], dict[Any, str]]
 
@@ -61,7 +63,7 @@ def a_lock_leaves_nothing_open(trial: Trial) -> None:
     if trial.state != TrialState.LOCKED:
         return
     assert not ReadTask.every.exclude(state__in=(ReadState.LOCKED, ReadState.WITHDRAWN)).exists()
-    assert not Adjudication.objects.exclude(state=AdjudicationState.LOCKED).exists()
+    assert not Adjudication.objects.exclude(state__in=(AdjudicationState.LOCKED, AdjudicationState.WITHDRAWN)).exists()
     assert not Query.objects.exclude(state=QueryState.CLOSED).exists()
 
 
@@ -69,7 +71,7 @@ def what_is_signed_is_what_was_signed(trial: Trial) -> None:
     """Whatever stands behind a signature bears one, and its content is that which was signed."""
     signed: tuple[Any, ...] = (
         ReadTask.every.filter(state__in=(ReadState.SUBMITTED, ReadState.LOCKED)),
-        Adjudication.objects.exclude(state=AdjudicationState.OPEN),
+        Adjudication.objects.filter(state__in=(AdjudicationState.DECIDED, AdjudicationState.LOCKED)),
         QcReview.objects.filter(state__in=(ReviewState.CLEARED, ReviewState.FAILED)),
         TransferForm.objects.filter(state=FormState.SIGNED),
         ImagingCharter.objects.exclude(state=CharterState.DRAFT),
@@ -135,7 +137,18 @@ def readers_are_two_and_go_in_order(trial: Trial) -> None:
 
 def only_who_takes_part_is_read(trial: Trial) -> None:
     """Of a subject that is screened, or whose screening failed, there is no read."""
-    assert not ReadTask.objects.filter(timepoint__subject__state__in=NOT_ENROLLED).exists()
+    assert not ReadTask.objects.filter(timepoint__subject__enrolled_at=None).exists()
+
+
+def without_consent_nothing_goes_on(trial: Trial) -> None:
+    """Of a subject that is read no further nothing is open to readers; on what was erased no signed read rests."""
+    closed = Subject.objects.filter(images_rule__in=READ_NO_FURTHER)
+    over = (*SIGNED, ReadState.WITHDRAWN)
+    assert not ReadTask.every.filter(timepoint__subject__in=closed).exclude(state__in=over).exists()
+    assert not Adjudication.objects.filter(subject__in=closed, state=AdjudicationState.OPEN).exists()
+    gone = Instance.objects.exclude(stored_state=OriginalState.KEPT)
+    signed = ReadTask.every.filter(state__in=SIGNED).values("timepoint")
+    assert not gone.filter(series__imaging_study__timepoint__in=signed).exists()
 
 
 def one_charter_is_in_force(trial: Trial) -> None:
@@ -160,6 +173,7 @@ STANDING: tuple[Callable[[Trial], None], ...] = (
     a_second_person_looked_where_one_had_to,
     readers_are_two_and_go_in_order,
     only_who_takes_part_is_read,
+    without_consent_nothing_goes_on,
     one_charter_is_in_force,
     images_are_of_their_site,
 )

@@ -75,7 +75,15 @@ def test_a_program_signs_in_by_password(world):
 
 def test_the_arm_is_not_among_the_fields_of_a_subject(world):
     subject = rows(world.coordinator, "subjects/")[0]
-    assert sorted(subject) == ["code", "id", "reference_date", "screening_code", "site", "state"]
+    assert sorted(subject) == [
+        "code",
+        "consent_withdrawn_on",
+        "id",
+        "reference_date",
+        "screening_code",
+        "site",
+        "state",
+    ]
 
 
 def test_a_house_error_comes_as_a_code_and_a_sentence(world):

@@ -22,7 +22,7 @@ from trials.states import (
     ReadingState,
     SubjectState,
 )
-from trials.subject_terms import MOST_LETTERS
+from trials.subject_terms import AFTER_CONSENT, MOST_LETTERS, READ_NO_FURTHER
 
 
 class Subject(Record):
@@ -52,6 +52,9 @@ class Subject(Record):
     )
     screened_at = models.DateTimeField(null=True)
     enrolled_at = models.DateTimeField(null=True)
+    consent_withdrawn_on = models.DateField(null=True)
+    #: What the charter in force said of images on that day.
+    images_rule = models.CharField(max_length=20, blank=True, choices=list(AFTER_CONSENT.items()))
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["trial", "code"], name="subject_code_once_per_trial")]
@@ -69,6 +72,19 @@ class Subject(Record):
     def has_left(self) -> bool:
         """Whether nothing more is expected of the subject."""
         return self.state in LEFT
+
+    @property
+    def is_read_no_further(self) -> bool:
+        """Whether none of its images is read any more: it never took part, or the rule on withdrawn consent says so."""
+        return self.images_rule in READ_NO_FURTHER or (self.has_left and self.enrolled_at is None)
+
+    def signed_content(self) -> dict[str, object]:
+        return {
+            "subject": self.code,
+            "state": self.state,
+            "consent_withdrawn_on": self.consent_withdrawn_on,
+            "images": self.images_rule,
+        }
 
     def scope(self) -> Scope:
         return Scope(self.trial_id, self.site_id)

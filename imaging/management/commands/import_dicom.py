@@ -25,6 +25,7 @@ from imaging.dicom.walking import find_files
 from imaging.management.terminal import FolderCommand, shown, with_bar
 from imaging.models import Transfer
 from imaging.quality import SeriesFacts
+from imaging.services.consenting import require_consent
 from imaging.services.following import Followed, follow
 from imaging.services.importing import Fate, Import, Outcome
 from imaging.services.rehearsing import Forecast, Rehearsal
@@ -319,6 +320,10 @@ def _timepoint(site: Site, subject: str | None, timepoint: str | None) -> Timepo
     if found is None:
         said = said_of_codes(site)
         raise CommandError(f"Site {site.code} has no subject {subject} with a timepoint {timepoint}.{said}")
+    try:
+        require_consent(found.subject)
+    except HouseError as problem:
+        raise CommandError(problem.message) from None
     return found
 
 
