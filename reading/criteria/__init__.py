@@ -13,6 +13,7 @@ from .irecist import IRecist
 from .lugano import Lugano
 from .mrecist import MRecist
 from .pcwg3_bone import Pcwg3Bone
+from .rano2 import Rano2
 from .recist11 import Recist11
 from .volumetric import Volumetric
 
@@ -25,7 +26,7 @@ class UnknownCriteria(HouseError):
 
 
 _PACKS: Mapping[str, type[Criteria[Any]]] = {
-    pack.identifier: pack for pack in (Recist11, IRecist, MRecist, Pcwg3Bone, Lugano, Volumetric, Continuous)
+    pack.identifier: pack for pack in (Recist11, IRecist, MRecist, Pcwg3Bone, Lugano, Rano2, Volumetric, Continuous)
 }
 
 

@@ -29,19 +29,22 @@ from .inputs import (
 )
 from .irecist import IRecist
 from .json_fields import Fields, MalformedRequest
+from .rano2 import Rano2
+from .rano_requests import rano_history
 from .recist11 import Recist11
 from .results import BestResponse, DatedResponse, Step, SubjectResponse, TimepointResponse
 from .values import InvalidRead, as_json, calendar_date
 
-_RECIST, _IRECIST = Recist11.identifier, IRecist.identifier
+_RECIST, _IRECIST, _RANO = Recist11.identifier, IRecist.identifier, Rano2.identifier
 #: The kinds of request, and the criteria that answer each.
 KINDS: Mapping[str, tuple[str, ...]] = {
     "recist": (_RECIST,),
     "irecist": (_IRECIST,),
-    "bor": (_RECIST,),
+    "rano": (_RANO,),
+    "bor": (_RECIST, _RANO),
     "ibor": (_IRECIST,),
     "baseline": (_RECIST, _IRECIST),
-    "endpoint": (_RECIST, _IRECIST),
+    "endpoint": (_RECIST, _IRECIST, _RANO),
 }
 _CENSORING = ("missed_visit_limit_days", "censor_at_new_therapy", "censor_without_baseline", "day_count")
 
@@ -61,7 +64,7 @@ def answer(request: Mapping[str, Any]) -> dict[str, Any]:
     """
     asked = Fields(request, "The request")
     kind = asked.one_of("kind", tuple(KINDS))
-    criteria = asked.one_of("criteria", (_RECIST, _IRECIST))
+    criteria = asked.one_of("criteria", (_RECIST, _IRECIST, _RANO))
     if criteria not in KINDS[kind]:
         raise MalformedRequest(f"A request of kind {kind} is answered by {KINDS[kind][0]}, not by {criteria}.")
     given = asked.child("input")
@@ -177,6 +180,20 @@ def _irecist(pack: Criteria[Any], given: Fields, _: Fields) -> dict[str, Any]:
     } | _rest(result, start)
 
 
+def _rano(pack: Criteria[Any], given: Fields, _: Fields) -> dict[str, Any]:
+    history, start = rano_history(given)
+    names = {str(one.name("id")): one.name("id") for one in given.children("timepoints")}
+    result = pack.derive_subject(history)
+    return {
+        "timepoints": [
+            _one_timepoint(response, names[response.timepoint_id]) | {"size": _number(pack.burden.of(response))}
+            for response in result.timepoints
+        ],
+        "bor": result.bor,
+        "progression_date": _date(result.progression_day, start),
+    } | _rest(result, start)
+
+
 def _one_timepoint(response: TimepointResponse, name: Any) -> dict[str, Any]:
     return {
         "id": name,
@@ -286,6 +303,7 @@ def _lasting(duration: Duration, start: str) -> dict[str, Any]:
 _ANSWERS = {
     "recist": _recist,
     "irecist": _irecist,
+    "rano": _rano,
     "bor": _bor,
     "ibor": _ibor,
     "baseline": _baseline,

@@ -138,6 +138,28 @@ STORIES = [
         "W16",
     ),
     Story(
+        "RANO 2.0",
+        (
+            posted(
+                row(0, organ="FRONTAL LOBE", diameter_mm="30", across_mm="20"),
+                **answers(since_radiotherapy_days="28"),
+            ),
+            posted(known(0, 1, diameter_mm="20", across_mm="10"), **answers(steroids="NONE", clinical="NOT_WORSE")),
+            posted(known(0, 1, diameter_mm="25", across_mm="10"), **answers(steroids="NONE", clinical="NOT_WORSE")),
+        ),
+        # 200 of 600 mm² is PR; 250 mm² is a quarter over the nadir, and 12 weeks of radiotherapy are over.
+        ("PR", "PD"),
+        "SD",
+        {("BL", "", "since_radiotherapy_days"): "28", ("W8", "", "spd_mm2"): "200", ("W8", "", "steroids"): "NONE"},
+        {
+            1: posted(
+                known(0, 1, diameter_mm="20", across_mm="10"), **answers(steroids="INCREASED", clinical="NOT_WORSE")
+            )
+        },
+        ("NE", "PD"),
+        "W16",
+    ),
+    Story(
         "mRECIST",
         (
             posted(row(0, diameter_mm="40")),

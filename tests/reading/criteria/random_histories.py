@@ -101,3 +101,70 @@ def _new_lesion(dice: Random, number: int, immune: bool) -> dict[str, Any]:
         if dice.random() < 0.95:
             lesion["diameter"] = dice.choice((10, 10.5, 12, 14.9, 15, 18))
     return lesion
+
+
+def rano(dice: Random) -> dict[str, Any]:
+    """A request of kind rano."""
+    start, disease = date(2024, 1, 1), dice.choice(("CE", "CE", "non_CE", "mixed"))
+    options: dict[str, Any] = {"disease": disease} if disease != "CE" else {}
+    if dice.random() < 0.3:
+        options["pd_confirmed_by"] = "further_increase"
+    if dice.random() < 0.4:
+        options["confirm_progression"] = dice.choice(("always", "never"))
+    if dice.random() < 0.2:
+        options["clinical_data"] = False
+    if dice.random() < 0.2:
+        options["t2_flair"] = True
+    kinds = {"CE": ("CE",), "non_CE": ("NON_CE",), "mixed": ("CE", "NON_CE")}[disease]
+    targets = []
+    for number in range(dice.choice((0, 1, 1, 2, 3))):
+        long = _size(dice, 10)
+        across = round(long * dice.choice((0.5, 0.8, 1)), 1)
+        targets.append({"id": f"T{number}", "component": dice.choice(kinds), "long": long, "across": across})
+    nontargets = [{"id": f"N{number}"} for number in range(dice.choice((0, 0, 1, 2)))]
+    baseline: dict[str, Any] = {"date": start.isoformat(), "targets": targets, "nontargets": nontargets}
+    if dice.random() < 0.6:
+        baseline["radiotherapy_end_date"] = (start - timedelta(days=dice.choice((14, 28, 28, 42)))).isoformat()
+    courses = {target["id"]: 1.0 for target in targets}
+    day, timepoints = 0, []
+    for number in range(dice.randint(1, 6)):
+        day += dice.choice((14, 27, 28, 28, 42, 56))
+        trend = dice.choice((0.0, 0.5, 0.7, 0.9, 1, 1, 1, 1.1, 1.25, 1.3))
+        entries: dict[str, Any] = {}
+        for target in targets:
+            courses[target["id"]] = min(courses[target["id"]] * trend, 4.0) or dice.choice((0.0, 0.0, 0.3))
+            entry = _rano_measure(dice, target, courses[target["id"]])
+            if entry is not None:
+                entries[target["id"]] = entry
+        stated = ("PRESENT",) * 6 + ("ABSENT",) * 3 + ("NOT_EVALUABLE", "UNEQUIVOCAL_PD")
+        timepoint: dict[str, Any] = {
+            "id": f"V{number}",
+            "date": (start + timedelta(days=day)).isoformat(),
+            "targets": entries,
+            "nontargets": {one["id"]: dice.choice(stated) for one in nontargets if dice.random() < 0.95},
+            "corticosteroids": dice.choice(("NONE",) * 5 + ("NOT_ABOVE_BASELINE", "NOT_ABOVE_BASELINE", "INCREASED")),
+            "clinical_status": dice.choice(("NOT_WORSE",) * 9 + ("WORSE",)),
+            "t2_flair": dice.choice(("NOT_WORSE",) * 6 + ("WORSE",)),
+        }
+        if dice.random() < 0.12:
+            names = range(dice.choice((1, 2)))
+            certainty = ("EQUIVOCAL", "UNEQUIVOCAL", "UNEQUIVOCAL", "NOT_A_LESION")
+            timepoint["new_lesions"] = [{"id": f"L{name}", "status": dice.choice(certainty)} for name in names]
+        timepoints.append(timepoint)
+    given = {"start_date": start.isoformat(), "options": options, "baseline": baseline, "timepoints": timepoints}
+    return {"kind": "rano", "criteria": "RANO 2.0", "input": given}
+
+
+def _rano_measure(dice: Random, target: dict[str, Any], course: float) -> dict[str, Any] | None:
+    if dice.random() < 0.04:
+        return None
+    if dice.random() < 0.04:
+        return {"state": "NOT_EVALUABLE"}
+    if not course:
+        return {"state": "ABSENT"}
+    if course < 0.2:
+        return {"state": "TOO_SMALL"}
+    # One diameter follows the course, so that products meet the thresholds exactly now and then.
+    long = round(target["long"] * course, 2)
+    across = target["across"]
+    return {"long": max(long, across), "across": min(long, across)}

@@ -16,7 +16,7 @@ import pytest
 
 from reading.criteria.requests import answer
 from reading.management.jsonlines import request_of
-from tests.reading.criteria import plain_irecist, plain_recist, random_histories
+from tests.reading.criteria import plain_irecist, plain_rano, plain_recist, random_histories
 
 SUBJECTS = int(os.environ.get("PARALLAX_RANDOM_SUBJECTS", "1500"))
 
@@ -45,8 +45,9 @@ def contracted(answered: dict[str, Any], model: dict[str, Any]) -> dict[str, Any
             plain_irecist.evaluate,
             {"iCR", "iPR", "iSD", "iUPD", "iCPD", "NE", "NON-iCR/NON-iUPD"},
         ),
+        (random_histories.rano, plain_rano.evaluate, {"CR", "PR", "MR", "SD", "PDu", "PD", "NE"}),
     ],
-    ids=["RECIST 1.1", "iRECIST"],
+    ids=["RECIST 1.1", "iRECIST", "RANO 2.0"],
 )
 def test_random_subjects(draw: Callable[[Random], dict[str, Any]], evaluate: Evaluate, seen_often: set[str]) -> None:
     dice = Random(20090101)
