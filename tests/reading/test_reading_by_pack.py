@@ -26,6 +26,8 @@ from trials.states import TrialState
 pytestmark = pytest.mark.django_db
 
 VISITS = ("BL", "W8", "W16")
+#: The first reader disagrees at week 8, whatever the criteria derive: both responses are kept, the derived one counts.
+REASON = "Motion through all slices."
 
 
 def known(n: int, number: int, state: str = "MEASURED", **values: str) -> dict[str, object]:
@@ -241,6 +243,8 @@ def read(world: World, story: Story) -> None:
             client = signed_in(task.reader)
             asked_for_what_is_declared(client.get(url("task", task.blinded_code)))
             entered = story.sheets[number] if slot == 1 else story.second.get(number, story.sheets[number])
+            if (visit, slot) == ("W8", 1):
+                entered = {**entered, "stated_response": "NE", "stated_reason": REASON}
             answer = sign(client, task.blinded_code, entered)
             assert answer.status_code == 302, words(answer)
             assert client.get(url("task", task.blinded_code)).status_code == 200
@@ -287,6 +291,7 @@ def decide_for_the_first(story: Story) -> None:
     client, address = signed_in(case.adjudicator), url("adjudication", case.blinded_code)
     said = words(client.get(address))
     assert all(overall in said for overall in (*story.overall, *(story.second_overall or ())))
+    assert REASON in said
     chosen = {"choice": "left" if case.left_slot == 1 else "right", "rationale": "As measured on the images."}
     assert client.post(address, {**chosen, "password": PASSWORD}).status_code == 302
 
@@ -307,6 +312,10 @@ def exported(trial: Trial, story: Story) -> None:
     assert {key: held.get(key) for key in story.values} == story.values
     responses = [line["overall_response"] for line in tables["responses.csv"] if line["evalid"] == "READER 1"]
     assert tuple(responses[1:]) == story.overall
+    stated = [line for line in tables["responses.csv"] if line["stated_response"]]
+    assert [(line["evalid"], line["timepoint"], line["stated_reason"]) for line in stated] == [
+        ("READER 1", "W8", REASON)
+    ]
     report = render_to_string("reading/report/endpoint.html", endpoint_report.context(locked, "0" * 64, files))
     assert locked.criteria.burden in report
     assert ("Objective response" in report) == bool(locked.criteria.responders)

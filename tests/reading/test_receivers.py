@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from reading.receivers import check_criteria
 from tests.reading.conftest import World
-from trials.charter import CharterInvalid
+from trials.charter import TEMPLATES, Charter, CharterInvalid, Template
 
 pytestmark = pytest.mark.django_db
 
@@ -29,3 +30,8 @@ def test_a_charter_whose_criteria_cannot_be_read_by_is_not_signed(
 
     assert said in str(refused.value)
     assert world.trial.charter_in_force.version == 1
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=[template.name for template in TEMPLATES])
+def test_the_criteria_of_every_template_can_be_read_by(template: Template) -> None:
+    assert check_criteria(terms=Charter.stored(template.content)) == []
