@@ -17,7 +17,7 @@ from rest_framework.routers import BaseRouter
 from compliance import access
 from compliance.api import Resource
 from imaging import selectors
-from imaging.models import Finding, QcReview, Transfer, TransferForm
+from imaging.models import Finding, QcDecision, QcReview, Transfer, TransferForm
 from imaging.selectors_recognised import recognised_in
 from imaging.services import following
 from imaging.states import HoldReason
@@ -124,6 +124,30 @@ class TransferFormSerializer(serializers.ModelSerializer):
         return form.declared
 
 
+class DecisionSerializer(serializers.ModelSerializer):
+    """What one person decided in a round; a part that stands since an earlier one names that round."""
+
+    form_version = serializers.IntegerField(source="form.version", allow_null=True, default=None, read_only=True)
+
+    class Meta:
+        model = QcDecision
+        fields = [
+            "stage",
+            "decided_at",
+            "images_verdict",
+            "images_reason",
+            "images_round",
+            "form_version",
+            "form_verdict",
+            "form_reason",
+            "form_round",
+            "answers",
+            "comment",
+            "second_because",
+        ]
+        read_only_fields = fields
+
+
 class ReviewSerializer(serializers.ModelSerializer):
     subject_code = serializers.CharField(source="timepoint.subject.code", read_only=True)
     timepoint_code = serializers.CharField(source="timepoint.code", read_only=True)
@@ -146,9 +170,10 @@ class ReviewSerializer(serializers.ModelSerializer):
 
 class ReviewDetailSerializer(ReviewSerializer):
     findings = FindingSerializer(many=True, read_only=True)
+    decisions = DecisionSerializer(many=True, read_only=True)
 
     class Meta(ReviewSerializer.Meta):
-        fields = [*ReviewSerializer.Meta.fields, "findings"]
+        fields = [*ReviewSerializer.Meta.fields, "findings", "decisions"]
 
 
 class TransferViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
@@ -195,7 +220,7 @@ class TransferFormViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Reso
 
 
 class ReviewViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
-    """Rounds of quality control of the sites that the person may know of; one of them with its findings."""
+    """Rounds of quality control of sites that the person may know of; one of them with its findings and decisions."""
 
     serializer_class = ReviewSerializer
     permission = "imaging.see_qc"

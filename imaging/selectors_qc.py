@@ -19,7 +19,7 @@ from imaging.selectors import series_of
 from imaging.states import GOOD, ReviewState, Verdict
 from imaging.urgency import Wait
 from trials.models import Site, Timepoint
-from trials.states import ImageState
+from trials.states import ImageState, QcState
 
 
 class Part(StrEnum):
@@ -185,6 +185,13 @@ def timepoint_before(timepoint: Timepoint) -> Before | None:
         if series := list(series_of(one)):
             return Before(one, series)
     return None
+
+
+def sent_back(timepoint: Timepoint) -> QcDecision | None:
+    """Return the decision by which a timepoint went back to its site, while it is there."""
+    if timepoint.qc_state != QcState.QUERIED:
+        return None
+    return final_decisions(timepoint).first()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from compliance import access, audit, keys
-from imaging import forms, selectors
+from imaging import forms, selectors, selectors_qc
 from imaging.models import PixelReview, Series, Transfer
 from imaging.selectors_pixels import first_look_in
 from imaging.services import following, resolving, retaining, viewing
-from imaging.states import ReceivedState
+from imaging.states import UNDECIDED, ReceivedState
 from imaging.views_form import form_on_page
 from trials.models import Timepoint, Trial
 from trials.pages import queries_on_page
@@ -29,7 +29,7 @@ from trials.selectors import sites_coordinated_by, timepoints_seen_by, trials_of
 @access.guarded("imaging.see_transfers", timepoints_seen_by)
 def timepoint_show(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
     """A timepoint: what is expected, what came, what the checks found, and what is asked."""
-    reviews = selectors.reviews_of(timepoint)
+    review = selectors.reviews_of(timepoint).first()
     series = list(selectors.series_of(timepoint))
     first, last = timepoint.window
     return render(
@@ -43,8 +43,9 @@ def timepoint_show(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
             "series": series,
             "labels": {one.label for one in series},
             "window_words": f"Study days {first} to {last}, expected {timepoint.expected_on:%-d %B %Y}",
-            "review": reviews.first(),
-            "reviews": reviews,
+            "review": review,
+            "qc_waits": review is not None and review.state in UNDECIDED,
+            "rounds": selectors_qc.rounds_of(timepoint),
             "transfers": selectors.transfers_of(timepoint),
             "later": selectors.later_arrival(timepoint),
             **form_on_page(timepoint),

@@ -16,6 +16,7 @@ from compliance.models import Signature
 from imaging import selectors
 from imaging.forms import CorrectionForm, DeclarationForm
 from imaging.models import TransferForm
+from imaging.selectors_qc import sent_back
 from imaging.services import declaring
 from imaging.states import FormState
 from trials.forms import SignatureForm
@@ -31,6 +32,7 @@ def form_on_page(timepoint: Timepoint) -> dict[str, Any]:
         "form_signed": signed,
         "form_signatures": signing.signatures_on(signed) if signed else (),
         "form_open": bool(versions) and versions[0].state == FormState.DRAFT,
+        "sent_back": sent_back(timepoint),
     }
 
 

@@ -9,9 +9,11 @@ from django.test import TestCase
 from rest_framework.test import APIClient
 
 from compliance import jobs
+from compliance.signing import Intent
 from imaging.models import QcReview, Transfer
+from imaging.services import reviewing
 from imaging.services.receiving import Origin, index_spool, receive_instance
-from tests.factories import AT, PLANTED, World, scan
+from tests.factories import AT, PASSWORD, PLANTED, World, scan
 from tests.factories.scans import ROOT
 from trials.models import Role
 
@@ -91,6 +93,11 @@ def test_a_round_of_qc_comes_with_its_findings(delivered):
     assert [(f["code"], f["severity"], f["verdict"]) for f in told["findings"]] == list(
         review.findings.order_by("id").values_list("code", "severity", "verdict")
     )
+    assert told["decisions"] == []
+    asks = {"query_title": "Again", "query_text": "Please.", "signature": Intent(PASSWORD)}
+    reviewing.fail_timepoint(review=review, reason="Motion", **asks, actor=delivered.analyst, at=AT)
+    (decision,) = ask(delivered.analyst, f"qc-reviews/{review.pk}/")["decisions"]
+    assert (decision["images_verdict"], decision["images_round"], decision["form_verdict"]) == ("fail", 1, "")
     assert len(ask(delivered.analyst, "qc-reviews/")["results"]) == 2
 
 

@@ -60,6 +60,8 @@ def test_a_failed_form_goes_back_alone_and_the_page_tells_every_round() -> None:
     back = send(world.analyst, latest(), **typed)
     assert [str(one) for one in get_messages(back.wsgi_request)] == ["N-001 BL went back to its site with your query."]
     assert Query.objects.get().title == "The date"
+    told = at(world.coordinator).get(reverse("imaging:timepoint", args=[baseline(world).pk])).content.decode()
+    assert "QC asks for a corrected transfer form. The images stand." in told
 
     sign_form(world)
     shown = page(world.analyst, latest()).content.decode()
