@@ -102,6 +102,7 @@ class FindingSerializer(serializers.ModelSerializer):
 class TransferFormSerializer(serializers.ModelSerializer):
     subject_code = serializers.CharField(source="timepoint.subject.code", read_only=True)
     timepoint_code = serializers.CharField(source="timepoint.code", read_only=True)
+    charter_version = serializers.IntegerField(source="charter.version", read_only=True)
     declared = serializers.SerializerMethodField(help_text="Every item that the charter asks for; null: not declared.")
 
     class Meta:
@@ -116,7 +117,9 @@ class TransferFormSerializer(serializers.ModelSerializer):
             "correction_reason",
             "begun_at",
             "signed_at",
+            "charter_version",
             "declared",
+            "confirmed",
         ]
         read_only_fields = fields
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterator
 from typing import Any, cast
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 
-from imaging.models import TransferForm
-from imaging.quality.declared import PARTS, REQUIRED, problems
 from imaging.states import Verdict
 from trials.models import ImagingCharter, Timepoint
 
@@ -96,94 +92,6 @@ class TestUploadForm(forms.Form):
         if sum(file.size or 0 for file in files) > self.MOST_BYTES:
             raise forms.ValidationError(f"A test upload has at most {self.MOST_BYTES >> 20} MB. Choose one scan.")
         return files
-
-
-def _yes_or_no(label: str) -> forms.TypedChoiceField:
-    return forms.TypedChoiceField(
-        label=label,
-        choices=[("True", "Yes"), ("False", "No")],
-        coerce=lambda said: said == "True",
-        empty_value=None,
-        required=False,
-        widget=forms.RadioSelect,
-    )
-
-
-class DeclarationForm(forms.ModelForm):
-    """A transfer form, of which only the parts that the charter asks for are shown.
-
-    Parameters
-    ----------
-    today
-        When it is to be signed: then what is missing or contradictory is said at its field.
-    draft
-        It is only to be kept, and may be incomplete.
-    """
-
-    images_complete = _yes_or_no("Were all images sent?")
-    contrast_given = _yes_or_no("Was contrast given?")
-
-    class Meta:
-        model = TransferForm
-        fields = [name for names, _ in PARTS.values() for name in names]
-        widgets = {
-            "acquired_on": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-            "acquired_until": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-            "injected_at": forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
-            "incomplete_reason": forms.Textarea(attrs={"rows": 2}),
-            "deviations": forms.Textarea(attrs={"rows": 3}),
-            "comments": forms.Textarea(attrs={"rows": 3}),
-        }
-        help_texts = {
-            "acquired_until": "Only if the scan took more than one day.",
-            "scanner": "Maker, model and station; never a person.",
-            "deviations": "What was done otherwise than the charter asks, and why. Leave empty if nothing was.",
-            "comments": "What else the core lab should know.",
-            "contrast_agent": "If contrast was given.",
-            "contrast_volume_ml": "If contrast was given.",
-            "contrast_delay_s": "Of the last phase.",
-            "injected_at": "By the clock of the scanner.",
-            "radionuclide": "For example F-18.",
-            "tracer": "For example FDG.",
-        }
-
-    def __init__(
-        self,
-        *args: Any,
-        parts: dict[str, tuple[str, ...]],
-        today: dt.date | None = None,
-        draft: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self.parts, self.today = parts, today
-        # The server says what is missing, everything at once.
-        self.use_required_attribute = False
-        asked = {name for names in parts.values() for name in names}
-        for name in self.fields.keys() - asked:
-            del self.fields[name]
-        for name in asked & REQUIRED.keys():
-            self.fields[name].required = not draft
-            self.fields[name].error_messages["required"] = REQUIRED[name]
-
-    def sections(self) -> Iterator[tuple[str, list[forms.BoundField]]]:
-        """Give the fields part by part, for the page."""
-        for title, names in self.parts.items():
-            yield title, [self[name] for name in names]
-
-    def clean(self) -> dict[str, Any]:
-        """Say what stands in the way of a signature, if there is to be one."""
-        data = super().clean() or {}
-        if self.today:
-            for name, sentence in problems(data, today=self.today).items():
-                self.add_error(name, sentence)
-        return data
-
-
-class CorrectionForm(forms.Form):
-    """Why a signed transfer form has to be corrected."""
-
-    reason = forms.CharField(label="What is wrong with it", max_length=1000, widget=forms.Textarea(attrs={"rows": 3}))
 
 
 class ResolveForm(forms.Form):

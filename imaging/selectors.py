@@ -22,7 +22,6 @@ from imaging.models import (
 )
 from imaging.states import (
     UNDECIDED,
-    FormState,
     HoldReason,
     OriginalState,
     ReceivedState,
@@ -31,7 +30,7 @@ from imaging.states import (
 )
 from trials.models import Role, Timepoint, Trial
 from trials.selectors import sites_seen_by, timepoints_seen_by, trials_of
-from trials.states import LEFT, ImageState, SubjectState
+from trials.states import LEFT, FormState, ImageState, SubjectState
 from trials.subject_terms import READ_NO_FURTHER
 
 #: Kind of the job that works on what a delivery brought.
@@ -124,13 +123,13 @@ def transfers_of(timepoint: Timepoint) -> QuerySet[Transfer]:
 def transfer_forms_seen_by(user: User) -> QuerySet[TransferForm]:
     """Transfer forms, all their versions, of the sites that the person may know of."""
     seen = TransferForm.objects.filter(timepoint__in=timepoints_seen_by(user))
-    return seen.select_related("timepoint__subject__site", "timepoint__subject__trial", "timepoint__charter")
+    return seen.select_related("timepoint__subject__site", "timepoint__subject__trial", "charter")
 
 
 def transfer_forms_of(timepoint: Timepoint) -> QuerySet[TransferForm]:
     """Versions of a timepoint's transfer form, the latest first."""
     versions = timepoint.transfer_forms.order_by("-version")
-    return versions.select_related("timepoint__subject__site", "timepoint__subject__trial", "timepoint__charter")
+    return versions.select_related("timepoint__subject__site", "timepoint__subject__trial", "charter")
 
 
 def timepoints_without_form(timepoints: QuerySet[Timepoint]) -> QuerySet[Timepoint]:

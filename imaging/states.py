@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from compliance.states import Machine, Move
+from trials.states import FormState
 
 
 class TransferState(StrEnum):
@@ -130,12 +131,6 @@ class KeptFor(StrEnum):
     MARKER = "marker"
     ANATOMY = "anatomy"
     MACHINE = "machine"
-
-
-class FormState(StrEnum):
-    DRAFT = "draft"
-    SIGNED = "signed"
-    SUPERSEDED = "superseded"
 
 
 TRANSFER_FORM = Machine(

@@ -46,6 +46,7 @@ urlpatterns = [
     path("timepoints/<int:pk>/form/save/", views_form.form_save, name="form_save"),
     path("timepoints/<int:pk>/form/sign/", views_form.form_sign, name="form_sign"),
     path("timepoints/<int:pk>/form/correct/", views_form.form_correct, name="form_correct"),
+    path("trials/<int:pk>/forms/export/", views_form.forms_export, name="forms_export"),
     path("timepoints/<int:pk>/upload/", views.upload, name="upload"),
     path("timepoints/<int:pk>/transfers/", upload.begin, name="upload_begin"),
     path("timepoints/<int:pk>/uploads/", tus.create, name="tus_create"),

@@ -1,27 +1,27 @@
-"""The page of a timepoint's transfer form: fill in, sign, correct; for everybody else, read."""
+"""The page of a timepoint's transfer form: fill in, sign, correct, read; and what leaves of the forms of a trial."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from compliance import access, audit, signing
-from compliance.errors import HouseError
-from compliance.models import Signature
+from compliance import access, audit, exporting, signing
 from imaging import selectors
-from imaging.forms import CorrectionForm, DeclarationForm
+from imaging.exports.site_forms import SiteFormsExport
 from imaging.models import TransferForm
 from imaging.selectors_qc import sent_back
 from imaging.services import declaring
-from imaging.states import FormState
+from trials import pages_forms
 from trials.forms import SignatureForm
-from trials.models import Timepoint
-from trials.selectors import timepoints_seen_by
+from trials.forms_answers import AnswersForm
+from trials.models import DeclaredForm, Timepoint, Trial
+from trials.selectors import timepoints_seen_by, trials_of
+from trials.states import FormState
 
 
 def form_on_page(timepoint: Timepoint) -> dict[str, Any]:
@@ -33,6 +33,7 @@ def form_on_page(timepoint: Timepoint) -> dict[str, Any]:
         "form_signatures": signing.signatures_on(signed) if signed else (),
         "form_open": bool(versions) and versions[0].state == FormState.DRAFT,
         "sent_back": sent_back(timepoint),
+        "form_contradictions": declaring.contradictions(signed) if signed else {},
     }
 
 
@@ -40,83 +41,59 @@ def form_on_page(timepoint: Timepoint) -> dict[str, Any]:
 @access.guarded("imaging.see_transfers", timepoints_seen_by)
 def form_show(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
     """The form: to be filled in by the site, to be read by QC and auditors; signed versions stay as they are."""
-    return _page(request, timepoint)
+    return _page(request, declaring.form_to_fill(timepoint, timezone.now()))
 
 
 @require_POST
 @access.guarded("imaging.upload", timepoints_seen_by)
 def form_save(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
     """Keep a draft, complete or not."""
-    declaration = _declaration(request, timepoint, draft=True)
-    if not declaration.is_valid():
-        return _page(request, timepoint, declaration)
-    declaring.save_form(
-        timepoint=timepoint,
-        values=declaration.cleaned_data,
-        actor=access.actor(request),
-        at=timezone.now(),
-        shown_sha256=request.POST.get("shown_sha256", ""),
-    )
-    messages.success(request, "The draft is saved. Sign it when it is complete.")
-    return redirect("imaging:form", pk=timepoint.pk)
+    return pages_forms.save(request, declaring.form_to_fill(timepoint, timezone.now()), _page, _address)
 
 
 @require_POST
 @access.guarded("imaging.upload", timepoints_seen_by)
 def form_sign(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
-    """Save what was typed and sign it; what stands in the way is said at its field, and nothing typed is lost."""
-    at = timezone.now()
-    declaration, signature = _declaration(request, timepoint, today=at.date()), SignatureForm(request.POST)
-    if not (declaration.is_valid() and signature.is_valid()):
-        return _page(request, timepoint, declaration, signature)
-    try:
-        declaring.sign_form(
-            timepoint=timepoint,
-            values=declaration.cleaned_data,
-            signature=signature.intent(Signature.Meaning.RESPONSIBILITY),
-            actor=access.actor(request),
-            at=at,
-        )
-    except signing.WrongPassword as problem:
-        signature.add_error("password", problem.message)
-        return _page(request, timepoint, declaration, signature)
-    messages.success(request, "The transfer form is signed. Thank you.")
-    return redirect("imaging:timepoint", pk=timepoint.pk)
+    """Save what was typed and sign it."""
+    form = declaring.form_to_fill(timepoint, timezone.now())
+    return pages_forms.sign(request, form, _page, _timepoint, service=declaring.sign_answers)
 
 
 @require_POST
 @access.guarded("imaging.upload", timepoints_seen_by)
 def form_correct(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
     """Open the next version of a signed form, with a reason."""
-    try:
-        declaring.correct_form(
-            timepoint=timepoint,
-            reason=request.POST.get("reason", ""),
-            actor=access.actor(request),
-            at=timezone.now(),
-        )
-    except HouseError as problem:
-        messages.error(request, problem.message)
-    else:
-        messages.success(request, "A new version is open. The signed one stands until you sign this one.")
-    return redirect("imaging:form", pk=timepoint.pk)
+    return pages_forms.correct(request, declaring.form_to_fill(timepoint, timezone.now()), _address)
 
 
-def _declaration(request: HttpRequest, timepoint: Timepoint, **options: Any) -> DeclarationForm:
-    blank = TransferForm(timepoint=timepoint)
-    return DeclarationForm(request.POST, instance=blank, parts=blank.parts, **options)
+@require_POST
+@access.guarded("trials.administer_or_audit", trials_of)
+def forms_export(request: HttpRequest, trial: Trial) -> HttpResponse:
+    """Every form that sites signed, as one package; who took it is recorded."""
+    exporter = SiteFormsExport()
+    snapshot = exporter.snapshot(trial)
+    package, name = exporting.pack(exporter, snapshot), exporter.file_name(snapshot)
+    said = {"file": name, "sha256": package.sha256, **exporter.statement(snapshot)}
+    audit.record("forms.exported", trial, actor=access.actor(request), at=timezone.now(), after=said)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(package.data, content_type="application/zip", headers=headers)
+
+
+def _address(form: DeclaredForm) -> str:
+    return reverse("imaging:form", kwargs={"pk": form.place.pk})
+
+
+def _timepoint(form: DeclaredForm) -> str:
+    return reverse("imaging:timepoint", kwargs={"pk": form.place.pk})
 
 
 def _page(
     request: HttpRequest,
-    timepoint: Timepoint,
-    declaration: DeclarationForm | None = None,
+    form: TransferForm,
+    answers: AnswersForm | None = None,
     signature: SignatureForm | None = None,
 ) -> HttpResponse:
-    versions = list(selectors.transfer_forms_of(timepoint))
-    form = declaring.form_to_fill(timepoint, timezone.now())
-    may_fill = access.may(request.user, "imaging.upload", timepoint) and not timepoint.frozen_by()
-    shown = {"shown_sha256": signing.digest(form.shown_content())}
+    timepoint = form.timepoint
     return render(
         request,
         "imaging/form_show.html",
@@ -124,14 +101,8 @@ def _page(
             "timepoint": timepoint,
             "subject": timepoint.subject,
             "trial": timepoint.trial,
-            "terms": timepoint.charter.terms,
-            "form": form,
-            "may_fill": may_fill and form.state == FormState.DRAFT,
-            "may_correct": may_fill and form.state == FormState.SIGNED,
-            "declaration": declaration or DeclarationForm(instance=form, parts=form.parts),
-            "sign_form": signature or SignatureForm(initial=shown),
-            "correction": CorrectionForm(),
-            "versions": [(version, signing.signatures_on(version)) for version in versions],
-            "events": audit.history_of_many(versions)[:20],
+            "charter_terms": timepoint.charter.terms,
+            "contradictions": declaring.contradictions(form) if form.pk else {},
+            **pages_forms.shown(request, form, answers, signature),
         },
     )

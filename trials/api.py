@@ -22,6 +22,7 @@ from compliance.api import Resource, Seen
 from compliance.models import Signature, User
 from compliance.signing import Intent
 from trials import models, selectors
+from trials.api_forms import SiteFormViewSet
 from trials.charter import TEMPLATES
 from trials.services import enrolling, leaving, querying, setting_up
 
@@ -435,4 +436,5 @@ def register(router: BaseRouter) -> None:
     router.register("memberships", MembershipViewSet, basename="membership")
     router.register("subjects", SubjectViewSet, basename="subject")
     router.register("timepoints", TimepointViewSet, basename="timepoint")
+    router.register("site-forms", SiteFormViewSet, basename="site-form")
     router.register("queries", QueryViewSet, basename="query")

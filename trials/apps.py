@@ -21,6 +21,7 @@ class TrialsConfig(AppConfig):
             models.Membership,
             models.Subject,
             models.Timepoint,
+            models.SiteForm,
             models.Query,
             models.QueryMessage,
             models.Scanner,

@@ -202,11 +202,9 @@ def in_words(one: FieldTerms, value: Any) -> str:
     return f"{value} {one.unit if one.unit != '1' else ''}".strip()
 
 
-def coded(one: FieldTerms, value: Any) -> str:
-    """Return an answer as a column of an export holds it: the code, the number, the moment as in ISO 8601."""
-    if says_nothing(value):
-        return ""
-    return str(code_of(value)) if isinstance(value, bool) else str(_plain(value))
+def cell(value: Any) -> Any:
+    """Return an answer as a cell of an export: its code, the number itself, the moment as in ISO 8601; or nothing."""
+    return "" if says_nothing(value) else value if isinstance(value, Decimal) else _plain(code_of(value))
 
 
 def parts(fields: Sequence[FieldTerms]) -> dict[str, list[FieldTerms]]:

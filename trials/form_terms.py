@@ -49,7 +49,7 @@ COLUMNS = (
     "CHARTVER",
     "STATE",
     "SIGNEDDT",
-    "SIGNEDBY",
+    "REASONS",
 )
 
 

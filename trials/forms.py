@@ -254,3 +254,9 @@ class CharterFileForm(forms.Form):
         """Return the bytes of the file, as many as a charter may have and one."""
         content: bytes = self.cleaned_data["file"].read(MOST_CHARTER_BYTES + 1)
         return content
+
+
+class CorrectionForm(forms.Form):
+    """Why a signed form has to be corrected."""
+
+    reason = forms.CharField(label="What is wrong with it", max_length=1000, widget=forms.Textarea(attrs={"rows": 3}))

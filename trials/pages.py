@@ -11,7 +11,8 @@ from django.db.models import Q
 from compliance import access
 from compliance.models import Record, User
 from trials import forms, selectors
-from trials.models import Query, Site, Timepoint, Trial
+from trials.askable import About
+from trials.models import Query, Site, SiteForm, Timepoint, Trial
 from trials.selectors_sites import standing_of
 from trials.states import QueryState
 
@@ -36,10 +37,18 @@ def queries_on_page(
     return {
         "queries": queries,
         "may_ask": access.may(user, "trials.raise_query", about) and not selectors.is_locked(trial),
-        "asks_at": about.pk if isinstance(about, Timepoint) else "",
+        "asks": _asks(about),
         **answerable_among(user, queries),
         "now": at,
     }
+
+
+def _asks(about: Record) -> str:
+    """Return where one asks about a record: among what else there is at its place, with itself chosen."""
+    chosen = f"about={About(about).key}"
+    if isinstance(about, Timepoint):
+        return f"timepoint={about.pk}&{chosen}"
+    return f"form={about.pk}&{chosen}" if isinstance(about, SiteForm) else f"site={about.scope().site_id}&{chosen}"
 
 
 def answerable_among(user: User, queries: Collection[Query]) -> dict[str, Any]:

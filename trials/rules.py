@@ -9,7 +9,7 @@ from django.urls import reverse
 from compliance import access, audit
 from compliance.access import Predicate
 from compliance.models import User
-from trials import askable, models, selectors
+from trials import askable, models, selectors, selectors_forms
 from trials.askable import Kind
 from trials.models import SITE_AWARE, Role, Site, Trial
 
@@ -71,6 +71,8 @@ def register() -> None:
     access.register("trials.raise_query", role(Role.QC_ANALYST))
     access.register("trials.answer_query", answers_queries)
     access.register("trials.discuss_query", role(Role.SITE_COORDINATOR, Role.QC_ANALYST, Role.TRIAL_ADMINISTRATOR))
+    access.register("trials.fill_form", role(Role.SITE_COORDINATOR))
+    access.register("trials.see_forms", role(*SITE_AWARE))
     access.register("trials.see_progress", role(Role.SPONSOR, Role.READING_MANAGER, *SITE_AWARE))
     access.register("trials.audit", role(Role.AUDITOR))
     access.register("trials.lock", role(Role.TRIAL_ADMINISTRATOR))
@@ -79,6 +81,7 @@ def register() -> None:
     access.expose(models.Site, "trials.see_subjects", selectors.sites_seen_by)
     access.expose(models.Subject, "trials.see_subjects", selectors.subjects_seen_by)
     access.expose(models.Timepoint, "trials.see_subjects", selectors.timepoints_seen_by)
+    access.expose(models.SiteForm, "trials.see_forms", selectors_forms.forms_seen_by)
     access.expose(models.Query, "trials.see_queries", selectors.queries_seen_by)
     askable.register(
         Kind(models.Trial, "trial", selectors.trials_of, lambda trial: _at("trials:home", trial)),
@@ -90,6 +93,15 @@ def register() -> None:
             selectors.timepoints_seen_by,
             lambda timepoint: _at("imaging:timepoint", timepoint),
             timepoint=lambda timepoint: timepoint,
+        ),
+        Kind(
+            models.SiteForm,
+            "form",
+            selectors_forms.forms_seen_by,
+            lambda form: _at("trials:form", form),
+            timepoint=lambda form: form.timepoint,
+            at_timepoint=selectors_forms.forms_at,
+            fields=lambda form: form.field_names,
         ),
     )
 

@@ -245,3 +245,19 @@ SCANNER_NOTICE = Machine(
         "settle": Move(NoticeState.AWAITING_TEST, NoticeState.SETTLED),
     },
 )
+
+
+class FormState(StrEnum):
+    DRAFT = "draft"
+    SIGNED = "signed"
+    SUPERSEDED = "superseded"
+
+
+SITE_FORM = Machine(
+    "site form",
+    initial=FormState.DRAFT,
+    moves={
+        "sign": Move(FormState.DRAFT, FormState.SIGNED, may="trials.fill_form", signature=True),
+        "supersede": Move(FormState.SIGNED, FormState.SUPERSEDED),
+    },
+)

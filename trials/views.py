@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from compliance import access, audit
 from compliance.errors import HouseError
 from compliance.models import AuditEvent
-from trials import forms, selectors
+from trials import forms, selectors, selectors_forms
 from trials.charter import TEMPLATES
 from trials.models import Membership, Role, Site, Subject, Timepoint, Trial
 from trials.pages import gate_on_page, queries_on_page
@@ -200,6 +200,8 @@ def subject_show(request: HttpRequest, subject: Subject) -> HttpResponse:
             **queries_on_page(
                 access.actor(request), subject, subject.trial, timezone.now(), also=Q(timepoint__subject=subject)
             ),
+            "asked_forms": selectors_forms.forms_of(subject, access.actor(request)),
+            "may_fill": access.may(request.user, "trials.fill_form", subject) and not subject.frozen_by(),
             "events": audit.history_of_many([subject, *timepoints])[:50],
             "may_enrol": access.may(request.user, "trials.enrol", subject),
             "reason_form": forms.ReasonForm(),

@@ -21,6 +21,7 @@ from trials.forms import MessageForm
 from trials.models import Query, Trial
 from trials.pages import answerable_among
 from trials.query_terms import QueryTemplate
+from trials.selectors_forms import forms_seen_by
 from trials.services import querying
 
 _PER_PAGE = 50
@@ -205,7 +206,11 @@ def _begun_with(templates: Sequence[QueryTemplate], said: QueryDict) -> dict[str
 def _offered(request: HttpRequest, trial: Trial) -> tuple[str, list[About]]:
     """Where the person asks, in words, and what they may ask about there."""
     user = access.actor(request)
-    chosen = {name: value for name in ("timepoint", "site") if _is_key(value := request.GET.get(name, ""))}
+    chosen = {name: value for name in ("form", "timepoint", "site") if _is_key(value := request.GET.get(name, ""))}
+    if "form" in chosen:
+        form = forms_seen_by(user).filter(site__trial=trial, pk=chosen["form"]).first()
+        if form is not None:
+            return str(form), [About(form), *(About(form, name) for name in form.field_names)]
     if "timepoint" in chosen:
         found = selectors.timepoints_seen_by(user).filter(subject__trial=trial, pk=chosen["timepoint"]).first()
         if found is not None:

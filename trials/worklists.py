@@ -20,6 +20,7 @@ from trials.selectors import (
     sites_coordinated_by,
     timepoints_seen_by,
 )
+from trials.selectors_forms import forms_asked, waiting
 from trials.selectors_sites import (
     Standing,
     notices_awaiting_test,
@@ -65,6 +66,16 @@ def of_coordinators(user: User, trial: Trial, now: dt.datetime) -> Iterator[Wait
         f"{overdue} overdue" if overdue else "",
         since,
     )
+    if asked_forms := forms_asked(user, trial, sites=own):
+        to_do = waiting(asked_forms)
+        yield Waiting(
+            "Forms to fill in",
+            len(to_do),
+            at("trials:forms", trial) + ("?state=missing" if any(one.latest is None for one in to_do) else ""),
+            "clipboard-list",
+            "warn" if to_do else "ok",
+            since=min((one.since for one in to_do if one.since), default=None),
+        )
 
 
 @in_trial

@@ -7,9 +7,10 @@ from compliance.models import Record
 from compliance.models.base import Scope
 from imaging.models.form import TransferForm
 from imaging.models.study import Series
-from imaging.states import FINDING, QC_REVIEW, UNDECIDED, FormState, ReviewState, Verdict
+from imaging.states import FINDING, QC_REVIEW, UNDECIDED, ReviewState, Verdict
 from trials.models import Timepoint
 from trials.qc_terms import RISKS
+from trials.states import FormState
 
 
 class QcReview(Record):

@@ -309,7 +309,7 @@ class Walk:
     def declare(self, draw: Draw) -> None:
         timepoint = self.timepoint(draw)
         actor = self.person(self.at_site_of(timepoint.subject), draw)
-        values = {"acquired_on": self.at.date() - dt.timedelta(days=draw.number % 3), "contrast_given": False}
+        values = {"SCANDT": self.at.date() - dt.timedelta(days=draw.number % 3), "CONTRAST": False}
         form = declaring.form_to_fill(timepoint, self.at)
         shown = signing.digest(form.shown_content()) if form.pk and draw.right else ""
         if draw.way < 2:

@@ -10,12 +10,12 @@ from django.apps import apps
 from compliance import signing
 from compliance.models import Record
 from imaging.models import ImagingStudy, Instance, QcReview, ReceivedInstance, Transfer, TransferForm
-from imaging.states import GOOD, FormState, OriginalState, ReviewState, Verdict
+from imaging.states import GOOD, OriginalState, ReviewState, Verdict
 from reading.models import Adjudication, ReadTask
 from reading.selectors import SIGNED
 from reading.states import AdjudicationState, ReadState
 from trials.models import ImagingCharter, Query, Subject, Timepoint, Trial
-from trials.states import CharterState, ImageState, QcState, QueryState, ReadingState, TrialState
+from trials.states import CharterState, FormState, ImageState, QcState, QueryState, ReadingState, TrialState
 from trials.subject_terms import READ_NO_FURTHER
 
 State = dict[tuple[str, str], dict[Any, str]]

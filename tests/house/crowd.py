@@ -33,13 +33,14 @@ from trials.models import (
     Scanner,
     ScannerNotice,
     Site,
+    SiteForm,
     SiteQualification,
     Timepoint,
     Trial,
     UploadTest,
 )
 from trials.schedule import date_of
-from trials.services import connecting, enrolling, querying, scheduling, setting_up
+from trials.services import answering, connecting, enrolling, querying, scheduling, setting_up
 
 #: When the central work is done: apart from every date of a scan.
 LATER = dt.datetime(2026, 9, 15, 9, tzinfo=dt.UTC)
@@ -206,13 +207,23 @@ class _Furnisher:
         declaring.sign_form(
             timepoint=timepoint,
             values={
-                "acquired_on": date_of(DAYS[timepoint.code], REFERENCE),
-                "scanner": "CT 2",
-                "images_complete": True,
-                "contrast_given": False,
-                "deviations": DECLARED[self.trial],
+                "SCANDT": date_of(DAYS[timepoint.code], REFERENCE),
+                "SCANNER": "CT 2",
+                "COMPLETE": True,
+                "CONTRAST": False,
+                "DEVIATE": DECLARED[self.trial],
             },
             signature=Intent(PASSWORD),
+            actor=self.world.coordinator if north else self.world.other_coordinator,
+            at=LATER,
+        )
+
+    def _plan(self, timepoint: Timepoint) -> SiteForm:
+        """Begin the plan for contrast agent of a subject, as the template of its charter asks it."""
+        north = timepoint.site == self.world.north
+        return answering.save_answers(
+            form=answering.form_at(timepoint.subject, "CTPLAN", LATER),
+            values={"NOCONTR": False},
             actor=self.world.coordinator if north else self.world.other_coordinator,
             at=LATER,
         )
@@ -279,6 +290,7 @@ class _Furnisher:
             self._add("query", Query.objects.get(site=site).pk, place)
             self._add("review", review.pk, place)
             self._add("transfer form", timepoint.transfer_forms.get().pk, place)
+            self._add("site form", self._plan(timepoint).pk, place)
             self._add("finding", review.findings.order_by("pk")[0].pk, place)
             self._add("series", series.pk, place)
             self.crowd.add("series frame", Thing({"pk": series.pk, "number": 1}, self.trial, place))

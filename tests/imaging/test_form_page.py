@@ -20,14 +20,14 @@ from trials.models import Role
 pytestmark = pytest.mark.django_db
 
 TYPED = {
-    "acquired_on": "2025-12-31",
-    "scanner": "CT 2",
-    "images_complete": "True",
-    "contrast_given": "True",
-    "contrast_agent": "Iohexol 350",
-    "contrast_volume_ml": "90.5",
-    "contrast_delay_s": "70",
-    "deviations": "Scanned without arterial phase.",
+    "SCANDT": "2025-12-31",
+    "SCANNER": "CT 2",
+    "COMPLETE": "Y",
+    "CONTRAST": "Y",
+    "AGENT": "Iohexol 350",
+    "VOLUME": "90.5",
+    "DELAY": "70",
+    "DEVIATE": "Scanned without arterial phase.",
     "password": PASSWORD,
 }
 
@@ -55,11 +55,11 @@ def page(user: User, name: str, pk: int) -> str:
 
 
 def test_a_draft_is_kept_and_comes_back(world):
-    response, said = send(world, "form_save", scanner="CT 2", contrast_given="False")
+    response, said = send(world, "form_save", SCANNER="CT 2", CONTRAST="N")
     assert response.headers["Location"] == reverse("imaging:form", args=[baseline(world).pk])
     assert said == ["The draft is saved. Sign it when it is complete."]
-    shown = at(world.coordinator).get(response.headers["Location"]).context["declaration"]
-    assert (shown["scanner"].value(), shown["contrast_given"].value()) == ("CT 2", False)
+    shown = at(world.coordinator).get(response.headers["Location"]).context["answers"]
+    assert (shown["SCANNER"].value(), shown["CONTRAST"].value()) == ("CT 2", False)
 
 
 def test_the_form_is_signed_with_the_password(world):
@@ -67,25 +67,25 @@ def test_the_form_is_signed_with_the_password(world):
     form = TransferForm.objects.get()
     assert response.headers["Location"] == reverse("imaging:timepoint", args=[baseline(world).pk])
     assert said == ["The transfer form is signed. Thank you."]
-    assert (form.state, form.contrast_delay_s, form.scanner) == ("signed", 70, "CT 2")
+    assert (form.state, form.answers["DELAY"], form.answers["SCANNER"]) == ("signed", 70, "CT 2")
     assert signing.signatures_on(form).get().signer == world.coordinator
 
 
 @pytest.mark.parametrize(
     ("typed", "field", "sentence"),
     [
-        ({"acquired_on": ""}, "acquired_on", "Give the date of the scan."),
-        ({"acquired_on": "2199-01-01"}, "acquired_on", "The scan cannot lie in the future. Check the date."),
-        ({"contrast_agent": ""}, "contrast_agent", "Name the contrast agent."),
-        ({"contrast_given": "False"}, "contrast_volume_ml", "Leave this empty, as no contrast was given."),
-        ({"contrast_volume_ml": "1001"}, "contrast_volume_ml", "Ensure this value is less than or equal to 1000."),
-        ({"images_complete": "False"}, "incomplete_reason", "Say what is missing and why."),
+        ({"SCANDT": ""}, "SCANDT", "An answer is needed before the form is signed."),
+        ({"SCANDT": "2199-01-01"}, "SCANDT", "This cannot lie in the future. Check it."),
+        ({"AGENT": ""}, "AGENT", "An answer is needed before the form is signed."),
+        ({"CONTRAST": "N"}, "VOLUME", "Leave this empty, because of the answer to “Was contrast given?”."),
+        ({"VOLUME": "1001"}, "VOLUME", "Give 0.1 to 1000 mL."),
+        ({"COMPLETE": "N"}, "MISSING", "An answer is needed before the form is signed."),
     ],
 )
 def test_what_stands_in_the_way_is_said_at_its_field_and_nothing_typed_is_lost(world, typed, field, sentence):
     response, _ = send(world, "form_sign", **TYPED | typed)
     assert response.status_code == 200
-    assert sentence in response.context["declaration"].errors[field]
+    assert sentence in response.context["answers"].errors[field]
     assert "Scanned without arterial phase." in response.content.decode()
     assert TransferForm.objects.count() == 0
 
@@ -104,13 +104,13 @@ def test_a_signed_form_is_read_and_corrected(world):
     pk = baseline(world).pk
     content = page(world.coordinator, "form", pk)
     assert "Iohexol 350" in content
-    assert 'name="scanner"' not in content
+    assert 'name="SCANNER"' not in content
 
     _, said = send(world, "form_correct", reason="It was 80 mL.")
     assert said == ["A new version is open. The signed one stands until you sign this one."]
     content = page(world.coordinator, "form", pk)
     assert "It was 80 mL." in content
-    assert 'name="scanner"' in content
+    assert 'name="SCANNER"' in content
     assert send(world, "form_correct", reason="Again")[1] == [
         "There is no signed form to correct. Fill in the draft and sign it."
     ]
@@ -161,9 +161,9 @@ def test_the_forms_history_is_open_to_the_auditor(world):
 def test_a_pet_trial_asks_for_the_tracer(own_disk):
     series = [{"label": "FDG PET", "modality": "PT"}]
     world = make_world(charter={"modalities": ["PT"], "series": series})
-    fields = at(world.coordinator).get(reverse("imaging:form", args=[baseline(world).pk])).context["declaration"].fields
-    assert "injected_dose_mbq" in fields
-    assert "contrast_given" not in fields
+    fields = at(world.coordinator).get(reverse("imaging:form", args=[baseline(world).pk])).context["answers"].fields
+    assert "DOSE" in fields
+    assert "CONTRAST" not in fields
 
 
 def test_programs_read_every_version(world):

@@ -23,7 +23,7 @@ def delivered(world: World) -> World:  # noqa: F811
     """The trial with a baseline scan in QC, and a draft of its transfer form."""
     by_scanner(world, scan())
     declaring.save_form(
-        timepoint=world.timepoint("N-001", "BL"), values={"scanner": "CT 2"}, actor=world.coordinator, at=AT
+        timepoint=world.timepoint("N-001", "BL"), values={"SCANNER": "CT 2"}, actor=world.coordinator, at=AT
     )
     return world
 
@@ -37,7 +37,7 @@ def test_everything_at_a_timepoint_may_be_asked_about_and_says_what_it_is(delive
     assert labels[f"imaging.series:{series.pk}"] == "N-001 BL, CT series 1"
     assert labels[f"imaging.qcreview:{review.pk}"] == "QC review 1 of N-001 BL"
     assert labels[f"imaging.transferform:{form.pk}:contrast_given"] == (
-        "transfer form of N-001 BL, version 1: Contrast given"
+        "transfer form of N-001 BL, version 1: Was contrast given?"
     )
     # What the charter asks no CT scan for is no entry to ask about.
     assert f"imaging.transferform:{form.pk}:tracer" not in labels

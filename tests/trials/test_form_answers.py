@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from trials.form_answers import asked, coded, in_words, missing, outside_usual, problems, restore, store
+from trials.form_answers import asked, cell, in_words, missing, outside_usual, problems, restore, store
 from trials.form_terms import FieldTerms
 
 NOW = dt.datetime.fromisoformat("2026-01-05T09:30")
@@ -115,6 +115,8 @@ def test_a_bound_is_the_number_that_was_written() -> None:
         ),
         (one("text", most_characters=3), "four", "3 characters are the most."),
         (one("text"), "a\x00b", "Only letters and signs that can be printed."),
+        # What turns the order of a text round could hide what it says.
+        (one("text"), "a\u202eb", "Only letters and signs that can be printed."),
         (one("choice", choices=("A = A", "B = B")), "C", "Choose one of the answers."),
         (one("yes_no"), "Y", "Say yes or no."),
     ],
@@ -140,15 +142,23 @@ def test_a_date_before_the_other_is_refused() -> None:
         (one("yes_no"), False, False, "No"),
         (one("choice", choices=("IV = In a vein", "PO = By mouth")), "IV", "IV", "In a vein"),
         (one("integer", unit="s"), 70, 70, "70 s"),
-        (one("decimal", unit="mL"), Decimal("90.50"), "90.50", "90.50 mL"),
+        (one("decimal", unit="mL", decimals=2), Decimal("90.50"), "90.50", "90.50 mL"),
         (one("decimal", unit="1"), Decimal("0.5"), "0.5", "0.5"),
         (one("date"), dt.date(2026, 1, 5), "2026-01-05", "5 January 2026"),
         (one("time"), dt.time(9, 30), "09:30:00", "09:30"),
         (one("datetime"), dt.datetime.fromisoformat("2026-01-05T09:30"), "2026-01-05T09:30", "5 January 2026, 09:30"),
         (one("text"), "造影剤なし", "造影剤なし", "造影剤なし"),
+        # A blank of Japanese, a joiner of Persian, a mark of direction.
+        (
+            one("text"),
+            "東\u3000京 می\u200cشود \u200eCT",
+            "東\u3000京 می\u200cشود \u200eCT",
+            "東\u3000京 می\u200cشود \u200eCT",
+        ),
     ],
 )
 def test_an_answer_comes_back_from_storage_as_it_was(field: FieldTerms, value: Any, stored: Any, words: str) -> None:
+    assert wrong(field, value) == ""
     held = json.loads(json.dumps(store([field], {"A": value})))
     assert held == {"A": stored}
     assert restore([field], held) == {"A": value}
@@ -156,10 +166,8 @@ def test_an_answer_comes_back_from_storage_as_it_was(field: FieldTerms, value: A
 
 
 def test_an_export_has_codes_and_plain_values() -> None:
-    assert coded(one("yes_no"), True) == "Y"
-    assert coded(one("decimal", unit="mL"), Decimal("90.5")) == "90.5"
-    assert coded(one("date"), dt.date(2026, 1, 5)) == "2026-01-05"
-    assert coded(one("date"), None) == ""
+    given = (True, "IV", 70, Decimal("-90.5"), dt.date(2026, 1, 5), None, "")
+    assert [cell(value) for value in given] == ["Y", "IV", 70, Decimal("-90.5"), "2026-01-05", "", ""]
 
 
 def test_what_says_nothing_is_not_stored() -> None:

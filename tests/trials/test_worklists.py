@@ -38,9 +38,12 @@ def test_a_coordinator_is_told_of_late_scans_and_of_what_the_own_site_is_asked(w
     assert told(world.coordinator, world) == {
         "Scans late": (4, "the oldest for 76 days"),
         "Queries to answer": (2, "the oldest for 15 days; 1 overdue"),
+        # Of the subjects, by the template's plan for contrast agent.
+        "Forms to fill in": (2, "the oldest for 20 days"),
     }
-    assert [one.label for one in waiting_in(world.coordinator, world.trial, LATER)][:2] == [
+    assert [one.label for one in waiting_in(world.coordinator, world.trial, LATER)][:3] == [
         "Scans late",
+        "Forms to fill in",
         "Queries to answer",
     ]
     enrolling.withdraw_subject(subject=world.subjects["N-001"], reason="Left", actor=world.coordinator, at=AT)
@@ -109,8 +112,12 @@ def test_a_digest_goes_to_those_for_whom_something_waits(reachable):
     early = AT + dt.timedelta(days=1)
     digesting.send_digests(at=early)
     found = dict(digests())
-    assert found["site-coordinator"] == "- Scans late: 2, the oldest for 57 days\n- Queries to answer: 1, for 1 day"
-    assert found["southern-coordinator"] == "- Scans late: 1, for 57 days"
+    assert found["site-coordinator"].splitlines() == [
+        "- Scans late: 2, the oldest for 57 days",
+        "- Queries to answer: 1, for 1 day",
+        "- Forms to fill in: 2, the oldest for 1 day",
+    ]
+    assert found["southern-coordinator"] == "- Scans late: 1, for 57 days\n- Forms to fill in: 1, for 1 day"
     assert set(found) == {"site-coordinator", "southern-coordinator"}
 
 

@@ -2,6 +2,7 @@
 
 from .calendar import CalendarAddress
 from .charter import ImagingCharter
+from .form import DeclaredForm, SiteForm
 from .membership import SITE_AWARE, Membership, Role, SiteGrant, TrialGrant
 from .qualification import SiteAnswers, SiteQualification, TrainingAcknowledgement, UploadTest
 from .query import Query, QueryMessage
@@ -14,6 +15,7 @@ __all__ = [
     "SITE_AWARE",
     "ApplicationEntity",
     "CalendarAddress",
+    "DeclaredForm",
     "Device",
     "ImagingCharter",
     "Membership",
@@ -24,6 +26,7 @@ __all__ = [
     "ScannerNotice",
     "Site",
     "SiteAnswers",
+    "SiteForm",
     "SiteGrant",
     "SiteQualification",
     "SiteToken",

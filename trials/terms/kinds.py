@@ -288,9 +288,13 @@ class Named(Kind):
         return "; ".join(f"{spaced(name)}: {said(entry)}" for name, entry in ordered(value).items())
 
 
+#: Blanks of other scripts, joiners that change how letters look, and marks of direction; none that reorders a text.
+_BETWEEN_LETTERS = str.maketrans("", "", "\u00a0\u202f\u3000\u200c\u200d\u200e\u200f")
+
+
 def is_printable(text: str, *, lines: bool = False) -> bool:
-    """Tell whether a text holds signs only, and with `lines` ends of lines."""
-    return (text.replace("\n", "") if lines else text).isprintable()
+    """Tell whether a text holds signs only, in any script, and with `lines` ends of lines."""
+    return (text.replace("\n", "") if lines else text).translate(_BETWEEN_LETTERS).isprintable()
 
 
 def plain_number(value: float) -> str:

@@ -54,10 +54,10 @@ def baseline(world: World) -> Timepoint:
 
 def sign_form(world: World, scanner: str = "CT 2", subject: str = "N-001") -> TransferForm:
     values = {
-        "acquired_on": dt.date(2025, 12, 31),
-        "scanner": scanner,
-        "images_complete": True,
-        "contrast_given": False,
+        "SCANDT": dt.date(2025, 12, 31),
+        "SCANNER": scanner,
+        "COMPLETE": True,
+        "CONTRAST": False,
     }
     timepoint = world.timepoint(subject, "BL")
     form = timepoint.transfer_forms.first()

@@ -17,20 +17,20 @@ from compliance.transitions import ReasonRequired, SignatureRequired, advance
 from imaging.models import TransferForm
 from imaging.selectors import timepoints_without_form
 from imaging.services import declaring
-from imaging.services.declaring import FormIncomplete, FormSigned, NothingToCorrect
-from imaging.states import FormState
 from tests.factories import AT, PASSWORD, World, make_world, scan
 from tests.imaging.services.delivery import by_scanner
 from trials.models import Role, Timepoint
+from trials.services.answering import FormIncomplete, FormSigned, NothingToCorrect
+from trials.states import FormState
 
 WHOLE: dict[str, Any] = {
-    "acquired_on": dt.date(2025, 12, 31),
-    "scanner": "CT 2",
-    "images_complete": True,
-    "contrast_given": True,
-    "contrast_agent": "Iohexol 350",
-    "contrast_volume_ml": Decimal("90.5"),
-    "deviations": "Scanned without arterial phase.",
+    "SCANDT": dt.date(2025, 12, 31),
+    "SCANNER": "CT 2",
+    "COMPLETE": True,
+    "CONTRAST": True,
+    "AGENT": "Iohexol 350",
+    "VOLUME": Decimal("90.5"),
+    "DEVIATE": "Scanned without arterial phase.",
 }
 
 
@@ -67,28 +67,28 @@ def stored(form: TransferForm) -> TransferForm:
 
 
 def test_a_draft_may_be_incomplete_and_changes_until_it_is_signed(world: World) -> None:
-    first = save(world, {"scanner": "CT 1"})
-    again = save(world, {"scanner": "CT 2", "images_complete": False})
+    first = save(world, {"SCANNER": "CT 1"})
+    again = save(world, {"SCANNER": "CT 2", "COMPLETE": False})
 
     assert again.pk == first.pk
-    assert (stored(first).scanner, stored(first).images_complete, stored(first).state) == ("CT 2", False, "draft")
+    assert (stored(first).answers, stored(first).state) == ({"SCANNER": "CT 2", "COMPLETE": False}, "draft")
     assert list(audit.history(first).values_list("action", flat=True)) == ["transferform.saved"] * 2
 
 
 def test_what_the_charter_does_not_ask_is_passed_over(world: World) -> None:
-    form = save(world, {**WHOLE, "tracer": "FDG"})
-    assert (stored(form).tracer, "tracer" in form.declared) == ("", False)
+    form = save(world, {**WHOLE, "TRACER": "FDG"})
+    assert ("TRACER" in stored(form).answers, "tracer" in form.declared) == (False, False)
 
 
 def test_two_who_write_at_once_do_not_overwrite_each_other(world: World) -> None:
     shown = signing.digest(save(world).shown_content())
-    save(world, {"scanner": "CT 3"}, shown_sha256=shown)
+    save(world, {"SCANNER": "CT 3"}, shown_sha256=shown)
 
     with pytest.raises(ContentChanged):
         save(world, shown_sha256=shown)
     with pytest.raises(ContentChanged):
         sign(world, signature=Intent(PASSWORD, shown_sha256=shown))
-    assert TransferForm.objects.get().scanner == "CT 3"
+    assert TransferForm.objects.get().answers["SCANNER"] == "CT 3"
 
 
 def test_before_the_first_draft_the_form_says_what_the_images_say(own_disk: object, db: None) -> None:
@@ -97,8 +97,8 @@ def test_before_the_first_draft_the_form_says_what_the_images_say(own_disk: obje
 
     form = declaring.form_to_fill(baseline(world), AT)
 
-    assert (form.pk, form.acquired_on, form.contrast_given) == (None, dt.date(2025, 12, 31), True)
-    assert form.contrast_volume_ml == 90
+    assert form.pk is None
+    assert form.answers == {"SCANDT": "2025-12-31", "CONTRAST": True, "VOLUME": "90.0"}
 
 
 # --- signing -------------------------------------------------------------------------------------------------
@@ -127,9 +127,9 @@ def test_the_coordinator_signs_what_was_declared(world: World) -> None:
 
 def test_an_incomplete_form_is_not_signed_and_every_gap_is_said(world: World) -> None:
     with pytest.raises(FormIncomplete) as refused:
-        sign(world, {"scanner": "CT 2", "contrast_given": True})
+        sign(world, {"SCANNER": "CT 2", "CONTRAST": True})
 
-    gaps = ["acquired_on", "images_complete", "contrast_agent", "contrast_volume_ml"]
+    gaps = ["AGENT", "COMPLETE", "SCANDT", "VOLUME"]
     assert sorted(refused.value.problems) == sorted(gaps)
     assert TransferForm.objects.count() == 0
 
@@ -166,13 +166,13 @@ def test_a_signed_form_does_not_change(world: World) -> None:
     form = sign(world)
 
     with pytest.raises(FormSigned):
-        save(world, {"scanner": "CT 9"})
+        save(world, {"SCANNER": "CT 9"})
     with pytest.raises(FormSigned):
         sign(world)
-    form.scanner = "CT 9"
+    form.answers["SCANNER"] = "CT 9"
     with pytest.raises(RecordFrozen):
         audit.save(form, action="transferform.saved", actor=world.coordinator, at=AT)
-    assert stored(form).scanner == "CT 2"
+    assert stored(form).answers["SCANNER"] == "CT 2"
 
 
 def test_a_correction_is_a_new_version_and_the_signed_one_stands_until_it_is_signed(world: World) -> None:
@@ -182,11 +182,11 @@ def test_a_correction_is_a_new_version_and_the_signed_one_stands_until_it_is_sig
     assert (second.version, second.declared) == (2, stored(first).declared)
     assert (stored(first).state, second.state) == ("signed", "draft")
 
-    sign(world, {**WHOLE, "contrast_volume_ml": Decimal(80)})
+    sign(world, {**WHOLE, "VOLUME": Decimal(80)})
 
-    assert [(form.version, form.state, form.contrast_volume_ml) for form in TransferForm.objects.all()] == [
-        (2, "signed", 80),
-        (1, "superseded", Decimal("90.5")),
+    assert [(form.version, form.state, form.answers["VOLUME"]) for form in TransferForm.objects.all()] == [
+        (2, "signed", "80"),
+        (1, "superseded", "90.5"),
     ]
     assert signing.still_holds(signing.signatures_on(first).get(), stored(first))
     assert stored(second).correction_reason == "The volume was 80 mL."
