@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from compliance import signing
 from compliance.models import Signature, User
@@ -192,6 +192,18 @@ def sent_back(timepoint: Timepoint) -> QcDecision | None:
     if timepoint.qc_state != QcState.QUERIED:
         return None
     return final_decisions(timepoint).first()
+
+
+def sent_back_at(sites: QuerySet[Site]) -> QuerySet[Any]:
+    """Rounds by which timepoints went back to some sites and are there still."""
+    later = QcReview.objects.filter(timepoint=OuterRef("timepoint"), round__gt=OuterRef("round"))
+    failed = QcReview.objects.filter(
+        ~Exists(later),
+        state=ReviewState.FAILED,
+        timepoint__qc_state=QcState.QUERIED,
+        timepoint__subject__site__in=sites,
+    )
+    return failed.order_by("decided_at", "pk")
 
 
 @dataclass(frozen=True, slots=True)

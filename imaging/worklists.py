@@ -21,6 +21,7 @@ from imaging.selectors import (
     timepoints_without_form,
 )
 from imaging.selectors_pixels import looks_waiting
+from imaging.selectors_qc import sent_back_at
 from trials.models import Timepoint, Trial
 from trials.selectors import is_locked, sites_coordinated_by, timepoints_seen_by
 from trials.worklists import at
@@ -28,7 +29,7 @@ from trials.worklists import at
 
 @in_trial
 def of_coordinators(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]:
-    """Forms of the own sites, scans back in QC, and deliveries that need a word."""
+    """Forms of the own sites, what QC sent back, scans back in QC, and deliveries that need a word."""
     own = sites_coordinated_by(user).filter(trial=trial)
     if is_locked(trial) or not own.exists():
         return
@@ -42,6 +43,11 @@ def of_coordinators(user: User, trial: Trial, now: dt.datetime) -> Iterator[Wait
         "warn" if count else "ok",
         since=_arrived(unsigned) if count else None,
     )
+    if back := list(sent_back_at(own)):
+        single = reverse("imaging:timepoint", kwargs={"pk": back[0].timepoint_id})
+        url = single if len(back) == 1 else at("trials:home", trial)
+        since = min(review.decided_at for review in back)
+        yield Waiting("Sent back by QC", len(back), url, "arrow-back-up", "warn", "images or form again", since)
     if again := list(reopened(reviews_seen_by(user).filter(timepoint__subject__site__in=own))):
         single = reverse("imaging:timepoint", kwargs={"pk": again[0].timepoint_id})
         url = single if len(again) == 1 else at("trials:home", trial)

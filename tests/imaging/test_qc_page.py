@@ -62,6 +62,7 @@ def test_a_failed_form_goes_back_alone_and_the_page_tells_every_round() -> None:
     assert Query.objects.get().title == "The date"
     told = at(world.coordinator).get(reverse("imaging:timepoint", args=[baseline(world).pk])).content.decode()
     assert "QC asks for a corrected transfer form. The images stand." in told
+    assert "Sent back by QC" in at(world.coordinator).get("/").content.decode()
 
     sign_form(world)
     shown = page(world.analyst, latest()).content.decode()
