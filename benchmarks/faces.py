@@ -1,4 +1,4 @@
-"""Faces taken out of computed heads, and what is held or passes: `python -m benchmarks.faces`.
+"""Faces taken out of computed heads, and what a person is asked about or passes: `python -m benchmarks.faces`.
 
 The scans are those of the tests, and further ones with finer pixels, more noise, other sizes and other postures. With
 `--write` the table goes into the documentation, and with it a picture of a head before and after.
@@ -55,7 +55,7 @@ def row(name: str, scan: Scan) -> str:
     try:
         face = found(scan)
     except CannotDeidentify as held:
-        return f"| {name} | held, `{held.reason}` | | | |"
+        return f"| {name} | for a person, `{held.reason}` | | | |"
     if face is None:
         return f"| {name} | passes, no face | | | |"
     shown = np.arange(-72, 1, 8.0) * scan.head.size <= face.box.origin[2] + face.box.spacing_mm * face.box.shape[2]

@@ -40,4 +40,5 @@ class ImagingConfig(AppConfig):
             models.ConnectionTest,
             models.KnownPatient,
             models.PixelReview,
+            models.FaceReview,
         )

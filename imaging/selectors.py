@@ -56,11 +56,14 @@ REASONS = {
     HoldReason.NO_RECIPE: "No de-identification recipe",
     HoldReason.CANNOT_DEIDENTIFY: "Cannot be de-identified",
     HoldReason.PIXEL_REVIEW: "Waits for a look at its pixels",
+    HoldReason.FACE_REVIEW: "Waits for a look at its face mask",
     HoldReason.LEAK_FOUND: "Identifier still found",
     HoldReason.OVER_BUDGET: "Too costly to read",
     HoldReason.DAMAGED_AT_REST: "Stored original damaged",
     HoldReason.TRIAL_LOCKED: "Trial is locked",
 }
+#: Reasons for which somebody at the core lab looks at the images.
+LOOKED_AT = frozenset({HoldReason.PIXEL_REVIEW, HoldReason.FACE_REVIEW})
 #: Reasons that may go away when a person says where the images belong, or has put right what was missing.
 ASSIGNABLE = frozenset(
     {
@@ -174,7 +177,12 @@ class HeldGroup:
     @property
     def is_looked_at(self) -> bool:
         """Tell whether the core lab looks at the images, so that nobody else need do anything."""
-        return self.reason == HoldReason.PIXEL_REVIEW
+        return self.reason in LOOKED_AT
+
+    @property
+    def shows_a_face(self) -> bool:
+        """Tell whether what is looked at is the mask of a face."""
+        return self.reason == HoldReason.FACE_REVIEW
 
 
 def held_groups_seen_by(user: User) -> list[HeldGroup]:

@@ -99,6 +99,7 @@ class HoldReason(StrEnum):
     NO_RECIPE = "no_recipe"
     CANNOT_DEIDENTIFY = "cannot_deidentify"
     PIXEL_REVIEW = "pixel_review"
+    FACE_REVIEW = "face_review"
     LEAK_FOUND = "leak_found"
     OVER_BUDGET = "over_budget"
     DAMAGED_AT_REST = "damaged_at_rest"
@@ -121,6 +122,35 @@ PIXEL_REVIEW = Machine(
         "apply": Move(PixelState.DECIDED, PixelState.APPLIED),
     },
 )
+
+
+class FaceState(StrEnum):
+    WAITING = "waiting"
+    DECIDED = "decided"
+    APPLIED = "applied"
+    REFUSED = "refused"
+
+
+FACE_REVIEW = Machine(
+    "look at a face mask",
+    initial=FaceState.WAITING,
+    moves={
+        "decide": Move(FaceState.WAITING, FaceState.DECIDED, may="imaging.review_pixels"),
+        "take_back": Move(FaceState.DECIDED, FaceState.WAITING, may="imaging.review_pixels"),
+        "ask_again": Move(FaceState.DECIDED, FaceState.WAITING),
+        "apply": Move(FaceState.DECIDED, FaceState.APPLIED),
+        "refuse": Move(FaceState.WAITING, FaceState.REFUSED, may="imaging.review_pixels", reason=True),
+    },
+)
+
+
+class NoFace(StrEnum):
+    """Why pictures are left as they are. A list, as of `KeptFor`."""
+
+    NO_HEAD = "no_head"
+    OUTSIDE = "outside"
+    TAKEN_OUT = "taken_out"
+    NO_PERSON = "no_person"
 
 
 class KeptFor(StrEnum):

@@ -13,6 +13,7 @@ from imaging.services import (  # noqa: F401 - their jobs
     committing,
     deidentifying,
     erasing,
+    proposals,
     receiving,
     retaining,
     sampling,
@@ -40,10 +41,11 @@ def sweep_uploads() -> None:
 
 @shared_task(name="imaging.sweep_originals", ignore_result=True)
 def sweep_originals() -> None:
-    """Let originals go whose time has come by their trial's charter; on the beat."""
+    """Let originals go whose time has come by their trial's charter, and proposed masks for which none waits."""
     with context.surroundings("", "imaging.sweep_originals"):
         retaining.sweep(at=timezone.now())
         erasing.sweep(at=timezone.now())
+        proposals.sweep(at=timezone.now())
 
 
 @shared_task(name="imaging.sweep_previews", ignore_result=True)

@@ -14,7 +14,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from compliance import access, audit, keys
 from imaging import forms, selectors, selectors_qc
-from imaging.models import PixelReview, Series, Transfer
+from imaging.models import FaceReview, PixelReview, Series, Transfer
+from imaging.selectors_faces import first_face_in
 from imaging.selectors_pixels import first_look_in
 from imaging.services import following, resolving, retaining, viewing
 from imaging.states import UNDECIDED, ReceivedState
@@ -119,7 +120,7 @@ def transfer_show(request: HttpRequest, transfer: Transfer) -> HttpResponse:
             "trial": transfer.site.trial,
             "followed": following.follow(transfer),
             "may_resolve": access.may(request.user, "imaging.resolve", transfer),
-            "look": _first_look(request, transfer),
+            **_first_looks(request, transfer),
             "originals": retaining.standing_of_transfer(transfer),
             "events": audit.history(transfer)[:20],
         },
@@ -137,15 +138,16 @@ def transfer_status(request: HttpRequest, transfer: Transfer) -> HttpResponse:
             "transfer": transfer,
             "followed": following.follow(transfer),
             "may_resolve": access.may(request.user, "imaging.resolve", transfer),
-            "look": _first_look(request, transfer),
+            **_first_looks(request, transfer),
         },
     )
 
 
-def _first_look(request: HttpRequest, transfer: Transfer) -> PixelReview | None:
-    """The image of a delivery whose pixels this person may look at now."""
-    may = access.may(request.user, "imaging.review_pixels", transfer)
-    return first_look_in(transfer) if may else None
+def _first_looks(request: HttpRequest, transfer: Transfer) -> dict[str, PixelReview | FaceReview | None]:
+    """The image of a delivery whose pixels, and the series whose mask, this person may look at now."""
+    if not access.may(request.user, "imaging.review_pixels", transfer):
+        return {}
+    return {"look": first_look_in(transfer), "face": first_face_in(transfer)}
 
 
 @require_safe

@@ -19,7 +19,8 @@ from compliance.confined import NotRead, Refused
 from compliance.errors import HouseError
 from compliance.models import User
 from imaging import forms_pixels, selectors_devices, selectors_pixels
-from imaging.models import PixelClaim, PixelReview
+from imaging.models import PixelReview
+from imaging.models.pixels import Claim
 from imaging.services import claiming, looking
 from imaging.services.originals import OriginalGone
 from imaging.states import KeptFor, PixelState
@@ -168,7 +169,7 @@ def look_claim(request: HttpRequest, look: PixelReview) -> HttpResponse:
     """The page says that somebody works on it, and shows who else has the image open."""
     actor, at = access.actor(request), timezone.now()
     held = claiming.claim(look=look, page=request.POST.get("page", "")[:32], actor=actor, at=at)
-    return render(request, "imaging/_look_claim.html", {"look": look, **_claimed(look, held, actor)})
+    return render(request, "imaging/_look_claim.html", _claimed(look, held, actor))
 
 
 @require_POST
@@ -213,11 +214,17 @@ def look_frame(request: HttpRequest, look: PixelReview, number: int) -> HttpResp
     return HttpResponse(png, content_type="image/png")
 
 
-def _claimed(look: PixelReview, held: PixelClaim | None, actor: User) -> dict[str, Any]:
+def _claimed(look: PixelReview, held: Claim | None, actor: User) -> dict[str, Any]:
     """What the page says of somebody else who has the image open, and which one is free."""
     if held is None or held.person == actor:
         return {}
-    return {"held": held, "free": selectors_pixels.look_after(look, user=actor, at=timezone.now())}
+    free = selectors_pixels.look_after(look, user=actor, at=timezone.now())
+    return {
+        "held": held,
+        "what": "image",
+        "free_url": reverse("imaging:look", args=[free.pk]) if free else "",
+        "list_url": reverse("imaging:looks", args=[look.received.transfer.site.trial_id]),
+    }
 
 
 def _last(request: HttpRequest, trial: Trial) -> tuple[PixelReview, int] | None:

@@ -17,6 +17,7 @@ from compliance.models import Signature
 from imaging import forms, selectors, selectors_qc, urgency
 from imaging.forms_qc import DecisionForm, QueueForm
 from imaging.models import Finding, QcReview, Series
+from imaging.selectors_faces import faces_waiting
 from imaging.selectors_pixels import looks_waiting
 from imaging.services import reviewing
 from imaging.states import UNDECIDED, ReviewState, Verdict
@@ -54,6 +55,7 @@ def qc_queue(request: HttpRequest, trial: Trial) -> HttpResponse:
             "passed_on": selectors_qc.passed_on_by(person).filter(timepoint__subject__trial=trial),
             "decided": selectors.reviews_decided(trial)[:20],
             "looks": looks_waiting(trial).count(),
+            "faces": faces_waiting(trial).count(),
             "now": now,
         },
     )

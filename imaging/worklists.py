@@ -20,6 +20,7 @@ from imaging.selectors import (
     reviews_seen_by,
     timepoints_without_form,
 )
+from imaging.selectors_faces import faces_waiting
 from imaging.selectors_pixels import looks_waiting
 from imaging.selectors_qc import sent_back_at
 from trials.models import Timepoint, Trial
@@ -59,7 +60,7 @@ def of_coordinators(user: User, trial: Trial, now: dt.datetime) -> Iterator[Wait
 
 @in_trial
 def of_analysts(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]:
-    """Rounds of QC to decide, deliveries held, and pixels to look at."""
+    """Rounds of QC to decide, deliveries held, and pixels and faces to look at."""
     if is_locked(trial):
         return
     if access.may(user, "imaging.review", trial):
@@ -78,7 +79,7 @@ def of_analysts(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]
     if access.may(user, "imaging.review_pixels", trial):
         looks = looks_waiting(trial)
         count, first = looks.count(), looks.first()
-        if count or _asks_for_looks(trial):
+        if count or _charter_says(trial, "pixels", "review"):
             yield Waiting(
                 "Pixels to look at",
                 count,
@@ -87,6 +88,18 @@ def of_analysts(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]
                 "info" if count else "ok",
                 "text in images",
                 first.opened_at if first else None,
+            )
+        faces = faces_waiting(trial)
+        count, oldest = faces.count(), faces.first()
+        if count or _charter_says(trial, "faces", "mask", "review"):
+            yield Waiting(
+                "Face masks to look at",
+                count,
+                at("imaging:faces", trial),
+                "eye-off",
+                "info" if count else "ok",
+                "series that may show a face",
+                oldest.opened_at if oldest else None,
             )
 
 
@@ -109,6 +122,7 @@ def _held(trial: Trial, groups: list[HeldGroup]) -> Waiting:
     )
 
 
-def _asks_for_looks(trial: Trial) -> bool:
+def _charter_says(trial: Trial, term: str, *values: str) -> bool:
+    """Tell whether the recipe in force has one of these values."""
     charter = trial.charter_in_force
-    return charter is not None and charter.terms.deidentification.get("pixels") == "review"
+    return charter is not None and charter.terms.deidentification.get(term) in values

@@ -20,7 +20,11 @@ PIXELS = {
     "review": "Text is looked for, and a person settles what is blanked",
     "blank": "Text is looked for and blanked",
 }
-FACES = {"keep": "Stay as they are", "mask": "Are taken out of volumes of CT and MR"}
+FACES = {
+    "keep": "Stay as they are",
+    "mask": "Are taken out of volumes of CT and MR; a person decides where the machine is not certain",
+    "review": "A person looks at the mask of each volume of CT and MR, and decides",
+}
 #: Options of PS3.15 Annex E that stand for themselves; those on dates, pixels and faces follow from their own fields.
 OPTIONS = {
     "clean_descriptors": "Descriptions are cleaned, not removed",
@@ -77,7 +81,7 @@ class DeidentificationForm(forms.Form):
             options.add(_OPTION_FOR[data["dates"]])
         if data["pixels"] != "hold":
             options.add("clean_pixel_data")
-        if data["faces"] == "mask":
+        if data["faces"] in ("mask", "review"):
             options.add("clean_recognizable_visual_features")
         typed = ("dates", "pixels", "pixel_regions", "faces", "rules")
         kept = {name: value for name, value in before.items() if name not in typed}
@@ -86,8 +90,8 @@ class DeidentificationForm(forms.Form):
             recipe["pixels"] = data["pixels"]
         if devices:
             recipe["pixel_regions"] = [_said(row) for row in devices]
-        if data["faces"] == "mask":
-            recipe["faces"] = "mask"
+        if data["faces"] in ("mask", "review"):
+            recipe["faces"] = data["faces"]
         if rules:
             recipe["rules"] = rules
         return recipe

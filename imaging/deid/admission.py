@@ -78,6 +78,10 @@ _SENTENCES = {
         "or slices too far apart. Send the whole series, or discard it."
     ),
     "face_not_looked_for": "Whether the image shows a face is seen in its whole series. Send it with the others.",
+    "face_review": (
+        "The recipe asks a person what becomes of the face in the series, and nobody has said so. Send it to a trial, "
+        "or use a recipe with faces: mask."
+    ),
     "face_unsure": (
         "The series may show a head, and its face was not found with certainty. Discard it, or take the face out "
         "before sending it."

@@ -89,7 +89,7 @@ def deidentify(
     settled
         What a person settled of the text in the pixels, where one has looked at it.
     looked
-        What looking for a face in the whole series gave, where the recipe masks faces.
+        What looking for a face in the whole series gave, or what a person decided of it: that counts under any recipe.
 
     Raises
     ------
@@ -111,8 +111,8 @@ def deidentify(
             result = run.clean(dataset, "", 0)
             syntax = _clean_pixels(result, dataset, syntax, run)
             face, frame = "", None
-            if recipe.faces == "mask":
-                syntax, face = _mask(result, syntax, looked, run)
+            if recipe.faces != "keep" or (looked and looked.decided):
+                syntax, face = _mask(result, syntax, recipe, looked, run)
             if recipe.reads_pixels:
                 syntax, frame = _blank(_with_meta(result, syntax), dataset, recipe, settled, names | known, run)
             marks.write(result, recipe=recipe, identity=identity, face=face)
@@ -198,13 +198,19 @@ def _clean_pixels(result: Dataset, source: Dataset, syntax: UID, run: Walk) -> U
     return syntax
 
 
-def _mask(result: Dataset, syntax: UID, looked: Looked | None, run: Walk) -> tuple[UID, str]:
+def _mask(result: Dataset, syntax: UID, recipe: Recipe, looked: Looked | None, run: Walk) -> tuple[UID, str]:
     """Take a face out of the pixels; return how they are written now, and what is to be said of it."""
     if not kinds.is_looked_at(str(result.SOPClassUID)):
         kinds.refuse_unsafe(result)
         return syntax, ""
+    if looked is not None and looked.problem:
+        raise CannotDeidentify(looked.problem)
+    if recipe.faces == "review" and not (looked and looked.decided):
+        raise CannotDeidentify("face_review")
     if looked is None or looked.view is None:
-        raise CannotDeidentify(looked.problem if looked else "face_not_looked_for")
+        raise CannotDeidentify("face_not_looked_for")
+    if looked.decided and looked.face is None:
+        return syntax, marks.NO_FACE
     frames, syntax = masking.mask(_with_meta(result, syntax), looked.view, looked.face)
     if frames:
         run.note(_PIXEL_DATA, "C", *["faces"] * frames)

@@ -104,7 +104,8 @@ class Recipe:
     pixels
         What becomes of images on which text is usual: `hold` them out, `blank` the text, or ask a person in a `review`.
     faces
-        What becomes of faces in volumes of CT and MR: `keep` them, or `mask` them out.
+        What becomes of faces in volumes of CT and MR: `keep` them, `mask` them out where the machine is certain and
+        ask a person where not, or `review`: a person decides on each mask.
     templates
         Where known devices write into their images: `pixel_regions` of the charter.
     """
@@ -130,7 +131,7 @@ class Recipe:
             such as `(0008,103E)` or, a private one, by its creator too: `(0019,xx0C) SIEMENS MR HEADER`. Actions are
             X, Z and K; for a private attribute X and K, and K keeps numbers only. `pixels` is `hold`,
             `blank` or `review`, `pixel_regions` a list of device templates (`imaging.deid.pixels.templates`); `faces`
-            is `keep` or `mask`.
+            is `keep`, `mask` or `review`.
 
         Raises
         ------
@@ -161,12 +162,12 @@ class Recipe:
             )
         templates = _templates(mapping.get("pixel_regions", ()), pixels)
         faces = mapping.get("faces", "keep")
-        if faces not in ("keep", "mask"):
-            raise InvalidRecipe("The recipe's handling of faces is not known: choose keep or mask.")
-        if (faces == "mask") != ("clean_recognizable_visual_features" in options):
+        if faces not in ("keep", "mask", "review"):
+            raise InvalidRecipe("The recipe's handling of faces is not known: choose keep, mask or review.")
+        if (faces != "keep") != ("clean_recognizable_visual_features" in options):
             raise InvalidRecipe(
-                "The recipe's option clean_recognizable_visual_features and faces: mask belong together. "
-                "Write both, or neither."
+                "The recipe's option clean_recognizable_visual_features and faces: mask or faces: review belong "
+                "together. Write both, or neither."
             )
         return cls(identifier, version, options, dates, _rules(mapping.get("rules", ())), pixels, faces, templates)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ from imaging.dicom.headers import Header, read_header
 
 #: Largest frame rendered, in pixels times samples: four times the largest mammogram in use.
 MAX_FRAME_SAMPLES = 64 << 20
+#: Makes an array of another one; it is told the header.
+Change = Callable[[NDArray[Any], Dataset], NDArray[Any]]
 
 
 class NoSuchFrame(HouseError):
@@ -83,6 +85,8 @@ def render_frame(
     *,
     frame: int = 0,
     window: Window | None = None,
+    change: Change | None = None,
+    finish: Change | None = None,
     transfer_syntax_uid: str | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> bytes:
@@ -99,6 +103,10 @@ def render_frame(
         Index of the frame, from 0.
     window
         Range of values to show, in the units of the image.
+    change
+        What becomes of the values before they are shown, in the window of what they were.
+    finish
+        What becomes of the picture.
 
     Raises
     ------
@@ -109,10 +117,11 @@ def render_frame(
     values, dataset = frame_values(source, frame=frame, transfer_syntax_uid=transfer_syntax_uid, limits=limits)
     if values.ndim == 3:
         return png(_eight_bit(values, dataset))
-    shades = (window or header_window(dataset, frame) or _central(values)).apply(values)
+    window = window or header_window(dataset, frame) or _central(values)
+    shades = window.apply(change(values, dataset) if change else values)
     if dataset.get("PhotometricInterpretation") == "MONOCHROME1":
         shades = 255 - shades
-    return png(shades)
+    return png(finish(shades, dataset) if finish else shades)
 
 
 def picture(path: str, frame: int, window: tuple[float, float] | None) -> bytes:

@@ -2,6 +2,7 @@
 
 from .commitment import Commitment
 from .connection import ConnectionTest
+from .face import FaceClaim, FaceReview
 from .form import TransferForm
 from .patient import KnownPatient
 from .pixels import PixelClaim, PixelReview
@@ -15,6 +16,8 @@ __all__ = [
     "ActionList",
     "Commitment",
     "ConnectionTest",
+    "FaceClaim",
+    "FaceReview",
     "Finding",
     "Fingerprint",
     "ImagingStudy",

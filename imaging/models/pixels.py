@@ -74,8 +74,8 @@ class PixelReview(Record):
         return Settled.of({"blank": self.decided["blank"], "kept": kept})
 
 
-class PixelClaim(models.Model):
-    """Who has an image before them to decide on it, so that the next person is given another one.
+class Claim(models.Model):
+    """Who has something before them to decide on it, so that the next person is given something else.
 
     It keeps nobody out, and lapses after a while in which the person does nothing. Not audited: who saw an image
     and who decided stand in the trail by themselves. `page` tells the tabs of one person apart.
@@ -84,11 +84,19 @@ class PixelClaim(models.Model):
     #: Without a sign of the person for so long it is over.
     LAPSE = dt.timedelta(minutes=5)
 
-    look = models.OneToOneField(PixelReview, on_delete=models.CASCADE, related_name="claim")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     page = models.CharField(max_length=32)
     since = models.DateTimeField()
     seen_at = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+
+
+class PixelClaim(Claim):
+    """Who has an image before them."""
+
+    look = models.OneToOneField(PixelReview, on_delete=models.CASCADE, related_name="claim")
 
     def __str__(self) -> str:
         return f"{self.person} at {self.look}"

@@ -8,6 +8,7 @@ from django.db import models
 from compliance.models import Record
 from compliance.models.base import Scope
 from imaging.deid.reports import digest_of
+from imaging.models.face import FaceReview
 from imaging.models.transfer import ReceivedInstance
 from imaging.states import ARCHIVED_IMAGE, OriginalState
 from trials.models import Timepoint, Trial
@@ -138,6 +139,10 @@ class Instance(Record):
     #: None in rows that are older than this record.
     deid_actions = models.ForeignKey(
         ActionList, null=True, on_delete=models.PROTECT, related_name="instances", db_index=False
+    )
+    #: The decision of a person by which the face was taken out, or the image left as it was.
+    face_review = models.ForeignKey(
+        FaceReview, null=True, on_delete=models.PROTECT, related_name="instances", db_index=False
     )
     measured = models.JSONField(default=dict)
     stored_state = models.CharField(

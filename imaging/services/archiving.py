@@ -15,8 +15,17 @@ from compliance.transitions import advance, advance_batch
 from imaging.deid.keys import SubjectKeys
 from imaging.deid.patients import PatientKey
 from imaging.deid.recipe import Recipe
-from imaging.models import ActionList, ImagingStudy, Instance, PixelReview, ReceivedInstance, Series, Transfer
-from imaging.services import looking
+from imaging.models import (
+    ActionList,
+    FaceReview,
+    ImagingStudy,
+    Instance,
+    PixelReview,
+    ReceivedInstance,
+    Series,
+    Transfer,
+)
+from imaging.services import looking, masking
 from imaging.services.consenting import locked_without_consent
 from imaging.services.recognising import note_patients
 from trials.models import Timepoint, Trial
@@ -43,7 +52,8 @@ class Cleaned:
     """A de-identified instance whose bytes lie in the archive and whose row is still to be written.
 
     `seen` is what the workshop saw in its header (`imaging.deid.workshop.look`), `measured` what it noted of the
-    result (`imaging.dicom.excerpts`), `look` the decision of a person on its pixels by which it was made.
+    result (`imaging.dicom.excerpts`), `look` and `face_review` the decisions of people on its pixels, and on the face
+    in its series, by which it was made.
     """
 
     received: ReceivedInstance
@@ -56,6 +66,7 @@ class Cleaned:
     actions: ActionList
     measured: dict[str, Any]
     look: PixelReview | None = None
+    face_review: FaceReview | None = None
 
 
 class WithoutConsent(Exception):
@@ -69,7 +80,7 @@ class WithoutConsent(Exception):
 def file_instances(cleaned: Sequence[Cleaned], *, transfer: Transfer, means: Means, at: dt.datetime) -> None:
     """Write the rows of instances in one transaction; what another worker has filed meanwhile is left alone.
 
-    So is what was made by a decision on its pixels that has been taken back.
+    So is what was made by a decision on its pixels, or on the face, that has been taken back.
 
     Raises
     ------
@@ -82,6 +93,7 @@ def file_instances(cleaned: Sequence[Cleaned], *, transfer: Transfer, means: Mea
         if without := locked_without_consent({one.timepoint.pk for one in cleaned}):
             raise WithoutConsent(without)
         stale = looking.note_applied({one.received.pk: one.look for one in cleaned}, at=at)
+        stale |= masking.note_applied([(one.received, one.face_review) for one in cleaned], at=at)
         cleaned = [one for one in cleaned if one.received.pk not in stale]
         _keep_lists([one.actions for one in cleaned])
         for timepoint in {one.timepoint.pk: one.timepoint for one in cleaned}.values():
@@ -131,6 +143,7 @@ def _file_series(members: Sequence[Cleaned], means: Means, at: dt.datetime) -> N
             recipe_sha256=recipe_sha256,
             deid_counters=one.counters,
             deid_actions_id=one.actions.sha256,
+            face_review=one.face_review,
             measured=one.measured,
         )
         for one in members

@@ -29,7 +29,7 @@ from imaging.deid.recipe import Recipe
 from imaging.dicom.archives import is_junk
 from imaging.dicom.headers import MediaDirectory
 from imaging.dicom.walking import Found, Unforeseen, Unreadable, is_beside
-from imaging.services.facing import look_for_face
+from imaging.services.facing import look_for_face, read_files
 from imaging.services.limits import budget
 
 #: A file that is not whole yet; none is left after a run that ended by itself, or after the next one.
@@ -293,7 +293,7 @@ class Cleaning:
                 series[task.seen["series"]].append(task.found)
 
         def look(files: Sequence[Found]) -> Mapping[str, Any]:
-            return look_for_face((nullcontext(found.path), found.size) for found in files)
+            return look_for_face(read_files((nullcontext(found.path), found.size) for found in files))
 
         with closing(confined.each(look, series.values(), workers=self._workers)) as looked:
             return dict(zip(series, looked, strict=True))

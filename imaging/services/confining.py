@@ -9,7 +9,7 @@ from compliance import confined
 from compliance.errors import HouseError
 from imaging.deid.pixels.regions import Settled
 from imaging.models import ReceivedInstance
-from imaging.services import originals
+from imaging.services import masking, originals
 from imaging.services.archiving import Means
 from imaging.services.limits import budget
 from imaging.services.looking import Asked
@@ -22,9 +22,11 @@ log = logging.getLogger(__name__)
 class Held(HouseError):
     """The instance waits in quarantine, for a named reason."""
 
-    def __init__(self, reason: HoldReason, sentence: str, asked: Asked | None = None) -> None:
+    def __init__(
+        self, reason: HoldReason, sentence: str, asked: Asked | None = None, mask: masking.Asked | None = None
+    ) -> None:
         super().__init__(sentence)
-        self.reason, self.asked = reason, asked
+        self.reason, self.asked, self.mask = reason, asked, mask
         self.code = str(reason)
 
 

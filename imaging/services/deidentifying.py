@@ -22,12 +22,12 @@ from imaging.deid.faces.kinds import is_looked_at
 from imaging.deid.recipe import InvalidRecipe, Recipe
 from imaging.models import ActionList, ImagingStudy, Instance, ReceivedInstance, Transfer
 from imaging.selectors import PROCESS
-from imaging.services import looking, originals
+from imaging.services import looking, masking, originals
 from imaging.services.archiving import Cleaned, Means, WithoutConsent, file_instances
 from imaging.services.checking import CHECK
 from imaging.services.confining import Held, deidentify, look, same_content
 from imaging.services.consenting import sentence_about
-from imaging.services.facing import SETTLED, is_arriving, look_in_quarantine
+from imaging.services.facing import SETTLED, is_arriving
 from imaging.services.matching import Claim, Unmatched, match
 from imaging.states import HoldReason, ReceivedState
 from trials.models import Device, Timepoint, Trial
@@ -91,7 +91,7 @@ def process_transfer(*, transfer_id: int, at: dt.datetime, first: int = 0, last:
         span = span.filter(pk__lte=last)
     waiting = list(span.filter(state=ReceivedState.RECEIVED).order_by("pk").values_list("pk", flat=True))
     failure: Exception | None = None
-    faces: dict[str, dict[str, Any]] = {}
+    faces: dict[str, masking.Answer] = {}
     for start in range(0, len(waiting), BATCH):
         batch = _Batch(transfer, at, faces)
         batch.work(waiting[start : start + BATCH])
@@ -107,9 +107,9 @@ def process_transfer(*, transfer_id: int, at: dt.datetime, first: int = 0, last:
 
 
 class _Batch:
-    """One batch of a delivery, step by step; `faces` is what looking for them gave, by series."""
+    """One batch of a delivery, step by step; `faces` says what becomes of them, by series."""
 
-    def __init__(self, transfer: Transfer, at: dt.datetime, faces: dict[str, dict[str, Any]]) -> None:
+    def __init__(self, transfer: Transfer, at: dt.datetime, faces: dict[str, masking.Answer]) -> None:
         self.transfer, self.at, self._faces = transfer, at, faces
         self.trial = Trial.objects.get(pk=transfer.site.trial_id)
         #: Why some of it has to be tried again later.
@@ -168,8 +168,11 @@ class _Batch:
 
     def _hold(self, held: Sequence[tuple[_Item, Held]]) -> None:
         asked = [(item.received, item.timepoint, why.asked) for item, why in held if why.asked and item.timepoint]
+        masks = {why.mask.series: (item.received, item.timepoint, why.mask) for item, why in held if why.mask}
         with transaction.atomic():
-            self._hold_all(held)
+            settled = masking.ask(masks.values(), at=self.at)
+            self.early |= bool(settled)
+            self._hold_all((item, why) for item, why in held if not (why.mask and why.mask.series in settled))
             looking.ask_for_looks(asked, at=self.at)
 
     def _hold_all(self, held: Iterable[tuple[_Item, Held]]) -> None:
@@ -279,9 +282,12 @@ class _Batch:
         """
         item.timepoint = timepoint = self._match(item)
         _refuse_scattered(item.received.study_uid_key, timepoint)
+        face = self._face(item)
+        if face.asked:
+            raise Held(HoldReason.FACE_REVIEW, masking.SENTENCE, mask=face.asked)
         look = looking.decision_on(item.received)
-        settled, face = look.settled if look else None, self._look_for_face(item)
-        result, output = deidentify(item.received, self.means, timepoint, settled=settled, face=face)
+        settled, looked = look.settled if look else None, face.looked_at(item.received)
+        result, output = deidentify(item.received, self.means, timepoint, settled=settled, face=looked)
         subject = timepoint.subject
         name = f"{item.received.sop_uid_key}-{result['sha256'][:12]}.dcm"
         key = f"{self.trial.code}/{subject.first_code}/{timepoint.code}/{name}"
@@ -299,17 +305,18 @@ class _Batch:
             actions=ActionList.of(result["actions"]),
             measured=result["facts"],
             look=look,
+            face_review=face.review,
         )
 
-    def _look_for_face(self, item: _Item) -> dict[str, Any] | None:
-        """What looking at the whole series of an instance gave, where the recipe masks faces."""
-        if self.means.recipe.faces != "mask" or not is_looked_at(item.seen["sop_class_uid"]):
-            return None
-        series = item.received.series_uid_key
+    def _face(self, item: _Item) -> masking.Answer:
+        """What becomes of the face in the series of an instance, where the recipe masks faces."""
+        series, faces = item.received.series_uid_key, self.means.recipe.faces
+        if not is_looked_at(item.seen["sop_class_uid"]):
+            return masking.Answer()
         if series not in self._faces:
-            if is_arriving(self.transfer, self.at):
+            if faces != "keep" and is_arriving(self.transfer, self.at):
                 raise _Early
-            self._faces[series] = look_in_quarantine(item.received, trial_code=self.trial.code)
+            self._faces[series] = masking.answer_for(item.received, faces=faces, trial_code=self.trial.code)
         return self._faces[series]
 
     def _match(self, item: _Item) -> Timepoint:

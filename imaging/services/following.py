@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from compliance.models import Job
 from imaging.models import Finding, QcReview, ReceivedInstance, Transfer, WebUpload
-from imaging.selectors import REASONS
+from imaging.selectors import LOOKED_AT, REASONS
 from imaging.selectors_recognised import Recognised, recognised_in
 from imaging.services import spool
 from imaging.services.checking import CHECK
@@ -17,7 +17,7 @@ from imaging.states import HoldReason, ReceivedState
 from trials.models import Timepoint
 
 #: Reasons for which an image is held after it was matched; for all others it has found no place.
-_AFTER_MATCHING = frozenset({HoldReason.CANNOT_DEIDENTIFY, HoldReason.PIXEL_REVIEW, HoldReason.LEAK_FOUND})
+_AFTER_MATCHING = LOOKED_AT | {HoldReason.CANNOT_DEIDENTIFY, HoldReason.LEAK_FOUND}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,15 @@ class Step:
 class Held:
     """Images of a delivery that are held for one reason, and the sentence that says what to do.
 
-    `looked_at` says that the core lab looks at them, so that nobody else need do anything.
+    `looked_at` says that the core lab looks at them, so that nobody else need do anything; `of_a_face`, that it is the
+    mask of a face that is looked at.
     """
 
     reason: str
     sentence: str
     count: int
     looked_at: bool = False
+    of_a_face: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def follow(transfer: Transfer) -> Followed:
         unpacking=unpacking,
         steps=_steps(recognised, waiting, coming + unpacking, unchecked),
         held=[
-            Held(REASONS[HoldReason(reason)], sentence, count, reason == HoldReason.PIXEL_REVIEW)
+            Held(REASONS[HoldReason(reason)], sentence, count, reason in LOOKED_AT, reason == HoldReason.FACE_REVIEW)
             for (reason, sentence), count in recognised.held.items()
         ],
         places=_places(recognised.archived),

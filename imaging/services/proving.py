@@ -87,13 +87,14 @@ class Proof:
     """What de-identification did to a set of images.
 
     `unproven` counts images that were archived before lists of actions were kept, `damaged` lists whose content is
-    not what their digest says, `looked` images on whose pixels a person decided.
+    not what their digest says, `looked` images on whose pixels a person decided, `faces` those on whose series' face.
     """
 
     instances: int
     unproven: int
     damaged: int
     looked: int
+    faces: int
     recipes: Sequence[RecipeUsed]
     treated: Sequence[Treated]
     counters: Mapping[str, int]
@@ -142,11 +143,11 @@ def _lines(instances: QuerySet[Instance], proof: Proof) -> Iterator[str]:
         yield _line(actions=one.sha256, did=one.actions)
     names = ("input_sha256", "output_sha256", "recipe_sha256", "actions", "counters")
     files = instances.order_by("sha256").values_list(
-        "received__file_sha256", "sha256", "recipe_sha256", "deid_actions_id", "deid_counters", *_LOOK
+        "received__file_sha256", "sha256", "recipe_sha256", "deid_actions_id", "deid_counters", *_LOOK, *_FACE
     )
     for row in files.iterator():
-        look = _looked_at(*row[len(names) :])
-        yield _line(**dict(zip(names, row, strict=False)), **look)
+        look, face = row[len(names) : -len(_FACE)], row[-len(_FACE) :]
+        yield _line(**dict(zip(names, row, strict=False)), **_looked_at(*look), **_face_of(*face))
 
 
 #: What a person's look at the pixels left in the rows of an image.
@@ -154,6 +155,19 @@ _LOOK = tuple(
     f"received__pixel_review__{name}"
     for name in ("why", "decided", "decided_by__username", "decided_at", "led_by", "templates")
 )
+
+
+#: What a person's decision on a face left in the rows of an image.
+_FACE = tuple(f"face_review__{name}" for name in ("found", "doubt", "decided", "decided_by__username", "decided_at"))
+
+
+def _face_of(
+    found: bool | None, doubt: str | None, decided: Mapping[str, Any] | None, by: str | None, at: dt.datetime | None
+) -> dict[str, Any]:
+    """What the machine said of the face in an image's series, who decided, when, and what."""
+    if decided is None or at is None:
+        return {}
+    return {"face": {"found": found, "doubt": doubt, "by": by, "at": at.isoformat(), **decided}}
 
 
 def _looked_at(
@@ -196,6 +210,7 @@ def _proof(instances: QuerySet[Instance], received: Any, trial: Trial) -> Proof:
         instances=sum(used.values()),
         unproven=used[None],
         damaged=sum(not one.is_intact for one in lists.values()),
+        faces=instances.exclude(face_review=None).count(),
         looked=instances.filter(received__pixel_review__state=PixelState.APPLIED).count(),
         recipes=list(_recipes(recipes, trial, instances)),
         treated=[_treated(path, action, count) for (path, action), count in sorted(treated.items())],

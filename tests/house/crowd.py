@@ -17,7 +17,7 @@ from django.test import TestCase
 from compliance import audit, jobs
 from compliance.models import Export, Mail, User
 from compliance.signing import Intent
-from imaging.models import PixelReview, QcReview, RecipePreview, Transfer, WebUpload
+from imaging.models import FaceReview, PixelReview, QcReview, RecipePreview, Transfer, WebUpload
 from imaging.services import declaring, receiving, reviewing, uploading
 from imaging.states import Verdict
 from reading import blinding
@@ -297,6 +297,9 @@ class _Furnisher:
             look = self._look(held, timepoint)
             self._add("look", look.pk, place)
             self.crowd.add("look frame", Thing({"pk": look.pk, "number": 1}, self.trial, place))
+            face = self._face(timepoint)
+            self._add("face", face.pk, place)
+            self.crowd.add("face picture", Thing({"pk": face.pk, "number": 1}, self.trial, place))
             self.crowd.add("transfer", Thing({"public_id": str(held.public_id)}, self.trial, place))
             self.crowd.add(
                 "history",
@@ -348,6 +351,12 @@ class _Furnisher:
         size = {"rows": 16, "columns": 16, "frames": 1}
         look = PixelReview(received=received, timepoint=timepoint, opened_at=AT, why="text_usual", **size)
         return audit.save(look, action="pixelreview.asked", actor=None, at=AT)
+
+    def _face(self, timepoint: Timepoint) -> FaceReview:
+        """A look at the face mask of a series."""
+        seen = {"content_sha256": "", "proposal": uuid4(), "pictures": 1, "found": False, "doubt": "few_slices"}
+        place = {"site": timepoint.site, "series_uid_key": "2.25.1", "timepoint": timepoint}
+        return audit.save(FaceReview(**place, opened_at=AT, **seen), action="facereview.asked", actor=None, at=AT)
 
     def _upload(self, timepoint: Timepoint) -> WebUpload:
         """An upload that the site's coordinator has begun."""

@@ -153,7 +153,16 @@ class Deidentification:
     pixel_regions: tuple[DeviceTemplate, ...] = term(
         Rows(DeviceTemplate, "name", "device template", most=100), "Where devices write"
     )
-    faces: str = term(Choice({"keep": "faces stay", "mask": "faces are taken out of volumes of CT and MR"}), "Faces")
+    faces: str = term(
+        Choice(
+            {
+                "keep": "faces stay",
+                "mask": "faces are taken out of volumes of CT and MR; where that is not certain, a person decides",
+                "review": "faces are taken out of volumes of CT and MR as a person decides, series by series",
+            }
+        ),
+        "Faces",
+    )
     rules: tuple[OwnRule, ...] = term(Rows(OwnRule, "attribute", "rule", most=100), "Rules of this trial")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from imaging.deid.admission import CannotDeidentify
+from imaging.deid.faces.doubts import Doubt, Doubtful
 from imaging.deid.faces.surface import Front, disc
 from imaging.deid.faces.volume import Bits, Box
 
@@ -37,8 +37,8 @@ def carved(body: Bits, unknown: Bits, front: Front, tip: tuple[int, int], box: B
 
     Raises
     ------
-    CannotDeidentify
-        `face_unsure`: it leans too far to any side.
+    Doubtful
+        It leans too far to any side.
     """
     x, y, z = box.axes()
     step, scale = box.spacing_mm, front.scale
@@ -46,7 +46,7 @@ def carved(body: Bits, unknown: Bits, front: Front, tip: tuple[int, int], box: B
     near = front.smooth[max(tip[0] - reach // 2, 0) : tip[0] + reach // 2, max(tip[1] - reach, 0) : tip[1] + reach]
     along_x, along_z = (float(np.median(slope)) for slope in np.gradient(near, step))
     if max(abs(along_x), abs(along_z)) > _STEEPEST:
-        raise CannotDeidentify("face_unsure")
+        raise Doubtful(Doubt.TURNED)
     forward = -np.array([along_x, 1.0, along_z])
     forward /= np.linalg.norm(forward)
     up = np.array([0.0, 0.0, 1.0]) - forward[2] * forward

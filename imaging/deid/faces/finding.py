@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from imaging.deid.admission import CannotDeidentify
 from imaging.deid.faces.carving import carved
+from imaging.deid.faces.doubts import Doubt, Doubtful
 from imaging.deid.faces.masking import Face
 from imaging.deid.faces.surface import Front, disc
 from imaging.deid.faces.volume import Bits, Box, Floats, Volume
@@ -62,7 +62,7 @@ class _Level(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Looks:
+class Looks:
     """How a body is told from the air around it.
 
     Attributes
@@ -80,12 +80,12 @@ class _Looks:
     filled: bool
 
     @classmethod
-    def of_ct(cls) -> Self:
-        """In Hounsfield units."""
-        return cls(_AIR_HU, _BODY_HU, filled=False)
+    def among(cls, values: Floats, *, hounsfield: bool) -> Self:
+        """In Hounsfield units, where values are and air is among them; else from the values themselves."""
+        return cls(_AIR_HU, _BODY_HU, filled=False) if hounsfield and np.nanmin(values) < _BODY_HU else cls._of(values)
 
     @classmethod
-    def of(cls, values: Floats) -> Self:
+    def _of(cls, values: Floats) -> Self:
         """From two classes of the square roots of what is not bright (Otsu).
 
         Of the values themselves, bright tissue would be one class, and dark tissue with the air the other.
@@ -123,13 +123,13 @@ def find_face(volume: Volume, *, hounsfield: bool) -> Face | None:
 
     Raises
     ------
-    CannotDeidentify
-        `face_unsure`: neither is certain.
+    Doubtful
+        Neither is certain.
     """
     low, high = volume.corners()
     coarse = Box.between(low.tolist(), high.tolist(), _COARSE_MM)
     values = volume.sampled(coarse)
-    looks = _Looks.of_ct() if hounsfield and np.nanmin(values) < _BODY_HU else _Looks.of(values)
+    looks = Looks.among(values, hounsfield=hounsfield)
     body = _largest(ndimage.binary_opening(looks.solid(values)))
     levels = _levels(body, coarse.spacing_mm)
     head = _head(levels, np.isnan(values), coarse)
@@ -143,12 +143,14 @@ def find_face(volume: Volume, *, hounsfield: bool) -> Face | None:
     x, _, z = (axis.ravel() for axis in box.axes())
     beside = np.abs(x - (head.low[0] + head.high[0]) / 2)[:, None] < _ASIDE_MM * head.scale
     noses = front.noses(beside & front.body)
-    if len(noses) != 1 or not front.is_nose(noses[0]):
-        raise CannotDeidentify("face_unsure")
+    if len(noses) != 1:
+        raise Doubtful(Doubt.NOSES if noses else Doubt.NO_NOSE)
+    if not front.is_nose(noses[0]):
+        raise Doubtful(Doubt.NOSE_CUT)
     tip = noses[0].tip
     around = np.hypot((x - x[tip[0]])[:, None], z - z[tip[1]]) < _AROUND_MM * head.scale
     if not front.is_clear(around, looks.air, looks.level):
-        raise CannotDeidentify("face_unsure")
+        raise Doubtful(Doubt.COVERED)
     return Face(box, carved(body, np.isnan(values), front, tip, box), looks.air)
 
 
@@ -156,7 +158,7 @@ def _largest(mask: Bits) -> Bits:
     """The largest connected part."""
     labels, count = ndimage.label(mask)
     if not count:
-        raise CannotDeidentify("face_unsure")
+        raise Doubtful(Doubt.EMPTY)
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
     largest: Bits = labels == sizes.argmax()
@@ -173,15 +175,15 @@ def _head(levels: Sequence[_Level], unknown: Bits, box: Box) -> _Head | None:
     sized = [level for level in narrow if level.broad.any() and (narrow[0].number - level.number) * step < _SIZED_MM]
     small = not sized or max(level.broad.sum() for level in sized) * step**2 < _SMALL_MM2
     if small or narrow[0] is not levels[0]:
-        raise CannotDeidentify("face_unsure")
+        raise Doubtful(Doubt.SMALL)
     # A head whose sides lie outside the picture may have any size.
     known = np.pad(~unknown, ((1, 1), (0, 0), (0, 0)))
     inside = known[2:] & known[:-2]
     if np.mean([(level.broad & ~inside[:, :, level.number]).any() for level in sized]) > _CUT_OFF:
-        raise CannotDeidentify("face_unsure")
+        raise Doubtful(Doubt.SIDES_CUT)
     slim, width = np.percentile([level.width_mm for level in sized], (30, 80))
     if width > _WIDER * slim:
-        raise CannotDeidentify("face_unsure")
+        raise Doubtful(Doubt.SHOULDERS)
     return _Head(*_corners(narrow, box), float(np.clip(width / _WIDTH_MM, *_SIZES)))
 
 
@@ -214,9 +216,11 @@ def _grid(corners: tuple[Corner, Corner], volume: Volume, spacing_mm: float) -> 
     )
 
 
-def _refuse_a_nose(volume: Volume, box: Box, looks: _Looks) -> None:
+def _refuse_a_nose(volume: Volume, box: Box, looks: Looks) -> None:
     """Refuse a body of which it is not certain that it shows no face: its front is not in view, or has a nose."""
     values = volume.sampled(box)
     front = Front.of(_largest(looks.solid(values)), values, box, 1.0)
-    if not front.is_clear(front.body, looks.air, looks.level) or front.noses(front.body):
-        raise CannotDeidentify("face_unsure")
+    if not front.is_clear(front.body, looks.air, looks.level):
+        raise Doubtful(Doubt.FRONT_HIDDEN)
+    if front.noses(front.body):
+        raise Doubtful(Doubt.STANDS_OUT)

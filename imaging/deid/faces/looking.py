@@ -14,8 +14,10 @@ from pydicom import config, dcmread
 from pydicom.dataset import Dataset
 
 from imaging.deid.admission import CannotDeidentify
+from imaging.deid.faces.cutting import Cut
+from imaging.deid.faces.doubts import Doubtful
 from imaging.deid.faces.finding import find_face
-from imaging.deid.faces.masking import Face, View
+from imaging.deid.faces.masking import Face, View, place_of
 from imaging.deid.faces.volume import Slice, Volume, slices_of
 from imaging.dicom.geometry import functional_group
 
@@ -33,23 +35,27 @@ class Looked:
     view
         Where a face was looked for.
     face
-        Where the series shows one, if it does.
+        What is taken out of the series, if anything is.
     problem
         Why nobody can tell; a reason of `CannotDeidentify`.
+    decided
+        Whether a person decided so, who saw all of the pictures.
     """
 
     view: View | None = None
-    face: Face | None = None
+    face: Face | Cut | None = None
     problem: str = ""
+    decided: bool = False
 
     @classmethod
     def of(cls, plain: Mapping[str, Any] | None) -> Self | None:
-        """Read what `find` gave; nothing is nothing."""
+        """Read what `find`, or a person's decision (`choosing.settle`), gave; nothing is nothing."""
         if plain is None:
             return None
         if plain["problem"]:
             return cls(problem=plain["problem"])
-        return cls(View.of(plain["view"]), Face.of(plain["face"]) if plain["face"] else None)
+        face = place_of(plain["face"]) if plain["face"] else None
+        return cls(View.of(plain["view"]), face, decided=plain.get("decided", False))
 
 
 def coarse_slices(path: str) -> Plain:
@@ -58,16 +64,16 @@ def coarse_slices(path: str) -> Plain:
     Returns
     -------
     dict
-        `slices` (`Slice.plain`), none where the pixels cannot be read, and `hounsfield`, whether values are in
-        Hounsfield units.
+        `slices` (`Slice.plain`); `frames`, how many there are, placed in the patient or not; `hounsfield`, whether
+        values are in Hounsfield units. Neither slices nor frames where the pixels cannot be read.
     """
     with config.disable_value_validation():
         dataset = dcmread(path, force=True)
         try:
-            slices = [one.plain() for one in slices_of(dataset)]
+            slices, frames = [one.plain() for one in slices_of(dataset)], int(dataset.get("NumberOfFrames") or 1)
         except _UNREADABLE:
-            slices = []  # its own de-identification says what is wrong with it
-        return {"slices": slices, "hounsfield": _is_in_hounsfield_units(dataset)}
+            slices, frames = [], 0  # its own de-identification says what is wrong with it
+        return {"slices": slices, "frames": frames, "hounsfield": _is_in_hounsfield_units(dataset)}
 
 
 def _is_in_hounsfield_units(dataset: Dataset) -> bool:
@@ -82,11 +88,16 @@ def find(slices: Sequence[Mapping[str, Any]], hounsfield: bool) -> Plain:
     ----------
     slices
         From `coarse_slices` of its files.
+
+    Returns
+    -------
+    dict
+        `view` and `face`; or the `problem`, a reason of `CannotDeidentify`, and the `Doubt` behind it.
     """
     try:
         volume = Volume([Slice.of(one) for one in slices])
         face = find_face(volume, hounsfield=hounsfield)
-    except CannotDeidentify as problem:
-        return {"problem": problem.reason}
+    except Doubtful as problem:
+        return {"problem": problem.reason, "doubt": str(problem.doubt), "view": None, "face": None}
     view = View.between(*volume.corners())
-    return {"view": view.plain(), "face": face.plain() if face else None, "problem": ""}
+    return {"view": view.plain(), "face": face.plain() if face else None, "problem": "", "doubt": ""}

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
+from scipy import ndimage
 
 from imaging.deid.admission import CannotDeidentify
+from imaging.deid.faces.cutting import Cut
 from imaging.deid.faces.volume import Bits, Box, rescaled
 from imaging.deid.pixels.frames import Pixels
 from imaging.dicom.geometry import Plane, plane_of
@@ -50,6 +52,10 @@ class View:
         return bool(((corners >= low) & (corners <= high)).all())
 
 
+#: Of a series whose pictures a person has seen, wherever they lie.
+EVERYWHERE = View((-1e6, -1e6, -1e6), (1e6, 1e6, 1e6))
+
+
 @dataclass(frozen=True)
 class Face:
     """Where a series shows the face, with the air before it.
@@ -80,6 +86,19 @@ class Face:
         box = Box((origin[0], origin[1], origin[2]), plain["spacing_mm"], (x, y, z))
         return cls(box, bits.reshape(box.shape), plain["fill"])
 
+    def grown(self, margin_mm: float) -> Self:
+        """The face with what is no farther from it than a margin, within its grid; with a negative one, less of it."""
+        if not margin_mm or not self.voxels.any():
+            return self
+        reach = int(abs(margin_mm) // self.box.spacing_mm) + 2
+        near = tuple(slice(max(int(at.min()) - reach, 0), int(at.max()) + reach + 1) for at in self.voxels.nonzero())
+        here, step, voxels = self.voxels[near], self.box.spacing_mm, np.zeros_like(self.voxels)
+        if margin_mm > 0:
+            voxels[near] = ndimage.distance_transform_edt(~here, sampling=step) <= margin_mm
+        else:
+            voxels[near] = ndimage.distance_transform_edt(here, sampling=step) > -margin_mm
+        return replace(self, voxels=voxels)
+
     def covers(self, plane: Plane) -> Bits:
         """Pixels of a plane, (rows, columns), that lie in the face or in the air before it.
 
@@ -102,7 +121,12 @@ class Face:
         return covered
 
 
-def mask(dataset: Dataset, view: View, face: Face | None) -> tuple[int, UID]:
+def place_of(plain: Mapping[str, Any]) -> Face | Cut:
+    """Read what `plain` of a face or of a cut gave."""
+    return Face.of(plain) if "voxels" in plain else Cut.of(plain)
+
+
+def mask(dataset: Dataset, view: View, face: Face | Cut | None) -> tuple[int, UID]:
     """Give the face the value of air in every frame; return the changed frames and how they are written now.
 
     Pixels elsewhere keep their values, and frames without any of the face their bytes.
@@ -112,7 +136,7 @@ def mask(dataset: Dataset, view: View, face: Face | None) -> tuple[int, UID]:
     dataset
         With file meta information. Pixel data are replaced, not changed.
     view, face
-        Where a face was looked for, and what was found.
+        Where a face was looked for, and what goes.
 
     Raises
     ------
@@ -126,7 +150,7 @@ def mask(dataset: Dataset, view: View, face: Face | None) -> tuple[int, UID]:
         raise CannotDeidentify("pixels_unreadable") from problem
 
 
-def _masked(dataset: Dataset, view: View, face: Face | None) -> tuple[int, UID]:
+def _masked(dataset: Dataset, view: View, face: Face | Cut | None) -> tuple[int, UID]:
     pixels = Pixels(dataset, UID(dataset.file_meta.TransferSyntaxUID))
     changed = {}
     for number, frame in enumerate(pixels.frames()):

@@ -18,7 +18,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 from scipy import ndimage
 
-from imaging.deid.admission import CannotDeidentify
+from imaging.deid.faces.doubts import Doubt, Doubtful
 from imaging.deid.pixels.frames import Pixels
 from imaging.dicom.geometry import COINCIDENT_MM, functional_group, numbers, plane_of
 
@@ -44,24 +44,29 @@ class Slice:
         From one pixel to the next along a row, and from one row to the next, mm.
     values
         (rows, columns), Hounsfield units in CT.
+    frame
+        Its number in the file, from 0.
     """
 
     position: Floats
     row: Floats
     column: Floats
     values: Floats
+    frame: int = 0
 
     def plain(self) -> dict[str, Any]:
         """As numbers and bytes, for another process."""
         vectors = [self.position, self.row, self.column]
         shape = list(self.values.shape)
-        return {"place": np.stack(vectors).tobytes(), "shape": shape, "values": self.values.tobytes()}
+        place = {"place": np.stack(vectors).tobytes(), "frame": self.frame}
+        return {**place, "shape": shape, "values": self.values.tobytes()}
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Self:
         """Read what `plain` gave."""
         position, row, column = np.frombuffer(plain["place"], np.float32).reshape(3, 3)
-        return cls(position, row, column, np.frombuffer(plain["values"], np.float32).reshape(plain["shape"]))
+        values = np.frombuffer(plain["values"], np.float32).reshape(plain["shape"])
+        return cls(position, row, column, values, plain["frame"])
 
 
 def slices_of(dataset: Dataset) -> list[Slice]:
@@ -87,7 +92,7 @@ def slices_of(dataset: Dataset) -> list[Slice]:
         blocks = frame[: height * step, : width * step].astype(np.float32).reshape(height, step, width, step)
         position = np.asarray(plane.position) + (row + column) * (step - 1) / 2
         values = blocks.mean(axis=(1, 3)) * np.float32(slope) + np.float32(intercept)
-        slices.append(Slice(_single(position), _single(row * step), _single(column * step), values))
+        slices.append(Slice(_single(position), _single(row * step), _single(column * step), values, number))
     return slices
 
 
@@ -145,8 +150,8 @@ class Volume:
 
         Raises
         ------
-        CannotDeidentify
-            `face_no_volume`: they do not make a volume.
+        Doubtful
+            They do not make a volume.
         """
         stacks: dict[tuple[Any, ...], list[Slice]] = defaultdict(list)
         for one in slices:
@@ -154,7 +159,7 @@ class Volume:
             stacks[one.values.shape, tuple((directions + 0.0).tolist())].append(one)
         _, stack = max(stacks.items(), key=lambda item: (len(item[1]), item[0]), default=((), []))
         if len(stack) < SLICES:
-            raise CannotDeidentify("face_no_volume")
+            raise Doubtful(Doubt.FEW_SLICES)
         normal = np.cross(stack[0].row, stack[0].column)
         self._normal = normal / np.linalg.norm(normal)
         placed: list[tuple[float, Slice]] = []
@@ -164,8 +169,10 @@ class Volume:
                 placed.append((offset, one))
         self._offsets = np.array([offset for offset, _ in placed])
         gaps = [b - a for a, b in pairwise(self._offsets.tolist())]
-        if len(placed) < SLICES or max(gaps) > GAP_MM or self._offsets[-1] - self._offsets[0] < THICK_MM:
-            raise CannotDeidentify("face_no_volume")
+        if len(placed) < SLICES:
+            raise Doubtful(Doubt.FEW_SLICES)
+        if max(gaps) > GAP_MM or self._offsets[-1] - self._offsets[0] < THICK_MM:
+            raise Doubtful(Doubt.GAPS if max(gaps) > GAP_MM else Doubt.THIN)
         self._slices = [one for _, one in placed]
         self._positions = np.stack([one.position for one in self._slices])
         self.values = np.stack([one.values for one in self._slices])

@@ -1,5 +1,7 @@
 // Boxes over the frames of an image: drawn, moved and taken away with mouse, finger or keys alone.
 
+import { watch } from "./claim.js";
+
 const root = document.querySelector("[data-look]");
 const part = (name) => root.querySelector(`[data-${name}]`);
 const shown = JSON.parse(document.getElementById("look").textContent);
@@ -126,29 +128,7 @@ form?.addEventListener("htmx:timeout", () => window.parallax.toast("The server d
 
 // --- while somebody works here, others are given other images ------------------------------------------------
 const claim = part("claim");
-const QUIET = 60_000;
-let told = Date.now();
-
-function stated() {
-  const fields = new FormData();
-  fields.append("page", claim.dataset.page);
-  fields.append("csrfmiddlewaretoken", window.parallax.csrf());
-  return fields;
-}
-
-async function work() {
-  if (Date.now() - told < QUIET) return;
-  told = Date.now();
-  try {
-    const answer = await fetch(claim.dataset.claim, { method: "POST", body: stated() });
-    if (answer.ok && !answer.redirected) claim.innerHTML = await answer.text();
-  } catch { /* it lapses, and nothing else */ }
-}
-
-if (claim) {
-  for (const type of ["pointerdown", "pointermove", "keydown", "wheel"]) document.addEventListener(type, work, { passive: true });
-  window.addEventListener("pagehide", () => { if (!decided) navigator.sendBeacon(claim.dataset.leave, stated()); });
-}
+if (claim) watch(claim, () => decided);
 
 // --- changes, each of which can be undone ---------------------------------------------------------------
 const keep = () => past.push(clone({ boxes, away, chosen }));

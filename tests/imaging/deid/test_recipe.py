@@ -75,7 +75,7 @@ def test_option_columns_replace_the_basic_action(keyword_tag: int, options: list
         ({"options": ["retain_everything"]}, "retain_everything"),
         ({"options": ["clean_recognizable_visual_features"]}, "belong together"),
         ({"faces": "mask"}, "belong together"),
-        ({"faces": "blur"}, "choose keep or mask"),
+        ({"faces": "blur"}, "choose keep, mask or review"),
         ({"options": ["retain_longitudinal_modified_dates", "retain_longitudinal_full_dates"]}, "full dates and for"),
         ({"options": "retain_device_identity"}, "list"),
         ({"options": None}, "list"),

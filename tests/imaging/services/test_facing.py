@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 
 from compliance import jobs, storage
 from compliance.models import Job
-from imaging.models import Instance, ReceivedInstance
+from imaging.models import FaceReview, Instance, ReceivedInstance
 from imaging.services import deidentifying, facing
 from imaging.states import OriginalState, ReceivedState
 from tests.factories import AT, World, encoded, slice_of
@@ -67,16 +67,15 @@ def test_a_delivered_head_loses_its_face_and_single_slices_wait_the_late_one_too
     assert changed(read(files), read(archived)) > 2000
     assert {one.RecognizableVisualFeatures for one in read(archived)} == {"NO"}
     assert sum(one.deid_counters.get("faces", 0) for one in Instance.objects.all()) > 5
-    held = transfer.instances.get(state=ReceivedState.HELD)
-    assert held.hold_reason == "cannot_deidentify"
-    assert "no volume" in held.hold_sentence
+    assert transfer.instances.get(state=ReceivedState.HELD).hold_reason == "face_review"
 
     ReceivedInstance.objects.update(original_state=OriginalState.GONE)
     late = head()[-1]
     late.SOPInstanceUID += ".9"
     late.ImagePositionPatient = [*late.ImagePositionPatient[:2], late.ImagePositionPatient[2] + 7]
     held = by_scanner(masking, [encoded(late)]).instances.get()
-    assert (held.state, "no volume" in held.hold_sentence) == (ReceivedState.HELD, True)
+    assert (held.state, held.hold_reason) == (ReceivedState.HELD, "face_review")
+    assert [(one.pictures, one.doubt) for one in FaceReview.objects.all()] == [(1, "few_slices")] * 2
 
 
 def test_a_series_waits_for_the_rest_of_its_delivery(masking: World, monkeypatch: pytest.MonkeyPatch) -> None:
