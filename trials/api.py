@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
@@ -23,8 +24,9 @@ from compliance.models import Signature, User
 from compliance.signing import Intent
 from trials import models, selectors
 from trials.api_forms import SiteFormViewSet
+from trials.api_queries import QueryViewSet
 from trials.charter import TEMPLATES
-from trials.services import enrolling, leaving, querying, setting_up
+from trials.services import enrolling, leaving, setting_up
 
 
 class TrialSerializer(serializers.ModelSerializer):
@@ -138,40 +140,10 @@ class TimepointSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
-class QuerySerializer(serializers.ModelSerializer):
-    class Meta:
-        model = models.Query
-        fields = [
-            "id",
-            "trial",
-            "site",
-            "timepoint",
-            "about_type",
-            "about_id",
-            "about_field",
-            "about_label",
-            "title",
-            "state",
-            "raised_at",
-            "due_on",
-            "answered_at",
-            "closed_at",
-            "escalated_at",
-        ]
-        # Also so that the page of a resource offers no list of records to choose from.
-        read_only_fields = fields
-
-
 class SignatureInput(serializers.Serializer):
     """The signer's password again."""
 
     password = serializers.CharField(style={"input_type": "password"})
-
-
-class MessageInput(serializers.Serializer):
-    """A contribution to a query's thread."""
-
-    text = serializers.CharField(allow_blank=True)
 
 
 class ConsentInput(SignatureInput):
@@ -239,15 +211,34 @@ class CharterViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Up
     @action(detail=True, methods=["post"], permission="trials.administer", permissions_by_method={})
     def sign(self, request: Request, pk: str) -> Response:
         """Sign a draft: it comes into force."""
-        charter = self.get_object()
-        given = SignatureInput(data=request.data)
+        return self._signed(setting_up.sign_charter, Signature.Meaning.APPROVAL, request)
+
+    @extend_schema(request=SignatureInput, responses=CharterSerializer)
+    @action(detail=True, methods=["post"], permission="trials.review_charter", permissions_by_method={})
+    def review(self, request: Request, pk: str) -> Response:
+        """Sign that a draft was reviewed; it does not change until it is opened again."""
+        return self._signed(setting_up.review_charter, Signature.Meaning.REVIEW, request)
+
+    @extend_schema(request=ReasonInput, responses=CharterSerializer)
+    @action(detail=True, methods=["post"], permission="trials.administer", permissions_by_method={})
+    def reopen(self, request: Request, pk: str) -> Response:
+        """Make a reviewed version a draft again, with a reason; it then needs a new review."""
+        given = ReasonInput(data=request.data)
         given.is_valid(raise_exception=True)
-        charter = setting_up.sign_charter(
-            charter=charter,
-            signature=Intent(given.validated_data["password"], Signature.Meaning.APPROVAL),
+        charter = setting_up.reopen_charter(
+            charter=self.get_object(),
+            reason=given.validated_data["reason"],
             actor=access.actor(request),
             at=timezone.now(),
         )
+        return Response(CharterSerializer(charter).data)
+
+    def _signed(self, step: Callable[..., Any], meaning: str, request: Request) -> Response:
+        charter = self.get_object()
+        given = SignatureInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        signature = Intent(given.validated_data["password"], meaning)
+        charter = step(charter=charter, signature=signature, actor=access.actor(request), at=timezone.now())
         return Response(CharterSerializer(charter).data)
 
 
@@ -390,40 +381,6 @@ class TimepointViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resourc
 
     def visible(self) -> QuerySet[Any]:
         return selectors.timepoints_seen_by(access.actor(self.request))
-
-
-class QueryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
-    """Queries to the sites that the person may know of."""
-
-    serializer_class = QuerySerializer
-    permission = "trials.see_queries"
-
-    def visible(self) -> QuerySet[Any]:
-        return selectors.queries_seen_by(access.actor(self.request))
-
-    @extend_schema(request=MessageInput, responses=QuerySerializer)
-    @action(detail=True, methods=["post"], permission="trials.answer_query")
-    def answer(self, request: Request, pk: str) -> Response:
-        """Answer a query, as its site."""
-        return self._speak(querying.answer_query, request)
-
-    @extend_schema(request=MessageInput, responses=QuerySerializer)
-    @action(detail=True, methods=["post"], permission="trials.raise_query")
-    def close(self, request: Request, pk: str) -> Response:
-        """Close a query that needs nothing more."""
-        return self._speak(querying.close_query, request)
-
-    def _speak(self, service: Any, request: Request) -> Response:
-        query = self.get_object()
-        given = MessageInput(data=request.data)
-        given.is_valid(raise_exception=True)
-        query = service(
-            query=query,
-            text=given.validated_data["text"],
-            actor=access.actor(request),
-            at=timezone.now(),
-        )
-        return Response(QuerySerializer(query).data)
 
 
 def register(router: BaseRouter) -> None:
