@@ -105,7 +105,7 @@ def _is_new_scanner(form: TransferForm | None) -> bool:
     if form is None or not (scanner := _scanner(form)):
         return False
     earlier = TransferForm.objects.filter(
-        timepoint__subject__site=form.timepoint.subject.site_id, pk__lt=form.pk
+        timepoint__subject__site=form.timepoint.subject.site_id, signed_at__isnull=False, pk__lt=form.pk
     ).exclude(timepoint=form.timepoint)
     return scanner not in {_scanner(one) for one in earlier.select_related("timepoint__charter")}
 

@@ -253,6 +253,7 @@ def _decision(
     first = review.decisions.order_by("stage").first()
     if first is not None and first.decided_by_id == actor.pk:
         raise SamePerson("You passed this timepoint, so another person takes the second look. Leave it to a colleague.")
+    judged = {part: one for part, one in judged.items() if one.verdict != Verdict.PENDING}
     for part in parts_to_judge(review):
         if part not in judged:
             raise PartNotJudged(f"Nothing is said of the {_NAMES[part]}. Pass, fail or waive it.")

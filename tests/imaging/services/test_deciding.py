@@ -160,6 +160,7 @@ def test_what_is_said_of_each_part_must_be_whole() -> None:
     shown = signing.digest(latest().shown_content())
     for judged, problem in (
         ({IMAGES: Judged()}, PartNotJudged),
+        ({IMAGES: Judged(Verdict.PENDING), FORM: Judged()}, PartNotJudged),
         ({IMAGES: Judged(), FORM: Judged(Verdict.WAIVE, " ")}, ReasonRequired),
         ({IMAGES: Judged(Verdict.FAIL), FORM: Judged()}, ReasonRequired),
         ({IMAGES: Judged(), FORM: Judged()}, ChecklistOpen),
