@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django import forms
 
 from reading.blinded import BlindedMeasurement, BlindedTask
 from reading.criteria.form import DIAMETER, MEASURED, NODES, At, Field, Kind
+from reading.criteria.values import plain
 from reading.models import Measurement
 from reading.services.entries import LesionEntry
 
@@ -49,7 +51,9 @@ def value_of(declared: Field, entered: Any) -> object:
 def initial_of(declared: Field, stored: Mapping[str, object]) -> object:
     """Return a stored value as its form field shows it."""
     value = stored.get(declared.name)
-    return ("yes" if value else "no") if isinstance(value, bool) else value
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return plain(value) if isinstance(value, Decimal) else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,4 +215,4 @@ def _written(value: object, figure: Figure) -> str:
         return "yes" if value else "no"
     if figure.key.startswith("percent"):
         return f"{Decimal(str(value)):+.1f} %".replace("-", "−")
-    return amount(Decimal(str(value)), figure.unit) if figure.unit else str(value)
+    return amount(Decimal(str(value)), figure.unit).replace("-", "−") if figure.unit else str(value)

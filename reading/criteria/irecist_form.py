@@ -22,7 +22,7 @@ FORM = Form(
                     "lesion_class",
                     "Followed as",
                     Kind.CHOICE,
-                    choices=((NewLesionClass.TARGET, "New target"), (NewLesionClass.NONTARGET, "New non-target")),
+                    choices=((NewLesionClass.TARGET, "Target"), (NewLesionClass.NONTARGET, "Non-target")),
                     at=(At.FIRST,),
                     help="Up to five new targets and two per organ, measured apart from those of the baseline",
                 ),

@@ -111,12 +111,16 @@ def form(*, disease: str, measure: str, after_radiotherapy: bool, clinical: bool
         hint="Each with clear borders and at least 10 mm in both diameters, without cyst or cavity.",
         later=tuple(state for state in (MEASURED, *TargetState) if state not in small),
         fields=(*sizes, *((_COMPONENT,) if disease == "mixed" else ())),
+        place="Region",
         places=PLACES,
         splits=False,
     )
-    others = replace(recist11_form.NONTARGETS, hint="All other tumour, without sizes.", places=PLACES)
+    others = replace(recist11_form.NONTARGETS, hint="All other tumour, without sizes.", place="Region", places=PLACES)
     new = replace(
-        recist11_form.NEW_LESIONS, later_hint="None entered. Certain from 10 mm in both diameters on.", places=PLACES
+        recist11_form.NEW_LESIONS,
+        later_hint="None entered. Certain from 10 mm in both diameters on.",
+        place="Region",
+        places=PLACES,
     )
     questions = (
         *((_SINCE_RADIOTHERAPY,) if after_radiotherapy else ()),
