@@ -25,6 +25,7 @@ from compliance.signing import Intent
 from trials import models, selectors
 from trials.api_forms import SiteFormViewSet
 from trials.api_queries import QueryViewSet
+from trials.api_sites import QualificationViewSet, ScannerViewSet
 from trials.charter import TEMPLATES
 from trials.services import enrolling, leaving, setting_up
 
@@ -388,6 +389,8 @@ def register(router: BaseRouter) -> None:
     router.register("trials", TrialViewSet, basename="trial")
     router.register("charters", CharterViewSet, basename="charter")
     router.register("sites", SiteViewSet, basename="site")
+    router.register("qualifications", QualificationViewSet, basename="qualification")
+    router.register("scanners", ScannerViewSet, basename="scanner")
     router.register("application-entities", ApplicationEntityViewSet, basename="application-entity")
     router.register("people", PersonViewSet, basename="person")
     router.register("memberships", MembershipViewSet, basename="membership")

@@ -34,7 +34,11 @@ from trials.services.preparing import NothingAsked
 from trials.site_terms import SiteTerms
 from trials.states import AnswersState
 
-RESPONSIBILITY, APPROVAL = Signature.Meaning.RESPONSIBILITY, Signature.Meaning.APPROVAL
+RESPONSIBILITY, REVIEW, APPROVAL = (
+    Signature.Meaning.RESPONSIBILITY,
+    Signature.Meaning.REVIEW,
+    Signature.Meaning.APPROVAL,
+)
 
 
 @require_safe
@@ -212,7 +216,7 @@ def training_acknowledge(request: HttpRequest, site: Site) -> HttpResponse:
         site,
         form,
         lambda given: preparing.acknowledge_training(
-            site=site, text_sha256=form.cleaned_data["text_sha256"], signature=form.intent(RESPONSIBILITY), **given
+            site=site, text_sha256=form.cleaned_data["text_sha256"], signature=form.intent(REVIEW), **given
         ),
         "Your training is acknowledged.",
     )

@@ -14,7 +14,7 @@ from pydicom.data import get_testdata_file
 
 from compliance.models import Export, Job, Signature, User
 from compliance.signing import Intent
-from config.demo import doors, reads, story
+from config.demo import doors, reads, sites, story
 from imaging.models import Finding, Instance, QcReview, ReceivedInstance
 from imaging.phantom.identity import planted_identity
 from imaging.phantom.series import SeriesSpec, ct_series, write_series
@@ -53,6 +53,7 @@ class Show:
     def run(self) -> Export:
         """Run every step and return the endpoint package."""
         trial = self.set_up()
+        self.qualify(trial)
         self.enrol(trial)
         self.send_by_dicom(trial)
         self.send_by_web(trial)
@@ -94,6 +95,13 @@ class Show:
                     actor=admin,
                     at=at,
                 )
+        sites.qualify(
+            site,
+            coordinator=self.people["coordinator-de"],
+            analyst=self.people["qc"],
+            clock=lambda: at,
+            software=story.OLDER_SOFTWARE,
+        )
         patient = story.OPEN_PATIENT
         subject = enrolling.enrol_subject(
             site=site, code=patient.code, reference_date=patient.reference_date, actor=admin, at=at
@@ -146,7 +154,7 @@ class Show:
             actor=admin,
             at=self.clock(),
         )
-        sites = {}
+        added = {}
         for centre in story.CENTRES:
             site = setting_up.add_site(
                 trial=trial, code=centre.code, name=centre.name, country=centre.country, actor=admin, at=self.clock()
@@ -157,18 +165,30 @@ class Show:
             connecting.allow_plain_dicom(
                 site=site, allowed=True, reason=story.PLAIN_DICOM, actor=admin, at=self.clock()
             )
-            sites[centre.code] = site
+            added[centre.code] = site
         for person in story.PEOPLE[1:]:
             setting_up.grant_membership(
                 trial=trial,
                 user=self.people[person.username],
                 role=person.role,
-                site=sites.get(person.site),
+                site=added.get(person.site),
                 actor=admin,
                 at=self.clock(),
             )
-        self.say("Set-up", f"trial {trial.code}, charter signed, {len(sites)} sites, {len(self.people)} people")
+        self.say("Set-up", f"trial {trial.code}, charter signed, {len(added)} sites, {len(self.people)} people")
         return Trial.objects.get(pk=trial.pk)
+
+    def qualify(self, trial: Trial) -> None:
+        """Have each site show what the charter asks; without it nobody could be enrolled there."""
+        for person in story.PEOPLE:
+            if person.role is Role.SITE_COORDINATOR:
+                sites.qualify(
+                    Site.objects.get(trial=trial, code=person.site),
+                    coordinator=self.people[person.username],
+                    analyst=self.people["qc"],
+                    clock=self.clock,
+                )
+        self.say("Qualification", f"{trial.sites.count()} sites: questionnaire, scanner and training, signed")
 
     def enrol(self, trial: Trial) -> None:
         """Enrol the subjects; their visits are planned from the charter."""

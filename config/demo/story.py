@@ -24,6 +24,13 @@ CLOCK = dt.datetime(2026, 6, 1, 8, 0, tzinfo=dt.UTC)
 PLAIN_DICOM = "Scanner and receiver are one machine."
 
 
+#: The scanner at each site, as the images say it, and its software.
+SCANNER = {"modality": "CT", "manufacturer": "Parallax", "model_name": "Thorax phantom"}
+SOFTWARE = "1"
+#: What the open trial's site registered: its images say otherwise, so that a visitor finds a notice.
+OLDER_SOFTWARE = "0.9"
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """An account of the demonstration."""

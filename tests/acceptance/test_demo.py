@@ -51,8 +51,8 @@ PIXEL_DATA = b"\xe0\x7f\x10\x00"
 #: A folder that lasts from the suite's run on one database to its run on the other (see scripts/test.sh).
 BETWEEN_DATABASES = os.environ.get("PARALLAX_BETWEEN_DATABASES", "")
 ELSEWHERE = {"TZ": "Pacific/Auckland", "PYTHONHASHSEED": "7"}
-STEPS = """Set-up Enrolment C-STORE Web upload Archive Quarantine QC Query Reads Adjudication Variability Quarantine
-Lock Package Sponsor SHA-256"""
+STEPS = """Set-up Qualification Enrolment C-STORE Web upload Archive Quarantine QC Query Reads Adjudication Variability
+Quarantine Lock Package Sponsor SHA-256"""
 
 
 @dataclass

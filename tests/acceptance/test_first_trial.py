@@ -19,7 +19,7 @@ from imaging.phantom.canvas import Grid
 from imaging.phantom.identity import planted_identity, planted_values
 from imaging.phantom.series import ct_series, write_series
 from imaging.phantom.subjects import PhantomSubject
-from tests.acceptance.walk import PASSWORD, Doors, Person
+from tests.acceptance.walk import PASSWORD, Doors, Person, qualifies, shows_its_site
 from tests.support.browser import DESKTOP
 from tests.support.installation import ROOT, Installation
 from tests.support.tools import requires_tool
@@ -41,6 +41,8 @@ PEOPLE = {
     "ingrid": ("Ingrid Dahl", "Site coordinator", 2),
     "quirine": ("Quirine Blom", "QC analyst", 0),
 }
+#: As its images say it.
+SCANNER = {"modality": "CT", "manufacturer": "Parallax", "model_name": "Thorax phantom"}
 PHANTOM = PhantomSubject.with_scenario(7, "new_lesion", timepoints=2)
 IDENTITY = planted_identity(7)
 GRID = Grid(rows=128, slices=44)
@@ -86,6 +88,11 @@ def test_the_page_leads_from_nothing_to_a_scan_that_is_judged(
         agree_on_the_charter(ada)
         add_sites(ada)
         give_roles(ada)
+    with doors.enter("niels", "first-trial") as niels:
+        shows_its_site(niels, "101", SCANNER)
+        niels.take("4-qualification")
+    with doors.enter("quirine", "first-trial") as quirine:
+        qualifies(quirine, "101")
     with doors.enter("niels", "first-trial") as niels:
         enrol(niels)
         upload(niels, scan(tmp_path / "baseline"))
@@ -158,7 +165,7 @@ def enrol(niels: Newcomer) -> None:
     niels.fill(code="101-001", reference_date=DAY_1.isoformat())
     niels.press("Enrol subject")
     niels.told("the visits are planned")
-    niels.take("4-subject")
+    niels.take("5-subject")
 
 
 def upload(niels: Newcomer, folder: Path) -> None:
@@ -173,14 +180,14 @@ def upload(niels: Newcomer, folder: Path) -> None:
     expect(niels.page.locator("[data-part=notice]")).to_contain_text("Sent and safe")
     expect(niels.page.locator("[data-settled=yes]")).to_be_attached()
     expect(niels.page.locator("[data-part=recognised] tbody tr")).to_have_count(1)
-    niels.take("5-upload")
+    niels.take("6-upload")
 
 
 def judge(quirine: Newcomer) -> None:
     quirine.follow("QC")
     quirine.until(lambda: quirine.page.locator("#reviews").get_by_role("link", name="101-001 BL")).click()
     expect(quirine.page.locator(".px-finding").first).to_be_attached()
-    quirine.take("6-judged")
+    quirine.take("7-judged")
     quirine.page.locator('[name="images_verdict"][value="pass"]').check()
     quirine.fill(comment="Complete and sharp.", password=PASSWORD)
     quirine.press("Sign the decision")

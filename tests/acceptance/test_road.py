@@ -22,7 +22,7 @@ from imaging.phantom.canvas import Grid
 from imaging.phantom.identity import planted_identity, planted_values
 from imaging.phantom.series import SeriesSpec, ct_series, write_series
 from imaging.phantom.subjects import Lesion, PhantomSubject
-from tests.acceptance.walk import PASSWORD, Doors, Person
+from tests.acceptance.walk import PASSWORD, Doors, Person, qualifies, shows_its_site
 from tests.support.installation import ROOT, Installation
 from tests.support.tools import requires_tool, tool
 from trials.schedule import date_of
@@ -36,6 +36,8 @@ pytestmark = [
 
 SHOTS = ROOT / "build" / "screenshots"
 TRIAL, SITE, SUBJECT, SCANNER = "ROAD-1", "N01", "N01-001", "N01_CT"
+#: The scanner, as its images say it.
+SCANS_ON = {"modality": "CT", "manufacturer": "Parallax", "model_name": "Thorax phantom"}
 #: Day 1 of the subject; both scans lie in the past, inside their windows.
 DAY_1 = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=90)
 PEOPLE = {
@@ -63,6 +65,12 @@ def test_a_trial_from_its_first_form_to_the_sponsors_download(
         create_trial(ada)
         agree_charter(ada)
         name_site_and_people(ada)
+    with doors.enter("niels", "coordinator") as niels:
+        shows_its_site(niels, SITE, SCANS_ON)
+        niels.look("qualification", phone=True)
+    with doors.enter("quirine", "qc") as quirine:
+        qualifies(quirine, SITE)
+        quirine.look("qualification")
     with doors.enter("niels", "coordinator") as niels:
         enrol(niels)
         baseline = scan(tmp_path / "baseline", 0)

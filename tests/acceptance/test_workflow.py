@@ -13,6 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.acceptance.workflow import CHARTER, Workflow
 from tests.factories import AT, make_user, make_world
+from tests.factories.world import ask_of_sites
 from trials.models import Role
 from trials.services import setting_up
 
@@ -29,6 +30,7 @@ def test_no_order_of_steps_leads_into_a_forbidden_state(monkeypatch: pytest.Monk
     # Whether bytes survive a power cut is intake's to prove; here it would cost more than all else.
     monkeypatch.setattr(os, "fsync", lambda _: None)
     world = make_world(charter=CHARTER)
+    ask_of_sites(world, scanners=True)
     second = make_user("second-reader")
     setting_up.grant_membership(trial=world.trial, user=second, role=Role.READER, actor=world.founder, at=AT)
     analyst = make_user("second-analyst")

@@ -174,3 +174,34 @@ class Doors:
     def complaints(self) -> list[str]:
         """What the browsers complained about, person by person."""
         return [complaint for person in self.people for complaint in person.complaints]
+
+
+def shows_its_site(coordinator: Person, site: str, scanner: dict[str, str]) -> None:
+    """A coordinator does what the shipped charters ask of a site."""
+    _open_qualification(coordinator, site)
+    coordinator.follow("Answer")
+    for question in ("CALIB", "SAME", "ORIGINAL"):
+        coordinator.page.locator(f'[name="{question}"][value="Y"]').check()
+    coordinator.fill(STAFF="3", password=coordinator.password)
+    coordinator.press("Sign questionnaire")
+    coordinator.told("The questionnaire is signed")
+    coordinator.fill(**scanner)
+    coordinator.press("Register scanner")
+    coordinator.told("is registered")
+    coordinator.fill(password=coordinator.password)
+    coordinator.press("Sign training")
+    coordinator.told("Your training is acknowledged")
+
+
+def qualifies(analyst: Person, site: str) -> None:
+    """An analyst signs that a site has shown all."""
+    _open_qualification(analyst, site)
+    analyst.fill(password=analyst.password)
+    analyst.press("Sign and qualify")
+    analyst.told("it may enrol")
+
+
+def _open_qualification(person: Person, site: str) -> None:
+    person.follow("Subjects")
+    person.follow("Qualification of sites")
+    person.follow(site, within=person.page.locator("#qualifications"))

@@ -36,8 +36,20 @@ from tests.acceptance.workflow_standing import STANDING, State, follow, states
 from tests.factories import AT, PASSWORD, World, encoded, slice_of
 from tests.factories.world import REFERENCE
 from trials.charter import RECIST_TEMPLATE
-from trials.models import ImagingCharter, Membership, Query, Role, Subject, Timepoint, Trial
-from trials.services import enrolling, leaving, querying, setting_up
+from trials.models import (
+    Device,
+    ImagingCharter,
+    Membership,
+    Query,
+    Role,
+    Scanner,
+    ScannerNotice,
+    SiteQualification,
+    Subject,
+    Timepoint,
+    Trial,
+)
+from trials.services import enrolling, leaving, noticing, preparing, qualifying, querying, setting_up
 from trials.states import CharterState, ImageState, QcState, QueryState, SubjectState, TrialState
 from trials.subject_terms import AFTER_CONSENT
 
@@ -74,6 +86,7 @@ draws = st.builds(
 #: What somebody may try: methods of the machine.
 ANYTHING = (
     "go_on",
+    "qualify",
     "enrol",
     "screen",
     "withdraw",
@@ -171,6 +184,31 @@ class Walk:
         if step is not enrolling.fail_screening:
             what["reference_date"] = REFERENCE
         self.attempt(step, **what, actor=self.person(self.at_site_of(subject), draw))
+
+    def qualify(self, draw: Draw) -> None:
+        """A site registers and retires scanners; the core lab qualifies it, settles notices, ends what it signed."""
+        site = self.one_of([self.world.north, self.world.south], draw.number)
+        coordinator = self.world.coordinator if site == self.world.north else self.world.other_coordinator
+        scanner = self.one_of(Scanner.objects.order_by("pk"), draw.number)
+        held = self.one_of(SiteQualification.objects.order_by("-pk"), draw.number)
+        notice = self.one_of(ScannerNotice.objects.order_by("pk"), draw.number)
+        reason, analyst = "It was sold" if draw.right else "", self.person(self.world.analyst, draw)
+        device = Device("CT", "Acme", f"Model {draw.number % 2}", "", f"v{draw.number % 3}")
+        if draw.way < 3 or scanner is None:
+            named = {"modality": "CT", "manufacturer": "Acme", "model_name": device.model_name}
+            actor = self.person(coordinator, draw)
+            self.attempt(preparing.register_scanner, site=site, **named, actor=actor)
+        elif draw.way < 6:
+            self.attempt(qualifying.qualify_site, site=site, signature=intent(draw.right), actor=analyst)
+        elif draw.way == 6:
+            self.attempt(noticing.note_devices, site=site, devices=[device])
+        elif draw.way == 7 and notice is not None:
+            self.attempt(noticing.acknowledge_notice, notice=notice, reason=reason, actor=analyst)
+        elif draw.way == 8 and held is not None:
+            self.attempt(qualifying.end_qualification, qualification=held, reason=reason, actor=analyst)
+        elif draw.way == 9:
+            actor = self.person(coordinator, draw)
+            self.attempt(preparing.retire_scanner, scanner=scanner, reason=reason, actor=actor)
 
     def withdraw(self, draw: Draw) -> None:
         # Seldom, or nobody stays to be read.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.apps import apps
+from django.db.models import Q
 
 from compliance import signing
 from compliance.models import Record
@@ -14,8 +15,17 @@ from imaging.states import GOOD, OriginalState, ReviewState, Verdict
 from reading.models import Adjudication, ReadTask
 from reading.selectors import SIGNED
 from reading.states import AdjudicationState, ReadState
-from trials.models import ImagingCharter, Query, Subject, Timepoint, Trial
-from trials.states import CharterState, FormState, ImageState, QcState, QueryState, ReadingState, TrialState
+from trials.models import ImagingCharter, Query, SiteQualification, Subject, Timepoint, Trial
+from trials.states import (
+    CharterState,
+    FormState,
+    ImageState,
+    QcState,
+    QualificationState,
+    QueryState,
+    ReadingState,
+    TrialState,
+)
 from trials.subject_terms import READ_NO_FURTHER
 
 State = dict[tuple[str, str], dict[Any, str]]
@@ -75,6 +85,7 @@ def what_is_signed_is_what_was_signed(trial: Trial) -> None:
         QcReview.objects.filter(state__in=(ReviewState.CLEARED, ReviewState.FAILED)),
         TransferForm.objects.filter(state=FormState.SIGNED),
         ImagingCharter.objects.exclude(state=CharterState.DRAFT),
+        SiteQualification.objects.exclude(state=QualificationState.PREPARED),
     )
     for records in signed:
         for record in records:
@@ -151,6 +162,14 @@ def without_consent_nothing_goes_on(trial: Trial) -> None:
     assert not gone.filter(series__imaging_study__timepoint__in=signed).exists()
 
 
+def nobody_is_enrolled_before_the_site_is_qualified(trial: Trial) -> None:
+    """Since the charter asks, the site of each subject was qualified when it was enrolled."""
+    asks = next((one for one in trial.charters.order_by("version") if one.signed_at and one.terms.sites.asks), None)
+    for subject in Subject.objects.filter(enrolled_at__gt=asks.signed_at) if asks else ():
+        held = SiteQualification.objects.filter(site=subject.site, qualified_at__lt=subject.enrolled_at)
+        assert held.filter(Q(ended_at=None) | Q(ended_at__gt=subject.enrolled_at)).exists()
+
+
 def one_charter_is_in_force(trial: Trial) -> None:
     """One version is in force, and at most one draft waits beside it."""
     held = list(ImagingCharter.objects.filter(trial=trial).values_list("state", flat=True))
@@ -174,6 +193,7 @@ STANDING: tuple[Callable[[Trial], None], ...] = (
     readers_are_two_and_go_in_order,
     only_who_takes_part_is_read,
     without_consent_nothing_goes_on,
+    nobody_is_enrolled_before_the_site_is_qualified,
     one_charter_is_in_force,
     images_are_of_their_site,
 )

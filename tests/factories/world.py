@@ -12,7 +12,7 @@ from compliance.models import User
 from compliance.signing import Intent
 from trials.charter import RECIST_TEMPLATE
 from trials.models import ImagingCharter, Role, Site, Subject, Timepoint, Trial
-from trials.services import connecting, enrolling, setting_up
+from trials.services import connecting, enrolling, preparing, qualifying, setting_up
 
 AT = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
 PASSWORD = "a good long password"
@@ -108,7 +108,7 @@ def make_world(code: str = "PLX-1", *, charter: Mapping[str, Any] | None = None,
     Parameters
     ----------
     charter
-        Sections of the charter that differ from the RECIST template.
+        Sections of the charter that differ from the RECIST template, which here asks nothing of sites.
     prefix
         Before user names and AE titles, so that a second world fits beside the first.
     """
@@ -118,7 +118,7 @@ def make_world(code: str = "PLX-1", *, charter: Mapping[str, Any] | None = None,
     )
     draft = trial.charters.get()
     setting_up.edit_charter(
-        charter=draft, content=copy.deepcopy({**RECIST_TEMPLATE, **(charter or {})}), actor=founder, at=AT
+        charter=draft, content=copy.deepcopy({**RECIST_TEMPLATE, "sites": {}, **(charter or {})}), actor=founder, at=AT
     )
     setting_up.sign_charter(charter=draft, signature=Intent(PASSWORD), actor=founder, at=AT)
     sites = []
@@ -154,3 +154,16 @@ def ask_of_sites(world: World, **terms: Any) -> None:
     setting_up.edit_charter(charter=draft, content={**draft.content, "sites": terms}, actor=founder, at=AT)
     setting_up.sign_charter(charter=draft, signature=Intent(PASSWORD), actor=founder, at=AT)
     trial.refresh_from_db()
+
+
+def qualify_as_shipped(site: Site, *, coordinator: User, password: str, by: User) -> None:
+    """Do what the shipped charters ask of a site, and sign that it is enough."""
+    own = Intent(password)
+    answers = {"CALIB": True, "SAME": True, "ORIGINAL": True, "STAFF": 3}
+    preparing.sign_answers(site=site, values=answers, signature=own, actor=coordinator, at=AT)
+    preparing.register_scanner(
+        site=site, modality="CT", manufacturer="Acme", model_name="One", actor=coordinator, at=AT
+    )
+    for text in site.trial.charter_in_force.terms.sites.training:
+        preparing.acknowledge_training(site=site, text_sha256=text.sha256, signature=own, actor=coordinator, at=AT)
+    qualifying.qualify_site(site=site, signature=Intent(PASSWORD), actor=by, at=AT)

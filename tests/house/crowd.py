@@ -374,7 +374,9 @@ class _Furnisher:
         done = setting_up.create_trial(
             code=f"DONE-{self.mark}", title="Done", sponsor_name="Sponsor", actor=actor, at=AT
         )
-        setting_up.sign_charter(charter=done.charters.get(), signature=Intent(PASSWORD), actor=actor, at=AT)
+        draft = done.charters.get()
+        setting_up.edit_charter(charter=draft, content={**draft.content, "sites": {}}, actor=actor, at=AT)
+        setting_up.sign_charter(charter=draft, signature=Intent(PASSWORD), actor=actor, at=AT)
         site = setting_up.add_site(trial=done, code="WEST", name="West", actor=actor, at=AT)
         subject = enrolling.enrol_subject(site=site, code="W-001", reference_date=REFERENCE, actor=actor, at=AT)
         for timepoint in subject.timepoints.all():

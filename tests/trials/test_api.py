@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 
 from compliance.models import AuditEvent, User
 from tests.factories import AT, PASSWORD, make_user, make_world
+from tests.factories.world import qualify_as_shipped
 from tests.trials.services.test_screening import CHARTER as SCREENING
 from trials.charter import RECIST_TEMPLATE
 from trials.models import Membership, Query, Role, Site, Subject, Trial
@@ -56,7 +57,14 @@ def test_a_trial_is_set_up_through_rest_from_nothing_to_its_first_subject(own_di
     send(founder, "application-entities/", 201, site=site["id"], title="WEST_CT", description="CT 1")
     send(founder, "memberships/", 201, trial=trial["id"], user="carla", role=Role.SITE_COORDINATOR, site=site["id"])
     carla = User.objects.get(username="carla")
-    subject = send(carla, "subjects/", 201, site=site["id"], code="W-001", reference_date="2026-01-05")
+    new = {"site": site["id"], "code": "W-001", "reference_date": "2026-01-05"}
+    assert send(carla, "subjects/", 409, **new)["code"] == "site_not_qualified"
+    (standing,) = rows(carla, "qualifications/")
+    assert (standing["is_open"], standing["qualified_at"], len(standing["missing"])) == (False, None, 3)
+    qualify_as_shipped(Site.objects.get(), coordinator=carla, password=PASSWORD, by=founder)
+    assert rows(carla, "qualifications/")[0]["is_open"]
+    assert [one["manufacturer"] for one in rows(carla, "scanners/")] == ["Acme"]
+    subject = send(carla, "subjects/", 201, **new)
     assert subject["state"] == "enrolled"
     assert [(t["code"], t["window"], t["image_state"]) for t in rows(carla, "timepoints/")] == [
         ("BL", [-28, 1], "expected"),

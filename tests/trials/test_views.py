@@ -13,6 +13,7 @@ from django.urls import reverse
 from compliance import signing
 from compliance.models import AuditEvent, User
 from tests.factories import AT, PASSWORD, make_user
+from tests.factories.world import qualify_as_shipped
 from tests.support.tools import tool
 from tests.trials.test_forms_charter import posted
 from trials.forms_charter import CharterForm
@@ -75,6 +76,7 @@ def test_a_trial_is_set_up_in_the_browser_from_nothing_to_running(own_disk):
     assert said == ["Charter version 1 is in force."]
 
     carla = User.objects.get(username="carla")
+    qualify_as_shipped(site, coordinator=carla, password="long enough to be kept", by=founder)
     response, _ = post(carla, "enrol", site.pk, code="W-001", reference_date="2026-01-05")
     subject = Subject.objects.get()
     assert response.headers["Location"] == reverse("trials:subject", args=[subject.pk])

@@ -47,15 +47,16 @@ def record_upload_test(
         known = UploadTest.objects.filter(delivery=delivery).first()
         if known is not None:
             return known
+        scanner = noticing.scanner_of(device, in_use(site)) if device else None
         test = UploadTest(
             site=site,
             charter=charter,
-            scanner=noticing.scanner_of(device, in_use(site)) if device else None,
+            scanner=scanner,
             delivery=delivery,
             sender=sender,
             received_at=received_at,
             images=images,
-            device=device._asdict() if device else {},
+            device=noticing.as_kept(device, scanner)._asdict() if device else {},
             series=list(series),
             findings=list(findings),
         )

@@ -52,6 +52,11 @@ def scanner_of(device: Device, known: Iterable[Scanner]) -> Scanner | None:
     return next((one for one in open_to_it if device.is_model_of(one.registered)), None)
 
 
+def as_kept(device: Device, scanner: Scanner | None) -> Device:
+    """Return what is kept of a device: a serial number that nobody registered is compared, and let go."""
+    return device._replace(serial_number=scanner.serial_number if scanner else "")
+
+
 def _is_as_registered(device: Device, known: Iterable[Scanner]) -> bool:
     scanner = scanner_of(device, known)
     return (
@@ -63,6 +68,7 @@ def _is_as_registered(device: Device, known: Iterable[Scanner]) -> bool:
 
 def _note(site: Site, device: Device, known: Sequence[Scanner], asks_test: bool, at: dt.datetime) -> None:
     scanner = scanner_of(device, known)
+    device = as_kept(device, scanner)
     if scanner is None:
         kind, before = Kind.UNKNOWN, ""
     elif not device.is_model_of(scanner.registered):

@@ -39,6 +39,7 @@ def test_a_change_of_software_is_noticed_once_and_the_archive_says_nothing_of_th
     delivered(world, 3, subject="NOBODY", SoftwareVersions=["v2", "b"])
     notice = ScannerNotice.objects.get()
     assert (notice.kind, notice.before, notice.after, notice.site) == ("software", "v1", "v2, b", world.north)
+    assert notice.serial_number == ""
     assert Mail.objects.filter(to=world.analyst).count() == 1
     assert Instance.objects.count() == 6
 

@@ -62,7 +62,8 @@ def test_nothing_is_noticed_where_the_charter_has_no_registry(world):
             "Acme One (CT), serial number 77, software v1",
             "Acme Two (CT), serial number 77, software v1",
         ),
-        (DEVICE._replace(serial_number="78"), "unknown", "", "Acme One (CT), serial number 78, software v1"),
+        # A number that nobody registered is compared, and kept nowhere.
+        (DEVICE._replace(serial_number="78"), "unknown", "", "Acme One (CT), software v1"),
     ],
 )
 def test_what_differs_is_said_once_with_both_values_and_by_mail(asked, scanner, seen, kind, before, after):
