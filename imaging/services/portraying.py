@@ -19,8 +19,9 @@ from imaging.services.limits import budget
 class Shown:
     """What the page of a look begins with.
 
-    `first` is the mask proposed, or decided before, None where none can be made; `half_mm` how far the body reaches
-    from its middle along each axis; `begin` the picture to show first, from 1; `surface` says whether there is one.
+    `first` is the mask proposed or decided, None where nothing is taken out or none can be made; `half_mm` how far the
+    body reaches from its middle along each axis; `begin` the picture to show first, from 1; `surface` says whether
+    there is one.
     """
 
     first: Choice | None
@@ -37,6 +38,8 @@ def shown(*, review: FaceReview, actor: User, at: dt.datetime) -> Shown:
     first = Choice.at_first(proposal)
     if first and review.choice and (proposal["face"] or review.choice["shape"] == "plane"):
         first = replace(first, **review.choice)
+    if review.decided and not review.choice:
+        first = None
     return Shown(first, (x, y, z), proposal["begin"] + 1, proposal["portrait"] is not None)
 
 

@@ -101,6 +101,7 @@ def test_a_decision_opens_the_next_series_and_is_taken_back(world: World, review
     assert answer["Location"] == f"/imaging/faces/{review.pk}/"
     assert FaceReview.objects.get().state == FaceState.WAITING
     page = client.get(answer["Location"]).content.decode()
+    assert "It was decided on before" in page
     assert re.search(r'name="front_mm" min="-\d+" max="\d+" step="1" value="30"', page)
 
 
@@ -229,6 +230,10 @@ def test_in_a_browser_masks_are_decided_by_keys_and_by_hand(own_disk: Path, live
             drawn(page)
             page.get_by_role("button", name=f"Leave {second.pictures} images as they are").click()
             expect(page.get_by_role("heading", name="No series waits for a look")).to_be_visible()
+            # What was decided is shown until it is carried out.
+            opened(page, first)
+            expect(page.get_by_role("heading", name="What was decided")).to_be_visible()
+            expect(page.locator("img[data-shown]")).to_have_count(4)
         connection.close()
 
     first.refresh_from_db()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from io import BytesIO
 from pathlib import Path
 
@@ -99,6 +100,19 @@ def test_a_delivery_arrives_until_nothing_came_for_a_while(masking: World) -> No
     assert not facing.is_arriving(transfer, late)
     transfer.instances.update(state=ReceivedState.RECEIVED, series_uid_key="")
     assert facing.is_arriving(transfer, late)
+
+
+def test_the_command_asks_nobody_and_holds_what_a_person_must_see(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "0.dcm").write_bytes(encoded(head()[0]))
+    (tmp_path / "faces.json").write_text(json.dumps(RECIPE | {"faces": "review"}))
+    named = {"key": tmp_path / "key", "recipe": tmp_path / "faces.json", "report": tmp_path / "report.jsonl"}
+    with pytest.raises(SystemExit) as ended:
+        call_command("deidentify", tmp_path / "in", tmp_path / "out", **named)
+
+    assert ended.value.code
+    assert '"face_review"' in (tmp_path / "report.jsonl").read_text()
+    assert list((tmp_path / "out").rglob("*.dcm")) == []
 
 
 def test_a_folder_with_a_head_loses_the_face(tmp_path: Path) -> None:

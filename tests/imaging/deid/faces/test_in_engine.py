@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from tests.factories.heads import Cuts, Head, as_one_file, head_series
 from tests.imaging.deid.conftest import BASIC, IDENTITY, KEYS
 
 TERMS = {"identifier": "faces", "version": "1", "options": ["clean_recognizable_visual_features"], "faces": "mask"}
-MASKING = Recipe.parse(TERMS)
+MASKING, REVIEWING = Recipe.parse(TERMS), Recipe.parse(TERMS | {"faces": "review"})
 OPTION = "113102"
 CUTS = Cuts(between_mm=7, pixel_mm=3, low=(-100, -124, -110), high=(100, 124, 90))
 
@@ -133,6 +134,25 @@ def test_a_file_alone_waits(series: list[Dataset]) -> None:
     with pytest.raises(CannotDeidentify) as held:
         deidentified(series[0], None)
     assert held.value.reason == "face_not_looked_for"
+
+
+def test_where_the_recipe_asks_a_person_a_machine_alone_is_not_enough(series: list[Dataset], looked: Looked) -> None:
+    for alone in (None, looked, Looked(looked.view)):
+        with pytest.raises(CannotDeidentify) as held:
+            deidentified(at_the_nose(series), alone, REVIEWING)
+        assert held.value.reason == "face_review"
+
+
+def test_what_a_person_decided_is_what_the_machine_does(series: list[Dataset], looked: Looked) -> None:
+    original = at_the_nose(series)
+    by_person = deidentified(original, replace(looked, decided=True), REVIEWING)
+    by_machine = deidentified(original, looked)
+
+    assert by_person.dataset.PixelData == by_machine.dataset.PixelData
+    assert said(by_person) == said(by_machine)
+    nothing = deidentified(original, Looked(looked.view, decided=True), REVIEWING)
+    assert nothing.dataset.PixelData == original.PixelData
+    assert said(nothing) == ("NO", ["no face in the series"], True)
 
 
 @pytest.mark.parametrize("whose", ["a face", "no face"])
