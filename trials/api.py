@@ -26,8 +26,9 @@ from trials import models, selectors
 from trials.api_forms import SiteFormViewSet
 from trials.api_queries import QueryViewSet
 from trials.api_sites import QualificationViewSet, ScannerViewSet
+from trials.api_subjects import ReasonInput, SubjectViewSet, TimepointViewSet
 from trials.charter import TEMPLATES
-from trials.services import enrolling, leaving, setting_up
+from trials.services import setting_up
 
 
 class TrialSerializer(serializers.ModelSerializer):
@@ -110,55 +111,10 @@ class PersonSerializer(serializers.ModelSerializer):
         return attrs
 
 
-class SubjectSerializer(serializers.ModelSerializer):
-    site = Seen(selectors.sites_seen_by)
-
-    class Meta:
-        model = models.Subject
-        fields = ["id", "site", "code", "screening_code", "reference_date", "state", "consent_withdrawn_on"]
-        read_only_fields = ["screening_code", "state", "consent_withdrawn_on"]
-
-
-class EnrolInput(serializers.Serializer):
-    """Day 1 of a subject that was screened, and its code where the charter gives another one now."""
-
-    reference_date = serializers.DateField()
-    code = serializers.CharField(required=False, validators=models.Subject._meta.get_field("code").validators)
-
-
-class ReasonInput(serializers.Serializer):
-    """Why."""
-
-    reason = serializers.CharField(allow_blank=True)
-
-
-class TimepointSerializer(serializers.ModelSerializer):
-    subject_code = serializers.CharField(source="subject.code", read_only=True)
-
-    class Meta:
-        model = models.Timepoint
-        fields = ["id", "subject", "subject_code", "code", "name", "day", "window", "image_state", "qc_state"]
-        read_only_fields = fields
-
-
 class SignatureInput(serializers.Serializer):
     """The signer's password again."""
 
     password = serializers.CharField(style={"input_type": "password"})
-
-
-class ConsentInput(SignatureInput):
-    """When and why consent was withdrawn, signed."""
-
-    withdrawn_on = serializers.DateField()
-    reason = serializers.CharField(allow_blank=True, max_length=500)
-
-
-class ConsequenceSerializer(serializers.Serializer):
-    """Something that an act would do, and to how many."""
-
-    what = serializers.CharField()
-    count = serializers.IntegerField()
 
 
 class TrialViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, Resource):
@@ -315,73 +271,6 @@ class MembershipViewSet(mixins.ListModelMixin, mixins.CreateModelMixin, Resource
             actor=access.actor(self.request),
             at=timezone.now(),
         )
-
-
-class SubjectViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, Resource):
-    """Subjects of the sites that the person may know of."""
-
-    serializer_class = SubjectSerializer
-    permission = "trials.see_subjects"
-    permissions_by_method = {"POST": "trials.enrol"}
-
-    def visible(self) -> QuerySet[Any]:
-        return selectors.subjects_seen_by(access.actor(self.request))
-
-    def perform_create(self, serializer: Any) -> None:
-        """Enrol a subject, or screen it where the charter asks for that; its visits are planned with it."""
-        screened = selectors.screens(serializer.validated_data["site"].trial)
-        serializer.instance = (enrolling.screen_subject if screened else enrolling.enrol_subject)(
-            **serializer.validated_data, actor=access.actor(self.request), at=timezone.now()
-        )
-
-    @extend_schema(request=EnrolInput, responses=SubjectSerializer)
-    @action(detail=True, methods=["post"], permission="trials.enrol", permissions_by_method={})
-    def enrol(self, request: Request, pk: str) -> Response:
-        """Enrol a subject that was screened."""
-        return self._done(enrolling.enrol_screened, EnrolInput(data=request.data))
-
-    @extend_schema(request=ReasonInput, responses=SubjectSerializer)
-    @action(detail=True, methods=["post"], permission="trials.enrol", permissions_by_method={})
-    def fail_screening(self, request: Request, pk: str) -> Response:
-        """Record that a subject that was screened does not take part."""
-        return self._done(enrolling.fail_screening, ReasonInput(data=request.data))
-
-    @extend_schema(methods=["get"], responses=ConsequenceSerializer(many=True))
-    @extend_schema(methods=["post"], request=ConsentInput, responses=SubjectSerializer)
-    @action(detail=True, methods=["get", "post"], permission="trials.enrol", permissions_by_method={})
-    def withdraw_consent(self, request: Request, pk: str) -> Response:
-        """Say what the withdrawal of consent would do; or record it, signed."""
-        subject = self.get_object()
-        if request.method == "GET":
-            return Response(ConsequenceSerializer(leaving.consequences(subject), many=True).data)
-        given = ConsentInput(data=request.data)
-        given.is_valid(raise_exception=True)
-        said = given.validated_data
-        leaving.withdraw_consent(
-            subject=subject,
-            withdrawn_on=said["withdrawn_on"],
-            reason=said["reason"],
-            signature=Intent(said["password"], Signature.Meaning.RESPONSIBILITY),
-            actor=access.actor(request),
-            at=timezone.now(),
-        )
-        return Response(SubjectSerializer(subject, context=self.get_serializer_context()).data)
-
-    def _done(self, service: Any, given: Any) -> Response:
-        given.is_valid(raise_exception=True)
-        actor = access.actor(self.request)
-        subject = service(subject=self.get_object(), **given.validated_data, actor=actor, at=timezone.now())
-        return Response(SubjectSerializer(subject, context=self.get_serializer_context()).data)
-
-
-class TimepointViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
-    """Timepoints with the states of images and QC."""
-
-    serializer_class = TimepointSerializer
-    permission = "trials.see_subjects"
-
-    def visible(self) -> QuerySet[Any]:
-        return selectors.timepoints_seen_by(access.actor(self.request))
 
 
 def register(router: BaseRouter) -> None:

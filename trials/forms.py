@@ -231,6 +231,17 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 2}))
 
 
+class VisitForm(forms.Form):
+    """A visit that the schedule does not plan."""
+
+    date = forms.DateField(label="Day of the scan", widget=forms.DateInput(attrs={"type": "date"}))
+    reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 2}), max_length=500)
+
+    def clean_date(self) -> dt.date:
+        """A day decades away is a typing error."""
+        return _near(self.cleaned_data["date"])
+
+
 class MessageForm(forms.Form):
     text = forms.CharField(label="Message", widget=forms.Textarea(attrs={"rows": 3}))
 

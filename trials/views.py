@@ -19,6 +19,7 @@ from trials.charter import TEMPLATES
 from trials.models import Membership, Role, Site, Subject, Timepoint, Trial
 from trials.pages import gate_on_page, queries_on_page
 from trials.services import enrolling, keeping_keys, setting_up
+from trials.states import SubjectState
 
 
 def _said(request: HttpRequest, problem: HouseError) -> None:
@@ -205,10 +206,17 @@ def subject_show(request: HttpRequest, subject: Subject) -> HttpResponse:
             "events": audit.history_of_many([subject, *timepoints])[:50],
             "may_enrol": access.may(request.user, "trials.enrol", subject),
             "reason_form": forms.ReasonForm(),
+            "visit_form": forms.VisitForm() if _takes_visits(request, subject) else None,
             "withdrawn_on": date_format(subject.consent_withdrawn_on) if subject.consent_withdrawn_on else "",
             "images_rule": f"By the charter, {subject.get_images_rule_display()}.",
         },
     )
+
+
+def _takes_visits(request: HttpRequest, subject: Subject) -> bool:
+    charter = subject.trial.charter_in_force
+    allowed = charter is not None and charter.terms.unscheduled_visits and subject.state == SubjectState.ENROLLED
+    return allowed and access.may(request.user, "trials.add_visit", subject)
 
 
 @require_POST

@@ -14,7 +14,7 @@ from compliance.models import Signature
 from trials import forms, selectors
 from trials.models import Subject
 from trials.pages import gate_on_page
-from trials.services import enrolling, leaving
+from trials.services import enrolling, leaving, visiting
 from trials.subject_terms import AFTER_CONSENT
 
 
@@ -48,6 +48,19 @@ def subject_fail_screening(request: HttpRequest, subject: Subject) -> HttpRespon
         messages.success(request, f"Subject {subject.code} does not take part.")
     else:
         messages.error(request, "A failed screening needs a reason.")
+    return redirect("trials:subject", pk=subject.pk)
+
+
+@require_POST
+@access.guarded("trials.add_visit", selectors.subjects_seen_by)
+def visit_add(request: HttpRequest, subject: Subject) -> HttpResponse:
+    """Add a visit that the schedule does not plan."""
+    form = forms.VisitForm(request.POST)
+    if form.is_valid():
+        visit = visiting.add_visit(subject=subject, **form.cleaned_data, actor=access.actor(request), at=timezone.now())
+        messages.success(request, f"{visit.name} is there, as {visit.code}. Its scan can be sent now.")
+    else:
+        messages.error(request, "An unscheduled visit needs its day and a reason.")
     return redirect("trials:subject", pk=subject.pk)
 
 

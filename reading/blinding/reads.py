@@ -75,9 +75,9 @@ def blinded_task(task: ReadTask) -> BlindedTask:
 
 
 def title_of(timepoint: Timepoint, charter: ImagingCharter) -> str:
-    """Name a timepoint by its place; by its visit too where the charter does not hide dates."""
+    """Name a timepoint by its place; by its visit in the schedule too where the charter does not hide dates."""
     place = f"Timepoint {timepoint.order + 1}"
-    return place if "dates" in charter.terms.blinded_to else f"{place}, {timepoint.name}"
+    return place if timepoint.unscheduled or "dates" in charter.terms.blinded_to else f"{place}, {timepoint.name}"
 
 
 def disclosed(subject: Subject, charter: ImagingCharter) -> dict[str, str]:

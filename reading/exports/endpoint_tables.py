@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from itertools import takewhile
 from typing import Any
 
 from reading.exports.csv_table import Column, Table, write
@@ -58,8 +60,18 @@ TIMEPOINTS = Table(
         _SUBJECT,
         _TIMEPOINT,
         Column("name", "Name of the visit in the charter.", "text"),
-        Column("visit_number", "Place in the schedule, from 1.", "integer", sdtm="VISITNUM"),
-        Column("planned_day", "Study day for which the scan was planned.", "integer", sdtm="VISITDY"),
+        Column(
+            "visit_number",
+            "Place in the schedule, from 1; an unscheduled visit has a fraction, 2.1 after the second.",
+            "decimal",
+            sdtm="VISITNUM",
+        ),
+        Column(
+            "planned_day",
+            "Study day for which the scan was planned; of an unscheduled visit the day for which it was added.",
+            "integer",
+            sdtm="VISITDY",
+        ),
         Column("window_first_day", "First study day of the visit's window.", "integer"),
         Column("window_last_day", "Last study day of the visit's window.", "integer"),
         _STUDY_DAY,
@@ -265,19 +277,33 @@ DICTIONARY = Table(
 def _subjects(trial: LockedTrial) -> Iterator[Row]:
     for subject in trial.subjects:
         read = sum(timepoint.reading == "read" for timepoint in subject.timepoints)
+        planned = sum(not timepoint.unscheduled for timepoint in subject.timepoints)
         head = (trial.code, subject.site, subject.code)
-        yield (*head, subject.state, subject.shifted_day_1, len(subject.timepoints), read)
+        yield (*head, subject.state, subject.shifted_day_1, planned, read)
 
 
 def _timepoints(trial: LockedTrial) -> Iterator[Row]:
     for subject in trial.subjects:
-        for number, visit in enumerate(subject.timepoints, start=1):
+        for number, visit in numbered(subject.timepoints):
             yield (
                 *(trial.code, subject.site, subject.code, visit.code, visit.name, number),
                 *(visit.planned_day, visit.window_first_day, visit.window_last_day),
                 *(visit.study_day, visit.shifted_date),
                 *(visit.images, visit.qc, "; ".join(visit.qc_waived), visit.series_read, visit.reading),
             )
+
+
+def numbered(visits: Sequence[LockedTimepoint]) -> Iterator[tuple[Decimal, LockedTimepoint]]:
+    """Number visits as SDTM does: those of the schedule from 1, what came between by fractions of the one before."""
+    planned = between = 0
+    for place, visit in enumerate(visits):
+        if visit.unscheduled:
+            between += 1
+            rest = takewhile(lambda later: later.unscheduled, visits[place:])
+            yield planned + Decimal(between).scaleb(-len(str(between + sum(1 for _ in rest) - 1))), visit
+        else:
+            planned, between = planned + 1, 0
+            yield Decimal(planned), visit
 
 
 def _lesions(trial: LockedTrial) -> Iterator[Row]:

@@ -196,6 +196,7 @@ class LockedTimepoint:
     images: str
     qc: str
     reading: str
+    unscheduled: bool = False
     study_day: int | None = None
     shifted_date: dt.date | None = None
     series_read: int = 0

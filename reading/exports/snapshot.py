@@ -179,6 +179,7 @@ def _timepoint(timepoint: Timepoint, slots: Sequence[SlotResult]) -> LockedTimep
         images=str(timepoint.image_state),
         qc=str(timepoint.qc_state),
         reading=str(timepoint.reading_state),
+        unscheduled=timepoint.unscheduled,
         study_day=scan.study_day if scan else None,
         shifted_date=scan.shifted_date if scan else None,
         series_read=sum(study.series.filter(for_reading=True).count() for study in shown),

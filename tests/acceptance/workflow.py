@@ -49,7 +49,7 @@ from trials.models import (
     Timepoint,
     Trial,
 )
-from trials.services import enrolling, leaving, noticing, preparing, qualifying, querying, setting_up
+from trials.services import enrolling, leaving, noticing, preparing, qualifying, querying, setting_up, visiting
 from trials.states import CharterState, ImageState, QcState, QueryState, SubjectState, TrialState
 from trials.subject_terms import AFTER_CONSENT
 
@@ -91,6 +91,7 @@ ANYTHING = (
     "screen",
     "withdraw",
     "withdraw_consent",
+    "add_visit",
     "miss",
     "change_the_charter",
     "change_the_team",
@@ -231,6 +232,17 @@ class Walk:
                 actor=self.person(self.at_site_of(subject), draw),
             )
 
+    def add_visit(self, draw: Draw) -> None:
+        # Seldom, or a subject has nothing else.
+        if draw.way < 2 and (subject := self.one_of(Subject.objects.order_by("pk"), draw.number)):
+            self.attempt(
+                visiting.add_visit,
+                subject=subject,
+                date=REFERENCE + dt.timedelta(days=draw.number),
+                reason="A fall" if draw.right else " ",
+                actor=self.person(self.at_site_of(subject), draw),
+            )
+
     def miss(self, draw: Draw) -> None:
         timepoint = self.timepoint(draw)
         self.attempt(
@@ -250,6 +262,7 @@ class Walk:
             if draw.way > 2:
                 first, *others = draft.content["schedule"]
                 changed["schedule"] = [{**first, "at_screening": draw.right}, *others]
+                changed["unscheduled_visits"] = draw.right
                 rule = self.one_of(AFTER_CONSENT, draw.number)
                 changed["subjects"] = {"screening": draw.right, "consent_withdrawn": rule}
             self.attempt(setting_up.edit_charter, charter=draft, content={**draft.content, **changed}, actor=actor)

@@ -88,6 +88,10 @@ class Charter:
 
     schedule: tuple[Visit, ...] = VISITS.term(Rows(Visit, "code", "visit", least=1), "Schedule", required=True)
 
+    unscheduled_visits: bool = VISITS.term(
+        Flag(), "Visits may be added", "A coordinator or QC analyst adds an unscheduled one, with its day and a reason."
+    )
+
     subjects: SubjectTerms = SUBJECTS.term(Group(SubjectTerms), "Subjects")
     sites: SiteTerms = SITES.term(Group(SiteTerms), "Qualification")
 

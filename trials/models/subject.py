@@ -108,6 +108,7 @@ class Timepoint(Record):
     name = models.CharField(max_length=60)
     order = models.PositiveSmallIntegerField()
     day = models.SmallIntegerField()
+    unscheduled = models.BooleanField(default=False)
     window_before = models.PositiveSmallIntegerField()
     window_after = models.PositiveSmallIntegerField()
     image_state = models.CharField(

@@ -69,7 +69,7 @@ def _in_words(name: str, visit: Visit | Timepoint) -> str:
     return f"{name}: day {visit.day}, {visit.window_before} days before to {visit.window_after} after"
 
 
-def _plan(subject: Subject, charter: ImagingCharter) -> list[tuple[Timepoint, Visit | None]]:
+def _plan(subject: Subject, charter: ImagingCharter) -> list[tuple[Timepoint, Visit | Timepoint | None]]:
     """The subject's timepoints with their visits in a version (None: not planned there), and those it would add.
 
     A timepoint is added after the last one whose reading has begun, for readers go by order; and only to a subject
@@ -78,7 +78,8 @@ def _plan(subject: Subject, charter: ImagingCharter) -> list[tuple[Timepoint, Vi
     visits = {visit.code: visit for visit in charter.terms.schedule}
     timepoints = list(subject.timepoints.select_related("charter").order_by("order"))
     begun = {t.code for t in timepoints if t.reading_state != ReadingState.NOT_READY}
-    plan = [(timepoint, visits.pop(timepoint.code, None)) for timepoint in timepoints]
+    # What was added by hand stays as it is.
+    plan = [(t, t if t.unscheduled else visits.pop(t.code, None)) for t in timepoints]
     last = max((n for n, visit in enumerate(charter.terms.schedule) if visit.code in begun), default=-1)
     added = [
         v for v in visits_of(subject, charter.terms) if v.code in visits and charter.terms.schedule.index(v) > last

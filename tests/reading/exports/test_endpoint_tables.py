@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 
-from reading.exports.endpoint_tables import TABLES, csv_files
+from reading.exports.endpoint_tables import TABLES, csv_files, numbered
+from reading.exports.locked import LockedTimepoint
 from tests.reading.exports.sample import locked_trial
 
 FILES = csv_files(locked_trial())
@@ -68,3 +69,14 @@ def test_a_missed_visit_keeps_its_row_without_a_day():
 
 def test_a_comment_that_looks_like_a_formula_stays_a_comment():
     assert "'- motion at the base" in {row["comment"] for row in rows("responses.csv")}
+
+
+def test_unscheduled_visits_are_numbered_between_those_of_the_schedule():
+    def visit(code: str) -> LockedTimepoint:
+        return LockedTimepoint(
+            code, code, 0, 1, 1, 1, "received", "cleared", "read", unscheduled=code.startswith("UNS")
+        )
+
+    visits = [visit(code) for code in ("BL", "W8", "UNS-01", "UNS-02", "W16", *[f"UNS-{n}" for n in range(10, 20)])]
+    numbers = [str(number) for number, _ in numbered(visits)]
+    assert numbers == ["1", "2", "2.1", "2.2", "3", *[f"3.{n:02}" for n in range(1, 11)]]
