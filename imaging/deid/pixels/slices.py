@@ -18,8 +18,8 @@ from imaging.deid.pixels.regions import gathered
 _SCALES = (1.0, 1.5)
 #: Boxes of two looks are about the same place if so much of one is in the others.
 _SHARED = 0.5
-#: The first look at a slice knows text by strokes of up to 3 pixels; no line written with these is so tall.
-_TALLEST = 48
+#: The first look at a slice knows text by strokes of up to 3 pixels; boxes of lines of up to 24 px are no taller.
+_TALLEST = 40
 
 
 class Weighed(NamedTuple):

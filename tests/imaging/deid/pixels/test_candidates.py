@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from pydicom.uid import CTImageStorage, RTDoseStorage
 
-from imaging.deid.pixels.candidates import Look, is_suspect, look_at
+from imaging.deid.pixels.candidates import Look, is_slice, is_suspect, look_at
 from imaging.phantom.canvas import Grid
 from imaging.phantom.identity import planted_identity
 from imaging.phantom.series import ct_series
@@ -54,3 +54,16 @@ def test_the_header_can_only_make_the_look_closer() -> None:
     assert look_at(dataset) is Look.ALWAYS
     dataset.SOPClassUID = RTDoseStorage
     assert look_at(dataset) is Look.NEVER
+
+
+def test_a_slice_is_what_was_acquired_and_no_copy_of_a_screen() -> None:
+    dataset = instance(np.zeros((8, 8), np.uint8), modality="CT")
+    assert not is_slice(dataset)
+    dataset.SOPClassUID = CTImageStorage
+    assert is_slice(dataset)
+    dataset.BurnedInAnnotation = "YES"
+    assert is_slice(dataset)
+    dataset.ImageType = ["DERIVED", "SECONDARY", "SCREEN SAVE"]
+    assert not is_slice(dataset)
+    dataset.ImageType, dataset.Modality = "ORIGINAL", "US"
+    assert not is_slice(dataset)
