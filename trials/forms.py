@@ -49,14 +49,30 @@ class AdoptForm(SignatureForm):
 
     subjects = forms.ModelMultipleChoiceField(
         Subject.objects.none(),
+        required=False,
         widget=forms.MultipleHiddenInput,
-        error_messages={"required": "Choose at least one subject.", "invalid_choice": "A subject is not of this list."},
+        error_messages={"invalid_choice": "A subject is not of this trial."},
     )
+    #: How many subjects there were to choose, where all of them are chosen.
+    everybody = forms.IntegerField(required=False)
     reason = forms.CharField(label="Why they are moved", max_length=500)
 
-    def __init__(self, subjects: QuerySet[Subject], *given: Any, **named: Any) -> None:
+    def __init__(self, subjects: QuerySet[Subject], behind: QuerySet[Subject], *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self.fields["subjects"].queryset = subjects  # type: ignore[attr-defined]
+        self.behind = behind
+
+    def clean(self) -> dict[str, Any]:
+        """Choose at least one subject; or everybody, if they are still those who were counted."""
+        data = super().clean() or {}
+        counted = data.get("everybody")
+        if counted:
+            data["subjects"] = self.behind
+            if counted != (now := self.behind.count()):
+                self.add_error("everybody", f"There were {counted} subjects to move, and are {now} now. Look again.")
+        elif not data.get("subjects") and "subjects" not in self.errors:
+            self.add_error("subjects", "Choose at least one subject.")
+        return data
 
 
 class TrialForm(forms.ModelForm):

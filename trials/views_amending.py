@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -43,9 +44,13 @@ def impact(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
             "page": page,
             "problems": problems,
             "rows": [] if problems else [(subject, amending.impact(subject, charter)) for subject in page],
-            "form": forms.AdoptForm(amending.behind(charter), initial=shown) if in_force else None,
+            "form": _form(charter, initial=shown) if in_force else None,
         },
     )
+
+
+def _form(charter: ImagingCharter, *given: Any, **named: Any) -> forms.AdoptForm:
+    return forms.AdoptForm(charter.trial.subjects.all(), amending.behind(charter), *given, **named)
 
 
 @require_safe
@@ -75,7 +80,7 @@ def _line(*values: str) -> str:
 @access.guarded("trials.administer", selectors.charters_seen_by)
 def adopt(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
     """Move the chosen subjects to the version in force, signed."""
-    form = forms.AdoptForm(amending.behind(charter), request.POST)
+    form = _form(charter, request.POST)
     if not form.is_valid():
         for problems in form.errors.values():
             messages.error(request, " ".join(str(problem) for problem in problems))
@@ -92,6 +97,10 @@ def adopt(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
     except HouseError as problem:
         messages.error(request, problem.message)
     else:
+        if not moved:
+            # Whoever pressed twice is told what the first press did.
+            messages.info(request, f"The chosen subjects go by version {charter.version} already.")
+            return redirect("trials:charter_impact", pk=charter.pk)
         noun = "subject goes" if len(moved) == 1 else "subjects go"
         messages.success(request, f"{len(moved)} {noun} by version {charter.version} from now on.")
     return redirect("trials:charter_impact", pk=charter.pk)

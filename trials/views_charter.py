@@ -16,7 +16,7 @@ from compliance import access, printing, signing
 from compliance.errors import HouseError
 from compliance.models import Signature
 from trials import forms, selectors
-from trials.charter import documents, read
+from trials.charter import Charter, documents, read
 from trials.charter.differences import differences
 from trials.charter.words import chapters, titled
 from trials.forms_charter import CharterForm
@@ -98,7 +98,12 @@ def charter_edit(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
         content = form.content()
         _, faults = read(content)
         if form.is_valid() and not faults:
-            return _saved(request, charter, content)
+            try:
+                return _saved(request, charter, content)
+            except setting_up.DraftChanged:
+                # The page names what the other one has otherwise; whoever saves again does so knowingly.
+                overtaken = differences(charter.terms, Charter.parse(content))
+                return _editor(request, charter, form, overtaken=overtaken, was_overtaken=True)
         form.show(faults)
     return _editor(request, charter, form)
 
@@ -117,19 +122,35 @@ def charter_import(request: HttpRequest, charter: ImagingCharter) -> HttpRespons
         else:
             faults = [document.say(fault) for fault in document.faults()]
             if not faults:
-                return _saved(request, charter, document.content)
+                try:
+                    return _saved(request, charter, document.content)
+                except setting_up.DraftChanged as problem:
+                    form.add_error("file", problem.message)
     return _editor(request, charter, CharterForm(charter), file_form=form, faults=faults)
 
 
 def _saved(request: HttpRequest, charter: ImagingCharter, content: dict[str, Any]) -> HttpResponse:
-    setting_up.edit_charter(charter=charter, content=content, actor=access.actor(request), at=timezone.now())
+    setting_up.edit_charter(
+        charter=charter,
+        content=content,
+        actor=access.actor(request),
+        at=timezone.now(),
+        shown_sha256=request.POST.get("shown_sha256", ""),
+    )
     messages.success(request, "The draft is saved. Read it through, then sign it.")
     return redirect("trials:charter", pk=charter.pk)
 
 
 def _editor(request: HttpRequest, charter: ImagingCharter, form: CharterForm, **more: Any) -> HttpResponse:
-    context = {"charter": charter, "trial": charter.trial, "form": form, "file_form": forms.CharterFileForm(), **more}
+    stored = {"charter": charter, "trial": charter.trial, "shown_sha256": _begun_with(request, charter, **more)}
+    context = {**stored, "form": form, "file_form": forms.CharterFileForm(), **more}
     return render(request, "trials/charter_edit.html", context)
+
+
+def _begun_with(request: HttpRequest, charter: ImagingCharter, **more: Any) -> str:
+    """Return the digest of the draft that the page was begun with; of the one now, where its reader was told of it."""
+    told = request.method != "POST" or "was_overtaken" in more
+    return charter.sha256 if told else request.POST.get("shown_sha256", "")
 
 
 @require_safe

@@ -49,6 +49,11 @@ def _found(request: HttpRequest, trial: Trial) -> tuple[forms_queries.FilterForm
     return form, form.applied_to(seen, user=user, at=timezone.now())
 
 
+#: Subjects, and timepoints, that a page offers to ask about at once.
+_MOST_OFFERED = 50
+_LONGEST_SEARCH = 20
+
+
 @require_safe
 @access.guarded("trials.see_queries", selectors.trials_of)
 def query_list(request: HttpRequest, trial: Trial) -> HttpResponse:
@@ -176,11 +181,12 @@ def query_ask(request: HttpRequest, trial: Trial) -> HttpResponse:
     What may be chosen follows the address (`timepoint`, `site`, or nothing for the trial as a whole). The button
     `fill` puts a template's text into the form, so that the page does without script.
     """
-    place, offered = _offered(request, trial)
-    templates = querying.terms_of(trial.charter_in_force).texts
     said = request.POST or request.GET
+    search = said.get("search", "").strip()[:_LONGEST_SEARCH]
+    place, offered, left_out = _offered(request, trial, search, said.getlist("about"))
+    templates = querying.terms_of(trial.charter_in_force).texts
     form = forms_queries.AskForm(
-        None if "fill" in said else request.POST or None,
+        None if "fill" in said or "find" in said else request.POST or None,
         offered=offered,
         templates=templates,
         initial={"about": said.getlist("about"), **_begun_with(templates, said)},
@@ -192,7 +198,8 @@ def query_ask(request: HttpRequest, trial: Trial) -> HttpResponse:
             return redirect("trials:queries", pk=trial.pk)
         return redirect("trials:query", pk=raised[0].pk)
     sites = selectors.sites_seen_by(access.actor(request)).filter(trial=trial)
-    return render(request, "trials/query_ask.html", {"trial": trial, "form": form, "place": place, "sites": sites})
+    found = {"place": place, "search": search, "left_out": left_out, "sites": sites}
+    return render(request, "trials/query_ask.html", {"trial": trial, "form": form, **found})
 
 
 def _begun_with(templates: Sequence[QueryTemplate], said: QueryDict) -> dict[str, str]:
@@ -203,24 +210,35 @@ def _begun_with(templates: Sequence[QueryTemplate], said: QueryDict) -> dict[str
     return {name: said.get(name, "") for name in ("title", "text")}
 
 
-def _offered(request: HttpRequest, trial: Trial) -> tuple[str, list[About]]:
-    """Where the person asks, in words, and what they may ask about there."""
+def _offered(
+    request: HttpRequest, trial: Trial, search: str, chosen_keys: Sequence[str]
+) -> tuple[str, list[About], int]:
+    """Where the person asks, in words, what they may ask about there, and how much of it a search must find first.
+
+    What is chosen already stays on the page, whatever is searched for.
+    """
     user = access.actor(request)
     chosen = {name: value for name in ("form", "timepoint", "site") if _is_key(value := request.GET.get(name, ""))}
     if "form" in chosen:
         form = forms_seen_by(user).filter(site__trial=trial, pk=chosen["form"]).first()
         if form is not None:
-            return str(form), [About(form), *(About(form, name) for name in form.field_names)]
+            return str(form), [About(form), *(About(form, name) for name in form.field_names)], 0
     if "timepoint" in chosen:
         found = selectors.timepoints_seen_by(user).filter(subject__trial=trial, pk=chosen["timepoint"]).first()
         if found is not None:
-            return str(found), askable.at_timepoint(found)
+            return str(found), askable.at_timepoint(found), 0
     sites = selectors.sites_seen_by(user).filter(trial=trial)
     if "site" in chosen and (site := sites.filter(pk=chosen["site"]).first()) is not None:
-        subjects = list(selectors.subjects_seen_by(user).filter(site=site))
-        timepoints = selectors.timepoints_seen_by(user).filter(subject__site=site).order_by("subject__code", "order")
-        return str(site), [About(record) for record in (site, *subjects, *timepoints)]
-    return trial.code, [About(record) for record in (trial, *sites)]
+        subjects = selectors.subjects_seen_by(user).filter(site=site, code__icontains=search)
+        timepoints = selectors.timepoints_seen_by(user).filter(subject__in=subjects).order_by("subject__code", "order")
+        shown = [*subjects.order_by("code")[:_MOST_OFFERED], *timepoints[:_MOST_OFFERED]]
+        left_out = subjects.count() + timepoints.count() - len(shown)
+        kept = [
+            about for key in chosen_keys if (about := askable.find(user, key)) and about.record.scope() == site.scope()
+        ]
+        offered = {about.key: about for about in (*kept, About(site), *(About(record) for record in shown))}
+        return str(site), list(offered.values()), left_out
+    return trial.code, [About(record) for record in (trial, *sites)], 0
 
 
 def _is_key(text: str) -> bool:

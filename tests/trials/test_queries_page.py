@@ -148,3 +148,25 @@ def test_a_template_fills_the_form_and_keeps_what_was_chosen(world):
     assert form["about"].value() == [key]
     assert not form.errors
     assert not Query.objects.exists()
+
+
+def test_where_there_are_many_a_subject_is_found_by_its_code_and_what_is_chosen_stays(world, monkeypatch):
+    monkeypatch.setattr("trials.views_queries._MOST_OFFERED", 1)
+    client = Client()
+    client.force_login(world.analyst)
+    address = reverse("trials:query_ask", args=[world.trial.pk]) + f"?site={world.north.pk}"
+    page = client.get(address)
+    # Two subjects with three timepoints each, of which one each is shown.
+    assert page.context["left_out"] == 6
+    chosen = f"trials.subject:{world.subjects['N-001'].pk}"
+    found = client.post(
+        address, {"find": "1", "search": "n-002", "about": [chosen], "title": "Late?", "text": "Please."}
+    )
+    labels = [about.label for about in found.context["form"].by_key.values()]
+    assert labels == ["N-001", "NORTH North Hospital", "N-002", "N-002 BL"]
+    assert found.context["form"]["about"].value() == [chosen]
+    assert found.context["form"]["title"].value() == "Late?"
+    second = f"trials.subject:{world.subjects['N-002'].pk}"
+    asked = {"search": "n-002", "about": [chosen, second], "title": "Late?", "text": "Please."}
+    assert client.post(address, asked).status_code == 302
+    assert sorted(Query.objects.values_list("about_label", flat=True)) == ["N-001", "N-002"]

@@ -35,6 +35,13 @@ class DraftPending(HouseError):
     status = 409
 
 
+class DraftChanged(HouseError):
+    """Somebody else saved a draft while a person was editing it."""
+
+    code = "draft_changed"
+    status = 409
+
+
 class NotReviewed(HouseError):
     """A charter was to come into force that a second person has not reviewed."""
 
@@ -107,19 +114,31 @@ def edit_charter(
     actor: User,
     at: dt.datetime,
     change_summary: str = "",
+    shown_sha256: str = "",
 ) -> ImagingCharter:
     """Replace a draft's content; it is stored in the order of the charter's sections.
+
+    Parameters
+    ----------
+    shown_sha256
+        Digest of the content that the person began with, if it must still be the draft's.
 
     Raises
     ------
     trials.charter.CharterInvalid
         With every problem found.
+    DraftChanged
     """
     access.require(actor, "trials.administer", charter)
-    charter.content = Charter.parse(content).content()
-    charter.change_summary = change_summary or charter.change_summary
-    charter.__dict__.pop("terms", None)
-    return audit.save(charter, action="imagingcharter.edited", actor=actor, at=at)
+    following = Charter.parse(content).content()
+    with transaction.atomic():
+        stored = ImagingCharter.objects.select_for_update().get(pk=charter.pk)
+        if shown_sha256 and shown_sha256 != stored.sha256:
+            raise DraftChanged("Somebody else saved this draft meanwhile, so yours was not. Compare the two first.")
+        charter.content = following
+        charter.change_summary = change_summary or charter.change_summary
+        charter.__dict__.pop("terms", None)
+        return audit.save(charter, action="imagingcharter.edited", actor=actor, at=at)
 
 
 def import_charter(
