@@ -125,7 +125,7 @@ def face_show(request: HttpRequest, review: FaceReview) -> HttpResponse:
             "images": masking.on_their_way(review).count(),
             "left": waiting.count(),
             "form": forms_faces.FaceForm(initial=initial),
-            "reach": {"grow": forms_faces.GROW, "turn": forms_faces.TURN},
+            "reach": {"grow": forms_faces.GROW, "turn": (-forms_faces.TURN, forms_faces.TURN)},
             "no_face": forms_faces.NO_FACE,
             "refuse_url": reverse("imaging:face_refuse", args=[review.pk]),
             "refuse_form": forms_faces.RefuseForm(initial={"round": review.round}),

@@ -102,6 +102,7 @@ def test_a_decision_opens_the_next_series_and_is_taken_back(world: World, review
     assert FaceReview.objects.get().state == FaceState.WAITING
     page = client.get(answer["Location"]).content.decode()
     assert "It was decided on before" in page
+    assert 'name="turn" min="-180" max="180" step="5" value="0"' in page
     assert re.search(r'name="front_mm" min="-\d+" max="\d+" step="1" value="30"', page)
 
 
