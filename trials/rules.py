@@ -67,6 +67,7 @@ def register() -> None:
     access.register("trials.register_scanner", role(Role.SITE_COORDINATOR, Role.TRIAL_ADMINISTRATOR))
     access.register("trials.judge_upload_test", role(Role.QC_ANALYST))
     access.register("trials.qualify_site", role(Role.QC_ANALYST, Role.TRIAL_ADMINISTRATOR))
+    access.register("trials.see_arms", role(Role.TRIAL_ADMINISTRATOR))
     access.register("trials.add_visit", role(Role.SITE_COORDINATOR, Role.QC_ANALYST, Role.TRIAL_ADMINISTRATOR))
     access.register("trials.see_queries", role(*SITE_AWARE))
     access.register("trials.raise_query", role(Role.QC_ANALYST))

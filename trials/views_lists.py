@@ -53,6 +53,7 @@ def list_check(request: HttpRequest, trial: Trial) -> HttpResponse:
             "form": form,
             "sites": [site for site in sites if access.may(request.user, "trials.enrol", site)],
             "visits": trial.charter_in_force.terms.schedule if trial.charter_in_force else (),
+            "knows_arms": access.may(request.user, "trials.see_arms", trial),
             "most_rows": f"{MOST_ROWS:,}",
             "most_megabytes": MOST_BYTES >> 20,
             **(_shown(request, trial, checked) if checked else {}),

@@ -34,6 +34,8 @@ class Subject(Record):
     """
 
     machines = {"state": SUBJECT}
+    #: The trail is read by people who are blinded to it.
+    audit_exclude = frozenset({"arm"})
 
     trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="subjects")
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="subjects")

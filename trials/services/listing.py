@@ -123,8 +123,11 @@ def check_rows(
     closed = _closed(trial, [sites[code] for code in {row.site for row in rows} & allowed], at)
     subjects = list(trial.subjects.select_related("site"))
     known = {one.code: one for one in subjects} | {one.screening_code: one for one in subjects if one.screening_code}
+    knows_arms = access.may(actor, "trials.see_arms", trial)
     seen: dict[str, int] = {}
     for row in rows:
+        if row.arm and not knows_arms:
+            row.problems.append("Arms are entered by the trial administrator alone. Leave the column out.")
         if row.site and row.site not in allowed:
             row.problems.append(f"There is no site {row.site} of this trial at which you may enrol.")
         _check_values(row, at.date())
