@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from .base import Burden, Criteria, Figure, Parameter, Term
+from .best_lasting import day_of_progression
 from .form import NEW, NON_TARGET, Form, Lesions, Sheet
 from .inputs import NonTargetState
 from .quantities import QuantityResponse
@@ -172,15 +173,7 @@ class Pcwg3Bone(Criteria[BoneHistory]):
 
     def progression_day(self, responses: Sequence[DatedResponse]) -> int | None:
         """Return the day of the PDu that the first PD confirmed: the first PDu of those right before it."""
-        first: int | None = None
-        for visit in responses:
-            if visit.overall in (Bone.PDU, Bone.PD) and first is None:
-                first = visit.study_day
-            elif visit.overall in (Bone.NON_PD, Bone.NED):
-                first = None
-            if visit.overall == Bone.PD:
-                return first
-        return None
+        return day_of_progression(responses)
 
     def derive_subject(self, history: BoneHistory) -> SubjectResponse:
         """Return the result of each scan and the day of radiographic progression in bone."""

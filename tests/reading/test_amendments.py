@@ -69,8 +69,9 @@ def being_read() -> bool:
 def world(own_disk: object, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr("os.fsync", lambda _: None)
     world = make_world(charter={**CHARTER, "schedule": SCHEDULE})
-    second = make_user("second-reader")
-    setting_up.grant_membership(trial=world.trial, user=second, role=Role.READER, actor=world.founder, at=AT)
+    for name, role in (("second-reader", Role.READER), ("second-analyst", Role.QC_ANALYST)):
+        user = make_user(name)
+        setting_up.grant_membership(trial=world.trial, user=user, role=role, actor=world.founder, at=AT)
     return world
 
 
@@ -90,7 +91,7 @@ def in_force(world: World, **sections: Any) -> ImagingCharter:
 def recomputed(subject: Subject) -> dict[tuple[str, str], str]:
     """Everything of a subject that a charter decides, from its rows, by the plain road."""
     table: dict[tuple[str, str], str] = {}
-    asked = "subjects" in ImagingCharter.objects.get(version=1).content
+    asked = "code_format" in ImagingCharter.objects.get(version=1).content.get("subjects", {})
     wrong = "It is not made as the charter says. A right one is N-001."
     table["", "Subject code"] = "as agreed" if not asked or re.fullmatch(r"N-\d{3}", subject.code) else wrong
     for timepoint in subject.timepoints.order_by("order"):
