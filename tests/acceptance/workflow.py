@@ -361,6 +361,8 @@ class Walk:
         timepoint = self.timepoint(draw)
         actor = self.person(self.at_site_of(timepoint.subject), draw)
         values = {"SCANDT": self.at.date() - dt.timedelta(days=draw.number % 3), "CONTRAST": False}
+        if draw.number % 4:
+            values |= {"SCANNER": f"CT {draw.number % 2}", "COMPLETE": True}
         form = declaring.form_to_fill(timepoint, self.at)
         shown = signing.digest(form.shown_content()) if form.pk and draw.right else ""
         if draw.way < 2:
