@@ -18,5 +18,7 @@ class ReadingConfig(AppConfig):
             models.Lesion,
             models.Measurement,
             models.Adjudication,
+            models.Reopening,
+            models.SignedVersion,
         )
         exporting.register("endpoint-package", "reading.exports.endpoint_package.EndpointPackage")

@@ -29,6 +29,7 @@ def register() -> None:
     access.register("reading.read", own_task)
     access.register("reading.adjudicate", own_adjudication)
     access.register("reading.manage", role(Role.READING_MANAGER))
+    access.register("reading.decide_reopening", role(Role.READING_MANAGER, Role.TRIAL_ADMINISTRATOR))
     access.register("reading.see_progress", role(Role.READING_MANAGER, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR))
     access.register("reading.see_results", role(Role.READING_MANAGER, Role.AUDITOR))
     access.register("reading.see_package", role(Role.SPONSOR, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR))

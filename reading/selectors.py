@@ -12,7 +12,7 @@ from compliance.models import User
 from reading import derivation
 from reading.criteria import discordance
 from reading.criteria.results import DatedResponse, SubjectResponse, TimepointResponse
-from reading.models import Adjudication, Assessment, ReadTask
+from reading.models import Adjudication, Assessment, ReadTask, Reopening
 from reading.states import AdjudicationState, ReadState
 from trials.models import ImagingCharter, Role, Subject, Timepoint, Trial
 from trials.selectors import trials_of
@@ -61,6 +61,13 @@ def adjudications_seen_by(user: User) -> QuerySet[Adjudication]:
     trials = trials_of(user, Role.READING_MANAGER, Role.AUDITOR)
     seen = Adjudication.objects.filter(subject__trial__in=trials)
     return seen.select_related("subject__trial", "timepoint", "adjudicator").order_by("blinded_code")
+
+
+def reopenings_seen_by(user: User) -> QuerySet[Reopening]:
+    """Every wish to open a signed read again, of the trials in which the person may decide on it."""
+    trials = trials_of(user, Role.READING_MANAGER, Role.TRIAL_ADMINISTRATOR)
+    seen = Reopening.objects.filter(task__timepoint__subject__trial__in=trials)
+    return seen.select_related("task__timepoint__subject__trial", "task__reader", "asked_by", "decided_by")
 
 
 def own_reads_before(task: ReadTask) -> QuerySet[ReadTask]:

@@ -1,4 +1,4 @@
-"""The lives of a read, and of an adjudication."""
+"""The lives of a read, of an adjudication, and of the wish to open a signed read again."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ READ_TASK = Machine(
         "open": Move(ReadState.ASSIGNED, ReadState.READING, may="reading.read"),
         "submit": Move(ReadState.READING, ReadState.SUBMITTED, may="reading.read", signature=True),
         "lock": Move(ReadState.SUBMITTED, ReadState.LOCKED),
+        # A second person approved that it is opened again; what comes after it waits for it.
+        "reopen": Move(ReadState.SUBMITTED, ReadState.WAITING, may="reading.decide_reopening", reason=True),
+        "hold": Move((ReadState.ASSIGNED, ReadState.READING), ReadState.WAITING, may="reading.decide_reopening"),
         "withdraw": Move((ReadState.WAITING, ReadState.ASSIGNED, ReadState.READING), ReadState.WITHDRAWN),
     },
 )
@@ -35,6 +38,7 @@ class AdjudicationState(StrEnum):
     DECIDED = "decided"
     LOCKED = "locked"
     WITHDRAWN = "withdrawn"
+    SUPERSEDED = "superseded"
 
 
 ADJUDICATION = Machine(
@@ -50,5 +54,28 @@ ADJUDICATION = Machine(
         ),
         "lock": Move(AdjudicationState.DECIDED, AdjudicationState.LOCKED),
         "withdraw": Move(AdjudicationState.OPEN, AdjudicationState.WITHDRAWN),
+        # A read that it rests on is opened again.
+        "supersede": Move(
+            (AdjudicationState.OPEN, AdjudicationState.DECIDED),
+            AdjudicationState.SUPERSEDED,
+            may="reading.decide_reopening",
+            reason=True,
+        ),
+    },
+)
+
+
+class ReopeningState(StrEnum):
+    ASKED = "asked"
+    APPROVED = "approved"
+    DECLINED = "declined"
+
+
+REOPENING = Machine(
+    "re-opening of a read",
+    initial=ReopeningState.ASKED,
+    moves={
+        "approve": Move(ReopeningState.ASKED, ReopeningState.APPROVED, may="reading.decide_reopening", signature=True),
+        "decline": Move(ReopeningState.ASKED, ReopeningState.DECLINED, may="reading.decide_reopening", reason=True),
     },
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reading import views, views_manage
+from reading import views, views_manage, views_reopening
 
 app_name = "reading"
 urlpatterns = [
@@ -27,6 +27,9 @@ urlpatterns = [
     path("trials/<int:pk>/progress/", views_manage.progress, name="progress"),
     path("trials/<int:pk>/variability/", views_manage.variability, name="variability"),
     path("trials/<int:pk>/variability.json", views_manage.variability_json, name="variability_json"),
+    path("trials/<int:pk>/reopenings/", views_reopening.reopenings, name="reopenings"),
+    path("trials/<int:pk>/reopenings/ask/", views_reopening.ask, name="reopening_ask"),
+    path("reopenings/<int:pk>/", views_reopening.reopening, name="reopening"),
     path("trials/<int:pk>/lock/", views_manage.lock, name="lock"),
     path("trials/<int:pk>/package/", views_manage.package, name="package"),
     path("packages/<int:pk>/", views_manage.package_download, name="package_download"),

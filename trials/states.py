@@ -131,6 +131,7 @@ TIMEPOINT_READING = Machine(
     moves={
         "open": Move(ReadingState.NOT_READY, ReadingState.OPEN),
         "finish": Move(ReadingState.OPEN, ReadingState.READ),
+        "reopen": Move(ReadingState.READ, ReadingState.OPEN),
     },
 )
 

@@ -9,6 +9,13 @@ from reading.states import ADJUDICATION, AdjudicationState
 from trials.models import Subject, Timepoint
 
 
+class _Standing(models.Manager["Adjudication"]):
+    """Adjudications that stand; a superseded one is asked for by `Adjudication.every`."""
+
+    def get_queryset(self) -> models.QuerySet[Adjudication]:
+        return super().get_queryset().exclude(state=AdjudicationState.SUPERSEDED)
+
+
 class Adjudication(Record):
     """A third reader's choice between two discordant reads of a subject, or of one timepoint.
 
@@ -18,6 +25,9 @@ class Adjudication(Record):
     """
 
     machines = {"state": ADJUDICATION}
+
+    objects = _Standing()
+    every = models.Manager()
 
     subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="adjudications")
     timepoint = models.ForeignKey(Timepoint, null=True, on_delete=models.PROTECT, related_name="adjudications")
@@ -38,9 +48,15 @@ class Adjudication(Record):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["subject"], condition=models.Q(timepoint=None), name="adjudication_once_per_subject"
+                fields=["subject"],
+                condition=models.Q(timepoint=None) & ~models.Q(state=AdjudicationState.SUPERSEDED),
+                name="adjudication_once_per_subject",
             ),
-            models.UniqueConstraint(fields=["timepoint"], name="adjudication_once_per_timepoint"),
+            models.UniqueConstraint(
+                fields=["timepoint"],
+                condition=~models.Q(state=AdjudicationState.SUPERSEDED),
+                name="adjudication_once_per_timepoint",
+            ),
         ]
 
     def __str__(self) -> str:

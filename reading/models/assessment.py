@@ -39,7 +39,7 @@ class Assessment(Record):
         return self.task.scope()
 
     def frozen_by(self) -> str:
-        if self.task.state not in (ReadState.ASSIGNED, ReadState.READING):
+        if self.task.state in (ReadState.SUBMITTED, ReadState.LOCKED):
             return "the read is signed"
         return self.task.frozen_by()
 
@@ -108,7 +108,7 @@ class Lesion(Record):
         return Scope(self.subject.trial_id)
 
     def frozen_by(self) -> str:
-        if self.first_seen.state not in (ReadState.ASSIGNED, ReadState.READING):
+        if self.first_seen.state in (ReadState.SUBMITTED, ReadState.LOCKED):
             return "the read in which it was found is signed"
         return self.first_seen.frozen_by()
 

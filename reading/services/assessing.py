@@ -264,6 +264,9 @@ class _Draft:
                 audit.delete(measurement, action="measurement.removed", **self.by)
         for lesion in self.lesions.values():
             if lesion.first_seen_id == self.task.pk and lesion.pk not in kept:
+                # Later reads that wait to be signed again followed it.
+                for later in lesion.measurements.exclude(assessment=self.assessment):
+                    audit.delete(later, action="measurement.removed", **self.by)
                 audit.delete(lesion, action="lesion.removed", **self.by)
 
     def _lesion(self, entry: LesionEntry) -> Lesion:

@@ -52,6 +52,12 @@ def open_reads(*, timepoint: Timepoint, at: dt.datetime) -> tuple[ReadTask, ...]
     return tuple(ReadTask.objects.filter(timepoint__subject=subject).order_by("order", "slot"))
 
 
+def resume(subject: Subject, at: dt.datetime) -> None:
+    """Go on with a locked subject after a read was opened again: what had come too late is given out."""
+    _open_cleared(subject, at)
+    release_waiting(subject, at)
+
+
 def locked(subject_id: int) -> Subject:
     """Lock a subject's row: whatever changes the standing of a subject's reads goes one after the other."""
     return Subject.objects.select_for_update().select_related(None).get(pk=subject_id)

@@ -18,9 +18,9 @@ from imaging.models import ReceivedInstance
 from imaging.selectors import held_count
 from imaging.states import ReceivedState
 from reading import selectors
-from reading.models import Adjudication, ReadTask
+from reading.models import Adjudication, ReadTask, Reopening
 from reading.services.adjudicating import discordant_places
-from reading.states import AdjudicationState, ReadState
+from reading.states import AdjudicationState, ReadState, ReopeningState
 from trials.models import Subject, Timepoint, Trial
 from trials.selectors import open_queries_of
 from trials.states import NOT_ENROLLED, ImageState, QcState, SubjectState, TrialState
@@ -72,6 +72,10 @@ def _blockers(trial: Trial) -> Iterator[Blocker]:
             if sentence := _open_point(timepoint):
                 yield Blocker(sentence, reverse("imaging:timepoint", args=[timepoint.pk]))
         yield from _adjudication(subject)
+    asked = Reopening.objects.filter(task__timepoint__subject__trial=trial, state=ReopeningState.ASKED)
+    for reopening in asked.select_related("task").order_by("pk"):
+        sentence = f"Read {reopening.task.blinded_code} was asked to be opened again: decide on it."
+        yield Blocker(sentence, reverse("reading:reopening", args=[reopening.pk]))
     for query in open_queries_of(trial).select_related("site").order_by("pk"):
         yield Blocker(f"Query {query.pk} to {query.asked} is not closed.", reverse("trials:query", args=[query.pk]))
     if held := held_count(trial):
@@ -93,7 +97,7 @@ def _open_point(timepoint: Timepoint) -> str:
     if not selectors.is_readable(timepoint) or selectors.is_read_by_all(timepoint):
         return ""
     if selectors.is_too_late(timepoint):
-        return f"Timepoint {timepoint} came after a later one was signed: its read needs a controlled unlock."
+        return f"Timepoint {timepoint} came after a later one was signed: the later reads have to be opened again."
     if not timepoint.read_tasks.exists():
         return f"Timepoint {timepoint} has no readers yet: add readers to the trial."
     return f"Timepoint {timepoint} is not signed by all its readers."

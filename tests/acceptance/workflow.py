@@ -28,10 +28,10 @@ from imaging.models import Finding, QcReview, ReceivedInstance, Series, Transfer
 from imaging.services import declaring, receiving, resolving, reviewing
 from imaging.states import UNDECIDED, ReceivedState, ReviewState, Verdict
 from reading import selectors
-from reading.models import Adjudication, Assessment, Lesion, ReadTask
-from reading.services import adjudicating, assessing, locking, rereading
+from reading.models import Adjudication, Assessment, Lesion, ReadTask, Reopening
+from reading.services import adjudicating, assessing, locking, reopening, rereading
 from reading.services.entries import AssessmentEntry, LesionEntry
-from reading.states import AdjudicationState, ReadState
+from reading.states import AdjudicationState, ReadState, ReopeningState
 from tests.acceptance.workflow_standing import STANDING, State, follow, states
 from tests.factories import AT, PASSWORD, World, encoded, slice_of
 from tests.factories.world import REFERENCE
@@ -109,6 +109,7 @@ ANYTHING = (
     "save_read",
     "sign_read",
     "adjudicate",
+    "reopen",
     "lock",
 )
 MINUTE = dt.timedelta(minutes=1)
@@ -478,6 +479,21 @@ class Walk:
                 actor=actor,
             )
 
+    def reopen(self, draw: Draw) -> None:
+        asked = self.one_of(Reopening.objects.filter(state=ReopeningState.ASKED).order_by("pk"), draw.number)
+        if asked is None:
+            if task := self.read_task(draw, ReadState.SUBMITTED):
+                manager = self.person(self.world.people[Role.READING_MANAGER], draw)
+                reason = "A typing error" if draw.right else " "
+                self.attempt(reopening.ask_reopening, task=task, reason=reason, actor=manager)
+            return
+        actor = self.person(self.world.administrator, draw)
+        if draw.way < 4:
+            reason = "It was so" if draw.right else ""
+            self.attempt(reopening.decline_reopening, reopening=asked, reason=reason, actor=actor)
+        else:
+            self.attempt(reopening.approve_reopening, reopening=asked, signature=intent(draw.right), actor=actor)
+
     def lock(self, draw: Draw) -> None:
         actor = self.person(self.world.administrator, draw)
         self.attempt(locking.lock_trial, trial=self.trial(), signature=intent(draw.right), actor=actor)
@@ -512,6 +528,8 @@ class Walk:
             self.attempt(enrolling.enrol_screened, subject=screened, reference_date=REFERENCE, actor=actor)
         elif held := ReceivedInstance.objects.filter(state=ReceivedState.HELD).first():
             self.attempt(resolving.discard_held, instances=[held], reason="Not of this trial", actor=self.world.analyst)
+        elif Reopening.objects.filter(state=ReopeningState.ASKED).exists():
+            self.reopen(draw)
         elif query := Query.objects.exclude(state=QueryState.CLOSED).first():
             self.attempt(querying.close_query, query=query, actor=self.world.analyst)
         elif expected:
@@ -542,12 +560,18 @@ def intent(right: bool) -> Intent:
 def entry_for(task: ReadTask, draw: Draw, *, stale: bool = False) -> AssessmentEntry:
     """What a reader enters: one liver lesion at baseline; afterwards its size or state, and perhaps a new lesion."""
     version = Assessment.objects.filter(task=task).values_list("version", flat=True).first() or 0
+    known = Lesion.every.filter(first_seen__in=[*selectors.own_reads_before(task), task])
+    own = {lesion.category: lesion.number for lesion in known}
     if task.order == 0:
-        lesion = LesionEntry(None, "target", "LIVER", state="MEASURED", diameter_mm=Decimal(draw.size))
+        lesion = LesionEntry(own.get("target"), "target", "LIVER", state="MEASURED", diameter_mm=Decimal(draw.size))
         return AssessmentEntry(version=version + stale, lesions=(lesion,) if draw.way else ())
     state = ("ABSENT", "TOO_SMALL", "NOT_EVALUABLE", "PRESENT")[draw.way] if draw.way < 4 else "MEASURED"
-    lesions = [LesionEntry(1, "target", state=state, diameter_mm=Decimal(draw.size) if draw.way > 3 else None)]
-    found = Lesion.objects.filter(first_seen__in=selectors.own_reads_before(task), category="new")
+    lesions = [
+        LesionEntry(
+            own.get("target", 1), "target", state=state, diameter_mm=Decimal(draw.size) if draw.way > 3 else None
+        )
+    ]
+    found = Lesion.every.filter(first_seen__in=selectors.own_reads_before(task), category="new")
     lesions += [LesionEntry(lesion.number, "new", state="UNEQUIVOCAL") for lesion in found]
     if draw.way == 9:
         lesions.append(LesionEntry(None, "new", "BRAIN", state="UNEQUIVOCAL"))

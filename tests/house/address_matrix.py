@@ -236,6 +236,9 @@ MATRIX = tuple(
         ("GET", "api/v1/transfer-forms/<pk>/", "transfer form", "CQAT"),
         ("GET", "api/v1/qc-reviews/", "", "CQAT"),
         ("GET", "api/v1/qc-reviews/<pk>/", "review", "CQAT"),
+        ("GET", "reading/trials/<pk>/reopenings/", "trial", "MT"),
+        ("POST", "reading/trials/<pk>/reopenings/ask/", "trial", "M"),
+        ("GET POST", "reading/reopenings/<pk>/", "reopening", "MT"),
         # --- reading: REST
         ("GET", "api/v1/read-tasks/", "", "R"),
         ("GET", "api/v1/read-tasks/<blinded_code>/", "task", "R"),

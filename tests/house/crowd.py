@@ -22,7 +22,7 @@ from imaging.services import declaring, receiving, reviewing, uploading
 from imaging.states import Verdict
 from reading import blinding
 from reading.models import Adjudication, ReadTask
-from reading.services import assessing, locking, packaging
+from reading.services import assessing, locking, packaging, reopening
 from reading.services.entries import AssessmentEntry, LesionEntry
 from tests.factories import AT, PASSWORD, World, make_user, make_world, scan
 from tests.factories.world import REFERENCE
@@ -318,6 +318,10 @@ class _Furnisher:
             self.crowd.add(
                 "task frame", Thing({**named, "series": stack.key, "frame": 1}, self.trial, owner=task.reader.username)
             )
+        signed = next(task for task in tasks.values() if task.state == "submitted")
+        manager = self.world.people[Role.READING_MANAGER]
+        asked = reopening.ask_reopening(task=signed, reason="A typing error", actor=manager, at=LATER)
+        self._add("reopening", asked.pk)
         for case in Adjudication.objects.filter(subject__trial=trial):
             stack = blinding.blinded_adjudication(case).timepoints[0].series[0]
             named = {"blinded_code": case.blinded_code}
