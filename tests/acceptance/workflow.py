@@ -49,7 +49,17 @@ from trials.models import (
     Timepoint,
     Trial,
 )
-from trials.services import enrolling, leaving, noticing, preparing, qualifying, querying, setting_up, visiting
+from trials.services import (
+    answering,
+    enrolling,
+    leaving,
+    noticing,
+    preparing,
+    qualifying,
+    querying,
+    setting_up,
+    visiting,
+)
 from trials.states import CharterState, ImageState, QcState, QueryState, SubjectState, TrialState
 from trials.subject_terms import AFTER_CONSENT
 
@@ -358,8 +368,23 @@ class Walk:
                 actor=actor,
             )
 
+    def plan(self, subject: Subject, draw: Draw) -> None:
+        """The form of a subject that the template of the charter asks for."""
+        given = {
+            "form": answering.form_at(subject, "CTPLAN", self.at),
+            "actor": self.person(self.at_site_of(subject), draw),
+        }
+        if draw.way < 7:
+            values = {"NOCONTR": bool(draw.number % 2)}
+            self.attempt(answering.sign_answers, values=values, signature=intent(draw.right), **given)
+        else:
+            self.attempt(answering.correct_answers, reason="A slip" if draw.right else "", **given)
+
     def declare(self, draw: Draw) -> None:
         timepoint = self.timepoint(draw)
+        if draw.number % 4 == 0:
+            self.plan(timepoint.subject, draw)
+            return
         actor = self.person(self.at_site_of(timepoint.subject), draw)
         values = {"SCANDT": self.at.date() - dt.timedelta(days=draw.number % 3), "CONTRAST": False}
         if draw.number % 4:

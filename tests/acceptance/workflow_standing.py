@@ -15,7 +15,7 @@ from imaging.states import GOOD, OriginalState, ReviewState, Verdict
 from reading.models import Adjudication, ReadTask
 from reading.selectors import SIGNED
 from reading.states import AdjudicationState, ReadState
-from trials.models import ImagingCharter, Query, SiteQualification, Subject, Timepoint, Trial
+from trials.models import ImagingCharter, Query, SiteForm, SiteQualification, Subject, Timepoint, Trial
 from trials.states import (
     CharterState,
     FormState,
@@ -84,6 +84,7 @@ def what_is_signed_is_what_was_signed(trial: Trial) -> None:
         Adjudication.objects.filter(state__in=(AdjudicationState.DECIDED, AdjudicationState.LOCKED)),
         QcReview.objects.filter(state__in=(ReviewState.CLEARED, ReviewState.FAILED)),
         TransferForm.objects.filter(state=FormState.SIGNED),
+        SiteForm.objects.filter(state=FormState.SIGNED),
         ImagingCharter.objects.exclude(state=CharterState.DRAFT),
         SiteQualification.objects.exclude(state=QualificationState.PREPARED),
     )
