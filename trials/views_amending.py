@@ -18,6 +18,8 @@ from compliance import access, signing
 from compliance.errors import HouseError
 from compliance.models import Signature
 from trials import forms, selectors
+from trials.charter.differences import Difference, differences
+from trials.charter.sections import FORMS
 from trials.models import ImagingCharter
 from trials.services import amending, setting_up
 from trials.states import OPEN_CHARTER, CharterState
@@ -45,8 +47,16 @@ def impact(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
             "problems": problems,
             "rows": [] if problems else [(subject, amending.impact(subject, charter)) for subject in page],
             "form": _form(charter, initial=shown) if in_force else None,
+            "changed_forms": _changed_forms(charter),
         },
     )
+
+
+def _changed_forms(charter: ImagingCharter) -> list[Difference]:
+    """What this version asks otherwise in its forms; answers that are begun stay with the version that asked."""
+    earlier = charter.trial.charters.filter(version__lt=charter.version).first()
+    found = differences(earlier.terms, charter.terms) if earlier else []
+    return [one for one in found if one.section == FORMS.title]
 
 
 def _form(charter: ImagingCharter, *given: Any, **named: Any) -> forms.AdoptForm:

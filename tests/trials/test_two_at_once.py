@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 from django.contrib.messages import get_messages
 from django.test import Client
@@ -116,6 +118,14 @@ def test_all_are_moved_also_those_on_other_pages_and_the_second_press_says_so(wo
     assert 'name="everybody" value="3"' in page
     assert move(world, following, everybody="3") == ["3 subjects go by version 2 from now on."]
     assert move(world, following, everybody="3") == ["There were 3 subjects to move, and are 0 now. Look again."]
+
+
+def test_the_page_of_the_impact_names_the_forms_that_ask_otherwise(world, draft):
+    content = copy.deepcopy(draft.content)
+    content["forms"][0]["fields"][0]["label"] = "No contrast agent"
+    setting_up.edit_charter(charter=draft, content=content, actor=world.administrator, at=AT)
+    page = at(world.administrator).get(reverse("trials:charter_impact", args=[draft.pk])).content.decode()
+    assert "Form CTPLAN, field NOCONTR, label: Contrast agent must not be given → No contrast agent" in page
 
 
 def test_who_presses_twice_is_told_that_it_is_done(world, following):
