@@ -180,10 +180,11 @@ class CharterViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Up
     @action(detail=True, methods=["post"], permission="trials.administer", permissions_by_method={})
     def reopen(self, request: Request, pk: str) -> Response:
         """Make a reviewed version a draft again, with a reason; it then needs a new review."""
+        charter = self.get_object()
         given = ReasonInput(data=request.data)
         given.is_valid(raise_exception=True)
         charter = setting_up.reopen_charter(
-            charter=self.get_object(),
+            charter=charter,
             reason=given.validated_data["reason"],
             actor=access.actor(request),
             at=timezone.now(),

@@ -117,10 +117,11 @@ class SubjectViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Cr
     @action(detail=True, methods=["post"], permission="trials.add_visit", permissions_by_method={})
     def visits(self, request: Request, pk: str) -> Response:
         """Add a visit that the schedule does not plan."""
+        subject = self.get_object()
         given = VisitInput(data=request.data)
         given.is_valid(raise_exception=True)
         added = visiting.add_visit(
-            subject=self.get_object(), **given.validated_data, actor=access.actor(request), at=timezone.now()
+            subject=subject, **given.validated_data, actor=access.actor(request), at=timezone.now()
         )
         return Response(TimepointSerializer(added).data, status=status.HTTP_201_CREATED)
 
@@ -146,9 +147,10 @@ class SubjectViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Cr
         return Response(SubjectSerializer(subject, context=self.get_serializer_context()).data)
 
     def _done(self, service: Any, given: Any) -> Response:
+        subject = self.get_object()
         given.is_valid(raise_exception=True)
         actor = access.actor(self.request)
-        subject = service(subject=self.get_object(), **given.validated_data, actor=actor, at=timezone.now())
+        subject = service(subject=subject, **given.validated_data, actor=actor, at=timezone.now())
         return Response(SubjectSerializer(subject, context=self.get_serializer_context()).data)
 
 
