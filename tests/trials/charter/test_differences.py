@@ -30,9 +30,9 @@ SOFT, *OTHERS = RECIST_TEMPLATE["window_presets"]
             [
                 "Visits · visit W8, days after: 7 days → 1 day",
                 "Visits · visit W16: code: W16, visit: Week 16, study day: 113, days before: 7 days, days after: 7 days"
-                " → removed",
+                ", at screening: no → removed",
                 "Visits · visit W12: not said → code: W12, visit: Week 12, study day: 85, days before: 7 days,"
-                " days after: 7 days",
+                " days after: 7 days, at screening: no",
             ],
         ),
         (

@@ -22,15 +22,16 @@ def everything(content) -> dict[str, list]:
 def test_every_term_has_its_place_in_the_order_of_the_sections(template):
     assert [chapter.section for chapter in chapters(Charter.parse(template.content))] == list(sections())
     forms = {f"Form {form['code']}, fields" for form in template.content["forms"]}
+    of_sites = {"Questionnaire", "Training"}
     titles = {one.title for terms in sections().values() for one in terms}
-    assert set(everything(template.content)) == titles | forms
+    assert set(everything(template.content)) == titles | forms | of_sites
 
 
 def test_terms_are_said_with_their_units():
     told = everything({**RECIST_TEMPLATE, **OTHER})
     assert told["Queries are due after"] == ["7 days"]
     assert told["Originals in quarantine"] == ["leave 90 days after QC has cleared their timepoint"]
-    assert told["Schedule"][0] == ["BL", "Baseline", "-7", "21 days", "7 days"]
+    assert told["Schedule"][0] == ["BL", "Baseline", "-7", "21 days", "7 days", "no"]
     assert told["Findings graver or milder than usual"] == [
         ("kvp differs", "blocks the timepoint"),
         ("duplicates", "is for information"),
