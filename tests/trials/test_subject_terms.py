@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from trials.subject_terms import CodeRange, SubjectTerms
 
-MADE = SubjectTerms("{site}-{number:3}X", (CodeRange("101", 5, 12),))
+MADE = SubjectTerms(code_format="{site}-{number:3}X", code_ranges=(CodeRange("101", 5, 12),))
 
 
 def test_a_charter_that_says_nothing_takes_any_code():
@@ -48,7 +48,7 @@ def test_what_is_wrong_with_a_code_is_said_with_a_right_one(code, fault):
     code=st.text("AB10-", max_size=12),
 )
 def test_a_code_is_right_as_an_expression_would_say(before, after, digits, code):
-    codes = SubjectTerms(f"{before}{{number:{digits}}}{after}").codes_of("101")
+    codes = SubjectTerms(code_format=f"{before}{{number:{digits}}}{after}").codes_of("101")
     found = re.fullmatch(rf"{re.escape(before)}(\d{{{digits}}}){re.escape(after)}", code)
     assert (codes.fault_of(code) == "") == bool(found and int(found[1]) > 0)
     assert codes.fault_of(codes.example) == ""

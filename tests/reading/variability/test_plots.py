@@ -86,8 +86,8 @@ def test_every_number_of_a_shape_is_finite_with_at_most_two_decimals(name: str) 
 DIGESTS = {
     "bland_altman": "00217490f61016ad",
     "identity": "44159ed3853e0410",
-    "waterfall": "6bcdb25fa8c77551",
-    "spider": "cd16f5a3466dcae3",
+    "waterfall": "378af5bac46a0744",
+    "spider": "fd46000943b1388b",
     "undefined": "5e86a459da8b02f3",
 }
 
