@@ -19,8 +19,9 @@ def send(ae_title: str, folder: Path, peer: str) -> int:
     host, _, port = address.partition(":")
     datasets = [dcmread(path) for path in sorted(folder.rglob("*.dcm"))]
     scanner = AE(ae_title=ae_title)
-    # A machine that is busy with much else may take its time; what was sent already is not sent once more for it.
-    scanner.acse_timeout = scanner.dimse_timeout = 120
+    # On a busy machine pynetdicom loses an answer now and then: the thread that serves requests takes it. Nothing is
+    # lost by sending once more.
+    scanner.acse_timeout = scanner.dimse_timeout = 45
     for sop_class, syntax in sorted({(ds.SOPClassUID, ds.file_meta.TransferSyntaxUID) for ds in datasets}):
         scanner.add_requested_context(sop_class, syntax)
     association = scanner.associate(host, int(port), ae_title=called, max_pdu=131072)

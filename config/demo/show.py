@@ -256,7 +256,8 @@ class Show:
             shutil.copy(str(get_testdata_file(name)), folder / name)
         doors.store(folder, story.CENTRES[0].ae_title)
         self.wait()
-        received = ReceivedInstance.objects.filter(transfer__site__trial=trial)
+        # What a sender sends once more, because the answer did not reach it, is no further instance.
+        received = ReceivedInstance.objects.filter(transfer__site__trial=trial).exclude(state=ReceivedState.DUPLICATE)
         held = received.filter(state=ReceivedState.HELD)
         reasons = ", ".join(
             sorted({HoldReason(reason).replace("_", " ") for reason in held.values_list("hold_reason", flat=True)})
@@ -335,7 +336,8 @@ class Show:
         for review in self._in_order(QcReview.objects.filter(timepoint_id=query.timepoint_id, state=ReviewState.OPEN)):
             self._clear(review)
         querying.close_query(query=query, actor=self.people["qc"], at=self.clock(), text="Complete now. Thank you.")
-        again = ReceivedInstance.objects.filter(transfer__site__trial=trial, state=ReceivedState.DUPLICATE).count()
+        known = ReceivedInstance.objects.filter(state=ReceivedState.DUPLICATE)
+        again = known.filter(transfer__timepoint=query.timepoint_id).count()
         self.say("Query", f"answered, series sent again ({again} instances known already), cleared in round 2, closed")
 
     def read(self, trial: Trial) -> None:
