@@ -19,8 +19,6 @@ def send(ae_title: str, folder: Path, peer: str) -> int:
     host, _, port = address.partition(":")
     datasets = [dcmread(path) for path in sorted(folder.rglob("*.dcm"))]
     scanner = AE(ae_title=ae_title)
-    # On a busy machine pynetdicom loses an answer now and then: the thread that serves requests takes it. Nothing is
-    # lost by sending once more.
     scanner.acse_timeout = scanner.dimse_timeout = 45
     for sop_class, syntax in sorted({(ds.SOPClassUID, ds.file_meta.TransferSyntaxUID) for ds in datasets}):
         scanner.add_requested_context(sop_class, syntax)
@@ -35,4 +33,7 @@ def send(ae_title: str, folder: Path, peer: str) -> int:
 
 
 if __name__ == "__main__":
+    # pynetdicom's thread that serves requests takes the answer to ours if it is interrupted just when it has passed its
+    # checkpoint and not said so yet. Threads that yield only where they wait are not.
+    sys.setswitchinterval(1.0)
     print(send(sys.argv[1], Path(sys.argv[2]), os.environ["PARALLAX_DICOM"]))  # noqa: T201 - its answer
