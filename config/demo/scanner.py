@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 from pydicom import dcmread
 from pynetdicom import AE
+
+#: Seconds between two instances.
+_BETWEEN = 0.005
 
 
 def send(ae_title: str, folder: Path, peer: str) -> int:
@@ -25,7 +29,12 @@ def send(ae_title: str, folder: Path, peer: str) -> int:
     association = scanner.associate(host, int(port), ae_title=called, max_pdu=131072)
     if not association.is_established:
         raise SystemExit(f"The receiver at {address} did not accept the association of {ae_title}.")
-    accepted = sum(getattr(association.send_c_store(ds), "Status", None) == 0 for ds in datasets)
+    accepted = 0
+    for dataset in datasets:
+        accepted += getattr(association.send_c_store(dataset), "Status", None) == 0
+        # pynetdicom's thread that serves requests, woken by the end of one store and not running before the next has
+        # begun, takes the answer to that: it is given the time to run.
+        time.sleep(_BETWEEN)
     association.release()
     if accepted != len(datasets):
         raise SystemExit(f"Of {len(datasets)} instances, {accepted} were accepted.")
@@ -33,7 +42,4 @@ def send(ae_title: str, folder: Path, peer: str) -> int:
 
 
 if __name__ == "__main__":
-    # pynetdicom's thread that serves requests takes the answer to ours if it is interrupted just when it has passed its
-    # checkpoint and not said so yet. Threads that yield only where they wait are not.
-    sys.setswitchinterval(1.0)
     print(send(sys.argv[1], Path(sys.argv[2]), os.environ["PARALLAX_DICOM"]))  # noqa: T201 - its answer
