@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from compliance.models import Signature, User
 from compliance.signing import Intent
@@ -153,3 +154,16 @@ def _nearer(case: Adjudication) -> int:
         return sum(abs(read - true) for read, true in sums) + (1000 if unsure else 0)
 
     return min(selectors.slot_results(case.subject), key=distance).slot
+
+
+def agreement_in_words(report: dict[str, Any]) -> str:
+    """Put the main figures of a variability report into one line."""
+
+    def value(part: str, name: str) -> str:
+        found = report[part][name]
+        return f"{found['value']:.2f}" if "value" in found else "undefined"
+
+    return (
+        f"ICC(2,1) {value('sums', 'icc_2_1')} on sums, kappa {value('timepoint_responses', 'kappa')} on responses, "
+        f"{value('best_responses', 'kappa')} on best response"
+    )

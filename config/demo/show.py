@@ -7,7 +7,6 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from pydicom.data import get_testdata_file
@@ -355,7 +354,7 @@ class Show:
     def measure(self, trial: Trial) -> None:
         """Compute how well the readers agree."""
         report = measuring.variability_report(trial)
-        self.say("Variability", reads_in_words(report))
+        self.say("Variability", reads.agreement_in_words(report))
 
     def lock(self, trial: Trial) -> Export:
         """Lock the database and build the endpoint package."""
@@ -391,16 +390,3 @@ class Show:
         path.write_bytes(content)
         self.say("Sponsor", f"downloaded it: {path}")
         self._say(f"  SHA-256         {export.sha256}")
-
-
-def reads_in_words(report: dict[str, Any]) -> str:
-    """Put the main figures of a variability report into one line."""
-
-    def value(part: str, name: str) -> str:
-        found = report[part][name]
-        return f"{found['value']:.2f}" if "value" in found else "undefined"
-
-    return (
-        f"ICC(2,1) {value('sums', 'icc_2_1')} on sums, kappa {value('timepoint_responses', 'kappa')} on responses, "
-        f"{value('best_responses', 'kappa')} on best response"
-    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 
-from reading.exports.endpoint_tables import TABLES, csv_files, numbered
+from reading.exports.endpoint_columns import TABLES
+from reading.exports.endpoint_tables import csv_files, numbered
 from reading.exports.locked import LockedTimepoint
 from tests.reading.exports.sample import locked_trial
 
