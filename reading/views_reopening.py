@@ -55,7 +55,7 @@ def _list(request: HttpRequest, trial: Trial, form: forms.AskForm, problem: Hous
         "form": form,
         "problem": problem,
         "reopenings": found,
-        "may_ask": access.may(request.user, "reading.manage", trial),
+        "may_ask": access.may(request.user, "reading.manage", trial) and not trial.frozen_by(),
     }
     status = problem.status if problem else HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
     return render(request, "reading/reopenings.html", context, status=status)

@@ -140,6 +140,11 @@ def test_readers_who_agree_then_need_no_adjudication_and_the_trial_locks(managed
     lock_trial(trial=managed.trial, signature=Intent(PASSWORD), actor=managed.admin, at=AT)
     with pytest.raises(NotReopened, match="before the lock"):
         ask(managed)
+    client = Client()
+    client.force_login(managed.people["manager"])
+    page = client.get(f"/reading/trials/{managed.trial.pk}/reopenings/").content.decode()
+    assert "No read is opened again after the lock." in page
+    assert "Ask to open it" not in page
 
 
 def test_a_lesion_taken_away_at_baseline_is_gone_from_the_reads_that_followed_it(managed: World) -> None:
