@@ -1,7 +1,9 @@
-"""Printing to PDF with WeasyPrint, which sets its type with the system's Pango."""
+"""Printing to PDF, and of figures to PNG, with WeasyPrint, which sets its type with the system's Pango."""
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,6 +32,32 @@ def pdf(html: str, identifier: bytes) -> bytes:
     """
     document: bytes = _printer()(string=html, url_fetcher=_nothing).write_pdf(pdf_identifier=identifier)
     return document
+
+
+def png(svg: str, *, scale: float = 2.0) -> bytes:
+    """Draw one SVG element that has its width and height in px, as PNG with so many pixels to each px.
+
+    Raises
+    ------
+    PrintNotPossible
+        Pango is missing on this machine.
+    """
+    import pypdfium2
+
+    size = re.search(r'width="([\d.]+)" height="([\d.]+)"', svg)
+    if size is None:
+        raise ValueError("The figure does not say how large it is.")
+    width, height = size.groups()
+    style = f"@page {{ size: {width}px {height}px; margin: 0 }} body {{ margin: 0 }} svg {{ display: block }}"
+    document = pypdfium2.PdfDocument(pdf(f"<style>{style}</style>{svg}", bytes(16)))
+    try:
+        # A PDF counts in points, of which there are 72 to 96 px.
+        picture = document[0].render(scale=scale * 96 / 72).to_pil()
+    finally:
+        document.close()
+    out = io.BytesIO()
+    picture.save(out, "PNG", optimize=True)
+    return out.getvalue()
 
 
 def made_with() -> Mapping[str, str]:

@@ -6,11 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reading.variability import Undefined
 from reading.variability.causes import SAID, Cause
-from reading.variability.control import Cusum, PChart, p_chart
-from reading.variability.control_plots import cusum_svg, p_chart_svg
-from reading.variability.monitoring import Drift
 
 _DASH = "–"
 
@@ -145,35 +141,6 @@ def causes_of(report: Mapping[str, Any]) -> tuple[list[str], list[tuple[str, lis
     pairs = report["monitoring"]["causes"]
     used = [cause for cause in Cause if any(counts[cause] for counts in pairs.values())]
     return [SAID[cause] for cause in used], [(pair, [row[cause] for cause in used]) for pair, row in pairs.items()]
-
-
-def charts_of(report: Mapping[str, Any]) -> list[str]:
-    """Return the control charts of what is watched, as SVG: adjudication by reader, site and month, and drift."""
-    rates, watched = report["monitoring"]["adjudication"], report["monitoring"]["drift"]
-    groups = (("by_reader", "reader"), ("by_site", "site"), ("by_month", "month of reading"))
-    return [
-        *(p_chart_svg(_p_chart(rates.get(key, rates)), title=f"Adjudication by {name}") for key, name in groups),
-        cusum_svg(_drift(watched), title=f"Drift: {report['measure']['title'].lower()} against the other reader, in %"),
-    ]
-
-
-def _p_chart(found: Mapping[str, Any]) -> PChart | Undefined:
-    if found.get("undefined"):
-        return Undefined(found["reason"])
-    return p_chart([(point["label"], point["x"], point["n"]) for point in found["points"]])
-
-
-def _drift(found: Mapping[str, Any]) -> Drift:
-    def sums(one: Mapping[str, Any]) -> Cusum | Undefined:
-        if one.get("undefined"):
-            return Undefined(one["reason"])
-        return Cusum(tuple(one["high"]), tuple(one["low"]), one["limit"], tuple(one["alarms"]), one["began"])
-
-    sd = found["sd"]
-    return Drift(
-        Undefined(sd["reason"]) if isinstance(sd, Mapping) else sd,
-        {reader: sums(one) for reader, one in found["readers"].items()},
-    )
 
 
 def _rate(value: Any) -> str:

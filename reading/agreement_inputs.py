@@ -14,12 +14,13 @@ from trials.models import Trial
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The same thing by the first and the second reader of a subject."""
+    """The same thing by the first and the second reader of a subject; `readers` names both, in any order."""
 
     subject: str
     timepoint: str
     first: str
     second: str
+    readers: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ def variability_inputs(trial: Trial) -> VariabilityInputs:
         if len(result.slots) != 2:
             continue
         code, (one, two) = result.subject.code, result.slots
+        readers = " + ".join(sorted((one.reader.username, two.reader.username)))
         for timepoint in result.timepoints:
             first, second = one.read_of(timepoint), two.read_of(timepoint)
             if first is None or second is None:
@@ -78,9 +80,9 @@ def variability_inputs(trial: Trial) -> VariabilityInputs:
                 reads = first.task, second.task
                 burdens.append(BurdenPair(code, timepoint.code, first.burden, second.burden, reads))
             if first.response and second.response:
-                responses.append(Pair(code, timepoint.code, first.overall, second.overall))
+                responses.append(Pair(code, timepoint.code, first.overall, second.overall, readers))
         if is_fully_read(result.subject):
-            best.append(Pair(code, "", one.outcome.bor, two.outcome.bor))
+            best.append(Pair(code, "", one.outcome.bor, two.outcome.bor, readers))
             cases.append(_case(result))
     return VariabilityInputs(tuple(burdens), tuple(responses), tuple(best), tuple(cases))
 

@@ -22,6 +22,7 @@ from compliance import access
 from compliance.api import Resource
 from compliance.models import Export
 from reading import blinding, pages, selectors
+from reading.agreement_figures import FIGURES
 from reading.blinded import BlindedTask
 from reading.models import Adjudication, ReadTask
 from reading.services import adjudicating, assessing, measuring, packaging
@@ -327,6 +328,20 @@ class VariabilityViewSet(Resource):
         """Statistics of agreement between the trial's readers, from the reads signed so far."""
         trial = self.get_object()
         return Response(measuring.show_variability(trial=trial, actor=access.actor(request), at=timezone.now()))
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("name", enum=list(FIGURES), location=OpenApiParameter.PATH),
+            OpenApiParameter("kind", enum=["svg", "png", "csv"], location=OpenApiParameter.PATH),
+        ],
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+    )
+    @action(detail=True, methods=["get"], url_path=r"figures/(?P<name>[\w-]+)/(?P<kind>\w+)")
+    def figure(self, request: Request, pk: str, name: str, kind: str) -> HttpResponse:
+        """One figure of the report as SVG or PNG, or the numbers it shows as CSV."""
+        trial = self.get_object()
+        found = measuring.show_figure(trial=trial, name=name, kind=kind, actor=access.actor(request), at=timezone.now())
+        return HttpResponse(found.content, content_type=found.media_type)
 
 
 class PackageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):

@@ -27,6 +27,11 @@ urlpatterns = [
     path("trials/<int:pk>/progress/", views_manage.progress, name="progress"),
     path("trials/<int:pk>/variability/", views_manage.variability, name="variability"),
     path("trials/<int:pk>/variability.json", views_manage.variability_json, name="variability_json"),
+    path(
+        "trials/<int:pk>/variability/<slug:name>.<slug:kind>",
+        views_manage.variability_figure,
+        name="variability_figure",
+    ),
     path("trials/<int:pk>/reopenings/", views_reopening.reopenings, name="reopenings"),
     path("trials/<int:pk>/reopenings/ask/", views_reopening.ask, name="reopening_ask"),
     path("reopenings/<int:pk>/", views_reopening.reopening, name="reopening"),

@@ -15,10 +15,10 @@ from compliance.errors import HouseError
 from compliance.models import Signature
 from compliance.signing import WrongPassword
 from reading import agreement, pages, selectors
+from reading.agreement_figures import FIGURES
 from reading.services import locking, measuring, packaging
 from reading.services.locking import NotReady
 from reading.states import AdjudicationState
-from reading.variability import bland_altman, plots
 from trials.forms import SignatureForm
 from trials.models import Trial
 from trials.selectors import is_locked, trials_of
@@ -56,11 +56,9 @@ def progress(request: HttpRequest, trial: Trial) -> HttpResponse:
 @require_safe
 @access.guarded("reading.see_results", trials_of)
 def variability(request: HttpRequest, trial: Trial) -> HttpResponse:
-    """Agreement between the trial's readers, with the Bland-Altman plot."""
+    """Agreement between the trial's readers, in figures and numbers."""
     report = measuring.show_variability(trial=trial, actor=access.actor(request), at=timezone.now())
-    sums = report["sums"]["pairs"]
     causes, causes_by_pair = agreement.causes_of(report)
-    limits = bland_altman([pair["first"] for pair in sums], [pair["second"] for pair in sums])
     return render(
         request,
         "reading/variability.html",
@@ -72,15 +70,7 @@ def variability(request: HttpRequest, trial: Trial) -> HttpResponse:
             "causes": causes,
             "rereads": agreement.rereads_of(report),
             "causes_by_pair": causes_by_pair,
-            "charts": agreement.charts_of(report),
-            "plot": plots.bland_altman_svg(
-                limits,
-                title=report["measure"]["title"],
-                quantity=report["measure"]["title"].lower(),
-                unit=report["measure"]["unit"],
-                first="First reader",
-                second="Second reader",
-            ),
+            "drawn": [(figure.name, figure.said, figure.draw(report)) for figure in FIGURES.values()],
         },
     )
 
@@ -90,6 +80,16 @@ def variability(request: HttpRequest, trial: Trial) -> HttpResponse:
 def variability_json(request: HttpRequest, trial: Trial) -> JsonResponse:
     """The same figures for programs."""
     return JsonResponse(measuring.show_variability(trial=trial, actor=access.actor(request), at=timezone.now()))
+
+
+@require_GET
+@access.guarded("reading.see_results", trials_of)
+def variability_figure(request: HttpRequest, trial: Trial, name: str, kind: str) -> HttpResponse:
+    """Hand out one figure of the page as SVG or PNG, or the numbers it shows as CSV."""
+    actor, at = access.actor(request), timezone.now()
+    found = measuring.show_figure(trial=trial, name=name, kind=kind, actor=actor, at=at)
+    disposition = f'attachment; filename="{trial.code}-{name}.{kind}"'
+    return HttpResponse(found.content, content_type=found.media_type, headers={"Content-Disposition": disposition})
 
 
 @access.guarded("trials.lock", trials_of)

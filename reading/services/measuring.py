@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from compliance import access, audit
+from compliance import access, audit, printing
+from compliance.errors import HouseError
 from compliance.models import User
+from reading.agreement_figures import FIGURES
 from reading.agreement_inputs import Pair, RereadPair, VariabilityInputs, reread_pairs, variability_inputs
 from reading.criteria import Criteria
 from reading.derivation import pack_of
@@ -28,13 +31,49 @@ from reading.variability.monitoring import adjudication_rates, drift, flag_disag
 from trials.models import Trial
 
 
+class NoSuchFigure(HouseError):
+    """The report has no figure of this name, or it is not made in this kind of file."""
+
+    code = "no_such_figure"
+    status = 404
+
+
+@dataclass(frozen=True, slots=True)
+class FigureFile:
+    """A figure, or its numbers, as a file."""
+
+    content: bytes
+    media_type: str
+
+
 def show_variability(*, trial: Trial, actor: User, at: dt.datetime) -> dict[str, Any]:
     """Return a trial's variability report to somebody, and record that results were looked at."""
     access.require(actor, "reading.see_results", trial)
     audit.record("results.viewed", trial, actor=actor, at=at, after={"report": "variability"})
     inputs = variability_inputs(trial)
     rereads = _rereads_by_reader(reread_pairs(trial), _pack(trial))
-    return _agreement_of_readers(trial, inputs) | {"monitoring": {**_monitoring(inputs), "rereads": rereads}}
+    pairs = _agreement_by_pair(inputs.responses, _pack(trial))
+    watched = {**_monitoring(inputs), "rereads": rereads, "pairs": pairs}
+    return _agreement_of_readers(trial, inputs) | {"monitoring": watched}
+
+
+def show_figure(*, trial: Trial, name: str, kind: str, actor: User, at: dt.datetime) -> FigureFile:
+    """Return one figure of the report as `svg` or `png`, or the numbers it shows as `csv`; the look is recorded.
+
+    Raises
+    ------
+    NoSuchFigure, compliance.access.AccessDenied, compliance.printing.PrintNotPossible
+    """
+    access.require(actor, "reading.see_results", trial)
+    if name not in FIGURES or kind not in ("svg", "png", "csv"):
+        raise NoSuchFigure(
+            f"There is no figure “{name}.{kind}”. There are {', '.join(FIGURES)}, each as .svg, .png and .csv."
+        )
+    figure, report = FIGURES[name], show_variability(trial=trial, actor=actor, at=at)
+    if kind == "csv":
+        return FigureFile(figure.csv(report).encode("utf-8-sig"), "text/csv; charset=utf-8")
+    svg = figure.draw(report)
+    return FigureFile(svg.encode(), "image/svg+xml") if kind == "svg" else FigureFile(printing.png(svg), "image/png")
 
 
 def variability_report(trial: Trial) -> dict[str, Any]:
@@ -94,8 +133,9 @@ def _monitoring(inputs: VariabilityInputs) -> dict[str, Any]:
     -------
     dict
         `adjudication`: rates with control limits; `causes`: of decided adjudications, by pair of readers; `rereads`:
-        each reader against the own earlier reads; `disagreement`: readers above the mean index by one SD; `drift`:
-        cusum of 100 x (own - other) / mean of both sums, in percent, by reader in order of signature.
+        each reader against the own earlier reads; `pairs`: agreement on the response at a timepoint, by pair of
+        readers; `disagreement`: readers above the mean index by one SD; `drift`: cusum of 100 x (own - other) / mean of
+        both sums, in percent, by reader in order of signature.
     """
     outcomes = _outcomes(inputs)
     metrics = adjudication_metrics(outcomes)
@@ -153,6 +193,14 @@ def _differences(inputs: VariabilityInputs) -> dict[str, list[float]]:
             own = found.setdefault(read.reader.username, [])
             own.append((read.submitted_at, pair.subject, pair.timepoint, difference))
     return {reader: [difference for *_, difference in sorted(rows)] for reader, rows in found.items()}
+
+
+def _agreement_by_pair(responses: Sequence[Pair], pack: Criteria[Any]) -> dict[str, Any]:
+    """Return how each pair of readers agrees on the response at a timepoint."""
+    return {
+        readers: _agreement([pair for pair in responses if pair.readers == readers], pack)
+        for readers in sorted({pair.readers for pair in responses})
+    }
 
 
 def _agreement(pairs: Sequence[Pair], pack: Criteria[Any]) -> dict[str, Any]:

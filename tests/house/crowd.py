@@ -265,6 +265,7 @@ class _Furnisher:
     def _name_everything(self) -> None:
         trial = self.world.trial
         self._add("trial", trial.pk)
+        self.crowd.add("figure", Thing({"pk": trial.pk, "name": "kappas", "kind": "csv"}, self.trial))
         self.crowd.add("study address", Thing({"study": "1.2.3"}, self.trial))
         self._add("charter", trial.charters.get().pk)
         self._add("mail", Mail.objects.filter(trial_id=trial.pk)[0].pk)
