@@ -9,15 +9,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.shortcuts import render
 from django.utils import timezone
 
-from compliance import access, audit, context
+from compliance import access, audit, context, policy
 from compliance.errors import HouseError
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
-
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 
 
 class SurroundingsMiddleware:
@@ -30,7 +25,7 @@ class SurroundingsMiddleware:
         request_id = secrets.token_hex(8)
         with context.surroundings(request_id, request.META.get("REMOTE_ADDR", "")):
             response = self.get_response(request)
-        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        response.headers.setdefault(policy.HEADER, policy.policy_of(request.path))
         response.headers.setdefault("Cache-Control", "private, no-store")
         response.headers["X-Request-Id"] = request_id
         return response

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from compliance import access, signing
 from compliance.errors import HouseError
 from compliance.models import Signature
+from compliance.policy import draws_pictures
 from compliance.signing import WrongPassword
 from reading import blinding, forms, pages, selectors
 from reading.blinded import BlindedTask, BlindedTimepoint
@@ -70,7 +71,7 @@ def _read_page(
         "meaning": Signature.Meaning.AUTHORSHIP.label,
     }
     status = problem.status if problem else HTTPStatus.UNPROCESSABLE_ENTITY if form else HTTPStatus.OK
-    return render(request, "reading/task_read.html", context, status=status)
+    return draws_pictures(render(request, "reading/task_read.html", context, status=status))
 
 
 def _fresh(task: ReadTask) -> ReadTask:
@@ -237,7 +238,7 @@ def _case_page(
         "meaning": Signature.Meaning.AUTHORSHIP.label,
     }
     status = problem.status if problem else HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
-    return render(request, "reading/adjudication_decide.html", context, status=status)
+    return draws_pictures(render(request, "reading/adjudication_decide.html", context, status=status))
 
 
 @require_GET

@@ -123,6 +123,7 @@ DATE_FORMAT = "j M Y"
 DATETIME_FORMAT = "j M Y H:i"
 
 STATIC_URL = "static/"
+VIEWER_FILES = "reading/viewer/"  # of the static files, those that run WebAssembly: the viewer and its worker
 STATIC_ROOT = DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 3600

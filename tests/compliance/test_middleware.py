@@ -11,8 +11,8 @@ from django.db import InterfaceError, OperationalError
 from django.test import Client
 
 from compliance import context
-from compliance.middleware import CONTENT_SECURITY_POLICY
 from compliance.models import AuditEvent
+from compliance.policy import CONTENT_SECURITY_POLICY, VIEWER_POLICY
 from config import logs
 from tests.factories import World
 from trials.models import Role
@@ -37,6 +37,16 @@ def test_the_policy_lets_a_page_load_from_this_server_alone() -> None:
     assert {parts.pop(name) for name in ("default-src", "base-uri", "frame-ancestors")} == {"'none'"}
     assert set(parts.values()) == {"'self'"}
     assert set(parts) == {"script-src", "worker-src", "style-src", "font-src", "connect-src", "form-action"}
+
+
+def test_the_viewer_may_run_webassembly_besides_and_its_worker_too() -> None:
+    parts = parts_of(VIEWER_POLICY)
+
+    assert parts.pop("script-src") == "'self' 'wasm-unsafe-eval'"
+    assert parts == {name: said for name, said in parts_of(CONTENT_SECURITY_POLICY).items() if name != "script-src"}
+    for name in ("viewer.js", "vendor.js", "decode.js", "openjphjs.wasm"):
+        assert Client().get(f"/static/reading/viewer/{name}")["Content-Security-Policy"] == VIEWER_POLICY
+    assert Client().get("/static/reading/read.js")["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
 
 
 @pytest.mark.django_db

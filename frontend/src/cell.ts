@@ -1,0 +1,137 @@
+// A viewport of the page: its place in the stacks, the picture in it, and the words around the picture.
+import { bytesOf, idsOf, StackView } from "./engine/index.ts";
+import { nearestSlice, offsetOf, type Manifest, type Preset, type Series, type View, type Words } from "./manifest.ts";
+
+export const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);
+
+export class Cell {
+  readonly name: string;
+  readonly root: HTMLElement;
+  timepoint: number;
+  /** Index of the series within its timepoint. */
+  index = 0;
+  words: Words[];
+  /** The slice asked for (from 1), and its distance from the first one; what is drawn may still be another. */
+  n = 1;
+  at = 0;
+  direction: 1 | -1 = 1;
+  private picture: StackView | undefined;
+  private failed = false;
+  private readonly manifest: Manifest;
+  private readonly told: (cell: Cell) => void;
+
+  constructor(root: HTMLElement, view: View, manifest: Manifest, told: (cell: Cell) => void) {
+    this.root = root;
+    this.manifest = manifest;
+    this.told = told;
+    this.name = view.name;
+    this.timepoint = view.timepoint;
+    this.words = view.marks ?? [];
+    root.setAttribute("role", "group");
+  }
+
+  get shown(): boolean {
+    return !this.root.hidden;
+  }
+
+  get title(): string {
+    return this.manifest.timepoints[this.timepoint]?.title ?? "";
+  }
+
+  get series(): Series | undefined {
+    return this.manifest.timepoints[this.timepoint]?.series[this.index];
+  }
+
+  get count(): number {
+    return this.series?.slices.length ?? 0;
+  }
+
+  /** The viewport; made when it is first seen, for a hidden one has no size. */
+  get view(): StackView {
+    if (!this.picture) {
+      this.picture = new StackView(this.part("[data-picture]") as HTMLDivElement);
+      this.picture.onDrawn(() => this.drawn());
+    }
+    return this.picture;
+  }
+
+  /** The slice on the screen: none while there is nothing, or another series is still drawn. */
+  get slice(): number | undefined {
+    const drawn = this.picture?.drawn;
+    return drawn && drawn.series === this.series ? drawn.slice : undefined;
+  }
+
+  /** Whether what was asked for is on the screen in full: only then may be measured. */
+  get settled(): boolean {
+    return this.slice === this.n && !this.failed;
+  }
+
+  /** Pictures open on the first lesion measured there, else in the middle. */
+  get first(): number {
+    return this.words.find((each) => each.series === this.series?.key)?.slice ?? (Math.ceil(this.count / 2) || 1);
+  }
+
+  get feed() {
+    const { series } = this;
+    return series && { ids: idsOf(series), bytes: bytesOf(series), at: this.n - 1, direction: this.direction };
+  }
+
+  set(n: number): void {
+    this.n = clamp(n, 1, this.count || 1);
+    this.at = this.series ? offsetOf(this.series, this.n) : 0;
+  }
+
+  /** Go to the slice nearest to a distance from the first one; the distance itself is kept, so that steps add up. */
+  follow(at: number): void {
+    if (!this.series) return;
+    this.at = at;
+    this.n = nearestSlice(this.series, at);
+  }
+
+  draw({ name, centre, width }: Preset, heading: string): void {
+    const { series, title } = this;
+    this.root.setAttribute("aria-label", `Images of ${title}`);
+    this.say("[data-name]", heading);
+    if (!series || !this.count) {
+      this.say("[data-place]", "No images");
+      return;
+    }
+    this.say("[data-window]", series.samples > 1 ? "" : `${name}  C ${centre}  W ${width}`);
+    this.root.toggleAttribute("data-waiting", !this.settled);
+    this.failed = false;
+    const { n, view } = this;
+    view.setWindow({ centre, width });
+    view.show(series, n).catch(() => this.fail(series, n));
+    this.drawn();
+  }
+
+  private drawn(): void {
+    const { series, slice } = this;
+    if (!series || this.failed) return;
+    this.root.toggleAttribute("data-waiting", !this.settled);
+    if (slice === undefined) return;
+    this.root.dataset.slice = String(slice);
+    this.say("[data-place]", `${slice} / ${this.count}`).removeAttribute("data-failed");
+    const here = this.words.filter((each) => each.series === series.key && each.slice === slice);
+    this.say("[data-marks]", here.map((each) => each.text).join("\n"));
+    const words = `${this.title}, ${series.label}, slice ${slice} of ${this.count}`;
+    this.part("[data-picture]").setAttribute("aria-label", words);
+    this.told(this);
+  }
+
+  private fail(series: Series, n: number): void {
+    if (this.series !== series || this.n !== n) return;
+    this.failed = true;
+    this.say("[data-place]", `Slice ${n} could not be loaded. Reload the page.`).setAttribute("data-failed", "");
+  }
+
+  say(selector: string, text: string): HTMLElement {
+    const place = this.part(selector);
+    if (place.textContent !== text) place.textContent = text;
+    return place;
+  }
+
+  private part(selector: string): HTMLElement {
+    return this.root.querySelector(selector) as HTMLElement;
+  }
+}

@@ -1,0 +1,19 @@
+// The viewer of a page: one stage for each element that names a manifest (`data-stack="<id of the JSON script>"`).
+import { Controls } from "./controls.ts";
+import { start } from "./engine/index.ts";
+import { manifestOf } from "./manifest.ts";
+import { Stage } from "./stage.ts";
+
+const NEITHER =
+  "This browser can draw no pictures: neither WebGL nor a canvas is there. Open the page in a current browser.";
+
+for (const root of document.querySelectorAll<HTMLElement>("[data-stack]")) {
+  if (start() === "none") {
+    for (const place of root.querySelectorAll("[data-place]")) place.textContent = NEITHER;
+    continue;
+  }
+  const stage = new Stage(root, manifestOf(root.dataset.stack as string));
+  new Controls(stage);
+  Object.assign(root, { stage });
+  stage.draw();
+}
