@@ -7,6 +7,7 @@ from dataclasses import fields
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from trials.display_terms import faults_of_hangings
 from trials.form_terms import faults_of_fields, faults_of_forms
 from trials.schedule import days_between
 from trials.series_terms import SeriesTerms
@@ -118,3 +119,9 @@ def _forms_hold_together(charter: Charter) -> Iterator[Problem]:
 @_about("quality_control")
 def _the_checklist_can_be_answered(charter: Charter) -> Iterator[Problem]:
     yield from faults_of_fields(charter.quality_control.checklist, ("quality_control", "checklist"))
+
+
+@_about("hanging", "series", "window_presets")
+def _hangings_name_what_there_is(charter: Charter) -> Iterator[Problem]:
+    labels = {series.label for series in charter.series}
+    yield from faults_of_hangings(charter.hanging, labels, {p.name for p in charter.window_presets}, ("hanging",))

@@ -89,4 +89,4 @@ def _rows(one: Term, kind: Rows, before: tuple[Any, ...], after: tuple[Any, ...]
                 yield from _within(name, _changes(inner, was, is_now))
     kept_before, kept_after = ([key for key in rows if key in earlier and key in later] for rows in (earlier, later))
     if kept_before != kept_after:
-        yield f"{one.title}, order", ", ".join(kept_before), ", ".join(kept_after)
+        yield f"{one.title}, order", ", ".join(map(str, kept_before)), ", ".join(map(str, kept_after))

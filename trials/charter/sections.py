@@ -25,6 +25,7 @@ from trials.charter.records import (
     Visit,
     WindowPreset,
 )
+from trials.display_terms import TOOLS, Hanging
 from trials.form_terms import FormTerms
 from trials.qc_terms import QcTerms
 from trials.query_terms import QueryTerms
@@ -56,9 +57,7 @@ FORMS = Section(
 QC = Section("quality_control", "Quality control", "Who decides whether a timepoint can be read, and by what.")
 PRIVACY = Section("privacy", "De-identification and originals", "Without a recipe nothing enters the archive.")
 READING = Section("reading", "Reading", "Who reads, by which criteria, and what readers do not know.")
-DISPLAY = Section(
-    "display", "Display", "The only windows that readers can choose; values in the units of the pixels (HU for CT)."
-)
+DISPLAY = Section("display", "Display", "How images lie before readers, in which windows, and what may be drawn on them.")
 FORCE = Section("force", "Coming into force", "An administrator puts a version in force by signature.")
 NOTES = Section("notes", "Agreed in words", "Recorded, printed and signed with the charter; nothing checks it.")
 
@@ -128,7 +127,21 @@ class Charter:
     rereads: RereadTerms = READING.term(Group(RereadTerms), "Hidden re-reads")
 
     window_presets: tuple[WindowPreset, ...] = DISPLAY.term(
-        Rows(WindowPreset, "name", "display window", least=1), "Display windows", required=True
+        Rows(WindowPreset, "name", "display window", least=1),
+        "Display windows",
+        "Values in the units of the pixels: HU for CT.",
+        required=True,
+    )
+    windows_locked: bool = DISPLAY.term(
+        Flag(), "Readers choose among these windows only", "Otherwise they may set any.", default=True
+    )
+    hanging: tuple[Hanging, ...] = DISPLAY.term(
+        Rows(Hanging, "name", "hanging", most=12),
+        "Hangings",
+        "How a read opens: the first one that applies. Without any, one picture, with the timepoint before at hand.",
+    )
+    tools: tuple[str, ...] = DISPLAY.term(
+        Several(Choice(TOOLS)), "What may be drawn", "If left out: what the criteria need."
     )
 
     needs_review: bool = FORCE.term(

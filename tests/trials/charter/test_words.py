@@ -22,9 +22,10 @@ def everything(content) -> dict[str, list]:
 def test_every_term_has_its_place_in_the_order_of_the_sections(template):
     assert [chapter.section for chapter in chapters(Charter.parse(template.content))] == list(sections())
     forms = {f"Form {form['code']}, fields" for form in template.content["forms"]}
+    hangings = {f"Hanging {hanging['name']}, pictures" for hanging in template.content["hanging"]}
     of_sites = {"Questionnaire", "Training"}
     titles = {one.title for terms in sections().values() for one in terms}
-    assert set(everything(template.content)) == titles | forms | of_sites
+    assert set(everything(template.content)) == titles | forms | hangings | of_sites
 
 
 def test_terms_are_said_with_their_units():
