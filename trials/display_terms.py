@@ -64,7 +64,9 @@ class Hanging:
     applies: str = term(Choice(APPLIES), "Applies at", "Every timepoint, if left out.")
     layout: str = term(Choice(LAYOUTS), "Layout", default="1x1")
     linked: bool = term(Flag(), "Pictures scroll together", default=True)
-    cells: tuple[HangingCell, ...] = term(Rows(HangingCell, "place", "picture", least=1, most=4), "Pictures", required=True)
+    cells: tuple[HangingCell, ...] = term(
+        Rows(HangingCell, "place", "picture", least=1, most=4), "Pictures", required=True
+    )
 
     @property
     def places(self) -> int:

@@ -108,7 +108,7 @@ def make_world(code: str = "PLX-1", *, charter: Mapping[str, Any] | None = None,
     Parameters
     ----------
     charter
-        Sections of the charter that differ from the RECIST template, which here asks nothing of sites and hangs nothing.
+        Sections of the charter that differ from the RECIST template, here without sites to qualify and hangings.
     prefix
         Before user names and AE titles, so that a second world fits beside the first.
     """
@@ -118,7 +118,10 @@ def make_world(code: str = "PLX-1", *, charter: Mapping[str, Any] | None = None,
     )
     draft = trial.charters.get()
     setting_up.edit_charter(
-        charter=draft, content=copy.deepcopy({**RECIST_TEMPLATE, "sites": {}, "hanging": [], **(charter or {})}), actor=founder, at=AT
+        charter=draft,
+        content=copy.deepcopy({**RECIST_TEMPLATE, "sites": {}, "hanging": [], **(charter or {})}),
+        actor=founder,
+        at=AT,
     )
     setting_up.sign_charter(charter=draft, signature=Intent(PASSWORD), actor=founder, at=AT)
     sites = []

@@ -18,7 +18,9 @@ BESIDE = {
 
 def read(*hangings: object, **terms: object) -> Charter:
     series = [*RECIST_TEMPLATE["series"], PET]
-    return Charter.parse({**RECIST_TEMPLATE, "modalities": ["CT", "PT"], "series": series, "hanging": hangings, **terms})
+    return Charter.parse(
+        {**RECIST_TEMPLATE, "modalities": ["CT", "PT"], "series": series, "hanging": hangings, **terms}
+    )
 
 
 def one(*cells: dict, **said: object) -> dict:

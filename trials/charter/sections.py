@@ -57,7 +57,9 @@ FORMS = Section(
 QC = Section("quality_control", "Quality control", "Who decides whether a timepoint can be read, and by what.")
 PRIVACY = Section("privacy", "De-identification and originals", "Without a recipe nothing enters the archive.")
 READING = Section("reading", "Reading", "Who reads, by which criteria, and what readers do not know.")
-DISPLAY = Section("display", "Display", "How images lie before readers, in which windows, and what may be drawn on them.")
+DISPLAY = Section(
+    "display", "Display", "How images lie before readers, in which windows, and what may be drawn on them."
+)
 FORCE = Section("force", "Coming into force", "An administrator puts a version in force by signature.")
 NOTES = Section("notes", "Agreed in words", "Recorded, printed and signed with the charter; nothing checks it.")
 
