@@ -44,9 +44,6 @@ OWED = """() => {
 WIDER = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 DRAWN = """() => [...document.images].every((image) => image.complete)
   && [...document.querySelectorAll("[data-view]:not([hidden]) canvas")].every((canvas) => canvas.dataset.drawn)"""
-#: Reported as it happens: a violation of the page's own policy on what may load and run.
-LISTEN = """document.addEventListener("securitypolicyviolation",
-  (event) => window.reportViolation(`${event.violatedDirective}: ${event.blockedURI}`));"""
 
 
 @dataclass
@@ -162,10 +159,6 @@ class Doors:
             if not sent.url.startswith((self.address, "data:", "blob:")):
                 person.complaints.append(f"{person.role}: asked {sent.url}")
 
-        context.expose_function(
-            "reportViolation", lambda what: person.complaints.append(f"{person.role}: refused by policy: {what}")
-        )
-        context.add_init_script(LISTEN)
         context.on("console", console)
         context.on("request", request)
         context.on("weberror", lambda error: person.complaints.append(f"{person.role}: {error.error}"))

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Worker, expect, sync_playwright
 
 from tests.support.tools import tool
 
@@ -28,6 +28,14 @@ FLAGS = (
 #: Milliseconds that a test waits for what must come.
 PATIENCE = 60_000
 expect.set_options(timeout=PATIENCE)
+
+#: Reported as it happens: a violation of the page's own policy on what may load and run.
+_REPORT = """document.addEventListener("securitypolicyviolation", (event) =>
+  window.reportViolation(`${document.location.href}: ${event.effectiveDirective} refuses ${event.blockedURI}`));"""
+#: The same of a worker, from its first line on; the console is its only way out.
+_WORKER_REPORT = """() => new ReportingObserver((reports) => reports.forEach((report) =>
+  console.error(`Refused: ${report.url}: ${report.body.effectiveDirective} refuses ${report.body.blockedURL}`)),
+  {types: ["csp-violation"], buffered: true}).observe()"""
 
 DESKTOP = (1440, 900)
 PHONE = (390, 844)
@@ -68,7 +76,8 @@ def browsing(
 ) -> Iterator[BrowserContext]:
     """One person at one desk: own cookies, a window of `viewport` CSS pixels, UTC and British English.
 
-    Timeouts are a minute: first requests compile templates, and a disk may sync for many others meanwhile.
+    Timeouts are a minute: first requests compile templates, and a disk may sync for many others meanwhile. No page
+    may do what its policy (CSP) forbids: where one did, the test fails when the person leaves the desk.
     """
     width, height = viewport
     context = browser.new_context(
@@ -80,7 +89,36 @@ def browsing(
         reduced_motion="reduce",
     )
     context.set_default_timeout(PATIENCE)
+    violations = _violations_in(context)
     try:
         yield context
+        for page in context.pages:
+            with suppress(Error):  # the page may be closing; what was reported before these answers has come by then
+                for worker in page.workers:
+                    worker.evaluate("() => new Promise((done) => setTimeout(done, 20))")
+                page.evaluate("1")
     finally:
         context.close()
+    assert not violations, "Refused by a page's policy:\n" + "\n".join(violations)
+
+
+def _violations_in(context: BrowserContext) -> list[str]:
+    """A list that fills with what the policies of a person's pages refuse, and those of their workers."""
+    violations: list[str] = []
+
+    def console(message: ConsoleMessage) -> None:
+        if message.type == "error" and message.text.startswith("Refused: "):
+            violations.append(message.text)
+
+    def worker(started: Worker) -> None:
+        with suppress(Error):  # it may have ended already
+            started.evaluate(_WORKER_REPORT)
+
+    def page(opened: Page) -> None:
+        opened.on("worker", worker)
+
+    context.expose_function("reportViolation", lambda what: violations.append(what))
+    context.add_init_script(_REPORT)
+    context.on("console", console)
+    context.on("page", page)
+    return violations
