@@ -316,6 +316,7 @@ LOGGING = {
         # These quote header values or addresses in their messages, so their word is taken only when grave.
         "pynetdicom": {"level": "CRITICAL"},
         "pydicom": {"level": "CRITICAL"},
+        "highdicom": {"level": "CRITICAL"},
         "django.request": {"level": "ERROR"},
         "axes": {"level": "WARNING"},
         "celery": {"level": "WARNING"},

@@ -8,7 +8,7 @@ from typing import Any
 from compliance import printing
 from compliance.exporting import Exporter, NotLocked, readable
 from compliance.models import Record
-from reading.exports import endpoint_agreement, endpoint_report, endpoint_tables
+from reading.exports import dicom_objects, dicom_sr, endpoint_agreement, endpoint_report, endpoint_tables
 from reading.exports.locked import LockedTrial, lock_identifier, moment, plain
 from reading.exports.snapshot import snapshot
 from trials.models import Trial
@@ -49,6 +49,7 @@ class EndpointPackage(Exporter[LockedTrial]):
             "signatures": plain(snapshot.signatures),
             "simulated_reads": snapshot.simulated,
             "report_set_with": dict(printing.made_with()),
+            "images_written_with": dicom_objects.made_with(),
         }
 
     def files(self, snapshot: LockedTrial) -> Iterable[tuple[str, bytes]]:
@@ -59,6 +60,7 @@ class EndpointPackage(Exporter[LockedTrial]):
             "charter.json": readable({"trial": snapshot.code, "versions": plain(snapshot.charters)}),
         }
         yield from files.items()
+        yield from dicom_sr.reports(snapshot)
         yield "report.pdf", endpoint_report.report(snapshot, lock_identifier(snapshot), files)
 
     def file_name(self, snapshot: LockedTrial) -> str:

@@ -117,6 +117,30 @@ class LockedLesion:
 
 
 @dataclass(frozen=True, slots=True)
+class LockedPicture:
+    """An archived image on which something was measured, by its de-identified names."""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    series_instance_uid: str
+    study_instance_uid: str
+    modality: str
+    frames: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LockedMark:
+    """What a reader drew on a picture, and what was measured by it: values in mm and mm² by their names in the form.
+
+    `points` are (column, row) in pixels, from the outer corner of the first pixel (PS3.3 §C.18.6.1.1).
+    """
+
+    tool: str
+    points: tuple[tuple[float, float], ...]
+    measured: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
 class LockedMeasurement:
     """One lesion at one timepoint by one reader: a diameter in mm or a state, and where it was measured."""
 
@@ -127,6 +151,7 @@ class LockedMeasurement:
     sop_instance_uid: str = ""
     frame: int = 1
     reason: str = ""
+    mark: LockedMark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +225,8 @@ class LockedTimepoint:
     study_day: int | None = None
     shifted_date: dt.date | None = None
     series_read: int = 0
+    study_instance_uid: str = ""
+    pictures: tuple[LockedPicture, ...] = ()
     qc_waived: tuple[str, ...] = ()
     reads: tuple[LockedRead, ...] = ()
 

@@ -10,7 +10,7 @@ from typing import Any
 from compliance import signing
 from compliance.errors import HouseError
 from compliance.models import Record
-from imaging.models import Finding, ImagingStudy
+from imaging.models import Finding, ImagingStudy, Instance
 from imaging.states import ReviewState, Verdict
 from reading import derivation, selectors
 from reading.criteria import Criteria
@@ -27,6 +27,7 @@ from reading.exports.locked import (
     LockedLesion,
     LockedMeasurement,
     LockedParameter,
+    LockedPicture,
     LockedRead,
     LockedResult,
     LockedSubject,
@@ -163,7 +164,8 @@ def _shifted_day_1(timepoint: LockedTimepoint) -> dt.date | None:
 
 def _timepoint(timepoint: Timepoint, slots: Sequence[SlotResult]) -> LockedTimepoint:
     first_day, last_day = timepoint.window
-    shown = ImagingStudy.objects.filter(timepoint=timepoint, series__for_reading=True).distinct()
+    found = ImagingStudy.objects.filter(timepoint=timepoint, series__for_reading=True).distinct()
+    shown = sorted(found, key=lambda study: study.study_instance_uid)
     dated = sorted((s for s in shown if s.study_day is not None), key=lambda s: (s.study_day, s.study_instance_uid))
     scan = dated[0] if dated else None
     reads = sorted(
@@ -183,9 +185,30 @@ def _timepoint(timepoint: Timepoint, slots: Sequence[SlotResult]) -> LockedTimep
         study_day=scan.study_day if scan else None,
         shifted_date=scan.shifted_date if scan else None,
         series_read=sum(study.series.filter(for_reading=True).count() for study in shown),
+        study_instance_uid=next((study.study_instance_uid for study in (*dated, *shown)), ""),
+        pictures=_pictures(reads),
         qc_waived=_waived(timepoint),
         reads=tuple(_read(read) for read in reads),
     )
+
+
+def _pictures(reads: Sequence[ReadResult]) -> tuple[LockedPicture, ...]:
+    """Return the images on which something was measured."""
+    assessments = [read.assessment for read in reads]
+    measured = Measurement.objects.filter(assessment__in=assessments, instance__isnull=False)
+    images = Instance.objects.filter(pk__in=measured.values("instance")).select_related("series__imaging_study")
+    pictures = (
+        LockedPicture(
+            image.sop_instance_uid,
+            image.sop_class_uid,
+            image.series.series_instance_uid,
+            image.series.imaging_study.study_instance_uid,
+            image.series.modality,
+            image.frames,
+        )
+        for image in images
+    )
+    return tuple(sorted(pictures, key=lambda picture: picture.sop_instance_uid))
 
 
 def _waived(timepoint: Timepoint) -> tuple[str, ...]:

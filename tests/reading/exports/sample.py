@@ -7,12 +7,15 @@ import random
 from dataclasses import replace
 from decimal import Decimal
 
+from pydicom.uid import CTImageStorage
+
 from reading import criteria
 from reading.exports.locked import (
     LockedAdjudication,
     LockedCharter,
     LockedLesion,
     LockedMeasurement,
+    LockedPicture,
     LockedRead,
     LockedResult,
     LockedSubject,
@@ -152,6 +155,7 @@ def _subject(index: int, dice: random.Random) -> LockedSubject:
     for order, (visit, name, day) in enumerate(VISITS):
         gone = order == missed
         on = day + (index % 3 - 1)
+        study = "" if gone else f"2.25.7{index}{order}"
         reads = tuple(
             replace(per_reader[slot][order], accepted=slot == chosen)
             for slot in (1, 2)
@@ -171,6 +175,8 @@ def _subject(index: int, dice: random.Random) -> LockedSubject:
                 study_day=None if gone else on,
                 shifted_date=None if gone else date_of(on, shifted_day_1),
                 series_read=0 if gone else 1,
+                study_instance_uid=study,
+                pictures=_pictures(reads, study),
                 qc_waived=("slice_gap",) if (index, order) == (1, 2) else (),
                 reads=reads,
             )
@@ -189,6 +195,11 @@ def _subject(index: int, dice: random.Random) -> LockedSubject:
         results=tuple(replace(result, accepted=slot == chosen) for slot, result in results.items()),
         adjudications=adjudications,
     )
+
+
+def _pictures(reads: tuple[LockedRead, ...], study: str) -> tuple[LockedPicture, ...]:
+    named = {found.sop_instance_uid for read in reads for found in read.measurements} - {""}
+    return tuple(LockedPicture(uid, CTImageStorage, f"{study}1", study, "CT") for uid in sorted(named))
 
 
 def _reads(slot: int, index: int, missed: int | None, scale: float, dice: random.Random) -> list[LockedRead | None]:
@@ -210,7 +221,7 @@ def _reads(slot: int, index: int, missed: int | None, scale: float, dice: random
                     0,
                     "MEASURED" if diameter is not None else "ABSENT",
                     diameter,
-                    f"2.25.{index}{order}{slot}" if diameter is not None else "",
+                    f"2.25.8{index}{order}{slot}" if diameter is not None else "",
                 )
             )
         total = sum((m.diameter_mm or Decimal(0) for m in measurements), Decimal(0))
