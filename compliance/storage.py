@@ -169,6 +169,24 @@ def get(alias: str, key: str) -> bytes:
         return file.read()
 
 
+def read(alias: str, key: str, begin: int, length: int) -> bytes:
+    """Return a part of the bytes under a key: up to `length`, from `begin` on."""
+    store = of(alias)
+    if isinstance(store, WriteOnceStorage):
+        handle = os.open(store.path(key), os.O_RDONLY)
+        try:
+            return os.pread(handle, length, begin)
+        finally:
+            os.close(handle)
+    reader = getattr(store, "read_part", None)
+    if reader is not None:
+        part: bytes = reader(key, begin, length)
+        return part
+    with store.open(key) as file:
+        file.seek(begin)
+        return file.read(length)
+
+
 @contextmanager
 def as_file(pieces: Iterable[bytes]) -> Iterator[Path]:
     """Give bytes as a file of this machine, for a reader that works in another process, as long as it is needed.

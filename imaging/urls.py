@@ -7,6 +7,7 @@ from django.urls import path
 from imaging import (
     views,
     views_connection,
+    views_display,
     views_faces,
     views_form,
     views_identities,
@@ -80,5 +81,7 @@ urlpatterns = [
     path("findings/<int:pk>/decide/", views_qc.finding_decide, name="finding_decide"),
     path("series/<int:pk>/mark/", views_qc.series_mark, name="series_mark"),
     path("series/<int:pk>/label/", views_qc.series_label, name="series_label"),
-    path("series/<int:pk>/frames/<int:number>/rendered", views.series_frame, name="series_frame"),
+    path("series/<int:pk>/frames/<int:number>/rendered", views_display.series_frame, name="series_frame"),
+    path("series/<int:pk>/frames/<int:number>/pixels", views_display.series_pixels, name="series_pixels"),
+    path("series/<int:pk>/thumbnail", views_display.series_thumbnail, name="series_thumbnail"),
 ]

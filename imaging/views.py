@@ -7,17 +7,17 @@ from dataclasses import asdict
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from compliance import access, audit, keys
 from imaging import forms, selectors, selectors_qc
-from imaging.models import FaceReview, PixelReview, Series, Transfer
+from imaging.models import FaceReview, PixelReview, Transfer
 from imaging.selectors_faces import first_face_in
 from imaging.selectors_pixels import first_look_in
-from imaging.services import following, resolving, retaining, viewing
+from imaging.services import following, resolving, retaining
 from imaging.states import UNDECIDED, ReceivedState
 from imaging.views_form import form_on_page
 from trials.models import Timepoint, Trial
@@ -202,17 +202,3 @@ def held_discard(request: HttpRequest, transfer: Transfer) -> HttpResponse:
     )
     messages.success(request, "The images are set aside. They are kept, and are not used.")
     return redirect("imaging:quarantine", pk=transfer.site.trial_id)
-
-
-@require_safe
-@access.guarded("imaging.see_images", selectors.series_seen_by)
-def series_frame(request: HttpRequest, series: Series, number: int) -> HttpResponse:
-    """One frame of an archived series as PNG, in a display window of the charter; the look is recorded."""
-    preset = request.GET.get("preset", "")
-    try:
-        png = viewing.frame_png(
-            series=series, number=number, preset=preset, actor=access.actor(request), at=timezone.now()
-        )
-    except viewing.NoSuchFrame as missing:
-        raise Http404 from missing
-    return HttpResponse(png, content_type="image/png", headers={"Cache-Control": "private, max-age=3600"})

@@ -12,8 +12,9 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet
 
 from compliance.models import Export, User
+from imaging.display import manifest
 from reading import blinding, selectors
-from reading.blinded import BlindedAdjudication, BlindedLesion, BlindedMeasurement, BlindedSeries, BlindedTimepoint
+from reading.blinded import BlindedAdjudication, BlindedLesion, BlindedMeasurement, BlindedPreset
 from reading.models import Adjudication, ReadTask
 from reading.services.packaging import ENDPOINT_PACKAGE
 from reading.states import AdjudicationState, ReadState
@@ -154,36 +155,43 @@ def courses(case: BlindedAdjudication, side: str) -> tuple[LesionCourse, ...]:
 # --- what the image stage is told --------------------------------------------------------------------------------
 
 
-def _stack(series: BlindedSeries) -> dict[str, Any]:
-    return {
-        "key": series.key,
-        "label": series.label,
-        "interval": series.slice_interval_mm,
-        "slices": [[picture.instance_key, picture.frame, picture.offset_mm] for picture in series.slices],
-    }
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the pictures of a page lie, with `SERIES` for the key of a series and `/0/` for a place in it."""
+
+    pixels: str
+    rendered: str
+    thumbnail: str
 
 
 def stage(
-    frame_url: str,
-    presets: Iterable[Any],
-    timepoints: Sequence[BlindedTimepoint],
+    role: str,
+    addresses: Addresses,
+    presets: Iterable[BlindedPreset],
+    timepoints: Sequence[tuple[str, Sequence[manifest.Series]]],
     views: Sequence[Mapping[str, Any]],
+    tools: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return what the image stage (`stack.js`, or any viewer in its place) needs to know.
+    """Return what the image stage needs to know (`imaging.display.manifest`).
 
     Parameters
     ----------
-    frame_url
-        Address of a picture, with `SERIES` for the key of its series and `/0/` for its place.
+    timepoints
+        As from `blinding.stacks_shown`.
     views
         Per viewport: `name`, the index of its `timepoint`, and `marks` (see `marks_of`).
     """
-    return {
-        "frame_url": frame_url,
-        "presets": [{"name": p.name, "centre": p.centre, "width": p.width} for p in presets],
-        "timepoints": [{"title": t.title, "series": [_stack(s) for s in t.series]} for t in timepoints],
-        "views": list(views),
-    }
+    told = manifest.Manifest(
+        role=role,
+        pixels_url=addresses.pixels,
+        frame_url=addresses.rendered,
+        thumbnail_url=addresses.thumbnail,
+        presets=[{"name": p.name, "centre": p.centre, "width": p.width} for p in presets],
+        timepoints=timepoints,
+        views=views,
+        tools=tools,
+    )
+    return told.plain()
 
 
 def marks_of(lesions: Iterable[BlindedLesion]) -> list[dict[str, Any]]:

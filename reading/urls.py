@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reading import views, views_manage, views_reopening
+from reading import views, views_manage, views_pixels, views_reopening
 
 app_name = "reading"
 urlpatterns = [
@@ -14,15 +14,35 @@ urlpatterns = [
     path("tasks/<slug:blinded_code>/sign/", views.task_sign, name="task_sign"),
     path(
         "tasks/<slug:blinded_code>/series/<slug:series>/frames/<int:frame>/rendered",
-        views.task_frame,
+        views_pixels.task_frame,
         name="task_frame",
+    ),
+    path(
+        "tasks/<slug:blinded_code>/series/<slug:series>/frames/<int:frame>/pixels",
+        views_pixels.task_pixels,
+        name="task_pixels",
+    ),
+    path(
+        "tasks/<slug:blinded_code>/series/<slug:series>/thumbnail",
+        views_pixels.task_thumbnail,
+        name="task_thumbnail",
     ),
     path("adjudications/", views.adjudication_list, name="adjudications"),
     path("adjudications/<slug:blinded_code>/", views.adjudication_decide, name="adjudication"),
     path(
         "adjudications/<slug:blinded_code>/series/<slug:series>/frames/<int:frame>/rendered",
-        views.adjudication_frame,
+        views_pixels.adjudication_frame,
         name="adjudication_frame",
+    ),
+    path(
+        "adjudications/<slug:blinded_code>/series/<slug:series>/frames/<int:frame>/pixels",
+        views_pixels.adjudication_pixels,
+        name="adjudication_pixels",
+    ),
+    path(
+        "adjudications/<slug:blinded_code>/series/<slug:series>/thumbnail",
+        views_pixels.adjudication_thumbnail,
+        name="adjudication_thumbnail",
     ),
     path("trials/<int:pk>/progress/", views_manage.progress, name="progress"),
     path("trials/<int:pk>/variability/", views_manage.variability, name="variability"),

@@ -9,25 +9,22 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from compliance import access, signing
 from compliance.errors import HouseError
 from compliance.models import Signature
 from compliance.policy import draws_pictures
 from compliance.signing import WrongPassword
-from reading import blinding, forms, pages, selectors
-from reading.blinded import BlindedTask, BlindedTimepoint
+from reading import blinding, forms, pages, selectors, views_pixels
+from reading.blinded import BlindedTask
 from reading.models import Adjudication, ReadTask
 from reading.services import adjudicating, assessing
 from reading.services.assessing import IncompleteRead, StaleDraft
 from reading.states import AdjudicationState, ReadState
+from trials.display_terms import TOOLS
 from trials.forms import SignatureForm
-
-#: Stands in an address for the key of a series, until the page puts one in.
-_SERIES = "SERIES"
 
 
 @require_safe
@@ -66,7 +63,7 @@ def _read_page(
         "problem": problem,
         "stale": isinstance(problem, StaleDraft),
         "points": problem.points if isinstance(problem, IncompleteRead) else (),
-        "stage": _stage_of(shown),
+        "stage": _stage_of(request, task, shown, editable),
         "signatures": signing.signatures_on(task) if task.state in selectors.SIGNED else (),
         "meaning": Signature.Meaning.AUTHORSHIP.label,
     }
@@ -79,15 +76,15 @@ def _fresh(task: ReadTask) -> ReadTask:
     return ReadTask.every.select_related("timepoint__subject__trial", "charter", "reader").get(pk=task.pk)
 
 
-def _stage_of(task: BlindedTask) -> dict[str, Any]:
+def _stage_of(request: HttpRequest, task: ReadTask, shown: BlindedTask, editable: bool) -> dict[str, Any]:
     """The image stage of a read: its own timepoint, and beside it the one before."""
-    timepoints = [*task.earlier, BlindedTimepoint(task.title, task.series, None)]
-    marks = pages.marks_of(task.lesions)
-    views = [{"name": task.title, "timepoint": len(timepoints) - 1, "marks": marks}]
-    if task.earlier:
+    timepoints = blinding.stacks_shown(blinding.look_at_read(_fresh(task), actor=access.actor(request)))
+    marks = pages.marks_of(shown.lesions)
+    views = [{"name": shown.title, "timepoint": len(timepoints) - 1, "marks": marks}]
+    if len(timepoints) > 1:
         views.insert(0, {"name": "Earlier", "timepoint": len(timepoints) - 2, "marks": marks, "hidden": True})
-    url = reverse("reading:task_frame", args=(task.code, _SERIES, 0))
-    return pages.stage(url, task.presets, timepoints, views)
+    tools = tuple(TOOLS) if editable else ()
+    return pages.stage("reader", views_pixels.task_addresses(shown.code), shown.presets, timepoints, views, tools)
 
 
 def _form(request: HttpRequest, task: ReadTask, *, signing: bool = False) -> forms.ReadForm:
@@ -158,15 +155,6 @@ def task_sign(request: HttpRequest, task: ReadTask) -> HttpResponse:
     return redirect("reading:worklist")
 
 
-@require_GET
-@access.guarded("reading.read", selectors.tasks_of, by="blinded_code")
-def task_frame(request: HttpRequest, task: ReadTask, series: str, frame: int) -> HttpResponse:
-    """One picture of this read, rendered in one of the charter's windows."""
-    actor, at = access.actor(request), timezone.now()
-    png = blinding.frame_png(task, series, frame, request.GET.get("preset", ""), actor=actor, at=at)
-    return HttpResponse(png, content_type="image/png")
-
-
 @require_safe
 @access.guarded("reading.adjudicate")
 def adjudication_list(request: HttpRequest) -> HttpResponse:
@@ -224,12 +212,13 @@ def _case_page(
         }
         for entry in sides
     ]
-    url = reverse("reading:adjudication_frame", args=(case.code, _SERIES, 0))
+    stacks = blinding.stacks_shown(blinding.look_at_case(adjudication, actor=access.actor(request)))
+    addresses = views_pixels.case_addresses(case.code)
     context = {
         "case": case,
         "sides": sides,
         "compared": pages.compared(case),
-        "stage": pages.stage(url, case.presets, case.timepoints, views),
+        "stage": pages.stage("adjudicator", addresses, case.presets, stacks, views),
         "shown": shown,
         "form": form,
         "problem": problem,
@@ -239,13 +228,3 @@ def _case_page(
     }
     status = problem.status if problem else HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
     return draws_pictures(render(request, "reading/adjudication_decide.html", context, status=status))
-
-
-@require_GET
-@access.guarded("reading.adjudicate", selectors.adjudications_of, by="blinded_code")
-def adjudication_frame(request: HttpRequest, adjudication: Adjudication, series: str, frame: int) -> HttpResponse:
-    """One picture of the case, rendered in one of the charter's windows."""
-    actor, at = access.actor(request), timezone.now()
-    preset = request.GET.get("preset", "")
-    png = blinding.adjudication_frame_png(adjudication, series, frame, preset, actor=actor, at=at)
-    return HttpResponse(png, content_type="image/png")

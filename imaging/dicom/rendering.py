@@ -116,7 +116,7 @@ def render_frame(
     """
     values, dataset = frame_values(source, frame=frame, transfer_syntax_uid=transfer_syntax_uid, limits=limits)
     if values.ndim == 3:
-        return png(_eight_bit(values, dataset))
+        return png(eight_bit(values, dataset))
     window = window or header_window(dataset, frame) or _central(values)
     shades = window.apply(change(values, dataset) if change else values)
     if dataset.get("PhotometricInterpretation") == "MONOCHROME1":
@@ -163,6 +163,34 @@ def frame_values(
     HouseError
         As from `read_header`.
     """
+    pixels, dataset = stored_values(source, frame=frame, transfer_syntax_uid=transfer_syntax_uid, limits=limits)
+    if pixels.ndim == 3 or dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
+        return pixels, dataset
+    return modality_values(pixels, dataset, frame), dataset
+
+
+def stored_values(
+    source: Source,
+    *,
+    frame: int = 0,
+    transfer_syntax_uid: str | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> tuple[NDArray[Any], Dataset]:
+    """Values of one frame as they are stored, and the header they came with; palettes and YBR come as RGB.
+
+    Returns
+    -------
+    values
+        (rows, columns), before the modality transformation; or (rows, columns, 3), RGB.
+    dataset
+        Every attribute before the pixel data.
+
+    Raises
+    ------
+    NoSuchFrame, UnreadablePixels
+    HouseError
+        As from `read_header`.
+    """
     header = read_header(source, transfer_syntax_uid=transfer_syntax_uid, limits=limits)
     dataset = header.dataset
     if not 0 <= frame < header.number_of_frames or header.rows is None or header.columns is None:
@@ -176,7 +204,7 @@ def frame_values(
             pixels = _decoded(view, header, frame)
             if samples == 1 and dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
                 return apply_color_lut(pixels, dataset), dataset
-            return (pixels if samples == 3 else _modality(pixels, dataset, frame)), dataset
+            return pixels, dataset
         except HouseError:
             raise
         except Exception as error:
@@ -264,10 +292,17 @@ def _pixel_keyword(dataset: Dataset) -> str:
     return "DoubleFloatPixelData" if bits == 64 else "FloatPixelData"
 
 
-def _modality(pixels: NDArray[Any], dataset: Dataset, frame: int) -> NDArray[Any]:
+def modality_values(pixels: NDArray[Any], dataset: Dataset, frame: int) -> NDArray[Any]:
+    """Make stored values of a grey frame the image's own: Hounsfield units for CT (PS3.3 §C.11.1)."""
     item = functional_group(dataset, frame, "PixelValueTransformationSequence")
     if item.get("ModalityLUTSequence"):
-        looked_up: NDArray[Any] = apply_modality_lut(pixels, item)
+        try:
+            looked_up: NDArray[Any] = apply_modality_lut(pixels, item)
+        except Exception as error:
+            raise UnreadablePixels(
+                "The table that turns the values of the image into others cannot be read. Export the image again.",
+                reason=type(error).__name__,
+            ) from None
         return looked_up
     slope, intercept = numbers(item, "RescaleSlope", 1), numbers(item, "RescaleIntercept", 1)
     if slope is None or intercept is None:
@@ -280,7 +315,8 @@ def _central(values: NDArray[Any]) -> Window:
     return Window((low + high) / 2, max(float(high - low), 1e-3), "LINEAR_EXACT")
 
 
-def _eight_bit(pixels: NDArray[Any], dataset: Dataset) -> NDArray[np.uint8]:
+def eight_bit(pixels: NDArray[Any], dataset: Dataset) -> NDArray[np.uint8]:
+    """Colour as it is shown: 8 bits per sample, the highest of those that it has."""
     if pixels.dtype == np.uint8:
         return pixels
     # Palettes come as 16-bit entries whatever the pixels are; other colour keeps its stored depth.

@@ -2,6 +2,7 @@
 
 from .commitment import Commitment
 from .connection import ConnectionTest
+from .display import SeriesDisplay
 from .face import FaceClaim, FaceReview
 from .form import TransferForm
 from .patient import KnownPatient
@@ -31,6 +32,7 @@ __all__ = [
     "RecipePreview",
     "RefusedFile",
     "Series",
+    "SeriesDisplay",
     "Transfer",
     "TransferForm",
     "WebUpload",

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from compliance import access, audit, confined, storage
+from compliance import access, audit, confined, keys, storage
 from compliance.errors import HouseError
 from compliance.models import User
-from imaging.models import Series
-from imaging.states import OriginalState
+from imaging.display import manifest
+from imaging.models import Instance, Series
+from imaging.services import displaying
 
 #: Seconds that decoding a frame may take.
 _PATIENCE = 20
@@ -19,6 +24,14 @@ class NoSuchFrame(HouseError):
 
     code = "no_such_frame"
     status = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Something that a browser may keep: a name of its content, and how it is read."""
+
+    tag: str
+    read: Callable[[], tuple[bytes, str]]
 
 
 def frame_png(*, series: Series, number: int, preset: str, actor: User, at: dt.datetime) -> bytes:
@@ -34,16 +47,68 @@ def frame_png(*, series: Series, number: int, preset: str, actor: User, at: dt.d
     access.require(actor, "imaging.see_images", series)
     terms = series.imaging_study.timepoint.charter.terms
     window = next((p for p in terms.window_presets if p.name == preset), terms.window_presets[0])
-    kept = series.instances.filter(stored_state=OriginalState.KEPT)
-    instances = list(kept.values_list("archive_key", "frames"))
-    if not instances:
-        raise NoSuchFrame("The images of this series were erased, as consent was withdrawn.")
-    places = [(key, frame) for key, frames in instances for frame in range(frames)]
-    if not 1 <= number <= len(places):
-        raise NoSuchFrame("The series has no such slice. Reload the page.")
+    instance, frame = _picture(series, number)
     audit.record_of_the_day("series.viewed", series, actor=actor, at=at)
-    key, frame = places[number - 1]
-    return picture(key, frame, (window.centre, window.width) if series.modality == "CT" else None)
+    return picture(instance.archive_key, frame - 1, (window.centre, window.width) if series.modality == "CT" else None)
+
+
+def frame_pixels(*, series: Series, number: int, actor: User, at: dt.datetime) -> Kept:
+    """Return the values of one slice of a series for a viewer (`imaging.display.frames`); as `frame_png`."""
+    access.require(actor, "imaging.see_images", series)
+    instance, frame = _picture(series, number)
+    audit.record_of_the_day("series.viewed", series, actor=actor, at=at)
+
+    def read() -> tuple[bytes, str]:
+        shown = displaying.frame_of(instance, displaying.facts_of(series, [instance])[instance.pk], frame)
+        return shown.content, shown.content_type
+
+    return Kept(f"{instance.sha256}-{frame}", read)
+
+
+def thumbnail(*, series: Series, actor: User, at: dt.datetime) -> Kept:
+    """Return a small picture of the middle of a series as PNG, in the charter's first display window for CT."""
+    access.require(actor, "imaging.see_images", series)
+    instance, frame = _picture(series, None)
+    audit.record_of_the_day("series.viewed", series, actor=actor, at=at)
+    preset = series.imaging_study.timepoint.charter.terms.window_presets[0]
+    window = (preset.centre, preset.width) if series.modality == "CT" else None
+    return Kept(
+        f"{instance.sha256}-{frame}-{window}", lambda: (displaying.thumbnail_of(instance, frame, window), "image/png")
+    )
+
+
+def shown_series(series: Series, label: str) -> manifest.Series:
+    """Return what a viewer is told of a series, under the key by which it is addressed: its number."""
+    instances = displaying.kept_instances(series)
+    facts = displaying.facts_of(series, instances)
+    secret = keys.of_trial(series.imaging_study.trial.code)
+
+    def named(uid: str) -> str:
+        return hmac.digest(secret, f"space\0{uid}".encode(), hashlib.sha256).hex()[:32]
+
+    pictures = [
+        manifest.Picture(str(one.pk), frame, facts[one.pk]) for one in instances for frame in range(1, one.frames + 1)
+    ]
+    return manifest.Series(
+        key=str(series.pk),
+        label=label,
+        modality=series.modality,
+        interval_mm=None,
+        pictures=pictures,
+        named=named,
+        window_shown=True,
+    )
+
+
+def _picture(series: Series, number: int | None) -> tuple[Instance, int]:
+    """An instance and its frame by the place in the stack, from 1; the middle one without a place."""
+    places = [(one, frame) for one in displaying.kept_instances(series) for frame in range(1, one.frames + 1)]
+    if not places:
+        raise NoSuchFrame("The images of this series were erased, as consent was withdrawn.")
+    place = len(places) // 2 + 1 if number is None else number
+    if not 1 <= place <= len(places):
+        raise NoSuchFrame("The series has no such slice. Reload the page.")
+    return places[place - 1]
 
 
 def picture(archive_key: str, frame: int, window: tuple[float, float] | None) -> bytes:

@@ -2,24 +2,42 @@
 
 Everything here is built from an allow-list: codes that tell nothing, labels of the charter, and the reader's own
 entries. Series and instances are named by keys of which another task has others. What the charter does not list
-under `blinded_to` is added by name; a pixel leaves as a windowed picture, never as the file it lies in.
+under `blinded_to` is added by name; a pixel leaves as the values of a picture, never with the file it lies in.
 """
 
 from reading.blinding.cases import blinded_adjudication
 from reading.blinding.names import adjudication_code, case_code, read_code
-from reading.blinding.pictures import NotOpen, NotShown, adjudication_frame_png, frame_png, instance_of
+from reading.blinding.pictures import (
+    BlindedBytes,
+    Looked,
+    NotOpen,
+    NotShown,
+    frame_pixels,
+    frame_png,
+    instance_of,
+    look_at_case,
+    look_at_read,
+    stacks_shown,
+    thumbnail,
+)
 from reading.blinding.reads import blinded_task, title_of
 
 __all__ = [
+    "BlindedBytes",
+    "Looked",
     "NotOpen",
     "NotShown",
     "adjudication_code",
-    "adjudication_frame_png",
     "blinded_adjudication",
     "blinded_task",
     "case_code",
+    "frame_pixels",
     "frame_png",
     "instance_of",
+    "look_at_case",
+    "look_at_read",
     "read_code",
+    "stacks_shown",
+    "thumbnail",
     "title_of",
 ]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from imaging.display import manifest
 from imaging.models import Instance, Series
 from imaging.selectors import series_for_reading
+from imaging.services import displaying
 from reading import derivation
 from reading.blinded import BlindedSeries, BlindedSlice
 from reading.blinding.names import Keys
@@ -80,6 +82,22 @@ def _stack(names: Keys, key: str, label: str, series: Series) -> Stack:
         slices=slices,
     )
     return Stack(series, pictures, blinded)
+
+
+def shown_stacks(names: Keys, timepoint: Timepoint, charter: ImagingCharter) -> list[manifest.Series]:
+    """Return what a viewer is told of the stacks of a timepoint, under the keys of a read."""
+    told = []
+    for stack in stacks_of(names, timepoint, charter):
+        facts = displaying.facts_of(stack.series, list({i.pk: i for i, _ in stack.pictures}.values()))
+        pictures = [
+            manifest.Picture(slice.instance_key, slice.frame, facts[instance.pk], slice.offset_mm)
+            for slice, (instance, _) in zip(stack.blinded.slices, stack.pictures, strict=True)
+        ]
+        shown = stack.blinded
+        told.append(
+            manifest.Series(shown.key, shown.label, shown.modality, shown.slice_interval_mm, pictures, names.of)
+        )
+    return told
 
 
 def _numbers(value: Any) -> list[float]:

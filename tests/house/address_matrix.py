@@ -164,6 +164,8 @@ MATRIX = tuple(
         ("POST", "imaging/series/<pk>/mark/", "series", "Q"),
         ("POST", "imaging/series/<pk>/label/", "series", "Q"),
         ("GET", "imaging/series/<pk>/frames/<number>/rendered", "series frame", "CQA"),
+        ("GET", "imaging/series/<pk>/frames/<number>/pixels", "series frame", "CQA"),
+        ("GET", "imaging/series/<pk>/thumbnail", "series", "CQA"),
         # --- imaging: DICOMweb, for programs
         ("POST", "dicomweb/studies", "", "="),
         ("POST", "dicomweb/studies/<study>", "study address", "="),
@@ -173,6 +175,8 @@ MATRIX = tuple(
         ("POST", "reading/tasks/<blinded_code>/save/", "task", "R"),
         ("POST", "reading/tasks/<blinded_code>/sign/", "task", "R"),
         ("GET", "reading/tasks/<blinded_code>/series/<series>/frames/<frame>/rendered", "task frame", "R"),
+        ("GET", "reading/tasks/<blinded_code>/series/<series>/frames/<frame>/pixels", "task frame", "R"),
+        ("GET", "reading/tasks/<blinded_code>/series/<series>/thumbnail", "task series", "R"),
         ("GET", "reading/adjudications/", "", "J"),
         ("GET POST", "reading/adjudications/<blinded_code>/", "adjudication", "J"),
         (
@@ -181,6 +185,13 @@ MATRIX = tuple(
             "adjudication frame",
             "J",
         ),
+        (
+            "GET",
+            "reading/adjudications/<blinded_code>/series/<series>/frames/<frame>/pixels",
+            "adjudication frame",
+            "J",
+        ),
+        ("GET", "reading/adjudications/<blinded_code>/series/<series>/thumbnail", "adjudication series", "J"),
         ("GET", "reading/trials/<pk>/progress/", "trial", "MAT"),
         ("GET", "reading/trials/<pk>/variability/", "trial", "MA"),
         ("GET", "reading/trials/<pk>/variability.json", "trial", "MA"),

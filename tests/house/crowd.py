@@ -319,6 +319,7 @@ class _Furnisher:
             self.crowd.add(
                 "task frame", Thing({**named, "series": stack.key, "frame": 1}, self.trial, owner=task.reader.username)
             )
+            self.crowd.add("task series", Thing({**named, "series": stack.key}, self.trial, owner=task.reader.username))
         signed = next(task for task in tasks.values() if task.state == "submitted")
         manager = self.world.people[Role.READING_MANAGER]
         asked = reopening.ask_reopening(task=signed, reason="A typing error", actor=manager, at=LATER)
@@ -330,6 +331,10 @@ class _Furnisher:
             self.crowd.add(
                 "adjudication frame",
                 Thing({**named, "series": stack.key, "frame": 1}, self.trial, owner=case.adjudicator.username),
+            )
+            self.crowd.add(
+                "adjudication series",
+                Thing({**named, "series": stack.key}, self.trial, owner=case.adjudicator.username),
             )
 
         tried = {"trial": trial, "charter": trial.charter_in_force, "person": self.world.coordinator}

@@ -15,7 +15,7 @@ from compliance import access
 from compliance.models import AuditEvent
 from imaging.models import Instance, Series
 from reading import blinding
-from reading.blinding import NotOpen, NotShown, blinded_adjudication, blinded_task, frame_png
+from reading.blinding import NotOpen, NotShown, blinded_adjudication, blinded_task
 from reading.models import Adjudication, ReadTask
 from reading.services.adjudicating import open_case
 from reading.services.assessing import AssessmentEntry, open_task, save_draft
@@ -76,6 +76,11 @@ def read(world: World, subject: Subject) -> World:
     world.read("BL", 1, baseline(30))
     world.read("BL", 2, baseline(44, comment="The remark of another"))
     return world
+
+
+def frame_png(task: ReadTask, key: str, n: int, preset: str, *, actor: Any, at: dt.datetime) -> bytes:
+    """A picture of a read, as its reader's page asks for it."""
+    return blinding.frame_png(blinding.look_at_read(task, actor=actor), key, n, preset, actor=actor, at=at)
 
 
 def opened(world: World, code: str, slot: int) -> ReadTask:
@@ -236,7 +241,8 @@ def test_an_adjudicator_sees_two_unnamed_reads_in_seeded_order(read: World, subj
         bors[3 - adjudication.left_slot],
     )
     key = seen.timepoints[2].series[0].key
-    data = blinding.adjudication_frame_png(adjudication, key, 2, PRESET, actor=adjudication.adjudicator, at=AT)
+    looked = blinding.look_at_case(adjudication, actor=adjudication.adjudicator)
+    data = blinding.frame_png(looked, key, 2, PRESET, actor=adjudication.adjudicator, at=AT)
     assert data.startswith(b"\x89PNG")
 
 

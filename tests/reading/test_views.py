@@ -157,6 +157,9 @@ def test_the_stage_is_told_series_slices_and_windows(task, reader):
     assert [len(series["slices"]) for series in timepoint["series"]] == [2]
     assert [preset["name"] for preset in told["presets"]] == ["Soft tissue", "Lung", "Liver", "Bone"]
     assert told["frame_url"] == url("task_frame", task.blinded_code, "SERIES", 0)
+    assert told["pixels_url"].partition("?")[0] == url("task_pixels", task.blinded_code, "SERIES", 0)
+    assert told["thumbnail_url"].partition("?")[0] == url("task_thumbnail", task.blinded_code, "SERIES")
+    assert (told["role"], told["windows_locked"]) == ("reader", True)
 
 
 def test_a_picture_is_rendered_in_a_window_of_the_charter_and_kept_by_nobody(task, reader):

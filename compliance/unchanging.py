@@ -1,0 +1,63 @@
+"""Bytes that never change under their address: kept by one person's browser, asked for whole or in part (RFC 9110)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+#: A year, the longest that is of use; only the browser of the person who was let in keeps it.
+KEPT = "private, max-age=31536000, immutable"
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+#: Gives the bytes and what they are.
+Read = Callable[[], tuple[bytes, str]]
+
+
+def answer(request: HttpRequest, tag: str, read: Read) -> HttpResponse:
+    """Answer with bytes that have this tag, a part of them, or that the browser has them already (§13.1.2, §14).
+
+    Parameters
+    ----------
+    tag
+        Names the bytes: others never have it. The caller has asked whether the person may see them.
+    read
+        Called where bytes are to be sent.
+    """
+    etag = f'"{tag}"'
+    response = HttpResponse(status=304) if _has(request, etag) else _bytes(request, etag, *read())
+    response.headers["ETag"] = etag
+    response.headers["Cache-Control"] = KEPT
+    response.headers["Vary"] = "Cookie"
+    response.headers["Accept-Ranges"] = "bytes"
+    return response
+
+
+def _has(request: HttpRequest, etag: str) -> bool:
+    known = [one.strip().removeprefix("W/") for one in request.headers.get("If-None-Match", "").split(",")]
+    return etag in known or known == ["*"]
+
+
+def _bytes(request: HttpRequest, etag: str, content: bytes, content_type: str) -> HttpResponse:
+    size, part = len(content), _part_of(request, etag)
+    if part is None:
+        return HttpResponse(content, content_type=content_type)
+    first, last = part
+    if first is None:
+        begin, end = max(size - (last or 0), 0), size
+    else:
+        begin, end = first, size if last is None else min(last + 1, size)
+    if begin >= end:
+        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
+    headers = {"Content-Range": f"bytes {begin}-{end - 1}/{size}"}
+    return HttpResponse(content[begin:end], status=206, content_type=content_type, headers=headers)
+
+
+def _part_of(request: HttpRequest, etag: str) -> tuple[int | None, int | None] | None:
+    """First and last byte asked for; None for all of them, which is also the answer to what is no single range."""
+    match = _RANGE.fullmatch(request.headers.get("Range", "").strip())
+    if not match or request.headers.get("If-Range", etag) != etag or not any(match.groups()):
+        return None
+    first, last = (int(digits) if digits else None for digits in match.groups())
+    return None if first is not None and last is not None and last < first else (first, last)

@@ -1,0 +1,100 @@
+"""Where the pictures of a read come from: addresses that hang on its code. What they give comes from `blinding`."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from compliance import access, unchanging
+from reading import blinding, selectors
+from reading.models import Adjudication, ReadTask
+from reading.pages import Addresses
+
+#: Stands in an address for the key of a series, until the page puts one in.
+SERIES = "SERIES"
+
+
+def task_addresses(code: str) -> Addresses:
+    """Return where the pictures of a read lie."""
+    return _addresses("task", code)
+
+
+def case_addresses(code: str) -> Addresses:
+    """Return where the pictures of an adjudicated case lie."""
+    return _addresses("adjudication", code)
+
+
+def _addresses(what: str, code: str) -> Addresses:
+    return Addresses(
+        pixels=reverse(f"reading:{what}_pixels", args=(code, SERIES, 0)),
+        rendered=reverse(f"reading:{what}_frame", args=(code, SERIES, 0)),
+        thumbnail=reverse(f"reading:{what}_thumbnail", args=(code, SERIES)),
+    )
+
+
+def _task(request: HttpRequest, task: ReadTask) -> blinding.Looked:
+    return blinding.look_at_read(task, actor=access.actor(request))
+
+
+def _case(request: HttpRequest, adjudication: Adjudication) -> blinding.Looked:
+    return blinding.look_at_case(adjudication, actor=access.actor(request))
+
+
+@require_GET
+@access.guarded("reading.read", selectors.tasks_of, by="blinded_code")
+def task_frame(request: HttpRequest, task: ReadTask, series: str, frame: int) -> HttpResponse:
+    """One picture of this read, rendered in one of the charter's windows."""
+    return _rendered(request, _task(request, task), series, frame)
+
+
+@require_GET
+@access.guarded("reading.read", selectors.tasks_of, by="blinded_code")
+def task_pixels(request: HttpRequest, task: ReadTask, series: str, frame: int) -> HttpResponse:
+    """The values of one picture of this read."""
+    return _pixels(request, _task(request, task), series, frame)
+
+
+@require_GET
+@access.guarded("reading.read", selectors.tasks_of, by="blinded_code")
+def task_thumbnail(request: HttpRequest, task: ReadTask, series: str) -> HttpResponse:
+    """A small picture of a series of this read."""
+    return _thumbnail(request, _task(request, task), series)
+
+
+@require_GET
+@access.guarded("reading.adjudicate", selectors.adjudications_of, by="blinded_code")
+def adjudication_frame(request: HttpRequest, adjudication: Adjudication, series: str, frame: int) -> HttpResponse:
+    """One picture of the case, rendered in one of the charter's windows."""
+    return _rendered(request, _case(request, adjudication), series, frame)
+
+
+@require_GET
+@access.guarded("reading.adjudicate", selectors.adjudications_of, by="blinded_code")
+def adjudication_pixels(request: HttpRequest, adjudication: Adjudication, series: str, frame: int) -> HttpResponse:
+    """The values of one picture of the case."""
+    return _pixels(request, _case(request, adjudication), series, frame)
+
+
+@require_GET
+@access.guarded("reading.adjudicate", selectors.adjudications_of, by="blinded_code")
+def adjudication_thumbnail(request: HttpRequest, adjudication: Adjudication, series: str) -> HttpResponse:
+    """A small picture of a series of the case."""
+    return _thumbnail(request, _case(request, adjudication), series)
+
+
+def _rendered(request: HttpRequest, looked: blinding.Looked, series: str, frame: int) -> HttpResponse:
+    actor, at = access.actor(request), timezone.now()
+    png = blinding.frame_png(looked, series, frame, request.GET.get("preset", ""), actor=actor, at=at)
+    return HttpResponse(png, content_type="image/png")
+
+
+def _pixels(request: HttpRequest, looked: blinding.Looked, series: str, frame: int) -> HttpResponse:
+    shown = blinding.frame_pixels(looked, series, frame, actor=access.actor(request), at=timezone.now())
+    return unchanging.answer(request, shown.tag, shown.read)
+
+
+def _thumbnail(request: HttpRequest, looked: blinding.Looked, series: str) -> HttpResponse:
+    shown = blinding.thumbnail(looked, series, actor=access.actor(request), at=timezone.now())
+    return unchanging.answer(request, shown.tag, shown.read)

@@ -1,0 +1,120 @@
+"""The values of a read's pictures leave under keys of the read, to its reader, and are kept by that browser alone."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from django.test import Client
+from django.urls import reverse
+from PIL import Image
+
+from compliance.models import AuditEvent
+from imaging.models import Instance, SeriesDisplay
+from reading import blinding
+from reading.models import ReadTask
+from reading.services.assessing import open_task
+from tests.reading.conftest import AT, World
+from trials.models import Role, Subject
+from trials.services import setting_up
+
+pytestmark = pytest.mark.django_db
+
+
+def signed_in(user: object) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def task(world: World, subject: Subject) -> ReadTask:
+    world.clear("BL")
+    task = world.task("BL", 1)
+    return open_task(task=task, actor=task.reader, at=AT)
+
+
+@pytest.fixture
+def reader(task: ReadTask) -> Client:
+    return signed_in(task.reader)
+
+
+def key_of(task: ReadTask) -> str:
+    return blinding.blinded_task(task).series[0].key
+
+
+def pixels(task: ReadTask, key: str, n: int) -> str:
+    return reverse("reading:task_pixels", args=(task.blinded_code, key, n))
+
+
+def test_the_values_of_a_picture_leave_as_they_are_stored(task: ReadTask, reader: Client) -> None:
+    answer = reader.get(pixels(task, key_of(task), 1))
+
+    assert (answer.status_code, answer["Content-Type"]) == (200, "application/octet-stream")
+    assert answer["Cache-Control"] == "private, max-age=31536000, immutable"
+    assert answer["Vary"] == "Cookie"
+    assert np.frombuffer(answer.content, "<i2").tolist() == [40] * 64
+
+
+def test_a_part_is_sent_and_what_the_browser_has_is_not(task: ReadTask, reader: Client) -> None:
+    address = pixels(task, key_of(task), 1)
+    part = reader.get(address, headers={"Range": "bytes=2-5"})
+    again = reader.get(address, headers={"If-None-Match": part["ETag"]})
+
+    assert (part.status_code, part.content, part["Content-Range"]) == (206, b"\x28\x00\x28\x00", "bytes 2-5/128")
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize("n", [0, 3])
+def test_there_are_no_other_pictures(task: ReadTask, reader: Client, n: int) -> None:
+    assert reader.get(pixels(task, key_of(task), n)).status_code == 404
+
+
+def test_a_key_of_another_task_opens_nothing_and_shares_no_tag(world: World, task: ReadTask, reader: Client) -> None:
+    other = world.task("BL", 2)
+    open_task(task=other, actor=other.reader, at=AT)
+    theirs = signed_in(other.reader).get(pixels(other, key_of(other), 1))
+    mine = reader.get(pixels(task, key_of(task), 1))
+
+    assert reader.get(pixels(task, key_of(other), 1)).status_code == 404
+    assert reader.get(pixels(other, key_of(other), 1)).status_code == 404
+    assert theirs.content == mine.content
+    assert theirs["ETag"] != mine["ETag"]
+
+
+def test_a_reader_who_left_gets_nothing_more_not_even_that_it_is_unchanged(
+    world: World, task: ReadTask, reader: Client
+) -> None:
+    address = pixels(task, key_of(task), 1)
+    tag = reader.get(address)["ETag"]
+    membership = world.trial.memberships.get(user=task.reader, role=Role.READER)
+    setting_up.end_membership(membership=membership, actor=world.admin, at=AT, reason="Left")
+
+    for headers in ({}, {"If-None-Match": tag}):
+        assert reader.get(address, headers=headers).status_code in (403, 404)
+
+
+def test_the_viewing_is_recorded_once_a_day(task: ReadTask, reader: Client) -> None:
+    for n in (1, 2, 1):
+        reader.get(pixels(task, key_of(task), n))
+
+    (viewed,) = AuditEvent.objects.filter(action="series.viewed")
+    assert (viewed.actor, viewed.after["read"]) == (task.reader, task.blinded_code)
+
+
+def test_a_thumbnail_is_a_small_picture_without_metadata(task: ReadTask, reader: Client) -> None:
+    answer = reader.get(reverse("reading:task_thumbnail", args=(task.blinded_code, key_of(task))))
+
+    picture = Image.open(io.BytesIO(answer.content))
+    assert (answer["Content-Type"], picture.format, picture.size, picture.info) == ("image/png", "PNG", (8, 8), {})
+
+
+def test_headers_are_read_once(task: ReadTask, reader: Client) -> None:
+    page = reverse("reading:task", args=(task.blinded_code,))
+    reader.get(page)
+    display = SeriesDisplay.objects.get()
+    reader.get(page)
+
+    assert sorted(display.pictures) == sorted(str(pk) for pk in Instance.objects.values_list("pk", flat=True))
+    assert SeriesDisplay.objects.get().version == display.version == 1
