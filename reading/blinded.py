@@ -237,3 +237,36 @@ class BlindedAdjudication:
     rationale: str
     cause: BlindedCause | None
     disclosed: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayedMeasurement:
+    """A lesion as it was signed: `series_key` and `slice` say where it was seen, if the reader said so."""
+
+    label: str
+    organ: str
+    category: str
+    part: int
+    said: str
+    reason: str
+    series_key: str
+    slice: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayedRead:
+    """A read as it was signed, its pictures under the keys that its reader had."""
+
+    code: str
+    case: str
+    title: str
+    is_baseline: bool
+    criteria: str
+    image_quality: str
+    comment: str
+    answered: tuple[tuple[str, str], ...]
+    stated_response: str
+    stated_reason: str
+    presets: tuple[BlindedPreset, ...]
+    measurements: tuple[ReplayedMeasurement, ...]
+    response: BlindedResponse | None

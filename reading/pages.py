@@ -14,7 +14,13 @@ from django.db.models import Count, Q, QuerySet
 from compliance.models import Export, User
 from imaging.display import manifest
 from reading import blinding, selectors
-from reading.blinded import BlindedAdjudication, BlindedLesion, BlindedMeasurement, BlindedPreset
+from reading.blinded import (
+    BlindedAdjudication,
+    BlindedLesion,
+    BlindedMeasurement,
+    BlindedPreset,
+    ReplayedMeasurement,
+)
 from reading.models import Adjudication, ReadTask
 from reading.services.packaging import ENDPOINT_PACKAGE
 from reading.states import AdjudicationState, ReadState
@@ -94,12 +100,12 @@ def case_row(adjudication: Adjudication) -> CaseRow:
         code=adjudication.blinded_code,
         title=blinding.title_of(adjudication.timepoint, charter) if adjudication.timepoint and charter else "",
         state=adjudication.state,
-        triggers=_names(adjudication),
+        triggers=names_of(adjudication),
         decided_at=adjudication.decided_at,
     )
 
 
-def _names(adjudication: Adjudication) -> tuple[str, ...]:
+def names_of(adjudication: Adjudication) -> tuple[str, ...]:
     return tuple(dict.fromkeys(trigger["name"] for trigger in adjudication.triggers))
 
 
@@ -205,6 +211,15 @@ def marks_of(lesions: Iterable[BlindedLesion]) -> list[dict[str, Any]]:
         for lesion in lesions
         for entry in (*lesion.prior, *lesion.present)
         if entry.series_key and entry.slice
+    ]
+
+
+def marks_of_replay(measurements: Iterable[ReplayedMeasurement]) -> list[dict[str, Any]]:
+    """Return the same of a read that is replayed."""
+    return [
+        {"series": one.series_key, "slice": one.slice, "text": f"{one.label} {one.said}"}
+        for one in measurements
+        if one.series_key and one.slice
     ]
 
 

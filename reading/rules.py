@@ -28,6 +28,8 @@ def register() -> None:
     """Register this room's verbs."""
     access.register("reading.read", own_task)
     access.register("reading.adjudicate", own_adjudication)
+    # Signed reads as their readers had them; what is not signed is nobody's but its reader's.
+    access.register("reading.replay", role(Role.AUDITOR))
     access.register("reading.manage", role(Role.READING_MANAGER))
     access.register("reading.decide_reopening", role(Role.READING_MANAGER, Role.TRIAL_ADMINISTRATOR))
     access.register("reading.see_progress", role(Role.READING_MANAGER, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reading import views, views_manage, views_pixels, views_reopening
+from reading import views, views_manage, views_pixels, views_reopening, views_replay
 
 app_name = "reading"
 urlpatterns = [
@@ -55,6 +55,23 @@ urlpatterns = [
     path("trials/<int:pk>/reopenings/", views_reopening.reopenings, name="reopenings"),
     path("trials/<int:pk>/reopenings/ask/", views_reopening.ask, name="reopening_ask"),
     path("reopenings/<int:pk>/", views_reopening.reopening, name="reopening"),
+    path("subjects/<int:pk>/timeline/", views_replay.timeline, name="timeline"),
+    path("replays/<slug:blinded_code>/", views_replay.replay, name="replay"),
+    path(
+        "replays/<slug:blinded_code>/series/<slug:series>/frames/<int:frame>/rendered",
+        views_pixels.replay_frame,
+        name="replay_frame",
+    ),
+    path(
+        "replays/<slug:blinded_code>/series/<slug:series>/frames/<int:frame>/pixels",
+        views_pixels.replay_pixels,
+        name="replay_pixels",
+    ),
+    path(
+        "replays/<slug:blinded_code>/series/<slug:series>/thumbnail",
+        views_pixels.replay_thumbnail,
+        name="replay_thumbnail",
+    ),
     path("trials/<int:pk>/lock/", views_manage.lock, name="lock"),
     path("trials/<int:pk>/package/", views_manage.package, name="package"),
     path("packages/<int:pk>/", views_manage.package_download, name="package_download"),

@@ -48,6 +48,7 @@ def progress(request: HttpRequest, trial: Trial) -> HttpResponse:
             "back_in_qc": selectors.back_in_quality_control(trial),
             "may_see_results": access.may(request.user, "reading.see_results", trial),
             "may_lock": access.may(request.user, "trials.lock", trial),
+            "may_replay": access.may(request.user, "reading.replay", trial),
             "may_decide": access.may(request.user, "reading.decide_reopening", trial),
         },
     )

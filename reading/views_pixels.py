@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from compliance import access, unchanging
-from reading import blinding, selectors
+from reading import blinding, selectors, selectors_signed
 from reading.models import Adjudication, ReadTask
 from reading.pages import Addresses
 
@@ -26,6 +26,11 @@ def case_addresses(code: str) -> Addresses:
     return _addresses("adjudication", code)
 
 
+def replay_addresses(code: str) -> Addresses:
+    """Return where the pictures of a signed read lie for those who replay it."""
+    return _addresses("replay", code)
+
+
 def _addresses(what: str, code: str) -> Addresses:
     return Addresses(
         pixels=reverse(f"reading:{what}_pixels", args=(code, SERIES, 0)),
@@ -40,6 +45,10 @@ def _task(request: HttpRequest, task: ReadTask) -> blinding.Looked:
 
 def _case(request: HttpRequest, adjudication: Adjudication) -> blinding.Looked:
     return blinding.look_at_case(adjudication, actor=access.actor(request))
+
+
+def _replay(request: HttpRequest, task: ReadTask) -> blinding.Looked:
+    return blinding.look_at_replay(task, actor=access.actor(request))
 
 
 @require_GET
@@ -82,6 +91,27 @@ def adjudication_pixels(request: HttpRequest, adjudication: Adjudication, series
 def adjudication_thumbnail(request: HttpRequest, adjudication: Adjudication, series: str) -> HttpResponse:
     """A small picture of a series of the case."""
     return _thumbnail(request, _case(request, adjudication), series)
+
+
+@require_GET
+@access.guarded("reading.replay", selectors_signed.reads_replayed_by, by="blinded_code")
+def replay_frame(request: HttpRequest, task: ReadTask, series: str, frame: int) -> HttpResponse:
+    """One picture of a signed read, rendered in one of the charter's windows."""
+    return _rendered(request, _replay(request, task), series, frame)
+
+
+@require_GET
+@access.guarded("reading.replay", selectors_signed.reads_replayed_by, by="blinded_code")
+def replay_pixels(request: HttpRequest, task: ReadTask, series: str, frame: int) -> HttpResponse:
+    """The values of one picture of a signed read."""
+    return _pixels(request, _replay(request, task), series, frame)
+
+
+@require_GET
+@access.guarded("reading.replay", selectors_signed.reads_replayed_by, by="blinded_code")
+def replay_thumbnail(request: HttpRequest, task: ReadTask, series: str) -> HttpResponse:
+    """A small picture of a series of a signed read."""
+    return _thumbnail(request, _replay(request, task), series)
 
 
 def _rendered(request: HttpRequest, looked: blinding.Looked, series: str, frame: int) -> HttpResponse:

@@ -17,10 +17,12 @@ from reading.blinding.pictures import (
     instance_of,
     look_at_case,
     look_at_read,
+    look_at_replay,
     stacks_shown,
     thumbnail,
 )
 from reading.blinding.reads import blinded_task, title_of
+from reading.blinding.replays import replayed_read
 
 __all__ = [
     "BlindedBytes",
@@ -36,7 +38,9 @@ __all__ = [
     "instance_of",
     "look_at_case",
     "look_at_read",
+    "look_at_replay",
     "read_code",
+    "replayed_read",
     "stacks_shown",
     "thumbnail",
     "title_of",

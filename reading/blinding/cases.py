@@ -49,7 +49,7 @@ def blinded_adjudication(adjudication: Adjudication) -> BlindedAdjudication:
                     title=titles[read.timepoint.code],
                     image_quality=read.assessment.image_quality,
                     comment=read.assessment.comment,
-                    answered=answered(read.assessment, pack.form()),
+                    answered=answered(read.assessment.answers, pack.form()),
                     stated_response=read.assessment.stated_response,
                     stated_reason=read.assessment.stated_reason,
                     response=response_of(read.assessment.derivation, pack),

@@ -18,6 +18,7 @@ from reading import selectors
 from reading.blinding.cases import is_of_case
 from reading.blinding.names import Keys
 from reading.blinding.reads import title_of
+from reading.blinding.replays import reads_of_replay
 from reading.blinding.stacks import named_series, pictures_of, shown_stacks, stacks_of
 from reading.models import Adjudication, ReadTask
 from reading.states import ReadState
@@ -101,6 +102,18 @@ def look_at_case(adjudication: Adjudication, *, actor: User) -> Looked:
     assert charter is not None
     timepoints = tuple(t for t in subject.timepoints.order_by("order") if is_of_case(t, adjudication))
     return Looked(adjudication, Keys(subject.trial, adjudication.blinded_code), timepoints, charter)
+
+
+def look_at_replay(task: ReadTask, *, actor: User) -> Looked:
+    """Return what the reader of a signed read had before them, under the keys that the reader had.
+
+    Raises
+    ------
+    compliance.access.AccessDenied
+    """
+    access.require(actor, "reading.replay", task)
+    timepoints = tuple(one.timepoint for one in reads_of_replay(task))
+    return Looked(task, Keys(task.timepoint.subject.trial, task.blinded_code), timepoints, task.charter)
 
 
 def stacks_shown(looked: Looked) -> list[tuple[str, list[manifest.Series]]]:

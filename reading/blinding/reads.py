@@ -22,7 +22,7 @@ from reading.blinding.stacks import Stack, stacks_of
 from reading.criteria import Criteria
 from reading.criteria.base import Figure
 from reading.criteria.form import Form, amount, typed
-from reading.models import Assessment, Lesion, Measurement, ReadTask
+from reading.models import Lesion, Measurement, ReadTask
 from reading.states import ReadState
 from trials.models import ImagingCharter, Subject, Timepoint
 from trials.states import QcState
@@ -54,7 +54,7 @@ def blinded_task(task: ReadTask) -> BlindedTask:
         image_quality=assessment.image_quality if assessment else "adequate",
         comment=assessment.comment if assessment else "",
         answers=assessment.answers if assessment else {},
-        answered=answered(assessment, pack.form()) if assessment else (),
+        answered=answered(assessment.answers, pack.form()) if assessment else (),
         stated_response=assessment.stated_response if assessment else "",
         stated_reason=assessment.stated_reason if assessment else "",
         presets=presets(charter),
@@ -113,13 +113,6 @@ def lesions_of(
 
     form = derivation.pack_of(task.charter).form()
 
-    def said(entry: Measurement) -> str:
-        listed = form.of(entry.lesion.category)
-        if listed is None:
-            return entry.get_state_display().lower()
-        values = typed(listed.fields, entry.stated(), entry.lesion.label)
-        return listed.say(entry.get_state_display(), entry.state, values)
-
     def blinded(entry: Measurement) -> BlindedMeasurement:
         series_key, place = "", None
         if entry.instance is not None:
@@ -133,7 +126,7 @@ def lesions_of(
             state_label=entry.get_state_display(),
             diameter_mm=entry.diameter_mm,
             values=entry.values,
-            said=said(entry),
+            said=said_of(form, entry.lesion.category, entry.lesion.label, entry.state, entry.stated()),
             series_key=series_key,
             slice=place,
             instance_key=names.of(entry.instance.sop_instance_uid) if entry.instance and series_key else "",
@@ -157,9 +150,15 @@ def lesions_of(
     )
 
 
-def answered(assessment: Assessment, form: Form) -> tuple[tuple[str, str], ...]:
+def said_of(form: Form, category: str, label: str, state: str, stated: Mapping[str, object]) -> str:
+    """Write what was entered of a lesion, as the criteria's form says it."""
+    listed, words = form.of(category), Measurement.State(state).label
+    return words.lower() if listed is None else listed.say(words, state, typed(listed.fields, stated, label))
+
+
+def answered(answers: Mapping[str, object], form: Form) -> tuple[tuple[str, str], ...]:
     """Return what was answered about a timepoint: each question with its answer in words."""
-    known = typed(form.questions, assessment.answers, "The timepoint")
+    known = typed(form.questions, answers, "The timepoint")
     words = {True: "yes", False: "no"}
     return tuple(
         (q.label, words[value] if isinstance(value, bool) else q.say(value))

@@ -321,6 +321,10 @@ class _Furnisher:
             )
             self.crowd.add("task series", Thing({**named, "series": stack.key}, self.trial, owner=task.reader.username))
         signed = next(task for task in tasks.values() if task.state == "submitted")
+        replayed = {"blinded_code": signed.blinded_code}
+        self.crowd.add("signed task", Thing(replayed, self.trial))
+        shown = blinding.blinded_task(signed).series[0]
+        self.crowd.add("signed task frame", Thing({**replayed, "series": shown.key, "frame": 1}, self.trial))
         manager = self.world.people[Role.READING_MANAGER]
         asked = reopening.ask_reopening(task=signed, reason="A typing error", actor=manager, at=LATER)
         self._add("reopening", asked.pk)
