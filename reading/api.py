@@ -107,6 +107,7 @@ class MeasurementSerializer(serializers.Serializer):
     instance_key = serializers.CharField()
     frame = serializers.IntegerField()
     reason = serializers.CharField()
+    mark = serializers.CharField()
 
 
 class LesionSerializer(serializers.Serializer):
@@ -119,6 +120,7 @@ class LesionSerializer(serializers.Serializer):
     prior = MeasurementSerializer(many=True)
     present = MeasurementSerializer(many=True)
     found_here = serializers.BooleanField()
+    hints = serializers.ListField(child=serializers.CharField())
 
 
 class BlindedTimepointSerializer(serializers.Serializer):

@@ -17,6 +17,8 @@ class ReadingConfig(AppConfig):
             models.Assessment,
             models.Lesion,
             models.Measurement,
+            models.Mark,
+            models.MarkVersion,
             models.Adjudication,
             models.Reopening,
             models.SignedVersion,

@@ -87,7 +87,8 @@ class BlindedResponse:
 class BlindedMeasurement:
     """A lesion at one timepoint as entered, and where in the stacks shown it was measured.
 
-    `values` is what was entered beside a diameter, by name; `said` is all of it in words.
+    `values` is what was entered beside a diameter, by name; `said` is all of it in words; `mark` is the key of the
+    mark that it was taken from, empty where it was typed.
     """
 
     timepoint: str
@@ -102,11 +103,60 @@ class BlindedMeasurement:
     instance_key: str
     frame: int
     reason: str
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BlindedMark:
+    """Something drawn on a picture, and how its reader looked at it.
+
+    `points` lie in the patient (LPS, mm), or in the picture (column and row, pixels) where that has no geometry.
+    `lesion` is the number of the lesion that it measures, None for none.
+    """
+
+    key: str
+    version: int
+    tool: str
+    series_key: str
+    instance_key: str
+    frame: int
+    points: tuple[tuple[float, ...], ...]
+    view: Mapping[str, object]
+    software: str
+    measured: Mapping[str, object]
+    hints: tuple[str, ...]
+    lesion: int | None
+    label: str
+    part: int
+    removed: bool
+
+    def to_json(self) -> dict[str, object]:
+        """Return what the viewer is told."""
+        place = "points" if all(len(point) == 3 for point in self.points) else "pixel"
+        lesion = None if self.lesion is None else {"number": self.lesion, "part": self.part, "label": self.label}
+        return {
+            "key": self.key,
+            "version": self.version,
+            "tool": self.tool,
+            "series": self.series_key,
+            "instance": self.instance_key,
+            "frame": self.frame,
+            place: [list(point) for point in self.points],
+            "view": dict(self.view),
+            "software": self.software,
+            "measured": dict(self.measured),
+            "hints": list(self.hints),
+            "lesion": lesion,
+            "removed": self.removed,
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class BlindedLesion:
-    """A lesion of this reader: its measurements at earlier timepoints, and what is entered at the present one."""
+    """A lesion of this reader: its measurements at earlier timepoints, and what is entered at the present one.
+
+    `hints` is what the rules say of the present one, a sentence each.
+    """
 
     number: int
     label: str
@@ -117,6 +167,7 @@ class BlindedLesion:
     prior: tuple[BlindedMeasurement, ...]
     present: tuple[BlindedMeasurement, ...]
     found_here: bool
+    hints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from statistics import median
 from typing import Any
 
-from django.db.models import Min, QuerySet
+from django.db.models import Max, Min, QuerySet
 
 from imaging.models import ImagingStudy, Series
 from reading import criteria
@@ -256,7 +256,17 @@ def unanswered(task: ReadTask, before: Sequence[ReadTask]) -> tuple[str, ...]:
     if at is At.FIRST and not points:
         check = pack.check_baseline(proposed_targets(task, sheet))
         points += [violation.message for violation in check.violations]
-    return (*points, *_disagreement(assessment))
+    return (*points, *_redrawn(assessment), *_disagreement(assessment))
+
+
+def _redrawn(assessment: Assessment) -> tuple[str, ...]:
+    """A mark that was moved or removed since the draft took its measurement from it."""
+    taken = assessment.measurements.exclude(mark=None).select_related("lesion", "mark")
+    return tuple(
+        f"Lesion {entry.lesion.label} was measured anew after the draft was saved. Save the draft."
+        for entry in taken.annotate(last=Max("mark__mark__versions__number")).order_by("lesion__number", "part")
+        if entry.mark and entry.mark.number != entry.last
+    )
 
 
 def _disagreement(assessment: Assessment) -> tuple[str, ...]:

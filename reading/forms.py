@@ -195,6 +195,7 @@ def _rows_of(lesion: BlindedLesion, fields: Iterable[Field]) -> Iterable[dict[st
             "state": entry.state,
             "instance": entry.instance_key,
             "frame": entry.frame,
+            "mark": entry.mark,
             "reason": entry.reason,
             **{field.name: initial_of(field, stored) for field in fields},
         }

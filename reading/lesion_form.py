@@ -10,7 +10,7 @@ from typing import Any
 from django import forms
 
 from reading.blinded import BlindedMeasurement, BlindedTask
-from reading.criteria.form import DIAMETER, MEASURED, NODES, At, Field, Kind
+from reading.criteria.form import ACROSS, DIAMETER, MEASURED, NODES, At, Field, Kind
 from reading.criteria.values import plain
 from reading.models import Measurement
 from reading.services.entries import LesionEntry
@@ -86,6 +86,7 @@ class LesionForm(forms.Form):
     state = forms.ChoiceField(required=False)
     instance = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
     frame = forms.IntegerField(required=False, min_value=1, max_value=100_000, widget=forms.HiddenInput)
+    mark = forms.UUIDField(required=False, widget=forms.HiddenInput)
     reason = forms.CharField(max_length=200, required=False, label="Why not")
 
     def __init__(self, *args: Any, task: BlindedTask, signing: bool = False, **kwargs: Any) -> None:
@@ -182,14 +183,21 @@ class LesionForm(forms.Form):
         state = data.get("state") or self.only_state
         given = {f.name: value for f in self.declared if (value := value_of(f, data.get(f.name))) is not None}
         context = {**self.facts, **given, "state": state}
+        # What a mark measures need not be typed.
+        drawn = (DIAMETER, ACROSS) if data.get("mark") else ()
         for field in self.declared:
             if field.name in self.errors:
                 continue
             if field.name in given and not field.holds(context):
                 self.add_error(field.name, f"This goes with another choice. {cure(field)}")
-            elif self.signing and field.required and field.name not in given and field.holds(context):
+            elif self.signing and field.required and field.name not in {*given, *drawn} and field.holds(context):
                 self.add_error(field.name, ask(self._label_of(field), field))
-        if state == MEASURED and not given and not any(field.name in self.errors for field in self.declared):
+        if (
+            state == MEASURED
+            and not given
+            and not drawn
+            and not any(field.name in self.errors for field in self.declared)
+        ):
             state = ""
         if self.signing and state == State.NOT_EVALUABLE and not data.get("reason", "").strip():
             self.add_error("reason", "Say why the lesion cannot be evaluated.")
@@ -216,6 +224,7 @@ class LesionForm(forms.Form):
             reason=data.get("reason", ""),
             part=data["part"] or 0,
             values=values,
+            mark=data["mark"],
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from uuid import UUID
 
 from django.db.models import Prefetch, QuerySet
 
@@ -12,7 +13,7 @@ from compliance.models import User
 from reading import derivation
 from reading.criteria import discordance
 from reading.criteria.results import DatedResponse, SubjectResponse, TimepointResponse
-from reading.models import Adjudication, Assessment, ReadTask, Reopening
+from reading.models import Adjudication, Assessment, MarkVersion, ReadTask, Reopening
 from reading.states import AdjudicationState, ReadState
 from trials.models import ImagingCharter, Role, Subject, Timepoint, Trial
 from trials.selectors import trials_of
@@ -79,6 +80,12 @@ def own_reads_before(task: ReadTask) -> QuerySet[ReadTask]:
         .select_related("timepoint", "charter", "assessment")
         .order_by("order")
     )
+
+
+def mark_of(task: ReadTask, key: UUID) -> MarkVersion | None:
+    """The last version of a mark of a read, perhaps one that says that it was removed; None: it was never drawn."""
+    versions = MarkVersion.objects.filter(mark__task=task, mark__key=key).order_by("-number")
+    return versions.select_related("mark__task", "instance__series").first()
 
 
 def is_absent(timepoint: Timepoint) -> bool:

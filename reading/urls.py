@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reading import views, views_manage, views_pixels, views_reopening, views_replay
+from reading import views, views_manage, views_marks, views_pixels, views_reopening, views_replay
 
 app_name = "reading"
 urlpatterns = [
@@ -12,6 +12,8 @@ urlpatterns = [
     path("tasks/<slug:blinded_code>/", views.task_read, name="task"),
     path("tasks/<slug:blinded_code>/save/", views.task_save, name="task_save"),
     path("tasks/<slug:blinded_code>/sign/", views.task_sign, name="task_sign"),
+    path("tasks/<slug:blinded_code>/marks/", views_marks.marks, name="task_marks"),
+    path("tasks/<slug:blinded_code>/marks/<uuid:key>/", views_marks.mark, name="task_mark"),
     path(
         "tasks/<slug:blinded_code>/series/<slug:series>/frames/<int:frame>/rendered",
         views_pixels.task_frame,

@@ -6,6 +6,7 @@ under `blinded_to` is added by name; a pixel leaves as the values of a picture, 
 """
 
 from reading.blinding.cases import blinded_adjudication
+from reading.blinding.marks import blinded_mark, marks_of_reads
 from reading.blinding.names import adjudication_code, case_code, read_code
 from reading.blinding.pictures import (
     BlindedBytes,
@@ -31,6 +32,7 @@ __all__ = [
     "NotShown",
     "adjudication_code",
     "blinded_adjudication",
+    "blinded_mark",
     "blinded_task",
     "case_code",
     "frame_pixels",
@@ -39,6 +41,7 @@ __all__ = [
     "look_at_case",
     "look_at_read",
     "look_at_replay",
+    "marks_of_reads",
     "read_code",
     "replayed_read",
     "stacks_shown",

@@ -22,6 +22,7 @@ from reading.blinding.stacks import Stack, stacks_of
 from reading.criteria import Criteria
 from reading.criteria.base import Figure
 from reading.criteria.form import Form, amount, typed
+from reading.measuring import not_square
 from reading.models import Lesion, Measurement, ReadTask
 from reading.states import ReadState
 from trials.models import ImagingCharter, Subject, Timepoint
@@ -104,7 +105,7 @@ def lesions_of(
     found = Lesion.every.filter(first_seen__in=reads).order_by("number")
     entries = (
         Measurement.objects.filter(lesion__in=found, assessment__task__in=reads)
-        .select_related("assessment", "instance", "lesion")
+        .select_related("assessment", "instance", "lesion", "mark__mark")
         .order_by("assessment__task__order", "part")
     )
     by_lesion: dict[int, list[Measurement]] = {}
@@ -132,7 +133,13 @@ def lesions_of(
             instance_key=names.of(entry.instance.sop_instance_uid) if entry.instance and series_key else "",
             frame=entry.frame,
             reason=entry.reason,
+            mark=str(entry.mark.mark.key) if entry.mark else "",
         )
+
+    def hints(lesion: Lesion) -> tuple[str, ...]:
+        drawn = [e.mark.measured for e in by_lesion.get(lesion.pk, []) if e.mark and e.assessment.task_id == task.pk]
+        said = [sentence for measured in drawn if (sentence := not_square(measured))]
+        return (*_broken(task, lesion), *said)
 
     return tuple(
         BlindedLesion(
@@ -145,9 +152,19 @@ def lesions_of(
             prior=tuple(blinded(e) for e in by_lesion.get(lesion.pk, []) if e.assessment.task_id != task.pk),
             present=tuple(blinded(e) for e in by_lesion.get(lesion.pk, []) if e.assessment.task_id == task.pk),
             found_here=lesion.first_seen_id == task.pk,
+            hints=hints(lesion),
         )
         for lesion in found
     )
+
+
+def _broken(task: ReadTask, lesion: Lesion) -> list[str]:
+    """The rules of the baseline that a lesion breaks, alone or with others, as the last save found them."""
+    assessment = getattr(task, "assessment", None)
+    violations = assessment.derivation.get("violations", ()) if assessment else ()
+    return [
+        v["message"].removeprefix(f"Lesion {lesion.label}: ") for v in violations if lesion.label in v["lesion_ids"]
+    ]
 
 
 def said_of(form: Form, category: str, label: str, state: str, stated: Mapping[str, object]) -> str:

@@ -6,6 +6,7 @@ from django.db import models
 from compliance.models import Record
 from compliance.models.base import Scope
 from imaging.models import Instance
+from reading.models.mark import MarkVersion, marks_of
 from reading.models.task import ReadTask
 from reading.states import ReadState
 from trials.models import Subject
@@ -46,17 +47,20 @@ class Assessment(Record):
     def content(self) -> dict[str, object]:
         """Return everything the reader stated and what was derived from it, as plain values.
 
-        What a form did not ask, and what nobody stated, has no place in it.
+        What a form did not ask, what nobody stated and what was not drawn have no place in it.
         """
+        drawn = [mark.content() for mark in marks_of(self.task)]
         disagreement = {"response": self.stated_response, "reason": self.stated_reason}
         return {
             "image_quality": self.image_quality,
             "comment": self.comment,
             "measurements": [
-                m.content() for m in self.measurements.select_related("lesion").order_by("lesion__number", "part")
+                m.content()
+                for m in self.measurements.select_related("lesion", "mark__mark").order_by("lesion__number", "part")
             ],
             "derivation": self.derivation,
             **({"answers": self.answers} if self.answers else {}),
+            **({"marks": drawn} if drawn else {}),
             **({"disagreement": disagreement} if self.stated_response else {}),
         }
 
@@ -143,6 +147,8 @@ class Measurement(Record):
     instance = models.ForeignKey(Instance, null=True, on_delete=models.PROTECT, related_name="+")
     frame = models.PositiveIntegerField(default=1)
     reason = models.CharField(max_length=200, blank=True)
+    #: What it was taken from, where the reader drew it.
+    mark = models.ForeignKey(MarkVersion, null=True, on_delete=models.PROTECT, related_name="measurements")
 
     class Meta:
         constraints = [
@@ -182,4 +188,5 @@ class Measurement(Record):
             "frame": self.frame,
             "reason": self.reason,
             **({"values": self.values} if self.values else {}),
+            **({"mark": str(self.mark.mark.key)} if self.mark else {}),
         }

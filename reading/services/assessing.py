@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -15,16 +15,17 @@ from compliance.errors import HouseError
 from compliance.models import User
 from compliance.signing import Intent
 from compliance.transitions import advance
-from reading import blinding, derivation, selectors, signals
+from imaging.models import Instance
+from reading import blinding, derivation, measuring, selectors, signals
 from reading.criteria import Criteria
-from reading.criteria.form import DIAMETER, At, Lesions
-from reading.criteria.values import InvalidRead, as_json
-from reading.models import Assessment, Lesion, Measurement, ReadTask
+from reading.criteria.form import DIAMETER, At, Field, Lesions
+from reading.criteria.values import InvalidRead, as_json, plain
+from reading.measuring import Tool
+from reading.models import Assessment, Lesion, MarkVersion, Measurement, ReadTask
 from reading.services.assigning import locked, release_waiting
 from reading.services.entries import AssessmentEntry, LesionEntry
+from reading.services.working import locked_task, require_images, require_reading, require_sequence
 from reading.states import ReadState
-from trials.models import Timepoint
-from trials.states import QcState
 
 State = Measurement.State
 _HUNDREDTH = Decimal("0.01")
@@ -67,12 +68,12 @@ def open_task(*, task: ReadTask, actor: User, at: dt.datetime) -> ReadTask:
     """
     access.require(actor, "reading.read", task)
     with transaction.atomic():
-        row = _locked(task)
+        row = locked_task(task)
         if row.state in (ReadState.WAITING, ReadState.WITHDRAWN):
             raise blinding.NotOpen(f"Read {task.blinded_code} is not open. Finish the earlier timepoints of its case.")
         if row.state == ReadState.ASSIGNED:
-            _require_images(row)
-            _require_sequence(row)
+            require_images(row)
+            require_sequence(row)
             advance(task, "open", actor=actor, at=at, opened_at=at)
         else:
             task.state = row.state
@@ -92,8 +93,8 @@ def save_draft(*, task: ReadTask, entry: AssessmentEntry, actor: User, at: dt.da
     """
     access.require(actor, "reading.read", task)
     with transaction.atomic():
-        row = _locked(task)
-        _require_reading(row)
+        row = locked_task(task)
+        require_reading(row)
         assessment = _store(row, entry, actor, at)
     task._state.fields_cache.pop("assessment", None)
     return assessment
@@ -129,8 +130,8 @@ def submit_read(
     access.require(actor, "reading.read", task)
     with transaction.atomic():
         subject = locked(task.timepoint.subject_id)
-        row = _locked(task)
-        _require_reading(row)
+        row = locked_task(task)
+        require_reading(row)
         if entry is not None:
             _store(row, entry, actor, at)
         before = list(selectors.own_reads_before(row))
@@ -149,42 +150,6 @@ def submit_read(
             jobs.enqueue("reading.open_adjudications", str(subject.pk), at=at, subject_id=subject.pk)
         transaction.on_commit(lambda: signals.read_submitted.send(sender=ReadTask, task=task, at=at))
     return task
-
-
-def _locked(task: ReadTask) -> ReadTask:
-    return (
-        ReadTask.every.select_for_update(of=("self",))
-        .select_related("timepoint__subject__trial", "charter", "reader")
-        .get(pk=task.pk)
-    )
-
-
-def _require_images(task: ReadTask) -> None:
-    if task.timepoint.qc_state != QcState.CLEARED:
-        raise blinding.NotOpen(
-            f"The images of read {task.blinded_code} are with quality control again. "
-            "What you entered is kept; the read opens when they are cleared."
-        )
-
-
-def _require_sequence(task: ReadTask) -> None:
-    """Refuse work on a timepoint while the scan of an earlier one, perhaps given up before, waits to be read."""
-    signed = set(selectors.own_reads_before(task).values_list("timepoint", flat=True))
-    earlier = Timepoint.objects.filter(subject=task.timepoint.subject_id, order__lt=task.order)
-    if any(t.pk not in signed and not selectors.is_absent(t) for t in earlier.select_related("subject")):
-        raise blinding.NotOpen(
-            f"Read {task.blinded_code} waits for an earlier timepoint of its case that came in late. "
-            "What you entered is kept; finish the earlier timepoint first."
-        )
-
-
-def _require_reading(task: ReadTask) -> None:
-    if task.state in selectors.SIGNED:
-        raise audit.RecordFrozen(f"Read {task.blinded_code} is signed, so nothing in it was changed.")
-    if task.state != ReadState.READING:
-        raise blinding.NotOpen(f"Read {task.blinded_code} is not open. Open it from your list of reads first.")
-    _require_images(task)
-    _require_sequence(task)
 
 
 def _store(task: ReadTask, entry: AssessmentEntry, actor: User, at: dt.datetime) -> Assessment:
@@ -313,6 +278,9 @@ class _Draft:
         if entry.state not in listed.states(at):
             raise InvalidEntry(f"Lesion {lesion.label} cannot be given this state here. Choose one that is offered.")
         given = {DIAMETER: entry.diameter_mm, **entry.values}
+        mark = self._mark(lesion, entry)
+        if mark:
+            given |= self._from_mark(mark, lesion, listed.asked(at), given, entry.state)
         try:
             read = listed.read(given, entry.state, at, self._facts(lesion), f"Lesion {lesion.label}")
         except InvalidRead as problem:
@@ -327,9 +295,42 @@ class _Draft:
         measurement.state = entry.state
         measurement.diameter_mm = None if diameter is None else Decimal(diameter).quantize(_HUNDREDTH)
         measurement.values = as_json(values)
-        measurement.frame, measurement.reason = entry.frame, entry.reason.strip()[:200]
-        measurement.instance = blinding.instance_of(self.task, entry.instance, entry.frame) if entry.instance else None
+        measurement.frame, measurement.reason = mark.frame if mark else entry.frame, entry.reason.strip()[:200]
+        measurement.instance, measurement.mark = self._picture(entry, mark), mark
         audit.save(measurement, action="measurement.entered", **self.by)
+
+    def _mark(self, lesion: Lesion, entry: LesionEntry) -> MarkVersion | None:
+        if entry.mark is None:
+            return None
+        mark = selectors.mark_of(self.task, entry.mark)
+        if mark is None or mark.removed:
+            raise InvalidEntry(f"Lesion {lesion.label} names a mark that does not stand in this read. Measure again.")
+        return mark
+
+    def _from_mark(
+        self,
+        mark: MarkVersion,
+        lesion: Lesion,
+        fields: Sequence[Field],
+        given: Mapping[str, object],
+        state: str,
+    ) -> dict[str, Decimal]:
+        """What a mark enters; what was typed beside must be the same."""
+        context = {**self._facts(lesion), **given, "state": state}
+        drawn = measuring.entered(Tool(mark.tool), mark.measured, fields, nodal=lesion.nodal, context=context)
+        for name, size in drawn.items():
+            typed = given.get(name)
+            if typed is not None and Decimal(str(typed)) != size:
+                raise InvalidEntry(
+                    f"Lesion {lesion.label}: {plain(Decimal(str(typed)))} mm is entered, but its mark measures "
+                    f"{plain(size)} mm. Clear the value, or measure again."
+                )
+        return drawn
+
+    def _picture(self, entry: LesionEntry, mark: MarkVersion | None) -> Instance | None:
+        if mark:
+            return mark.instance
+        return blinding.instance_of(self.task, entry.instance, entry.frame) if entry.instance else None
 
     def _listed(self, lesion: Lesion) -> Lesions:
         listed = self.form.of(lesion.category)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class LesionEntry:
         0, or the number of a part of a target that has split.
     values
         What else the pack's form asks of a lesion, by name; None where it is left open.
+    mark
+        Key of the mark that it is taken from; its diameter and its picture are the mark's.
     """
 
     number: int | None
@@ -41,6 +44,7 @@ class LesionEntry:
     reason: str = ""
     part: int = 0
     values: Mapping[str, object] = field(default_factory=dict)
+    mark: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +62,27 @@ class AssessmentEntry:
     answers: Mapping[str, object] = field(default_factory=dict)
     stated_response: str = ""
     stated_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkEntry:
+    """What a reader drew, as a page sends it.
+
+    Attributes
+    ----------
+    instance, frame
+        Key of the picture as `blinding` gave it, and the frame in it, from 1.
+    points
+        In the patient (LPS, mm: three numbers each), or in the picture (column and row, pixels).
+    view
+        How the reader looked at it.
+    software
+        What it was drawn with, and its version.
+    """
+
+    tool: str
+    instance: str
+    frame: int
+    points: tuple[tuple[float, ...], ...]
+    view: Mapping[str, object] = field(default_factory=dict)
+    software: str = ""

@@ -174,6 +174,8 @@ MATRIX = tuple(
         ("GET", "reading/tasks/<blinded_code>/", "task", "R"),
         ("POST", "reading/tasks/<blinded_code>/save/", "task", "R"),
         ("POST", "reading/tasks/<blinded_code>/sign/", "task", "R"),
+        ("GET", "reading/tasks/<blinded_code>/marks/", "task", "R"),
+        ("PUT", "reading/tasks/<blinded_code>/marks/<key>/", "task mark", "R"),
         ("GET", "reading/tasks/<blinded_code>/series/<series>/frames/<frame>/rendered", "task frame", "R"),
         ("GET", "reading/tasks/<blinded_code>/series/<series>/frames/<frame>/pixels", "task frame", "R"),
         ("GET", "reading/tasks/<blinded_code>/series/<series>/thumbnail", "task series", "R"),

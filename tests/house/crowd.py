@@ -316,6 +316,7 @@ class _Furnisher:
             stack = blinding.blinded_task(task).series[0]
             named = {"blinded_code": task.blinded_code}
             self.crowd.add("task", Thing(named, self.trial, owner=task.reader.username))
+            self.crowd.add("task mark", Thing({**named, "key": uuid4()}, self.trial, owner=task.reader.username))
             self.crowd.add(
                 "task frame", Thing({**named, "series": stack.key, "frame": 1}, self.trial, owner=task.reader.username)
             )

@@ -1,0 +1,46 @@
+"""Whether a reader may work on a read now: it is open, its images are cleared, and no earlier timepoint waits."""
+
+from __future__ import annotations
+
+from compliance import audit
+from reading import blinding, selectors
+from reading.models import ReadTask
+from reading.states import ReadState
+from trials.models import Timepoint
+from trials.states import QcState
+
+
+def locked_task(task: ReadTask) -> ReadTask:
+    return (
+        ReadTask.every.select_for_update(of=("self",))
+        .select_related("timepoint__subject__trial", "charter", "reader")
+        .get(pk=task.pk)
+    )
+
+
+def require_images(task: ReadTask) -> None:
+    if task.timepoint.qc_state != QcState.CLEARED:
+        raise blinding.NotOpen(
+            f"The images of read {task.blinded_code} are with quality control again. "
+            "What you entered is kept; the read opens when they are cleared."
+        )
+
+
+def require_sequence(task: ReadTask) -> None:
+    """Refuse work on a timepoint while the scan of an earlier one, perhaps given up before, waits to be read."""
+    signed = set(selectors.own_reads_before(task).values_list("timepoint", flat=True))
+    earlier = Timepoint.objects.filter(subject=task.timepoint.subject_id, order__lt=task.order)
+    if any(t.pk not in signed and not selectors.is_absent(t) for t in earlier.select_related("subject")):
+        raise blinding.NotOpen(
+            f"Read {task.blinded_code} waits for an earlier timepoint of its case that came in late. "
+            "What you entered is kept; finish the earlier timepoint first."
+        )
+
+
+def require_reading(task: ReadTask) -> None:
+    if task.state in selectors.SIGNED:
+        raise audit.RecordFrozen(f"Read {task.blinded_code} is signed, so nothing in it was changed.")
+    if task.state != ReadState.READING:
+        raise blinding.NotOpen(f"Read {task.blinded_code} is not open. Open it from your list of reads first.")
+    require_images(task)
+    require_sequence(task)
