@@ -59,11 +59,11 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def values_of(record: models.Model) -> dict[str, Any]:
+def values_of(record: Record) -> dict[str, Any]:
     """Return the record's stored fields as plain JSON values, without the ones it excludes."""
-    excluded: frozenset[str] = getattr(record, "audit_exclude", frozenset())
+    excluded = record.audit_exclude
     return {
-        field.attname: plain(field.value_from_object(record))
+        field.attname: plain(record.trailed(field))
         for field in record._meta.concrete_fields
         if field.name not in excluded
     }

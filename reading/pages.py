@@ -246,10 +246,14 @@ _WAITS = {
 }
 
 
-def progress_rows(trial: Trial) -> list[tuple[Subject, list[ProgressCell]]]:
-    """Subjects with their timepoints' reads."""
+def progress_rows(trial: Trial, codes: Sequence[str]) -> list[tuple[Subject, list[ProgressCell | None]]]:
+    """Subjects with the reads of their timepoints of these codes, None where there is no such timepoint."""
     found = selectors.progress_of(trial).select_related("subject__site")
-    return [(subject, [_cell(t) for t in group]) for subject, group in groupby(found, key=lambda t: t.subject)]
+    rows = []
+    for subject, group in groupby(found, key=lambda t: t.subject):
+        cells = {timepoint.code: _cell(timepoint) for timepoint in group}
+        rows.append((subject, [cells.get(code) for code in codes]))
+    return rows
 
 
 def _cell(timepoint: Timepoint) -> ProgressCell:

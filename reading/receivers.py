@@ -23,6 +23,7 @@ from trials.signals import (
     images_to_be_erased,
     subject_enrolled,
     subject_replanned,
+    subject_rescheduled,
     subject_withdrawn,
     timepoint_missed,
 )
@@ -71,6 +72,12 @@ def close_its_reads(*, subject: Subject, at: dt.datetime, **_: Any) -> None:
 def go_on_without_it(*, timepoint: Timepoint, at: dt.datetime, **_: Any) -> None:
     """A visit was missed: the next timepoint may open."""
     jobs.enqueue("reading.settle_subject", str(timepoint.subject_id), at=at, subject_id=timepoint.subject_id)
+
+
+@receiver(subject_rescheduled)
+def go_by_its_visits(*, subject: Subject, at: dt.datetime, **_: Any) -> None:
+    """A subject has other visits: the one that its next read waited for may be gone."""
+    jobs.enqueue("reading.settle_subject", str(subject.pk), at=at, subject_id=subject.pk)
 
 
 @receiver(charter_to_be_signed)

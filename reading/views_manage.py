@@ -21,24 +21,27 @@ from reading.services.locking import NotReady
 from reading.states import AdjudicationState
 from trials.forms import SignatureForm
 from trials.models import Trial
-from trials.selectors import is_locked, trials_of
+from trials.selectors import codes_beside, is_locked, trials_of
 
 
 @require_safe
 @access.guarded("reading.see_progress", trials_of)
 def progress(request: HttpRequest, trial: Trial) -> HttpResponse:
     """Who reads what and how far it is; adjudications with their cause. No outcome is shown."""
-    rows = pages.progress_rows(trial)
     readers = pages.workload(trial)
     adjudications = pages.adjudication_rows(trial)
     charter = trial.charter_in_force
+    visits = charter.terms.schedule if charter else ()
+    codes = [visit.code for visit in visits]
+    others = codes_beside(codes, trial.sites.all(), trial)
     return render(
         request,
         "reading/progress.html",
         {
             "trial": trial,
-            "rows": rows,
-            "visits": charter.terms.schedule if charter else (),
+            "rows": pages.progress_rows(trial, codes + others),
+            "visits": visits,
+            "others": others,
             "readers": readers,
             "signed": sum(row.signed for row in readers),
             "planned": sum(row.total for row in readers),

@@ -51,6 +51,11 @@ class CharterSerializer(serializers.ModelSerializer):
         fields = ["id", "trial", "version", "state", "change_summary", "content", "sha256", "signed_at"]
         read_only_fields = ["trial", "version", "state", "sha256", "signed_at"]
 
+    def to_representation(self, charter: models.ImagingCharter) -> dict[str, Any]:
+        """Return a version as whoever asks may know it."""
+        told = selectors.charter_told(charter, access.actor(self.context["request"]))
+        return {**super().to_representation(charter), "content": told}
+
 
 class SiteSerializer(serializers.ModelSerializer):
     trial = Seen(selectors.trials_of)
@@ -140,7 +145,8 @@ class TrialViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Crea
         charter = setting_up.amend_charter(
             trial=self.get_object(), change_summary="", actor=access.actor(request), at=timezone.now()
         )
-        return Response(CharterSerializer(charter).data, status=status.HTTP_201_CREATED)
+        answer = CharterSerializer(charter, context=self.get_serializer_context())
+        return Response(answer.data, status=status.HTTP_201_CREATED)
 
 
 class CharterViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, Resource):
@@ -189,7 +195,7 @@ class CharterViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Up
             actor=access.actor(request),
             at=timezone.now(),
         )
-        return Response(CharterSerializer(charter).data)
+        return Response(self.get_serializer(charter).data)
 
     def _signed(self, step: Callable[..., Any], meaning: str, request: Request) -> Response:
         charter = self.get_object()
@@ -197,7 +203,7 @@ class CharterViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Up
         given.is_valid(raise_exception=True)
         signature = Intent(given.validated_data["password"], meaning)
         charter = step(charter=charter, signature=signature, actor=access.actor(request), at=timezone.now())
-        return Response(CharterSerializer(charter).data)
+        return Response(self.get_serializer(charter).data)
 
 
 class SiteViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, Resource):

@@ -17,7 +17,8 @@ from compliance.api import Resource, Seen
 from compliance.models import Signature
 from compliance.signing import Intent
 from trials import models, selectors
-from trials.services import enrolling, leaving, visiting
+from trials.services import allocating, enrolling, leaving, visiting
+from trials.subject_terms import MOST_OF_ARM
 
 
 class SubjectSerializer(serializers.ModelSerializer):
@@ -77,6 +78,13 @@ class VisitInput(serializers.Serializer):
     reason = serializers.CharField(allow_blank=True, max_length=500)
 
 
+class ArmInput(serializers.Serializer):
+    """The arm of a subject, and why it is entered; the reason names no arm."""
+
+    arm = serializers.CharField(allow_blank=True, max_length=MOST_OF_ARM)
+    reason = serializers.CharField(allow_blank=True, max_length=500)
+
+
 class ConsequenceSerializer(serializers.Serializer):
     """Something that an act would do, and to how many."""
 
@@ -124,6 +132,12 @@ class SubjectViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Cr
             subject=subject, **given.validated_data, actor=access.actor(request), at=timezone.now()
         )
         return Response(TimepointSerializer(added).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=ArmInput, responses=SubjectSerializer)
+    @action(detail=True, methods=["post"], permission="trials.see_arms", permissions_by_method={})
+    def arm(self, request: Request, pk: str) -> Response:
+        """Enter or correct the arm; no answer tells it."""
+        return self._done(allocating.allocate_arm, ArmInput(data=request.data))
 
     @extend_schema(methods=["get"], responses=ConsequenceSerializer(many=True))
     @extend_schema(methods=["post"], request=ConsentInput, responses=SubjectSerializer)

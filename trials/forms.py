@@ -19,6 +19,7 @@ from trials.charter.documents import MOST_BYTES as MOST_CHARTER_BYTES
 from trials.models import ApplicationEntity, Role, Site, Subject, Trial
 from trials.selectors import said_of_codes, screens
 from trials.subject_list import MOST_BYTES
+from trials.subject_terms import MOST_OF_ARM
 
 
 class SignatureForm(forms.Form):
@@ -256,6 +257,17 @@ class VisitForm(forms.Form):
     def clean_date(self) -> dt.date:
         """A day decades away is a typing error."""
         return _near(self.cleaned_data["date"])
+
+
+class ArmForm(forms.Form):
+    """The arm of a subject; empty takes it away."""
+
+    arm = forms.CharField(max_length=MOST_OF_ARM, required=False, help_text="As the charter's visits name it.")
+    reason = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 2}),
+        max_length=500,
+        help_text="Everybody on the trial may read it, so it names no arm.",
+    )
 
 
 class MessageForm(forms.Form):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import Count, Min, Q, QuerySet
@@ -11,6 +11,7 @@ from django.db.models import Count, Min, Q, QuerySet
 from compliance import access
 from compliance.audit import label_of
 from compliance.models import Mail, Record, User
+from trials.charter import Charter
 from trials.models import (
     SITE_AWARE,
     ApplicationEntity,
@@ -78,6 +79,21 @@ def queries_seen_by(user: User) -> QuerySet[Query]:
 def charters_seen_by(user: User) -> QuerySet[ImagingCharter]:
     """Charter versions of the person's trials."""
     return ImagingCharter.objects.filter(trial__in=trials_of(user)).select_related("trial")
+
+
+def charter_told(charter: ImagingCharter, user: User) -> Mapping[str, Any]:
+    """A version's content as the person may know it; every page, file and answer that shows a charter asks here.
+
+    Who has which visits would tell a subject's arm, so it goes to those alone who may see arms. Files of the command
+    line are whole: whoever has that has the database. The locked package is never whole: there is no act of
+    unblinding in the house, and people who take it may go on with work on the trial that is blinded.
+    """
+    return charter.content if access.may(user, "trials.see_arms", charter) else charter.sealed
+
+
+def terms_told(charter: ImagingCharter, user: User) -> Charter:
+    """The terms of a version as the person may know them."""
+    return Charter.stored(charter_told(charter, user))
 
 
 def roles_in(user: User, trial: Trial) -> list[Role]:

@@ -29,6 +29,9 @@ images_to_be_erased = Signal()
 #: A subject left the trial, or its screening failed. Arguments: `subject`, `at`.
 subject_withdrawn = Signal()
 
+#: A subject's visits became others, as its arm was entered. Arguments: `subject`, `at`.
+subject_rescheduled = Signal()
+
 #: What would another version of the charter change for a subject? Rooms above return a list of `trials.impact.Change`
 #: and write nothing. Arguments: `subject`, `charter` (a draft, or the version in force).
 charter_weighed = Signal()

@@ -11,6 +11,8 @@ from trials.terms.records import Rows, term
 
 #: No subject code is longer.
 MOST_LETTERS = 20
+#: No name of an arm is longer.
+MOST_OF_ARM = 40
 _PLACES = r"(?:[A-Z0-9-]|\{site\})*"
 _FORMAT = Text(
     40,

@@ -84,6 +84,7 @@ urlpatterns = [
     path("subjects/<int:pk>/", views.subject_show, name="subject"),
     path("subjects/<int:pk>/enrol/", views_subjects.subject_enrol_screened, name="enrol_screened"),
     path("subjects/<int:pk>/fail-screening/", views_subjects.subject_fail_screening, name="fail_screening"),
+    path("subjects/<int:pk>/arm/", views_subjects.subject_allocate, name="allocate"),
     path("subjects/<int:pk>/visits/", views_subjects.visit_add, name="visit_add"),
     path("subjects/<int:pk>/consent/", views_subjects.subject_consent, name="consent"),
     path("subjects/<int:pk>/withdraw/", views.subject_withdraw, name="withdraw"),

@@ -206,11 +206,16 @@ def subject_show(request: HttpRequest, subject: Subject) -> HttpResponse:
             "events": audit.history_of_many([subject, *timepoints])[:50],
             "may_enrol": access.may(request.user, "trials.enrol", subject),
             "reason_form": forms.ReasonForm(),
+            "arm_form": forms.ArmForm(initial={"arm": subject.arm}) if _takes_arm(request, subject) else None,
             "visit_form": forms.VisitForm() if _takes_visits(request, subject) else None,
             "withdrawn_on": date_format(subject.consent_withdrawn_on) if subject.consent_withdrawn_on else "",
             "images_rule": f"By the charter, {subject.get_images_rule_display()}.",
         },
     )
+
+
+def _takes_arm(request: HttpRequest, subject: Subject) -> bool:
+    return access.may(request.user, "trials.see_arms", subject) and not subject.has_left
 
 
 def _takes_visits(request: HttpRequest, subject: Subject) -> bool:

@@ -16,7 +16,7 @@ from compliance import access, printing, signing
 from compliance.errors import HouseError
 from compliance.models import Signature
 from trials import forms, selectors
-from trials.charter import Charter, documents, read
+from trials.charter import SEALED, Charter, documents, read
 from trials.charter.differences import differences
 from trials.charter.words import chapters, titled
 from trials.forms_charter import CharterForm
@@ -33,6 +33,8 @@ def charter_show(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
     What it changes is said against the version before, or the one that the address names.
     """
     earlier = _earlier(charter, request.GET.get("against", ""))
+    terms = selectors.terms_told(charter, access.actor(request))
+    before = selectors.terms_told(earlier, access.actor(request)) if earlier else None
     may_administer = access.may(request.user, "trials.administer", charter)
     may_review = charter.state == CharterState.DRAFT and access.may(request.user, "trials.review_charter", charter)
     asked = (may_administer and charter.state in OPEN_CHARTER) or may_review
@@ -42,10 +44,10 @@ def charter_show(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
         {
             "charter": charter,
             "trial": charter.trial,
-            "terms": charter.terms,
-            "chapters": chapters(charter.terms),
+            "terms": terms,
+            "chapters": chapters(terms),
             "earlier": earlier,
-            "differences": differences(earlier.terms, charter.terms) if earlier else [],
+            "differences": differences(before, terms) if before else [],
             "objections": _objections(charter) if asked else [],
             "versions": charter.trial.charters.all(),
             "signatures": signing.signatures_on(charter),
@@ -78,7 +80,7 @@ def charter_pdf(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
         {
             "charter": charter,
             "trial": charter.trial,
-            "chapters": chapters(charter.terms),
+            "chapters": chapters(selectors.terms_told(charter, access.actor(request))),
             "signatures": signing.signatures_on(charter),
         },
     )
@@ -156,8 +158,9 @@ def _begun_with(request: HttpRequest, charter: ImagingCharter, **more: Any) -> s
 @require_safe
 @access.guarded("trials.see_charter", selectors.charters_seen_by)
 def charter_export(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
-    """The charter as a YAML document, which `charter_import` takes."""
-    text = documents.write(charter.terms.content())
+    """The charter as a YAML document, which `charter_import` takes if it holds all of the charter."""
+    told = selectors.charter_told(charter, access.actor(request))
+    text = documents.write(Charter.stored(told).content() | {name: told[name] for name in {SEALED} & told.keys()})
     headers = {"Content-Disposition": f'attachment; filename="{charter.trial.code}-charter-{charter.version}.yaml"'}
     return HttpResponse(text.encode(), content_type="application/yaml; charset=utf-8", headers=headers)
 

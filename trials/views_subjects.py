@@ -14,7 +14,7 @@ from compliance.models import Signature
 from trials import forms, selectors
 from trials.models import Subject
 from trials.pages import gate_on_page
-from trials.services import enrolling, leaving, visiting
+from trials.services import allocating, enrolling, leaving, visiting
 from trials.subject_terms import AFTER_CONSENT
 
 
@@ -61,6 +61,19 @@ def visit_add(request: HttpRequest, subject: Subject) -> HttpResponse:
         messages.success(request, f"{visit.name} is there, as {visit.code}. Its scan can be sent now.")
     else:
         messages.error(request, "An unscheduled visit needs its day and a reason.")
+    return redirect("trials:subject", pk=subject.pk)
+
+
+@require_POST
+@access.guarded("trials.see_arms", selectors.subjects_seen_by)
+def subject_allocate(request: HttpRequest, subject: Subject) -> HttpResponse:
+    """Enter or correct a subject's arm; its visits follow."""
+    form = forms.ArmForm(request.POST)
+    if form.is_valid():
+        allocating.allocate_arm(subject=subject, **form.cleaned_data, actor=access.actor(request), at=timezone.now())
+        messages.success(request, f"The arm of {subject.code} is entered; its visits are those of the arm.")
+    else:
+        messages.error(request, "An arm has 40 characters at most, and needs a reason.")
     return redirect("trials:subject", pk=subject.pk)
 
 

@@ -123,7 +123,7 @@ def _variability(trial: Trial) -> dict[str, Any]:
 
 def _charter(charter: ImagingCharter) -> LockedCharter:
     assert charter.signed_at is not None
-    return LockedCharter(charter.version, charter.sha256, charter.signed_at, charter.change_summary, charter.content)
+    return LockedCharter(charter.version, charter.sha256, charter.signed_at, charter.change_summary, charter.sealed)
 
 
 def _signatures(about: Record, what: str) -> list[Signed]:

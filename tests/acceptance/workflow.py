@@ -50,6 +50,7 @@ from trials.models import (
     Trial,
 )
 from trials.services import (
+    allocating,
     answering,
     enrolling,
     leaving,
@@ -102,6 +103,7 @@ ANYTHING = (
     "withdraw",
     "withdraw_consent",
     "add_visit",
+    "allocate",
     "miss",
     "change_the_charter",
     "change_the_team",
@@ -252,6 +254,16 @@ class Walk:
                 date=REFERENCE + dt.timedelta(days=draw.number),
                 reason="A fall" if draw.right else " ",
                 actor=self.person(self.at_site_of(subject), draw),
+            )
+
+    def allocate(self, draw: Draw) -> None:
+        if subject := self.one_of(Subject.objects.order_by("pk"), draw.number):
+            self.attempt(
+                allocating.allocate_arm,
+                subject=subject,
+                arm="Weekly" if draw.way < 5 else "Monthly",
+                reason="The list came" if draw.right else "",
+                actor=self.person(self.world.administrator, draw),
             )
 
     def miss(self, draw: Draw) -> None:

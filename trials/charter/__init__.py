@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trials.charter.records import FURTHEST_DAY, HIDEABLE, TRIGGERS, AdjudicationTerms, Visit, WindowPreset
-from trials.charter.sections import Charter, CharterInvalid, read
+from trials.charter.sections import SEALED, Charter, CharterInvalid, read
 from trials.charter.templates import RECIST, RECIST_TEMPLATE, TEMPLATES, Template, find_template
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "HIDEABLE",
     "RECIST",
     "RECIST_TEMPLATE",
+    "SEALED",
     "TEMPLATES",
     "TRIGGERS",
     "AdjudicationTerms",

@@ -36,11 +36,17 @@ def _about(*terms: str) -> Callable[[Rule], Rule]:
 
 @_about("schedule")
 def _visits_follow_each_other(charter: Charter) -> Iterator[Problem]:
-    for number, (earlier, later) in enumerate(pairwise(charter.schedule), start=2):
+    numbers = {visit.code: number for number, visit in enumerate(charter.schedule, start=1)}
+    for earlier, later in pairwise(charter.schedule):
         if later.day < earlier.day:
-            yield Problem(("schedule", number, "day"), "visits must be in the order of their days")
-        elif days_between(earlier.day, later.day) <= earlier.window_after + later.window_before:
-            yield Problem(("schedule", number), f"the windows of {earlier.code} and {later.code} overlap")
+            yield Problem(("schedule", numbers[later.code], "day"), "visits must be in the order of their days")
+    # What all arms have in common is part of each; with no arms it is the whole schedule.
+    arms = {arm: None for visit in charter.schedule for arm in visit.arms} or {"": None}
+    following = {pair: None for arm in arms for pair in pairwise(charter.visits_for(arm))}
+    for earlier, later in sorted(following, key=lambda pair: numbers[pair[1].code]):
+        if 0 <= days_between(earlier.day, later.day) <= earlier.window_after + later.window_before:
+            why = f"the windows of {earlier.code} and {later.code} overlap"
+            yield Problem(("schedule", numbers[later.code]), why)
 
 
 @_about("schedule", "subjects")
@@ -50,6 +56,10 @@ def _screening_is_said_and_comes_first(charter: Charter) -> Iterator[Problem]:
             yield Problem(("schedule", number, "at_screening"), "subjects are not screened by this charter")
         elif visit.at_screening and not all(earlier.at_screening for earlier in charter.schedule[: number - 1]):
             yield Problem(("schedule", number, "at_screening"), "visits of screening come before all others")
+        elif visit.at_screening and visit.arms:
+            yield Problem(
+                ("schedule", number, "at_screening"), "nobody has an arm before enrolment, so all are scanned"
+            )
     if charter.subjects.screening_format and not charter.subjects.screening:
         yield Problem(("subjects", "screening_format"), "subjects are not screened by this charter")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from trials.retention import MOST_DAYS, Retention, RetentionInvalid
+from trials.subject_terms import MOST_OF_ARM
 from trials.terms.kinds import Choice, Flag, Kind, Name, Number, Place, Problems, Several, Text
 from trials.terms.records import Rows, term
 
@@ -41,6 +42,17 @@ class Visit:
     window_before: int = term(DAYS, "Days before", "That still count.", required=True)
     window_after: int = term(DAYS, "Days after", "That still count.", required=True)
     at_screening: bool = term(Flag(), "At screening", "Scanned before the subject is enrolled.")
+    #: Beside a subject's own visits they would tell its arm, so they are told to nobody who may not know arms.
+    arms: tuple[str, ...] = term(
+        Several(Text(MOST_OF_ARM)),
+        "Arms",
+        "That have this visit, as subjects have them; none: all have it. Only the trial administrator sees them.",
+        withheld=True,
+    )
+
+    def is_for(self, arm: str) -> bool:
+        """Tell whether subjects of an arm have this visit; of one that is not known yet, what all arms have."""
+        return not self.arms or arm in self.arms
 
 
 @dataclass(frozen=True, slots=True)

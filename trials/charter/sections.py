@@ -43,7 +43,8 @@ IMAGES = Section("images", "Images to acquire", "What each timepoint holds. Each
 VISITS = Section(
     "visits",
     "Visits",
-    "Study days count from day 1 (randomisation or first dose); the day before it is −1. Windows must not overlap.",
+    "Study days count from day 1 (randomisation or first dose); the day before it is −1. Windows must not overlap "
+    "within an arm.",
 )
 SUBJECTS = Section("subjects", "Subjects", "How subjects are known; names and hospital numbers are none of it.")
 SITES = Section("sites", "Sites", "What a site shows before its first subject. What is left out is not asked for.")
@@ -62,6 +63,10 @@ DISPLAY = Section(
 )
 FORCE = Section("force", "Coming into force", "An administrator puts a version in force by signature.")
 NOTES = Section("notes", "Agreed in words", "Recorded, printed and signed with the charter; nothing checks it.")
+
+
+#: An entry of charters that are given out without what only the trial administrator sees: a digest of that.
+SEALED = "sealed"
 
 
 class CharterInvalid(HouseError):
@@ -194,6 +199,10 @@ class Charter:
         """Return the forms beside the transfer form, or those that are asked then: `timepoint`, `subject`, `site`."""
         return [form for form in self.forms if form.asked != "delivery" and (not asked or form.asked in asked)]
 
+    def visits_for(self, arm: str) -> list[Visit]:
+        """Return the visits of an arm in order; of a subject whose arm is not known, those that all arms have."""
+        return [visit for visit in self.schedule if visit.is_for(arm)]
+
     def content(self) -> dict[str, Any]:
         """Return the terms as a charter stores them, in the order of its sections, without what says nothing."""
         return store_record(self)
@@ -205,6 +214,9 @@ def read(content: Any) -> tuple[Charter, list[Problem]]:
     What cannot be read is its default. Rules across sections are asked where all that they are about could be read.
     """
     problems = Problems()
+    if isinstance(content, Mapping) and SEALED in content:
+        problems.add((SEALED,), "this charter was given out without its arms; take the trial administrator's own file")
+        content = {name: value for name, value in content.items() if name != SEALED}
     charter = read_record(Charter, content, (), problems)
     faulty = {str(problem.place[0]) for problem in problems if problem.place}
     found = [*problems, *contradictions(charter, faulty)]

@@ -12,7 +12,7 @@ from trials.terms.kinds import Named, Place, plain_words, spaced
 from trials.terms.records import Group, Rows, Section, Table, Term, said
 
 #: A table has no more columns; wider rows stand one below the other.
-_MOST_COLUMNS = 6
+_MOST_COLUMNS = 7
 Pair = tuple[str, str]
 
 
@@ -120,9 +120,12 @@ def _in_brief(title: str, kind: Rows, rows: Sequence[Any]) -> Entry:
 
 
 def _rows(one: Term, kind: Rows, rows: Sequence[Any]) -> Entry:
-    terms = list(Term.of(kind.of))
-    if len(terms) > _MOST_COLUMNS:
+    if not rows:
+        return Entry(one.title)
+    if len(Term.of(kind.of)) > _MOST_COLUMNS:
         cards = [(str(getattr(row, kind.key)), said(row)[1:]) for row in rows]
         return Entry(one.title, cards=cards)
+    # A column that is empty in every row says nothing, not even what it would be about.
+    terms = [term for term in Term.of(kind.of) if not all(term.says_nothing(getattr(row, term.name)) for row in rows)]
     cells = [[term.kind.say(getattr(row, term.name)) for term in terms] for row in rows]
     return Entry(one.title, columns=[term.title for term in terms], rows=cells)

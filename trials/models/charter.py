@@ -1,25 +1,35 @@
 from __future__ import annotations
 
+import secrets
 from functools import cached_property
+from typing import Any
 
 from django.db import models
 
 from compliance.models import Record
 from compliance.models.base import Scope
 from compliance.signing import digest
-from trials.charter import Charter
+from trials.charter import SEALED, Charter
 from trials.models.trial import Trial
 from trials.states import CHARTER, OPEN_CHARTER, CharterState
+from trials.terms.records import withheld_of
+
+
+def _salt() -> str:
+    return secrets.token_hex(16)
 
 
 class ImagingCharter(Record):
     """One version of a trial's imaging charter; a draft may change, a version that was in force never does."""
 
     machines = {"state": CHARTER}
+    audit_exclude = frozenset({"salt"})
 
     trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="charters")
     version = models.PositiveSmallIntegerField()
     content = models.JSONField()
+    #: Arms have few names, which could be tried one after the other against a digest that has no salt.
+    salt = models.CharField(max_length=32, default=_salt, editable=False)
     change_summary = models.TextField(blank=True)
     state = models.CharField(
         max_length=12, choices=[(s, s.replace("_", " ")) for s in CharterState], default=CharterState.DRAFT
@@ -49,12 +59,24 @@ class ImagingCharter(Record):
         return self.trial.frozen_by() or (reviewed if self.state == CharterState.REVIEWED else "")
 
     def signed_content(self) -> dict[str, object]:
-        return {"trial": self.trial.code, "version": self.version, "charter": self.content}
+        return {"trial": self.trial.code, "version": self.version, "charter": self.sealed}
+
+    def trailed(self, field: models.Field[Any, Any]) -> Any:
+        return self.sealed if field.name == "content" else super().trailed(field)
+
+    @property
+    def sealed(self) -> dict[str, object]:
+        """The content as everybody in the trial may have it: under `sealed`, a digest stands for what is withheld.
+
+        The same for signer and reader, and for whoever may know all of it, so that one digest holds for everybody.
+        """
+        told, withheld = withheld_of(Charter, self.content)
+        return {**told, SEALED: digest({"salt": self.salt, **withheld})} if withheld else told
 
     @property
     def sha256(self) -> str:
-        """Digest of the charter's content."""
-        return digest(self.content)
+        """Digest of the charter's content, which also tells whether what is withheld is still the same."""
+        return digest(self.sealed)
 
     @cached_property
     def terms(self) -> Charter:

@@ -22,7 +22,7 @@ from trials.states import (
     ReadingState,
     SubjectState,
 )
-from trials.subject_terms import AFTER_CONSENT, MOST_LETTERS, READ_NO_FURTHER
+from trials.subject_terms import AFTER_CONSENT, MOST_LETTERS, MOST_OF_ARM, READ_NO_FURTHER
 
 
 class Subject(Record):
@@ -45,7 +45,7 @@ class Subject(Record):
         validators=[RegexValidator(r"^[A-Z0-9-]{2,20}$", "Use 2 to 20 capitals, digits and hyphens.")],
     )
     screening_code = models.CharField("code while screened", max_length=MOST_LETTERS, blank=True)
-    arm = models.CharField(max_length=40, blank=True)
+    arm = models.CharField(max_length=MOST_OF_ARM, blank=True)
     reference_date = models.DateField("day 1 (randomisation or first dose)")
     state = models.CharField(
         max_length=20,

@@ -22,8 +22,8 @@ from trials.charter import Visit
 from trials.impact import Change, compared
 from trials.models import ImagingCharter, Subject, Timepoint
 from trials.services.enrolling import fault_of_code
-from trials.services.planning import put_in_order, visits_of
-from trials.states import NOT_ENROLLED, CharterState, ImageState, ReadingState
+from trials.services.planning import plan_under, put_in_order
+from trials.states import NOT_ENROLLED, CharterState, ImageState
 
 
 class NotInForce(HouseError):
@@ -44,7 +44,7 @@ def impact(subject: Subject, charter: ImagingCharter) -> Sequence[Change]:
 
     Windows and visits first, then what the rooms above say of findings, reads and adjudications.
     """
-    plan = _plan(subject, charter)
+    plan = plan_under(subject, charter)
     before = {(t.code, "Visit"): _in_words(t.name, t) for t, _ in plan if t.pk}
     after = {(t.code, "Visit"): _in_words(visit.name, visit) if visit else "no longer planned" for t, visit in plan}
     before["", "Subject code"], after["", "Subject code"] = (
@@ -67,24 +67,6 @@ def _ruling(subject: Subject) -> ImagingCharter:
 
 def _in_words(name: str, visit: Visit | Timepoint) -> str:
     return f"{name}: day {visit.day}, {visit.window_before} days before to {visit.window_after} after"
-
-
-def _plan(subject: Subject, charter: ImagingCharter) -> list[tuple[Timepoint, Visit | Timepoint | None]]:
-    """The subject's timepoints with their visits in a version (None: not planned there), and those it would add.
-
-    A timepoint is added after the last one whose reading has begun, for readers go by order; and only to a subject
-    that is still in the trial.
-    """
-    visits = {visit.code: visit for visit in charter.terms.schedule}
-    timepoints = list(subject.timepoints.select_related("charter").order_by("order"))
-    begun = {t.code for t in timepoints if t.reading_state != ReadingState.NOT_READY}
-    # What was added by hand stays as it is.
-    plan = [(t, t if t.unscheduled else visits.pop(t.code, None)) for t in timepoints]
-    last = max((n for n, visit in enumerate(charter.terms.schedule) if visit.code in begun), default=-1)
-    added = [
-        v for v in visits_of(subject, charter.terms) if v.code in visits and charter.terms.schedule.index(v) > last
-    ]
-    return plan + [(Timepoint(subject=subject, charter=charter, code=visit.code), visit) for visit in added]
 
 
 def adopt(
@@ -131,7 +113,7 @@ def adopt(
 
 
 def _move(subject: Subject, charter: ImagingCharter, reason: str, actor: User, at: dt.datetime) -> None:
-    plan = _plan(subject, charter)
+    plan = plan_under(subject, charter)
     for timepoint, visit in plan:
         timepoint.charter = charter
         if visit is not None:

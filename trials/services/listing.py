@@ -235,5 +235,5 @@ def enrol_rows(*, trial: Trial, rows: Sequence[Row], actor: User, at: dt.datetim
 def planned_dates(trial: Trial, row: Row) -> list[tuple[str, dt.date]]:
     """When the charter in force expects the visits of a row's subject, those of screening included."""
     charter = trial.charter_in_force
-    schedule = charter.terms.schedule if charter else ()
-    return [(visit.code, date_of(visit.day, row.reference_date)) for visit in schedule]
+    visits = charter.terms.visits_for(row.arm) if charter else []
+    return [(visit.code, date_of(visit.day, row.reference_date)) for visit in visits]

@@ -8,7 +8,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from typing import Any, ClassVar, TypeVar
 
-from trials.terms.kinds import Kind, Named, Place, Problems, Text, ordered, plain_words, spaced
+from trials.terms.kinds import Kind, Named, Place, Problems, Text, ordered, plain_words, said_place, spaced
 
 Made = TypeVar("Made")
 _KEY = "term"
@@ -39,6 +39,8 @@ class Term:
         The document must say it.
     part
         Terms of a record with the same part stand together.
+    withheld
+        Most readers of the document are not told what it says (`withheld_of`).
     """
 
     name: str
@@ -49,6 +51,7 @@ class Term:
     required: bool = False
     part: str = ""
     section: Section | None = None
+    withheld: bool = False
 
     @staticmethod
     def of(record: Any) -> tuple[Term, ...]:
@@ -80,9 +83,18 @@ def term(
     required: bool = False,
     part: str = "",
     section: Section | None = None,
+    withheld: bool = False,
 ) -> Any:
     """Declare a field of a record. Without a default it may be left out, and is empty then, unless required."""
-    declared = {"kind": kind, "title": title, "help": help, "required": required, "part": part, "section": section}
+    declared = {
+        "kind": kind,
+        "title": title,
+        "help": help,
+        "required": required,
+        "part": part,
+        "section": section,
+        "withheld": withheld,
+    }
     if required:
         return field(metadata={_KEY: declared})
     if isinstance(kind, Group | Named):
@@ -135,6 +147,27 @@ def store_record(made: Any) -> dict[str, Any]:
         if not one.says_nothing(value):
             stored[one.name] = one.kind.store(value)
     return {name: value for name, value in stored.items() if value != {}}
+
+
+def withheld_of(record: Any, content: Any, place: Place = ()) -> tuple[Any, dict[str, Any]]:
+    """Return stored content without the terms that are withheld, and what these say, by their paths."""
+    if not isinstance(content, Mapping):
+        return content, {}
+    known, told, kept = {one.name: one for one in Term.of(record)}, {}, {}
+    for name, value in content.items():
+        here, kind = (*place, name), known[name].kind if name in known else None
+        if name in known and known[name].withheld:
+            kept[said_place(here)] = value
+            continue
+        if isinstance(kind, Group):
+            value, inner = withheld_of(kind.of, value, here)
+            kept |= inner
+        elif isinstance(kind, Rows) and isinstance(value, Sequence):
+            rows = [withheld_of(kind.of, row, (*here, number)) for number, row in enumerate(value, start=1)]
+            value = [row for row, _ in rows]
+            kept |= {path: held for _, inner in rows for path, held in inner.items()}
+        told[name] = value
+    return told, kept
 
 
 def said(made: Any) -> list[tuple[str, str]]:

@@ -129,6 +129,22 @@ CONTRADICTIONS = [
     ({"schedule": [visit(), visit(day=50)]}, "schedule[2].code: another visit has the same"),
     ({"schedule": [visit("W8", 57), visit("BL", -7)]}, "schedule[2].day: visits must be in the order of their days"),
     ({"schedule": [visit("BL", 1, 0, 7), visit("W1", 15, 7)]}, "schedule[2]: the windows of BL and W1 overlap"),
+    (
+        {"schedule": [visit(), visit("A1", 15, 7, 7) | {"arms": ["A"]}, visit("W3", 22, 0, 7)]},
+        "schedule[3]: the windows of A1 and W3 overlap",
+    ),
+    (
+        {"schedule": [visit("AB", 1, 0, 9) | {"arms": ["A", "B"]}, visit("BC", 8) | {"arms": ["B", "C"]}]},
+        "schedule[2]: the windows of AB and BC overlap",
+    ),
+    (
+        {"schedule": [visit() | {"at_screening": True, "arms": ["A"]}], "subjects": {"screening": True}},
+        "schedule[1].at_screening: nobody has an arm before enrolment, so all are scanned",
+    ),
+    (
+        {"sealed": "0" * 64},
+        "sealed: this charter was given out without its arms; take the trial administrator's own file",
+    ),
     ({"schedule": [visit(before=-1)]}, "schedule[1].window_before: a whole number from 0 to 7300 is expected"),
     ({"schedule": [visit("")]}, "schedule[1].code: this is missing"),
     ({"schedule": [visit(name="x" * 61)]}, "schedule[1].name: 60 characters are the most"),
@@ -284,3 +300,20 @@ def test_whatever_is_sent_is_a_charter_or_refused_by_name(content):
 def test_whatever_a_section_holds_is_read_or_refused_by_name(name, value):
     charter, problems = read(template(**{name: value}))
     assert problems or Charter.parse(charter.content()) == charter
+
+
+def test_visits_of_different_arms_may_overlap_and_each_arm_has_its_own():
+    visits = [
+        visit(),
+        visit("A1", 15, 7, 7) | {"arms": ["A"]},
+        visit("B1", 15, 7, 7) | {"arms": ["B"]},
+        visit("W9", 64),
+    ]
+    charter = Charter.parse(template(schedule=visits))
+    assert [[one.code for one in charter.visits_for(arm)] for arm in ("A", "B", "C", "")] == [
+        ["BL", "A1", "W9"],
+        ["BL", "B1", "W9"],
+        ["BL", "W9"],
+        ["BL", "W9"],
+    ]
+    assert charter.content()["schedule"][1]["arms"] == ["A"]

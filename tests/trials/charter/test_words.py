@@ -32,7 +32,7 @@ def test_terms_are_said_with_their_units():
     told = everything({**RECIST_TEMPLATE, **OTHER})
     assert told["Queries are due after"] == ["7 days"]
     assert told["Originals in quarantine"] == ["leave 90 days after QC has cleared their timepoint"]
-    assert told["Schedule"][0] == ["BL", "Baseline", "-7", "21 days", "7 days", "no"]
+    assert told["Schedule"][0] == ["BL", "Baseline", "-7", "21 days", "7 days"]
     assert told["Findings graver or milder than usual"] == [
         ("kvp differs", "blocks the timepoint"),
         ("duplicates", "is for information"),
