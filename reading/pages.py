@@ -177,6 +177,7 @@ def stage(
     timepoints: Sequence[tuple[str, Sequence[manifest.Series]]],
     views: Sequence[Mapping[str, Any]],
     tools: Sequence[str] = (),
+    **more: Any,
 ) -> dict[str, Any]:
     """Return what the image stage needs to know (`imaging.display.manifest`).
 
@@ -186,6 +187,8 @@ def stage(
         As from `blinding.stacks_shown`.
     views
         Per viewport: `name`, the index of its `timepoint`, and `marks` (see `marks_of`).
+    more
+        What else a manifest holds: hangings, whether windows are locked, and where links and segments are kept.
     """
     told = manifest.Manifest(
         role=role,
@@ -196,6 +199,7 @@ def stage(
         timepoints=timepoints,
         views=views,
         tools=tools,
+        **more,
     )
     return told.plain()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reading import views, views_manage, views_marks, views_pixels, views_reopening, views_replay
+from reading import views, views_manage, views_marks, views_pixels, views_reopening, views_replay, views_stage
 
 app_name = "reading"
 urlpatterns = [
@@ -14,6 +14,9 @@ urlpatterns = [
     path("tasks/<slug:blinded_code>/sign/", views.task_sign, name="task_sign"),
     path("tasks/<slug:blinded_code>/marks/", views_marks.marks, name="task_marks"),
     path("tasks/<slug:blinded_code>/marks/<uuid:key>/", views_marks.mark, name="task_mark"),
+    path("tasks/<slug:blinded_code>/links/", views_stage.task_links, name="task_links"),
+    path("tasks/<slug:blinded_code>/segments/", views_stage.task_segments, name="task_segments"),
+    path("tasks/<slug:blinded_code>/segments/<uuid:key>/", views_stage.task_segment, name="task_segment"),
     path(
         "tasks/<slug:blinded_code>/series/<slug:series>/frames/<int:frame>/rendered",
         views_pixels.task_frame,

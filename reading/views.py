@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
@@ -23,7 +24,6 @@ from reading.models import Adjudication, ReadTask
 from reading.services import adjudicating, assessing
 from reading.services.assessing import IncompleteRead, StaleDraft
 from reading.states import AdjudicationState, ReadState
-from trials.display_terms import TOOLS
 from trials.forms import SignatureForm
 
 
@@ -83,8 +83,19 @@ def _stage_of(request: HttpRequest, task: ReadTask, shown: BlindedTask, editable
     views = [{"name": shown.title, "timepoint": len(timepoints) - 1, "marks": marks}]
     if len(timepoints) > 1:
         views.insert(0, {"name": "Earlier", "timepoint": len(timepoints) - 2, "marks": marks, "hidden": True})
-    tools = tuple(TOOLS) if editable else ()
-    return pages.stage("reader", views_pixels.task_addresses(shown.code), shown.presets, timepoints, views, tools)
+    terms = task.charter.terms
+    return pages.stage(
+        "reader",
+        views_pixels.task_addresses(shown.code),
+        shown.presets,
+        timepoints,
+        views,
+        blinding.tools_of(terms, shown.form) if editable else (),
+        hangings=blinding.hangings_of(terms, is_baseline=len(timepoints) == 1),
+        windows_locked=terms.windows_locked,
+        links_url=reverse("reading:task_links", args=(shown.code,)),
+        segments_url=reverse("reading:task_segments", args=(shown.code,)),
+    )
 
 
 def _form(request: HttpRequest, task: ReadTask, *, signing: bool = False) -> forms.ReadForm:

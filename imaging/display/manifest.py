@@ -124,8 +124,8 @@ class Manifest:
         What may be drawn; none: pictures are looked at.
     timepoints
         Title and series of each, in order.
-    hanging
-        How the pictures are laid out at first, as the charter says.
+    hangings
+        How the pictures may be laid out, as the charter says; the viewer opens in the first.
     views
         Viewports of the page: `name`, the index of its `timepoint`, and its `marks`.
     """
@@ -138,7 +138,7 @@ class Manifest:
     timepoints: Sequence[tuple[str, Sequence[Series]]]
     windows_locked: bool = True
     tools: Sequence[str] = ()
-    hanging: Mapping[str, Any] | None = None
+    hangings: Sequence[Mapping[str, Any]] = ()
     views: Sequence[Mapping[str, Any]] = ()
     marks_url: str | None = None
     links_url: str | None = None
@@ -164,7 +164,8 @@ class Manifest:
             "presets": [dict(preset) for preset in self.presets],
             "windows_locked": self.windows_locked,
             "tools": list(self.tools),
-            "hanging": dict(self.hanging) if self.hanging else None,
+            "hanging": dict(self.hangings[0]) if self.hangings else None,
+            "hangings": [dict(one) for one in self.hangings],
             "timepoints": timepoints,
             "views": list(self.views),
         }

@@ -6,6 +6,7 @@ under `blinded_to` is added by name; a pixel leaves as the values of a picture, 
 """
 
 from reading.blinding.cases import blinded_adjudication
+from reading.blinding.hanging import hangings_of, tools_of
 from reading.blinding.marks import blinded_mark, marks_of_reads
 from reading.blinding.names import adjudication_code, case_code, read_code
 from reading.blinding.pictures import (
@@ -24,6 +25,7 @@ from reading.blinding.pictures import (
 )
 from reading.blinding.reads import blinded_task, title_of
 from reading.blinding.replays import replayed_read
+from reading.blinding.shown import blinded_links, blinded_segment
 
 __all__ = [
     "BlindedBytes",
@@ -32,11 +34,14 @@ __all__ = [
     "NotShown",
     "adjudication_code",
     "blinded_adjudication",
+    "blinded_links",
     "blinded_mark",
+    "blinded_segment",
     "blinded_task",
     "case_code",
     "frame_pixels",
     "frame_png",
+    "hangings_of",
     "instance_of",
     "look_at_case",
     "look_at_read",
@@ -47,4 +52,5 @@ __all__ = [
     "stacks_shown",
     "thumbnail",
     "title_of",
+    "tools_of",
 ]

@@ -95,7 +95,15 @@ def shown_stacks(names: Keys, timepoint: Timepoint, charter: ImagingCharter) -> 
         ]
         shown = stack.blinded
         told.append(
-            manifest.Series(shown.key, shown.label, shown.modality, shown.slice_interval_mm, pictures, names.of)
+            manifest.Series(
+                shown.key,
+                shown.label,
+                shown.modality,
+                shown.slice_interval_mm,
+                pictures,
+                names.of,
+                window_shown=not charter.terms.windows_locked,
+            )
         )
     return told
 

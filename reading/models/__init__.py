@@ -2,18 +2,23 @@
 
 from .adjudication import Adjudication
 from .assessment import Assessment, Lesion, Measurement
+from .link import LinkVersion
 from .mark import Mark, MarkVersion
 from .reopening import Reopening, SignedVersion
+from .segment import Segment, SegmentVersion
 from .task import ReadTask
 
 __all__ = [
     "Adjudication",
     "Assessment",
     "Lesion",
+    "LinkVersion",
     "Mark",
     "MarkVersion",
     "Measurement",
     "ReadTask",
     "Reopening",
+    "Segment",
+    "SegmentVersion",
     "SignedVersion",
 ]

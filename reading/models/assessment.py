@@ -6,7 +6,9 @@ from django.db import models
 from compliance.models import Record
 from compliance.models.base import Scope
 from imaging.models import Instance
+from reading.models.link import links_of
 from reading.models.mark import MarkVersion, marks_of
+from reading.models.segment import segments_of
 from reading.models.task import ReadTask
 from reading.states import ReadState
 from trials.models import Subject
@@ -50,6 +52,8 @@ class Assessment(Record):
         What a form did not ask, what nobody stated and what was not drawn have no place in it.
         """
         drawn = [mark.content() for mark in marks_of(self.task)]
+        painted = [segment.content() for segment in segments_of(self.task)]
+        links = links_of(self.task)
         disagreement = {"response": self.stated_response, "reason": self.stated_reason}
         return {
             "image_quality": self.image_quality,
@@ -61,6 +65,8 @@ class Assessment(Record):
             "derivation": self.derivation,
             **({"answers": self.answers} if self.answers else {}),
             **({"marks": drawn} if drawn else {}),
+            **({"segments": painted} if painted else {}),
+            **({"links": links.links} if links and links.links else {}),
             **({"disagreement": disagreement} if self.stated_response else {}),
         }
 

@@ -21,7 +21,7 @@ from reading import blinding, selectors
 from reading.measuring import Measured, Tool, beyond_edge, measure, outside_by
 from reading.models import Mark, MarkVersion, ReadTask
 from reading.services.entries import MarkEntry
-from reading.services.working import locked_task, require_reading
+from reading.services.working import locked_task, require_open_to_draw
 
 #: A mark lies on its slice: within what arithmetic in a browser loses, mm.
 ON_PLANE_MM = 0.1
@@ -50,13 +50,6 @@ class StaleMark(HouseError):
         self.stored = stored
 
 
-class ReadLocked(HouseError):
-    """The read is signed: nothing is drawn in it any more."""
-
-    code = "read_locked"
-    status = 409
-
-
 class InvalidMark(HouseError):
     """What was drawn cannot be a mark of this picture."""
 
@@ -80,7 +73,7 @@ def put_mark(
     ------
     StaleMark
         Another version stands.
-    ReadLocked
+    reading.services.working.ReadLocked
         The read is signed.
     InvalidMark, reading.measuring.NotMeasured
         The points cannot be those of such a mark on this picture.
@@ -91,7 +84,7 @@ def put_mark(
         The picture cannot be read, so that its values are not known.
     """
     access.require(actor, "reading.read", task)
-    _require_open(task)
+    require_open_to_draw(task)
     instance = blinding.instance_of(task, entry.instance, entry.frame)
     # Before any row is locked: a picture may have to be read.
     found = _measured(entry, instance)
@@ -115,7 +108,7 @@ def remove_mark(*, task: ReadTask, key: UUID, expected: int | None, actor: User,
     StaleMark, ReadLocked, reading.blinding.NotOpen, compliance.access.AccessDenied
     """
     access.require(actor, "reading.read", task)
-    _require_open(task)
+    require_open_to_draw(task)
     last = selectors.mark_of(task, key)
     if last is None:
         raise StaleMark(None)
@@ -132,19 +125,12 @@ def remove_mark(*, task: ReadTask, key: UUID, expected: int | None, actor: User,
     return _add(task, key, expected, drawn, actor, at)
 
 
-def _require_open(task: ReadTask) -> None:
-    try:
-        require_reading(task)
-    except audit.RecordFrozen:
-        raise ReadLocked(f"Read {task.blinded_code} is signed, so nothing is drawn in it any more.") from None
-
-
 def _add(
     task: ReadTask, key: UUID, expected: int | None, drawn: MarkVersion, actor: User, at: dt.datetime
 ) -> MarkVersion:
     with transaction.atomic():
         row = locked_task(task)
-        _require_open(row)
+        require_open_to_draw(row)
         last = selectors.mark_of(row, key)
         if last is not None and _same(last, drawn):
             return last

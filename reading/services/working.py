@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from compliance import audit
+from compliance.errors import HouseError
 from reading import blinding, selectors
 from reading.models import ReadTask
 from reading.states import ReadState
 from trials.models import Timepoint
 from trials.states import QcState
+
+
+class ReadLocked(HouseError):
+    """The read is signed: nothing is drawn in it any more."""
+
+    code = "read_locked"
+    status = 409
 
 
 def locked_task(task: ReadTask) -> ReadTask:
@@ -44,3 +52,10 @@ def require_reading(task: ReadTask) -> None:
         raise blinding.NotOpen(f"Read {task.blinded_code} is not open. Open it from your list of reads first.")
     require_images(task)
     require_sequence(task)
+
+
+def require_open_to_draw(task: ReadTask) -> None:
+    try:
+        require_reading(task)
+    except audit.RecordFrozen:
+        raise ReadLocked(f"Read {task.blinded_code} is signed, so nothing is drawn in it any more.") from None

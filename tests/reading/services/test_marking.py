@@ -17,7 +17,8 @@ from reading.measuring import NotMeasured
 from reading.models import Mark, MarkVersion, Measurement, ReadTask
 from reading.services.assessing import IncompleteRead, InvalidEntry, open_task, save_draft, submit_read
 from reading.services.entries import AssessmentEntry, LesionEntry, MarkEntry
-from reading.services.marking import InvalidMark, ReadLocked, StaleMark, put_mark, remove_mark
+from reading.services.marking import InvalidMark, StaleMark, put_mark, remove_mark
+from reading.services.working import ReadLocked
 from tests.reading.conftest import AT, PASSWORD, World, baseline
 from trials.models import Subject
 

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from django.db import models
+
+from compliance.models import Record
+from compliance.models.base import Scope
+from reading.models.task import ReadTask
+from reading.states import ReadState
+
+
+class LinkVersion(Record):
+    """How a reader set the stacks of a read against each other, as it stood at one time; the last number counts.
+
+    `links` holds, for each pair of series, `from` and `to` (series instance UIDs) and what leads from a place in the
+    one to the same place in the other: `offset` (LPS, mm), or `steps` (slices) where a series has no geometry.
+    """
+
+    task = models.ForeignKey(ReadTask, on_delete=models.PROTECT, related_name="link_versions")
+    number = models.PositiveIntegerField()
+    links = models.JSONField(default=list)
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["task", "number"], name="link_version_once")]
+        ordering = ["task", "number"]
+
+    def __str__(self) -> str:
+        return f"links of {self.task}, version {self.number}"
+
+    def scope(self) -> Scope:
+        return self.task.scope()
+
+    def frozen_by(self) -> str:
+        if self.pk:
+            return "a version of links is kept as it was"
+        if self.task.state in (ReadState.SUBMITTED, ReadState.LOCKED):
+            return "the read is signed"
+        return self.task.frozen_by()
+
+
+def links_of(task: ReadTask) -> LinkVersion | None:
+    """Return the links of a read as they stand; None where nothing was linked."""
+    return LinkVersion.objects.filter(task=task).order_by("-number").first()
