@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
 from django.test import TransactionTestCase
 from hypothesis import settings
@@ -49,6 +51,22 @@ def _flush_may_empty_the_trail() -> Iterator[None]:
     TransactionTestCase._fixture_teardown = teardown
     yield
     TransactionTestCase._fixture_teardown = flush
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _requests_of_a_browser_take_turns() -> Iterator[None]:
+    """Let the live server answer one request after the other on SQLite, where all its threads share one connection."""
+    answer, turn = WSGIHandler.__call__, threading.Lock()
+
+    def in_turn(self: Any, *request: Any) -> Any:
+        if connection.vendor != "sqlite":
+            return answer(self, *request)
+        with turn:
+            return answer(self, *request)
+
+    WSGIHandler.__call__ = in_turn
+    yield
+    WSGIHandler.__call__ = answer
 
 
 @pytest.fixture(autouse=True, scope="session")

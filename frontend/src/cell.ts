@@ -4,6 +4,14 @@ import { nearestSlice, offsetOf, type Manifest, type Preset, type Series, type V
 
 export const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);
 
+/** Who is told what of a viewport. */
+export interface Hears {
+  /** Something else is on the screen. */
+  drawn(cell: Cell): void;
+  /** It is in sight for the first time. */
+  opened(cell: Cell): void;
+}
+
 export class Cell {
   readonly name: string;
   readonly root: HTMLElement;
@@ -17,13 +25,15 @@ export class Cell {
   direction: 1 | -1 = 1;
   private picture: StackView | undefined;
   private failed = false;
+  private preset: Preset | null = null;
+  private waiting: (() => void)[] = [];
   private readonly manifest: Manifest;
-  private readonly told: (cell: Cell) => void;
+  private readonly hears: Hears;
 
-  constructor(root: HTMLElement, view: View, manifest: Manifest, told: (cell: Cell) => void) {
+  constructor(root: HTMLElement, view: View, manifest: Manifest, hears: Hears) {
     this.root = root;
     this.manifest = manifest;
-    this.told = told;
+    this.hears = hears;
     this.name = view.name;
     this.timepoint = view.timepoint;
     this.words = view.marks ?? [];
@@ -51,6 +61,8 @@ export class Cell {
     if (!this.picture) {
       this.picture = new StackView(this.part("[data-picture]") as HTMLDivElement);
       this.picture.onDrawn(() => this.drawn());
+      this.picture.onWindow(() => this.drawn());
+      this.hears.opened(this);
     }
     return this.picture;
   }
@@ -88,7 +100,7 @@ export class Cell {
     this.n = nearestSlice(this.series, at);
   }
 
-  draw({ name, centre, width }: Preset, heading: string): void {
+  draw(preset: Preset | null, heading: string): void {
     const { series, title } = this;
     this.root.setAttribute("aria-label", `Images of ${title}`);
     this.say("[data-name]", heading);
@@ -96,13 +108,17 @@ export class Cell {
       this.say("[data-place]", "No images");
       return;
     }
-    this.say("[data-window]", series.samples > 1 ? "" : `${name}  C ${centre}  W ${width}`);
-    this.root.toggleAttribute("data-waiting", !this.settled);
     this.failed = false;
+    this.preset = preset;
     const { n, view } = this;
-    view.setWindow({ centre, width });
+    view.setWindow(preset ?? undefined);
     view.show(series, n).catch(() => this.fail(series, n));
     this.drawn();
+  }
+
+  /** Resolves when what was asked for last is on the screen. */
+  async complete(): Promise<void> {
+    if (!this.settled && this.count) await new Promise<void>((done) => this.waiting.push(done));
   }
 
   private drawn(): void {
@@ -112,11 +128,21 @@ export class Cell {
     if (slice === undefined) return;
     this.root.dataset.slice = String(slice);
     this.say("[data-place]", `${slice} / ${this.count}`).removeAttribute("data-failed");
+    this.say("[data-window]", this.through(series));
     const here = this.words.filter((each) => each.series === series.key && each.slice === slice);
     this.say("[data-marks]", here.map((each) => each.text).join("\n"));
     const words = `${this.title}, ${series.label}, slice ${slice} of ${this.count}`;
     this.part("[data-picture]").setAttribute("aria-label", words);
-    this.told(this);
+    if (this.settled) for (const done of this.waiting.splice(0)) done();
+    this.hears.drawn(this);
+  }
+
+  private through(series: Series): string {
+    const window = this.view.getWindow();
+    if (series.samples > 1 || !window) return "";
+    const { centre, width } = window;
+    const named = this.preset?.centre === centre && this.preset.width === width;
+    return `${named ? `${this.preset?.name}  ` : ""}C ${centre}  W ${width}`;
   }
 
   private fail(series: Series, n: number): void {

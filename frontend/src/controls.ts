@@ -1,6 +1,8 @@
 // The stage's controls: buttons, lists and slider of the page, wheel and keys; each does one thing to the stage.
-import type { Stage } from "./stage.ts";
+import { type Drag, isDrawable } from "./engine/index.ts";
 import { offsetOf } from "./manifest.ts";
+import { Pen } from "./pen.ts";
+import type { Stage } from "./stage.ts";
 
 const WHEEL_PX = 40;
 const STEPS: Record<string, number> = {
@@ -13,11 +15,19 @@ const STEPS: Record<string, number> = {
   Home: -Infinity,
   End: Infinity,
 };
+const PANS: Record<string, [number, number]> = {
+  ArrowDown: [0, -40],
+  ArrowUp: [0, 40],
+  ArrowLeft: [40, 0],
+  ArrowRight: [-40, 0],
+};
+const NEARER = 1.25;
 const WRITING = "input, select, textarea, [contenteditable]";
 
 export class Controls {
   private readonly stage: Stage;
   private readonly root: HTMLElement;
+  private readonly pen = new Pen((sentence) => this.stage.tell("px:problem", { sentence }));
 
   constructor(stage: Stage) {
     this.stage = stage;
@@ -43,7 +53,9 @@ export class Controls {
       };
       cell.root.addEventListener("wheel", wheel, { passive: false });
     }
-    document.addEventListener("keydown", (event) => this.key(event));
+    // Before the page's shortcuts, which would take keys from the pen.
+    document.addEventListener("keydown", (event) => this.key(event), { capture: true });
+    this.root.addEventListener("px:problem", (event) => this.complain((event as CustomEvent<{ sentence: string }>).detail.sentence));
     stage.watch(() => this.renew());
   }
 
@@ -59,28 +71,83 @@ export class Controls {
     return this.root.querySelector("[data-series]") as HTMLSelectElement;
   }
 
+  private complain(sentence: string): void {
+    const place = this.root.querySelector<HTMLElement>("[data-problem]");
+    if (place) place.textContent = sentence;
+  }
+
   private click(event: Event): void {
-    const button = (event.target as Element).closest<HTMLElement>("[data-preset], [data-compare], [data-link]");
+    const selector = "[data-preset], [data-compare], [data-link], [data-tool], [data-adjust]";
+    const button = (event.target as Element).closest<HTMLElement>(selector);
     if (!button) return;
     const { stage } = this;
-    if (button.dataset.preset) stage.choosePreset(button.dataset.preset);
+    const { preset, tool, adjust } = button.dataset;
+    if (preset) stage.choosePreset(preset);
     else if ("compare" in button.dataset) stage.compare(button.getAttribute("aria-pressed") !== "true");
+    else if (tool) this.take(tool as Drag);
+    else if (adjust) this.adjust(adjust);
     else {
       stage.linked = !stage.linked;
       stage.renew();
     }
   }
 
+  /** Take a tool in hand, or put it away if it is there; keys go to the picture from now on. */
+  private take(tool: Drag): void {
+    const { marking } = this.stage;
+    this.pen.lift();
+    this.complain("");
+    marking.use(marking.drawing.using === tool ? "scroll" : tool);
+    this.stage.active.root.focus({ preventScroll: true });
+  }
+
+  private adjust(what: string): void {
+    const { view } = this.stage.active;
+    if (what === "nearer") view.zoomBy(NEARER);
+    else if (what === "farther") view.zoomBy(1 / NEARER);
+    else if (what === "invert") view.invert();
+    else view.reset();
+  }
+
   // Arrows move the slices unless a control wants them; the page keys do so also while a number is typed.
   private key(event: KeyboardEvent): void {
-    const by = STEPS[event.key];
-    if (by === undefined || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     if (document.querySelector("dialog[open]") || !(event.target instanceof Element)) return;
     const control = event.target.closest(WRITING);
+    const { stage } = this;
+    if (!control && this.draws(event)) {
+      event.preventDefault();
+      event.stopPropagation();
+      return;
+    }
+    const by = STEPS[event.key];
+    if (by === undefined) return;
     const paging = event.key.startsWith("Page") && control?.matches('input:not([type="range"], [type="radio"])');
     if (control ? !paging : event.target.closest("summary, a")) return;
     event.preventDefault();
-    this.stage.step(by);
+    const pan = event.shiftKey && !control ? PANS[event.key] : undefined;
+    if (pan) stage.active.view.panBy(...pan);
+    else stage.step(by);
+  }
+
+  /** Keys of whoever draws without a pointer; true where the key was taken. */
+  private draws(event: KeyboardEvent): boolean {
+    const { marking, active } = this.stage;
+    const { using } = marking.drawing;
+    if (event.key === "Escape") {
+      const busy = this.pen.writing || using !== "scroll" || marking.drawing.busy;
+      this.pen.lift();
+      if (busy) marking.use("scroll");
+      return busy;
+    }
+    if ((event.key === "Delete" || event.key === "Backspace") && active.root.contains(event.target as Node)) {
+      return marking.removeSelected();
+    }
+    const here = active.root.contains(event.target as Node) || this.pen.writing;
+    if (!here || using === "scroll" || using === "window" || !isDrawable(using)) return false;
+    const done = this.pen.key(event, active, using);
+    if (typeof done !== "boolean") marking.add(done);
+    return done !== false;
   }
 
   /** Bring the controls up to date with the stage. */
@@ -90,8 +157,9 @@ export class Controls {
     const press = (selector: string, holds: (button: HTMLElement) => boolean): void => {
       for (const button of this.all(selector)) button.setAttribute("aria-pressed", String(holds(button)));
     };
-    press("[data-preset]", (button) => button.dataset.preset === stage.preset.name);
+    press("[data-preset]", (button) => button.dataset.preset === stage.preset?.name);
     press("[data-link]", () => stage.linked);
+    press("[data-tool]", (button) => button.dataset.tool === stage.marking.drawing.using);
     if (stage.compares) {
       const compared = stage.cells[0]?.shown ?? false;
       press("[data-compare]", () => compared);

@@ -1,7 +1,9 @@
 // The image stage: viewports, in step if wanted. What it offers to other scripts of the page is `element.stage`.
-import { budget, Feeder, register } from "./engine/index.ts";
+import { budget, Feeder, onDrag, register } from "./engine/index.ts";
 import { Cell, clamp } from "./cell.ts";
-import type { Manifest, Preset, Series, Words } from "./manifest.ts";
+import type { Manifest, Preset, Series, ToolName, Words } from "./manifest.ts";
+import type { Mark, ViewState } from "./mark.ts";
+import { Marking, type MeasureOptions } from "./marking.ts";
 
 /** Where the reader is: keys of series and instance, slice and frame from 1. */
 export interface Here {
@@ -11,7 +13,7 @@ export interface Here {
   frame: number;
 }
 
-const NO_WINDOW: Preset = { name: "", centre: 40, width: 400 };
+const DRAG_PX = 9;
 
 export class Stage {
   readonly root: HTMLElement;
@@ -20,7 +22,9 @@ export class Stage {
   readonly feeder: Feeder;
   /** Resolves when every viewport in sight shows its first picture. */
   readonly ready: Promise<void>;
-  preset: Preset;
+  readonly marking: Marking;
+  /** The charter's window in use; null: the pictures' own. */
+  preset: Preset | null;
   active: Cell;
   linked = true;
   /** Whether the first viewport is an earlier timepoint that the reader can open and close. */
@@ -32,7 +36,7 @@ export class Stage {
     this.root = root;
     this.manifest = manifest;
     register(manifest);
-    this.preset = manifest.presets[0] ?? NO_WINDOW;
+    this.preset = manifest.presets[0] ?? null;
     this.ready = new Promise((resolve) => {
       this.becameReady = resolve;
     });
@@ -42,11 +46,12 @@ export class Stage {
     });
     this.cells = [...root.querySelectorAll<HTMLElement>("[data-view]")].flatMap((element, n) => {
       const view = manifest.views[n];
-      return view ? [new Cell(element, view, manifest, (cell) => this.drawn(cell))] : [];
+      return view ? [new Cell(element, view, manifest, this)] : [];
     });
     if (!this.cells.length) throw new Error("The page has no viewport.");
     this.active = this.cells.at(-1) as Cell;
     this.compares = Boolean(root.querySelector("[data-compare]"));
+    this.marking = new Marking(this);
     for (const cell of this.cells) cell.set((this.compares ? cell : (this.cells[0] as Cell)).first);
   }
 
@@ -64,7 +69,18 @@ export class Stage {
     this.root.dispatchEvent(new CustomEvent(name, { bubbles: true, detail }));
   }
 
-  private drawn(cell: Cell): void {
+  opened(cell: Cell): void {
+    this.marking.join(cell);
+    let dragged = 0;
+    onDrag(cell.view.element, (pixels) => {
+      dragged += pixels;
+      const steps = Math.trunc(dragged / DRAG_PX);
+      dragged -= steps * DRAG_PX;
+      if (steps) this.step(steps, cell);
+    });
+  }
+
+  drawn(cell: Cell): void {
     if (cell === this.active) {
       if (this.root.dataset.slice !== cell.root.dataset.slice) this.tell("px:slice", { here: this.here() });
       this.root.dataset.slice = cell.root.dataset.slice;
@@ -206,5 +222,58 @@ export class Stage {
 
   seriesOf(cell: Cell): Series[] {
     return this.manifest.timepoints[cell.timepoint]?.series ?? [];
+  }
+
+  find(key: string): Series | undefined {
+    return this.manifest.timepoints.flatMap(({ series }) => series).find((each) => each.key === key);
+  }
+
+  /** The viewport in which a series is in sight, else the active one. */
+  cellOf(key: string): Cell {
+    if (this.active.series?.key === key) return this.active;
+    return this.cells.find((cell) => cell.shown && cell.series?.key === key) ?? this.active;
+  }
+
+  // --- marks -----------------------------------------------------------------------------------------------------
+  measure(tool: ToolName, options?: MeasureOptions): Promise<Mark> {
+    return this.marking.measure(tool, options);
+  }
+
+  marks(): Mark[] {
+    return this.marking.all;
+  }
+
+  /** How the stage stands, as it is kept with a mark. */
+  view(cell = this.active): ViewState {
+    const window = cell.view.getWindow();
+    return {
+      preset: this.preset?.name ?? "",
+      window: window ? [window.centre, window.width] : null,
+      ...cell.view.standing,
+      slice: cell.slice ?? cell.n,
+      layout: `1x${this.cells.filter((each) => each.shown).length}`,
+      timepoints: this.cells.filter((each) => each.shown).map((each) => each.timepoint),
+      plane: "stack",
+    };
+  }
+
+  /** Show a mark as whoever drew it saw it: its slice, window, zoom, pan and layout. */
+  async show(mark: Mark): Promise<void> {
+    const at = this.place(mark.instance, mark.frame);
+    if (!at) return;
+    const view = "slice" in mark.view ? (mark.view as ViewState) : null;
+    if (view && this.compares) {
+      const earlier = this.cells[0] as Cell;
+      if (view.timepoints.length > 1) this.chooseTimepoint([earlier], view.timepoints[0] as number);
+      this.compare(view.timepoints.length > 1);
+    }
+    if (view?.preset) this.choosePreset(view.preset);
+    this.go(at.series, at.slice);
+    const cell = this.active;
+    await cell.complete();
+    if (!view) return;
+    cell.view.standing = view;
+    if (view.window) cell.view.setWindow({ centre: view.window[0], width: view.window[1] });
+    this.renew();
   }
 }

@@ -43,7 +43,8 @@ OWED = """() => {
 }"""
 WIDER = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 DRAWN = """() => [...document.images].every((image) => image.complete)
-  && [...document.querySelectorAll("[data-view]:not([hidden]) canvas")].every((canvas) => canvas.dataset.drawn)"""
+  && [...document.querySelectorAll("[data-stack] [data-view]:not([hidden])")]
+    .every((view) => view.dataset.slice && !("waiting" in view.dataset))"""
 
 
 @dataclass

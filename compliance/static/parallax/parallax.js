@@ -118,6 +118,7 @@
 
   function listKeys(dialog) {
     const rows = $$("[data-key]").filter(visible).map((el) => [el.dataset.key, el.dataset.keyLabel || el.getAttribute("aria-label") || el.textContent.trim().replace(/\s+/g, " ")]);
+    for (const also of $$("[data-keys-also] dt")) rows.push([also.textContent, also.nextElementSibling.textContent]);
     if ($("input[data-filter]")) rows.push(["/", "Filter the rows"]);
     if ($("table[id] tbody a")) rows.push(["j", "Next row"], ["k", "Previous row"]);
     rows.push(["?", "This help"], ["Esc", "Close what is open"]);

@@ -4,9 +4,9 @@ import * as lib from "./library.ts";
 const MB = 1024 * 1024;
 
 /** How pictures can be drawn here: by WebGL, by the processor alone, or not at all. */
-export type Drawing = "webgl" | "cpu" | "none";
+export type Rendering = "webgl" | "cpu" | "none";
 
-function drawing(): Drawing {
+function rendering(): Rendering {
   const canvas = document.createElement("canvas");
   const gl = canvas.getContext("webgl2");
   gl?.getExtension("WEBGL_lose_context")?.loseContext(); // browsers allow a few contexts only
@@ -20,12 +20,12 @@ export function budget(): number {
   return Math.min(Math.max((told * 1024) / 8, 256), 768) * MB;
 }
 
-let started: Drawing | undefined;
+let started: Rendering | undefined;
 
 /** Start the engine; tells how pictures are drawn. */
-export function start(): Drawing {
+export function start(): Rendering {
   if (started) return started;
-  started = drawing();
+  started = rendering();
   if (started === "none") return started;
   lib.utilities.logger.coreLog.setLevel("error");
   // The pages' policy allows no blob: addresses, which drawn cursors would be.

@@ -1,5 +1,6 @@
 // The engine as the rest of the viewer knows it; nothing outside this folder knows which library is underneath.
-export { type Drawing, budget, start } from "./cornerstone.ts";
+export { type Rendering, budget, start } from "./cornerstone.ts";
+export { type Drag, Drawing, type Drawn, isDrawable, onDrag } from "./drawing.ts";
 export { Feeder } from "./feeder.ts";
-export { bytesOf, idsOf, register } from "./pictures.ts";
+export { bytesOf, idOf, idsOf, register } from "./pictures.ts";
 export { type Standing, StackView, type Window } from "./stack_view.ts";

@@ -31,6 +31,7 @@ export {
   BaseTool,
   BidirectionalTool,
   BrushTool,
+  cancelActiveManipulations,
   CrosshairsTool,
   drawing,
   EllipticalROITool,

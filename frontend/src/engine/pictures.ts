@@ -5,6 +5,7 @@ import type { Answer } from "./decode.worker.ts";
 import type { Values } from "./values.ts";
 
 const SCHEME = "px";
+const AGAIN_MS = [300, 1200, 4000];
 const { MetadataModules, VOILUTFunctionType } = lib.Enums;
 
 let pixelsUrl = "";
@@ -63,12 +64,24 @@ interface Decoded {
 }
 
 // --- loading --------------------------------------------------------------------------------------------------------
+/** Ask once more where the server was busy or the network away for a moment; what is refused stays refused. */
+async function asked(address: string, signal: AbortSignal, again = AGAIN_MS.values()): Promise<Response> {
+  const answer = await fetch(address, { signal }).catch((problem: unknown) => {
+    if (signal.aborted) throw problem;
+    return undefined;
+  });
+  if (answer?.ok) return answer;
+  const wait = !answer || answer.status >= 500 ? again.next().value : undefined;
+  if (wait === undefined) throw new Error(`The server answered ${answer?.status ?? "nothing"}.`);
+  await new Promise((done) => setTimeout(done, wait));
+  return asked(address, signal, again);
+}
+
 async function load(id: string, signal: AbortSignal): Promise<lib.Types.IImage> {
   const found = pictureOf(id);
   if (!found) throw new Error("The page does not know this picture.");
   const { series, slice } = found;
-  const answer = await fetch(addressOf(pixelsUrl, series.key, slice), { signal });
-  if (!answer.ok) throw new Error(`The server answered ${answer.status}.`);
+  const answer = await asked(addressOf(pixelsUrl, series.key, slice), signal);
   const packed = answer.headers.get("Content-Type")?.startsWith("image/jphc") ?? false;
   return imageOf(id, series, slice, await decoded(await answer.arrayBuffer(), packed, series, slice));
 }

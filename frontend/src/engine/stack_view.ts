@@ -18,10 +18,11 @@ export interface Window {
 export interface Standing {
   zoom: number;
   pan: [number, number];
-  rotation: number;
-  flips: [boolean, boolean];
   inverted: boolean;
 }
+
+/** Whether values have fractions, as uptake has: a window of 5 is then 5 wide (PS3.3 §C.11.2.1.3.2), else 4 and both ends. */
+const endless = (series: Series): boolean => series.float || series.suv_factor !== null;
 
 const rounded = (value: number): number => Math.round(value * 1e4) / 1e4;
 
@@ -30,6 +31,7 @@ let viewports = 0;
 
 export class StackView {
   readonly id: string;
+  readonly engineId = ENGINE;
   readonly element: HTMLDivElement;
   private series: Series | undefined;
   private window: Window | undefined;
@@ -41,6 +43,7 @@ export class StackView {
     this.element = element;
     engine ??= new lib.RenderingEngine(ENGINE);
     engine.enableElement({ viewportId: this.id, type: ViewportType.STACK, element });
+    element.removeAttribute("tabindex"); // keys go to the page's own viewport: Cornerstone would swallow them
     new ResizeObserver(() => this.fit()).observe(element);
     element.addEventListener("contextmenu", (event) => event.preventDefault());
   }
@@ -60,12 +63,12 @@ export class StackView {
   async show(series: Series, slice: number): Promise<boolean> {
     this.asked += 1;
     const { asked } = this;
-    if (this.series !== series) {
-      this.series = series;
-      await this.viewport.setStack(idsOf(series), slice - 1);
-    } else await this.viewport.setImageIdIndex(slice - 1);
+    const another = this.series !== series;
+    this.series = series;
+    if (another) await this.viewport.setStack(idsOf(series), slice - 1);
+    else await this.viewport.setImageIdIndex(slice - 1);
     if (asked !== this.asked) return false;
-    this.applyWindow();
+    if (another) this.applyWindow();
     this.viewport.render();
     return true;
   }
@@ -81,13 +84,15 @@ export class StackView {
     this.element.addEventListener(Events.IMAGE_RENDERED, tell);
   }
 
-  /** Call back when zoom, pan or rotation change. */
-  onMoved(tell: () => void): void {
-    this.element.addEventListener(Events.CAMERA_MODIFIED, tell);
+  /** Call back when the window was dragged. */
+  onWindow(tell: () => void): void {
+    this.element.addEventListener(Events.VOI_MODIFIED, tell);
   }
 
   // --- window ------------------------------------------------------------------------------------------------
-  setWindow(window: Window): void {
+  /** Show through a window; undefined: the pictures' own. */
+  setWindow(window: Window | undefined): void {
+    if (this.window && window && this.window.centre === window.centre && this.window.width === window.width) return;
     this.window = window;
     if (!this.series) return;
     this.applyWindow();
@@ -97,20 +102,19 @@ export class StackView {
   /** The window in force, also where it was dragged. */
   getWindow(): Window | undefined {
     const range = this.series && this.viewport.getProperties().voiRange;
-    if (!range) return this.window;
-    const { windowCenter, windowWidth } = lib.utilities.windowLevel.toWindowLevel(range.lower, range.upper);
-    return { centre: windowCenter, width: windowWidth };
+    if (!range || !this.series) return this.window;
+    const more = endless(this.series) ? 0 : 1;
+    const { lower, upper } = range;
+    return { centre: rounded((lower + upper + more) / 2), width: rounded(upper - lower + more) };
   }
 
   // Colour has no window of greys: it is shown as it is.
   private applyWindow(): void {
     if (!this.window || !this.series || this.series.samples > 1) return;
-    const voiRange = lib.utilities.windowLevel.toLowHighRange(
-      this.window.width,
-      this.window.centre,
-      lib.Enums.VOILUTFunctionType.LINEAR,
-    );
-    this.viewport.setProperties({ voiRange });
+    const { centre, width } = this.window;
+    const more = endless(this.series) ? 0 : 1;
+    const lower = centre - width / 2;
+    this.viewport.setProperties({ voiRange: { lower, upper: lower + width - more } });
   }
 
   invert(): void {
@@ -135,32 +139,25 @@ export class StackView {
 
   reset(): void {
     if (!this.series) return;
-    const { invert } = this.viewport.getProperties();
-    this.viewport.resetProperties();
     this.viewport.resetCamera();
-    this.viewport.setViewPresentation({ rotation: 0, flipHorizontal: false, flipVertical: false });
-    if (invert !== this.viewport.getProperties().invert) this.invert();
+    this.viewport.setProperties({ invert: this.series.photometric === "MONOCHROME1" });
     this.applyWindow();
     this.viewport.render();
   }
 
   get standing(): Standing {
-    if (!this.series) return { zoom: 1, pan: [0, 0], rotation: 0, flips: [false, false], inverted: false };
-    const { rotation = 0, flipHorizontal = false, flipVertical = false } = this.viewport.getViewPresentation();
+    if (!this.drawn || !this.series) return { zoom: 1, pan: [0, 0], inverted: false };
     const [x, y] = this.viewport.getPan();
     const { pixelsPerMm } = this;
     return {
       zoom: rounded(this.viewport.getZoom()),
       pan: [rounded(x / pixelsPerMm), rounded(y / pixelsPerMm)],
-      rotation,
-      flips: [flipHorizontal, flipVertical],
       inverted: Boolean(this.viewport.getProperties().invert) !== (this.series.photometric === "MONOCHROME1"),
     };
   }
 
-  set standing({ zoom, pan, rotation, flips: [flipHorizontal, flipVertical], inverted }: Standing) {
-    if (!this.series) return;
-    this.viewport.setViewPresentation({ rotation, flipHorizontal, flipVertical });
+  set standing({ zoom, pan, inverted }: Standing) {
+    if (!this.drawn || !this.series) return;
     this.viewport.setZoom(zoom);
     const { pixelsPerMm } = this;
     this.viewport.setPan([pan[0] * pixelsPerMm, pan[1] * pixelsPerMm]);

@@ -1,0 +1,262 @@
+// What may be drawn on pictures, and with which hand: the tools, their bindings, and marks as points in the patient.
+import type { ToolName, Triple } from "../manifest.ts";
+import { POINTS } from "../mark.ts";
+import { linesOf } from "./lines.ts";
+import * as lib from "./library.ts";
+import { pictureOf } from "./pictures.ts";
+
+const GROUP = "px";
+const { Events, MouseBindings } = lib.ToolEnums;
+const TOOLS = {
+  length: lib.LengthTool,
+  bidirectional: lib.BidirectionalTool,
+  ellipse: lib.EllipticalROITool,
+  freehand: lib.PlanarFreehandROITool,
+  angle: lib.AngleTool,
+  point: lib.ProbeTool,
+} as const;
+type Drawable = keyof typeof TOOLS;
+const PRIMARY = [{ mouseButton: MouseBindings.Primary }, { numTouchPoints: 1 }];
+const OPTIONS: Partial<Record<Drawable, object>> = {
+  freehand: { allowOpenContours: false, decimate: { enabled: true, epsilon: 0.1 } }, // an outline, not every pixel of it
+};
+const COLOURS = {
+  color: "rgb(255, 210, 138)",
+  colorHighlighted: "rgb(143, 224, 242)",
+  colorSelected: "rgb(255, 210, 138)",
+  textBoxColor: "rgb(255, 210, 138)",
+  textBoxColorHighlighted: "rgb(143, 224, 242)",
+  textBoxColorSelected: "rgb(255, 210, 138)",
+  textBoxFontFamily: "Inter, system-ui, sans-serif",
+  textBoxFontSize: "13px",
+  lineWidth: "1.5",
+};
+
+/** A mark on the screen. */
+export interface Drawn {
+  key: string;
+  tool: Drawable;
+  series: string;
+  slice: number;
+  points: Triple[];
+}
+
+export const isDrawable = (tool: ToolName): tool is Drawable => tool in TOOLS;
+
+// --- the hand that moves through the stack ----------------------------------------------------------------------
+const draggers = new WeakMap<HTMLDivElement, (pixels: number) => void>();
+
+class ScrollDragTool extends lib.BaseTool {
+  static override toolName = "PxScroll";
+
+  constructor(props: lib.ToolTypes.PublicToolProps = {}) {
+    super(props, { supportedInteractionTypes: ["Mouse", "Touch"], configuration: {} });
+  }
+
+  mouseDragCallback(event: lib.ToolTypes.EventTypes.InteractionEventType): void {
+    draggers.get(event.detail.element)?.(event.detail.deltaPoints.canvas[1]);
+  }
+
+  touchDragCallback(event: lib.ToolTypes.EventTypes.InteractionEventType): void {
+    this.mouseDragCallback(event);
+  }
+}
+
+/** Call back with the pixels that a plain drag goes down, finger or left button. */
+export function onDrag(element: HTMLDivElement, tell: (pixels: number) => void): void {
+  draggers.set(element, tell);
+}
+
+// --- the tools -----------------------------------------------------------------------------------------------------
+export type Drag = "scroll" | "window" | Drawable;
+
+export class Drawing {
+  private readonly group: lib.ToolTypes.IToolGroup;
+  private readonly names: Drawable[];
+  private readonly edited = new Set<string>();
+  private hand: Drag = "scroll";
+  /** Called with a mark that was drawn, and with one whose points were moved, once the hand lets go. */
+  onMade: (drawn: Drawn) => void = () => {};
+  onEdited: (drawn: Drawn) => void = () => {};
+
+  constructor(tools: readonly ToolName[], windowsLocked: boolean) {
+    const group = lib.ToolGroupManager.createToolGroup(GROUP);
+    if (!group) throw new Error("The page has one stage only.");
+    this.group = group;
+    const styles = lib.annotation.config.style;
+    styles.setDefaultToolStyles({ ...styles.getDefaultToolStyles(), global: { ...styles.getDefaultToolStyles()?.global, ...COLOURS } });
+    // Also a tool that may not be drawn with shows what was drawn with it.
+    this.names = Object.keys(TOOLS) as Drawable[];
+    for (const name of this.names) {
+      lib.addTool(TOOLS[name]);
+      group.addTool(TOOLS[name].toolName, { getTextLines: linesOf(name, valueAt), ...OPTIONS[name] });
+      // Passive: handles can be grasped. Enabled: marks are looked at; a locked mark that can be grasped at all would,
+      // when dragged, draw a new one on top.
+      if (tools.includes(name)) group.setToolPassive(TOOLS[name].toolName);
+      else group.setToolEnabled(TOOLS[name].toolName);
+    }
+    lib.addTool(ScrollDragTool);
+    lib.addTool(lib.PanTool);
+    lib.addTool(lib.ZoomTool);
+    group.addTool(ScrollDragTool.toolName);
+    group.addTool(lib.PanTool.toolName);
+    group.addTool(lib.ZoomTool.toolName, { pinchToZoom: true, pan: true, minZoomScale: 0.25, maxZoomScale: 20 });
+    group.setToolActive(ScrollDragTool.toolName, { bindings: PRIMARY });
+    group.setToolActive(lib.PanTool.toolName, { bindings: [{ mouseButton: MouseBindings.Auxiliary }] });
+    group.setToolActive(lib.ZoomTool.toolName, {
+      bindings: [{ mouseButton: MouseBindings.Secondary }, { numTouchPoints: 2 }],
+    });
+    if (!windowsLocked) {
+      lib.addTool(lib.WindowLevelTool);
+      group.addTool(lib.WindowLevelTool.toolName);
+    }
+    this.listen();
+  }
+
+  private listen(): void {
+    const of = (event: CustomEvent<{ annotation: lib.ToolTypes.Annotation }>) => drawnOf(event.detail.annotation);
+    lib.eventTarget.addEventListener(Events.ANNOTATION_COMPLETED, (event: CustomEvent) => {
+      const drawn = of(event);
+      if (drawn) this.onMade(drawn);
+    });
+    lib.eventTarget.addEventListener(Events.ANNOTATION_MODIFIED, (event: CustomEvent) => {
+      const drawn = of(event);
+      if (drawn) this.edited.add(drawn.key);
+    });
+    // An edit is told once, when the hand lets go: it changes with every move.
+    const released = (): void => {
+      const keys = [...this.edited];
+      this.edited.clear();
+      for (const key of keys) {
+        const drawn = this.find(key);
+        if (drawn) this.onEdited(drawn);
+      }
+    };
+    for (const type of ["pointerup", "pointercancel", "touchend"])
+      window.addEventListener(type, () => setTimeout(released, 0));
+  }
+
+  join(viewportId: string, engineId: string): void {
+    this.group.addViewport(viewportId, engineId);
+  }
+
+  /** What the left button or one finger does from now on. */
+  use(hand: Drag): void {
+    const nameOf = (each: Drag): string =>
+      each === "scroll" ? ScrollDragTool.toolName : each === "window" ? lib.WindowLevelTool.toolName : TOOLS[each].toolName;
+    this.group.setToolPassive(nameOf(this.hand), { removeAllBindings: true });
+    this.group.setToolActive(nameOf(hand), { bindings: PRIMARY });
+    this.hand = hand;
+  }
+
+  /** Whether a mark is being drawn or moved. */
+  get busy(): boolean {
+    return this.edited.size > 0;
+  }
+
+  /** Keys of the marks that were clicked last. */
+  get selected(): string[] {
+    return lib.annotation.selection.getAnnotationsSelected();
+  }
+
+  get using(): Drag {
+    return this.hand;
+  }
+
+  /** Let go of what is being drawn or moved, and take away a mark that was not finished. */
+  cancel(element: HTMLDivElement, isKnown: (key: string) => boolean): void {
+    const { onMade } = this;
+    this.onMade = () => {}; // Cornerstone calls a mark that is let go of complete
+    lib.cancelActiveManipulations(element);
+    this.onMade = onMade;
+    this.edited.clear();
+    for (const { annotationUID: key } of lib.annotation.state.getAllAnnotations())
+      if (key && !isKnown(key)) this.remove(key);
+  }
+
+  // --- marks ---------------------------------------------------------------------------------------------------
+  find(key: string): Drawn | undefined {
+    const found = lib.annotation.state.getAnnotation(key);
+    return found && drawnOf(found);
+  }
+
+  /** Put a mark on its picture, or move it to where its points say. */
+  put(drawn: Drawn, label: string, pictureId: string): void {
+    const found = lib.annotation.state.getAnnotation(drawn.key);
+    if (found) lib.annotation.state.removeAnnotation(drawn.key);
+    const made = annotationOf(drawn, label, pictureId);
+    const { frameOfReferenceUID } = lib.metaData.get("imagePlaneModule", pictureId) as { frameOfReferenceUID: string };
+    lib.annotation.state.addAnnotation(made, frameOfReferenceUID);
+    this.render();
+  }
+
+  remove(key: string): void {
+    lib.annotation.state.removeAnnotation(key);
+    this.render();
+  }
+
+  private render(): void {
+    lib.toolUtilities.triggerAnnotationRenderForViewportIds(this.group.getViewportIds());
+  }
+}
+
+/** The value of a stack's picture: Cornerstone's own probe looks for it beyond the picture. */
+function valueAt(target: string, [column, row]: readonly number[]): number | number[] | undefined {
+  const image = lib.cache.getImage(target.replace(/^imageId:/, ""));
+  return image?.voxelManager?.getAtIJKPoint([column ?? 0, row ?? 0, 0]) as number | number[] | undefined;
+}
+
+// --- between Cornerstone's annotations and points ----------------------------------------------------------------
+function drawnOf(annotation: lib.ToolTypes.Annotation): Drawn | undefined {
+  const { annotationUID: key, metadata, data } = annotation;
+  if (!key || !metadata) return undefined;
+  const tool = (Object.keys(TOOLS) as Drawable[]).find((name) => TOOLS[name].toolName === metadata.toolName);
+  const picture = metadata.referencedImageId && pictureOf(metadata.referencedImageId);
+  if (!tool || !picture) return undefined;
+  const points = (tool === "freehand" ? data.contour?.polyline : data.handles?.points) ?? [];
+  return {
+    key,
+    tool,
+    series: picture.series.key,
+    slice: picture.slice,
+    points: points.map(([x, y, z]) => [x, y, z] as Triple),
+  };
+}
+
+function annotationOf({ key, tool, points }: Drawn, label: string, pictureId: string): lib.ToolTypes.Annotation {
+  const plane = lib.metaData.get("imagePlaneModule", pictureId) as {
+    frameOfReferenceUID: string;
+    rowCosines: Triple;
+    columnCosines: Triple;
+  };
+  const { rowCosines: [a, b, c], columnCosines: [d, e, f] } = plane;
+  const freehand = tool === "freehand";
+  return {
+    annotationUID: key,
+    highlighted: false,
+    invalidated: true,
+    isLocked: false,
+    isVisible: true,
+    metadata: {
+      toolName: TOOLS[tool].toolName,
+      FrameOfReferenceUID: plane.frameOfReferenceUID,
+      referencedImageId: pictureId,
+      viewPlaneNormal: [-(b * f - c * e), -(c * d - a * f), -(a * e - b * d)],
+      viewUp: [-d, -e, -f],
+    },
+    data: {
+      label,
+      cachedStats: {},
+      handles: {
+        points: freehand ? [] : points.slice(0, POINTS[tool]),
+        activeHandleIndex: null,
+        textBox: {
+          hasMoved: false,
+          worldPosition: [0, 0, 0],
+          worldBoundingBox: { topLeft: [0, 0, 0], topRight: [0, 0, 0], bottomLeft: [0, 0, 0], bottomRight: [0, 0, 0] },
+        },
+      },
+      ...(freehand ? { contour: { polyline: points, closed: true } } : {}),
+    },
+  } as lib.ToolTypes.Annotation;
+}
