@@ -26,6 +26,7 @@ from trials.forms_answers import AnswersForm
 from trials.models import Trial
 from trials.pages import queries_on_page
 from trials.selectors import sites_seen_by, trials_of
+from trials.selectors_forms import awaited_at
 
 
 @require_safe
@@ -145,6 +146,7 @@ def _page(
             "rounds": selectors_qc.rounds_of(timepoint),
             "site_history": selectors_qc.history_of(timepoint.subject.site, but=timepoint),
             "transfers": selectors.transfers_of(timepoint).select_related("uploaded_by"),
+            "awaited_forms": awaited_at(timepoint) if is_open else [],
             **form_on_page(timepoint),
             **queries_on_page(person, timepoint, timepoint.trial, timezone.now()),
         },

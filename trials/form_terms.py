@@ -173,6 +173,9 @@ class FormTerms:
     title: str = term(Text(80), "Form", required=True)
     asked: str = term(Choice(ASKED), "Asked", required=True)
     help: str = term(Text(500), "What it is for", "Stands above the form.")
+    holds_up: bool = term(
+        Flag(), "Holds up QC", "Of a timepoint: it is not cleared before a version of this form is signed."
+    )
     fields: tuple[FieldTerms, ...] = term(Rows(FieldTerms, "code", "field", least=1, most=100), "Fields", required=True)
 
 
@@ -183,6 +186,11 @@ def faults_of_forms(forms: Sequence[FormTerms], place: Place) -> Iterator[Proble
         yield Problem((*place, number, "asked"), f"form {transfers[0]} is the transfer form already")
     for number, form in enumerate(forms, start=1):
         here = (*place, number, "fields")
+        if form.holds_up and form.asked == "delivery":
+            reason = "the transfer form holds QC up where quality control needs it (needs_form)"
+            yield Problem((*place, number, "holds_up"), reason)
+        elif form.holds_up and form.asked != "timepoint":
+            yield Problem((*place, number, "holds_up"), "only a form of a timepoint holds it up")
         yield from faults_of_fields(form.fields, here, facts=form.asked == "delivery")
 
 

@@ -127,3 +127,10 @@ def forms_at(timepoint: Timepoint) -> list[SiteForm]:
     """Return the latest version of each further form that was begun at a timepoint."""
     latest = {form.code: form for form in timepoint.forms.select_related("charter").order_by("version")}
     return [latest[code] for code in sorted(latest)]
+
+
+def awaited_at(timepoint: Timepoint) -> list[FormTerms]:
+    """Return the further forms without a signed version for which the timepoint's charter lets clearance wait."""
+    signed = set(timepoint.forms.filter(state=FormState.SIGNED).values_list("code", flat=True))
+    forms = timepoint.charter.terms.further_forms("timepoint")
+    return [form for form in forms if form.holds_up and form.code not in signed]

@@ -21,10 +21,18 @@ from imaging.selectors_qc import Judged, Part, parts_to_judge, second_because, s
 from imaging.states import UNDECIDED, Verdict
 from trials import form_answers
 from trials.models import Timepoint
+from trials.selectors_forms import awaited_at
 from trials.services import querying
 
 _NAMES = {Part.IMAGES: "images", Part.FORM: "transfer form"}
 _VERBS = {Verdict.PASS: "pass", Verdict.FAIL: "fail", Verdict.WAIVE: "waive"}
+
+
+class FormAwaited(HouseError):
+    """A form is not signed for which the charter lets the clearance wait."""
+
+    code = "form_awaited"
+    status = 409
 
 
 class FindingOpen(HouseError):
@@ -290,6 +298,11 @@ def _verdicts(decision: QcDecision) -> dict[Part, str]:
 def _require_passable(review: QcReview) -> None:
     """Refuse to pass a round while something speaks against it."""
     querying.require_closed(review.timepoint, step="clearance")
+    if awaited := awaited_at(review.timepoint):
+        raise FormAwaited(
+            f"“{awaited[0].title}” is not signed by the site, and the charter lets the clearance wait for it. "
+            "Ask the site for it, or send the timepoint back."
+        )
     blocking = review.findings.filter(severity=Severity.BLOCK, verdict__in=(Verdict.PENDING, Verdict.FAIL))
     if count := blocking.count():
         raise FindingOpen(

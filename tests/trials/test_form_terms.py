@@ -39,6 +39,16 @@ def test_fields_that_hold_together_have_no_fault() -> None:
     assert faults(CONTRAST, VOLUME, number(least=0, usual_least=1, usual_most=5, most=9, decimals=2)) == []
 
 
+def test_only_a_form_of_a_timepoint_holds_it_up() -> None:
+    def problems(asked: str) -> list[str]:
+        form = {"code": "F", "title": "F", "asked": asked, "holds_up": True, "fields": [CONTRAST]}
+        return list(map(str, faults_of_forms([read_record(FormTerms, form, (), Problems())], ("forms",))))
+
+    assert problems("timepoint") == []
+    assert problems("subject") == problems("site") == ["forms[1].holds_up: only a form of a timepoint holds it up"]
+    assert [said.partition(":")[0] for said in problems("delivery")] == ["forms[1].holds_up"]
+
+
 def test_the_name_of_a_variable_is_one_that_sas_takes() -> None:
     for code in ("1A", "TOOLONGNAME", "A-B", "ÄA"):
         problems = Problems()

@@ -6,19 +6,23 @@ from typing import Any
 
 import pytest
 from django.dispatch import Signal
+from django.test import Client
+from django.urls import reverse
 
 from compliance import access, signing
+from compliance.models import Signature
 from compliance.signing import Intent, WrongPassword
 from compliance.transitions import ReasonRequired
 from imaging import signals
 from imaging.models import Finding, QcReview, Series
 from imaging.services import checking, reviewing
-from imaging.services.reviewing import FindingOpen, NothingToRead, ReviewDecided
+from imaging.services.reviewing import FindingOpen, FormAwaited, NothingToRead, ReviewDecided
 from imaging.states import ReviewState, Verdict
 from tests.factories import AT, PASSWORD, World, make_world, scan
 from tests.imaging.services.delivery import by_scanner
 from trials.charter import RECIST_TEMPLATE
 from trials.models import Query
+from trials.services import answering
 from trials.services.querying import EmptyMessage
 from trials.states import QcState
 
@@ -144,6 +148,28 @@ def test_a_block_must_be_passed_or_waived_before_clearing(world: World) -> None:
         "all that was planned",
         world.analyst,
     )
+    assert latest().state == ReviewState.CLEARED
+
+
+def test_a_form_of_the_timepoint_holds_its_clearance_up_where_the_charter_says_so(db: None, own_disk: object) -> None:
+    fields = [{"code": "MOVED", "label": "Did the subject move", "kind": "yes_no"}]
+    asked = {"title": "Notes at the scanner", "asked": "timepoint", "fields": fields}
+    forms = [{**asked, "code": "NOTES", "holds_up": True}, {**asked, "code": "OTHER", "title": "Other"}]
+    world = make_world(charter={"series": [SERIES], "forms": forms})
+    by_scanner(world, scan("N-001", slices=3))
+    with pytest.raises(FormAwaited, match="“Notes at the scanner” is not signed by the site"):
+        clear(world, latest())
+    client = Client()
+    client.force_login(world.analyst)
+    page = client.get(reverse("imaging:review", args=[latest().pk])).content.decode()
+    assert page.count("Not signed by the site: ") == page.count("Not signed by the site: Notes at the scanner") == 1
+
+    form = answering.form_at(world.timepoint("N-001", "BL"), "NOTES", AT)
+    given = {"values": {"MOVED": False}, "confirmed": {}, "actor": world.coordinator, "at": AT}
+    answering.sign_answers(form=form, signature=Intent(PASSWORD, Signature.Meaning.RESPONSIBILITY), **given)
+    answering.correct_answers(form=form, reason="A word", actor=world.coordinator, at=AT)
+
+    clear(world, latest())
     assert latest().state == ReviewState.CLEARED
 
 
