@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -160,10 +160,32 @@ class CharterViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Up
     def visible(self) -> QuerySet[Any]:
         return selectors.charters_seen_by(access.actor(self.request))
 
+    @extend_schema(
+        parameters=[
+            OpenApiParameter(
+                "If-Match",
+                str,
+                OpenApiParameter.HEADER,
+                description="The ETag of the draft that was changed: the digest of its content, in quotes.",
+            )
+        ]
+    )
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Replace a draft's content; with If-Match, only if nobody else saved it meanwhile."""
+        return super().update(request, *args, **kwargs)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Tell with one version the digest by which `PUT` knows it again."""
+        if "sha256" in (getattr(response, "data", None) or {}):
+            response["ETag"] = f'"{response.data["sha256"]}"'
+        return super().finalize_response(request, response, *args, **kwargs)
+
     def perform_update(self, serializer: Any) -> None:
         """Replace a draft's content."""
+        expected = self.request.headers.get("If-Match", "").strip()
         serializer.instance = setting_up.edit_charter(
             charter=serializer.instance,
+            shown_sha256="" if expected == "*" else expected.strip('"'),
             content=serializer.validated_data["content"],
             change_summary=serializer.validated_data.get("change_summary", ""),
             actor=access.actor(self.request),

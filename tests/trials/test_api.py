@@ -13,8 +13,8 @@ from tests.factories import AT, PASSWORD, make_user, make_world
 from tests.factories.world import qualify_as_shipped
 from tests.trials.services.test_screening import CHARTER as SCREENING
 from trials.charter import RECIST_TEMPLATE
-from trials.models import Membership, Query, Role, Site, Subject, Trial
-from trials.services import querying
+from trials.models import ImagingCharter, Membership, Query, Role, Site, Subject, Trial
+from trials.services import querying, setting_up
 
 pytestmark = pytest.mark.django_db
 
@@ -121,6 +121,28 @@ def test_a_charter_that_contradicts_itself_is_refused_with_each_problem(world):
             f"{API}charters/{draft['id']}/", {"content": content}, format="json"
         )
         assert response.status_code in (400, 422)
+
+
+def test_who_changes_a_draft_that_somebody_else_saved_meanwhile_is_told(world):
+    administrator = world.administrator
+    draft = setting_up.amend_charter(trial=world.trial, change_summary="", actor=administrator, at=AT)
+    client = APIClient()
+    client.force_authenticate(administrator)
+    path = f"/api/v1/charters/{draft.pk}/"
+    begun_with = client.get(path).headers["ETag"]
+    assert begun_with == f'"{draft.sha256}"'
+
+    def put(days: int, **headers: str):
+        return client.put(path, {"content": {**draft.content, "query_due_days": days}}, format="json", headers=headers)
+
+    saved = put(3, **{"If-Match": begun_with})
+    assert (saved.status_code, saved.headers["ETag"] == begun_with) == (200, False)
+    refused = put(4, **{"If-Match": begun_with})
+    assert (refused.status_code, refused.json()["code"]) == (412, "draft_changed")
+    assert refused.json()["detail"].startswith("Somebody else saved this draft meanwhile")
+    assert ImagingCharter.objects.get(pk=draft.pk).content["query_due_days"] == 3
+    assert put(5, **{"If-Match": saved.headers["ETag"]}).status_code == 200
+    assert (put(6, **{"If-Match": "*"}).status_code, put(7).status_code) == (200, 200)
 
 
 def test_a_wrong_password_signs_nothing(world):

@@ -39,7 +39,7 @@ class DraftChanged(HouseError):
     """Somebody else saved a draft while a person was editing it."""
 
     code = "draft_changed"
-    status = 409
+    status = 412
 
 
 class NotReviewed(HouseError):
