@@ -10,12 +10,8 @@ from typing import Any
 from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum, When
 
 from compliance.models import User
-from imaging.dicom import geometry
-from imaging.dicom.excerpts import from_excerpt
-from imaging.dicom.geometry import Plane
 from imaging.models import (
     Finding,
-    Instance,
     QcReview,
     ReceivedInstance,
     RecipePreview,
@@ -231,11 +227,6 @@ def series_of(timepoint: Timepoint) -> QuerySet[Series]:
     series = Series.objects.filter(imaging_study__timepoint=timepoint)
     kept = Q(instances__stored_state=OriginalState.KEPT)
     return series.annotate(image_count=Sum("instances__frames", filter=kept, default=0)).order_by("number", "pk")
-
-
-def plane_of(instance: Instance, frame: int) -> Plane | None:
-    """Where a frame (from 1) of an archived instance lies in the patient; None where its header does not say."""
-    return geometry.plane_of(from_excerpt(instance.measured), frame - 1)
 
 
 def series_for_reading(timepoint: Timepoint) -> QuerySet[Series]:

@@ -12,7 +12,7 @@ from pydicom.uid import UID
 
 from compliance.errors import HouseError
 from imaging.dicom.files import opened
-from imaging.dicom.geometry import functional_group, numbers, plane_of
+from imaging.dicom.geometry import Plane, functional_group, numbers, plane_of
 from imaging.dicom.headers import Header, read_header
 from imaging.dicom.rendering import header_window
 from imaging.display.frames import is_looked_up, kind_of
@@ -85,6 +85,16 @@ def place_of(facts: Facts, frame: int) -> tuple[list[float] | None, float, float
     places = facts["places"]
     position, slope, intercept = places[frame - 1] if len(places) > 1 else places[0]
     return position, slope, intercept
+
+
+def plane_in(facts: Facts, frame: int) -> Plane | None:
+    """Where a frame (from 1) lies in the patient, out of facts; None where they do not say."""
+    position, axes, spacing = place_of(facts, frame)[0], facts["orientation"], facts["spacing"]
+    if position is None or axes is None or spacing is None:
+        return None
+    x, y, z = position
+    a, b, c, d, e, f = axes
+    return Plane((x, y, z), (a, b, c), (d, e, f), spacing[0], spacing[1], facts["rows"], facts["columns"])
 
 
 def _place(dataset: Dataset, frame: int) -> list[Any]:

@@ -15,8 +15,9 @@ from compliance import access, audit, confined, storage
 from compliance.errors import HouseError
 from compliance.models import User
 from imaging.dicom.geometry import Plane
+from imaging.display.facts import Facts, plane_in
 from imaging.models import Instance
-from imaging.selectors import plane_of
+from imaging.services import displaying
 from reading import blinding, selectors
 from reading.measuring import Measured, Tool, beyond_edge, measure, outside_by
 from reading.models import Mark, MarkVersion, ReadTask
@@ -29,8 +30,6 @@ ON_PLANE_MM = 0.1
 BEYOND_EDGE_PIXELS = 2.0
 #: Length of what a page may say of its view, as JSON.
 LARGEST_VIEW = 4000
-#: Units of pixel values that are known without asking the header.
-_UNITS = {"CT": "HU"}
 #: Seconds that decoding a frame may take.
 _PATIENCE = 20
 
@@ -168,7 +167,8 @@ def _measured(entry: MarkEntry, instance: Instance) -> dict[str, Any]:
     """Return what a mark measures: sizes from its points, and of a region the values of the pixels inside."""
     if entry.tool not in set(Tool):
         raise InvalidMark("This kind of mark is not known. Reload the page.")
-    tool, plane = Tool(entry.tool), plane_of(instance, entry.frame)
+    facts = displaying.facts_of(instance.series, [instance])[instance.pk]
+    tool, plane = Tool(entry.tool), plane_in(facts, entry.frame)
     dimensions = {len(point) for point in entry.points}
     if dimensions != {3 if plane else 2} or not all(math.isfinite(v) for point in entry.points for v in point):
         wanted = "three coordinates in the patient" if plane else "a column and a row of the picture"
@@ -176,7 +176,7 @@ def _measured(entry: MarkEntry, instance: Instance) -> dict[str, Any]:
     found = measure(tool, entry.points)
     pixels = _on_picture(entry, instance, plane)
     sizes = found.in_mm() if plane else Measured(angle_deg=found.angle_deg if tool is Tool.ANGLE else None).in_mm()
-    return {**sizes, **(_values(instance, entry.frame, tool, pixels) if tool.is_region else {})}
+    return {**sizes, **(_values(instance, facts, entry.frame, tool, pixels) if tool.is_region else {})}
 
 
 def _on_picture(entry: MarkEntry, instance: Instance, plane: Plane | None) -> list[list[float]]:
@@ -194,7 +194,8 @@ def _on_picture(entry: MarkEntry, instance: Instance, plane: Plane | None) -> li
     return pixels
 
 
-def _values(instance: Instance, frame: int, tool: Tool, pixels: list[list[float]]) -> dict[str, Any]:
+def _values(instance: Instance, facts: Facts, frame: int, tool: Tool, pixels: list[list[float]]) -> dict[str, Any]:
+    """Values inside a region, of PET as SUV where the factor is known."""
     with storage.on_disk(storage.ARCHIVE, instance.archive_key) as path:
         found = confined.call(
             "reading.measuring.regions:of_file", str(path), frame - 1, str(tool), pixels, seconds=_PATIENCE
@@ -202,6 +203,6 @@ def _values(instance: Instance, frame: int, tool: Tool, pixels: list[list[float]
     if found is None:
         return {}
     _, mean, sd, least, most = found
-    values = {"mean": mean, "sd": sd, "min": least, "max": most}
-    told = {name: round(value, 3) for name, value in values.items() if value is not None}
-    return {**told, "unit": _UNITS.get(instance.series.modality, "")}
+    values, factor = {"mean": mean, "sd": sd, "min": least, "max": most}, facts["suv_factor"]
+    told = {name: round(value * (factor or 1), 3) for name, value in values.items() if value is not None}
+    return {**told, "unit": "SUVbw" if factor else facts["unit"]}

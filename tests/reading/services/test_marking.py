@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from decimal import Decimal
 from uuid import UUID, uuid4
 
+import pydicom
 import pytest
 
-from compliance import access, audit, signing
+from compliance import access, audit, signing, storage
 from compliance.models import AuditEvent, Signature
 from compliance.signing import Intent
 from imaging.models import Instance
@@ -19,7 +21,7 @@ from reading.services.assessing import IncompleteRead, InvalidEntry, open_task, 
 from reading.services.entries import AssessmentEntry, LesionEntry, MarkEntry
 from reading.services.marking import InvalidMark, StaleMark, put_mark, remove_mark
 from reading.services.working import ReadLocked
-from tests.reading.conftest import AT, PASSWORD, World, baseline
+from tests.reading.conftest import AT, PASSWORD, World, a_picture, baseline
 from trials.models import Subject
 
 pytestmark = pytest.mark.django_db
@@ -32,14 +34,15 @@ CROSS = ((0.0, 8.0, -100.0), (30.0, 8.0, -100.0), (14.0, 2.0, -100.0), (14.0, 14
 def place(world: World, code: str) -> None:
     """Let the pictures of a timepoint lie in the patient: rows 2 mm apart, columns 5 mm."""
     for instance in Instance.objects.filter(series__imaging_study__timepoint=world.timepoint(code)):
-        measured = {
-            "Rows": 8,
-            "Columns": 8,
-            "ImagePositionPatient": ["0", "0", str(instance.position_mm)],
-            "ImageOrientationPatient": ["1", "0", "0", "0", "1", "0"],
-            "PixelSpacing": ["2", "5"],
-        }
-        Instance.objects.filter(pk=instance.pk).update(measured=measured)
+        dataset = pydicom.dcmread(io.BytesIO(a_picture()))
+        dataset.Modality = "CT"
+        dataset.ImagePositionPatient = [0, 0, instance.position_mm]
+        dataset.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+        dataset.PixelSpacing = [2, 5]
+        file, key = io.BytesIO(), f"{instance.archive_key}.placed"
+        pydicom.dcmwrite(file, dataset, enforce_file_format=True)
+        sha256 = storage.put(storage.ARCHIVE, key, file.getvalue())
+        Instance.objects.filter(pk=instance.pk).update(archive_key=key, sha256=sha256)
 
 
 @pytest.fixture
