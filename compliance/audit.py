@@ -236,6 +236,13 @@ def latest_of_each(records: Iterable[models.Model], action: str) -> dict[str, Au
     return {event.object_id: event for event in AuditEvent.objects.filter(pk__in=last.values("last"))}
 
 
+def latest_change(trial_id: int, record_types: Iterable[type[models.Model]]) -> int:
+    """Return the number of a trial's last event that changed a record of these kinds; 0 before the first."""
+    kinds = [record_type._meta.label_lower for record_type in record_types]
+    events = AuditEvent.objects.filter(trial_id=trial_id, object_type__in=kinds).exclude(action__endswith=".viewed")
+    return events.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
 def denied(request: HttpRequest, verb: str, at: dt.datetime, about: object = None) -> None:
     """Record that somebody asked for what is not theirs. The address asked for is kept without its query."""
     if not isinstance(request.user, User):

@@ -175,25 +175,55 @@ def derivation_of(task: ReadTask, earlier: Sequence[ReadTask]) -> dict[str, Any]
     earlier
         The same reader's signed reads of the subject's earlier timepoints.
     """
-    if is_baseline(task.timepoint):
-        pack = pack_of(task.charter)
-        sheet = baseline_sheet(task, pack)
-        size, key = pack.baseline_burden(sheet), pack.burden.key
-        found = None if size is None else plain(size)
-        check = pack.check_baseline(proposed_targets(task, sheet)).to_json()
-        derived: dict[str, Any] = {
-            "timepoint_id": task.timepoint.code,
-            "sum_mm": found if key == "sum_mm" else None,
-            "overall": "",
-            "trace": [pack.baseline_step(sheet).to_json()],
-            "violations": check["violations"],
-            "pack": check["pack"],
-            **({} if key == "sum_mm" else {"quantities": {key: found}}),
-        }
-    else:
-        response = subject_response([*earlier, task])
-        derived = next(r for r in response.timepoints if r.timepoint_id == task.timepoint.code).to_json()
-    return {"kind": "baseline" if is_baseline(task.timepoint) else "follow_up", **derived, "charter": _stamp(task)}
+    (derived,) = derivations_of([*earlier, task], start=len(earlier))
+    return derived
+
+
+def derivations_of(tasks: Sequence[ReadTask], start: int = 0) -> list[dict[str, Any]]:
+    """Derive one reader's reads of one subject, each as it was when it was signed: from what came before it.
+
+    Parameters
+    ----------
+    tasks
+        Reads that belong together, each with its assessment, by order; what is entered in each is read once.
+    start
+        Place of the first read that is derived.
+    """
+    pack, days = pack_of(tasks[0].charter), days_of([task.timepoint for task in tasks])
+    evaluable = is_baseline(tasks[0].timepoint) and tasks[0].assessment.image_quality != "not_evaluable"
+    sheets = sheets_of(tasks, pack.form(), days) if evaluable else []
+    found = []
+    for place, task in enumerate(tasks[start:], start):
+        if is_baseline(task.timepoint):
+            found.append(_baseline_derivation(task))
+            continue
+        # A later read may date progression back to an earlier one, which was signed without knowing of it.
+        response = (
+            pack.derive(sheets[0], sheets[1 : place + 1]).timepoints[-1]
+            if evaluable
+            else _without_baseline(pack, [task], days).timepoints[0]
+        )
+        found.append({"kind": "follow_up", **response.to_json(), "charter": _stamp(task)})
+    return found
+
+
+def _baseline_derivation(task: ReadTask) -> dict[str, Any]:
+    pack = pack_of(task.charter)
+    sheet = baseline_sheet(task, pack)
+    size, key = pack.baseline_burden(sheet), pack.burden.key
+    found = None if size is None else plain(size)
+    check = pack.check_baseline(proposed_targets(task, sheet)).to_json()
+    return {
+        "kind": "baseline",
+        "timepoint_id": task.timepoint.code,
+        "sum_mm": found if key == "sum_mm" else None,
+        "overall": "",
+        "trace": [pack.baseline_step(sheet).to_json()],
+        "violations": check["violations"],
+        "pack": check["pack"],
+        **({} if key == "sum_mm" else {"quantities": {key: found}}),
+        "charter": _stamp(task),
+    }
 
 
 def _stamp(task: ReadTask) -> dict[str, object]:

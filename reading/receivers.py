@@ -11,7 +11,9 @@ from compliance import jobs
 from compliance.errors import HouseError
 from imaging.signals import timepoint_cleared
 from reading import criteria
-from reading.services import closing, weighing
+from reading.models import Adjudication, ReadTask
+from reading.services import closing, measuring, weighing
+from reading.signals import adjudication_decided, read_submitted
 from trials.charter import Charter
 from trials.impact import Change, Consequence
 from trials.models import ImagingCharter, Subject, Timepoint
@@ -34,6 +36,23 @@ from trials.terms.kinds import Problem
 def open_its_reads(*, timepoint: Timepoint, at: dt.datetime, **_: Any) -> None:
     """A timepoint passed quality control: its readers may begin."""
     jobs.enqueue("reading.open_reads", str(timepoint.pk), at=at, timepoint_id=timepoint.pk)
+
+
+@receiver(read_submitted)
+def renew_the_report(*, task: ReadTask, at: dt.datetime, **_: Any) -> None:
+    """A read was signed: the report of the readers' agreement is made ready for whoever looks next."""
+    _renew(task.timepoint.subject, at)
+
+
+@receiver(adjudication_decided)
+def renew_the_report_too(*, adjudication: Adjudication, at: dt.datetime, **_: Any) -> None:
+    """An adjudication was decided: the report says so."""
+    _renew(adjudication.subject, at)
+
+
+def _renew(subject: Subject, at: dt.datetime) -> None:
+    trial = subject.trial_id
+    jobs.enqueue(measuring.RENEW, str(trial), at=at, delay=measuring.QUIET, trial_id=trial)
 
 
 @receiver(subject_enrolled)

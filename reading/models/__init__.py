@@ -1,6 +1,7 @@
 """The records of reading."""
 
 from .adjudication import Adjudication
+from .agreement import AgreementReport
 from .assessment import Assessment, Lesion, Measurement
 from .link import LinkVersion
 from .mark import Mark, MarkVersion
@@ -10,6 +11,7 @@ from .task import ReadTask
 
 __all__ = [
     "Adjudication",
+    "AgreementReport",
     "Assessment",
     "Lesion",
     "LinkVersion",

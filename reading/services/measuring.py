@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from compliance import access, audit, printing
+from compliance import access, audit, jobs, printing
 from compliance.errors import HouseError
 from compliance.models import User
 from reading.agreement_figures import FIGURES
 from reading.agreement_inputs import Pair, RereadPair, VariabilityInputs, reread_pairs, variability_inputs
 from reading.criteria import Criteria
 from reading.derivation import pack_of
+from reading.models import Adjudication, AgreementReport, ReadTask
 from reading.variability import (
     CaseOutcome,
     IccForm,
@@ -28,7 +29,15 @@ from reading.variability import (
 )
 from reading.variability.causes import Cause
 from reading.variability.monitoring import adjudication_rates, drift, flag_disagreement
-from trials.models import Trial
+from trials.models import ImagingCharter, Subject, Timepoint, Trial
+
+RENEW = "reading.renew_agreement"
+#: The report is computed once for the reads that are signed within this time.
+QUIET = dt.timedelta(seconds=20)
+
+
+#: What the report rests on. What a reader enters counts from the signature on, which changes the task.
+_RESTS_ON = (ReadTask, Adjudication, Subject, Timepoint, ImagingCharter)
 
 
 class NoSuchFigure(HouseError):
@@ -50,11 +59,29 @@ def show_variability(*, trial: Trial, actor: User, at: dt.datetime) -> dict[str,
     """Return a trial's variability report to somebody, and record that results were looked at."""
     access.require(actor, "reading.see_results", trial)
     audit.record("results.viewed", trial, actor=actor, at=at, after={"report": "variability"})
+    return _watched_report(trial)
+
+
+@jobs.handler(RENEW)
+def renew(*, trial_id: int, at: dt.datetime) -> None:
+    """Compute a trial's report, so that whoever asks next does not wait for it."""
+    _watched_report(Trial.objects.get(pk=trial_id))
+
+
+def _watched_report(trial: Trial) -> dict[str, Any]:
+    """Return the report with what is watched while reading goes on; it is computed anew after each change."""
+    as_of = audit.latest_change(trial.pk, _RESTS_ON)
+    kept = AgreementReport.objects.filter(trial=trial, as_of=as_of).first()
+    if kept:
+        report: dict[str, Any] = kept.report
+        return report
     inputs = variability_inputs(trial)
     rereads = _rereads_by_reader(reread_pairs(trial), _pack(trial))
     pairs = _agreement_by_pair(inputs.responses, _pack(trial))
     watched = {**_monitoring(inputs), "rereads": rereads, "pairs": pairs}
-    return _agreement_of_readers(trial, inputs) | {"monitoring": watched}
+    report = _agreement_of_readers(trial, inputs) | {"monitoring": watched}
+    AgreementReport.objects.update_or_create(trial=trial, defaults={"as_of": as_of, "report": report})
+    return report
 
 
 def show_figure(*, trial: Trial, name: str, kind: str, actor: User, at: dt.datetime) -> FigureFile:

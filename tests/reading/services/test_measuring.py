@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
+from compliance.models import Job
 from compliance.signing import Intent
 from reading import selectors
 from reading.agreement_inputs import variability_inputs
-from reading.models import Adjudication
+from reading.models import Adjudication, AgreementReport, ReadTask
+from reading.services import measuring
 from reading.services.adjudicating import decide
 from reading.services.measuring import show_variability, variability_report
+from reading.signals import read_submitted
 from tests.reading.conftest import AT, PASSWORD, World, baseline, follow_up
 from trials.models import Role, Subject
 from trials.services import enrolling
@@ -126,3 +130,29 @@ def test_a_subject_read_in_part_counts_for_its_timepoints_only(world: World, sub
 
     enrolling.mark_missed(timepoint=world.timepoint("W16"), reason="No scan", actor=world.coordinator, at=AT)
     assert len(variability_inputs(world.trial).cases) == 1
+
+
+def test_the_report_is_computed_once_and_again_after_what_it_rests_on_changed(
+    agreed: World, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    manager = agreed.join("manager", Role.READING_MANAGER)
+    first = show_variability(trial=agreed.trial, actor=manager, at=AT)
+    with django_assert_max_num_queries(12):
+        assert show_variability(trial=agreed.trial, actor=manager, at=AT) == first
+
+    subject = agreed.enrol("S-04")
+    agreed.clear("BL", subject)
+    agreed.read_by_both("BL", baseline(25), baseline(26), subject)
+
+    again = show_variability(trial=agreed.trial, actor=manager, at=AT)
+    assert len(again["sums"]["pairs"]) == len(first["sums"]["pairs"]) + 1
+
+
+def test_a_signature_has_the_report_made_ready(agreed: World) -> None:
+    for task in ReadTask.objects.filter(timepoint__code="W16")[:2]:
+        read_submitted.send(sender=ReadTask, task=task, at=AT)
+    waiting = Job.objects.get(kind=measuring.RENEW, state=Job.State.QUEUED)
+    assert waiting.not_before == AT + measuring.QUIET
+    AgreementReport.objects.all().delete()
+    measuring.renew(trial_id=agreed.trial.pk, at=AT)
+    assert len(AgreementReport.objects.get(trial=agreed.trial).report["sums"]["pairs"]) == 9
