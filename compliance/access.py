@@ -107,6 +107,12 @@ def holds(user: User, permissions: list[str], about: models.Model) -> bool:
     )
 
 
+def grant_of(user: User, permissions: list[str], about: models.Model) -> models.QuerySet[Any]:
+    """Return the one row by which the person holds one of the permissions on this object; none: not held."""
+    rows = _grants(user, permissions, about).filter(content_object=about.pk)
+    return rows.model._default_manager.filter(pk=rows.values_list("pk", flat=True).first(), user=user)
+
+
 def held_objects(user: User, permissions: list[str], model: type[models.Model]) -> models.QuerySet[Any]:
     """Return the objects on which the person holds any of the permissions (of the model's app)."""
     return model._default_manager.filter(pk__in=_grants(user, permissions, model).values("content_object"))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable
 
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions import middleware as sessions
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -29,6 +32,20 @@ class SurroundingsMiddleware:
         response.headers.setdefault("Cache-Control", "private, no-store")
         response.headers["X-Request-Id"] = request_id
         return response
+
+
+class SessionMiddleware(sessions.SessionMiddleware):
+    """Renew a session that is in use, at most once a minute: a write at each picture would be in everybody's way."""
+
+    RENEWED, EVERY = "renewed", 60
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        session = request.session
+        if session.accessed and SESSION_KEY in session:
+            now = int(time.time())
+            if not 0 <= now - session.get(self.RENEWED, 0) < self.EVERY:
+                session[self.RENEWED] = now
+        return super().process_response(request, response)
 
 
 class HouseErrorMiddleware:

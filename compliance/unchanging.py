@@ -27,6 +27,8 @@ def answer(request: HttpRequest, tag: str, read: Read) -> HttpResponse:
     """
     etag = f'"{tag}"'
     response = HttpResponse(status=304) if _has(request, etag) else _bytes(request, etag, *read())
+    if response.status_code != 304:
+        response.headers["Content-Length"] = str(len(response.content))
     response.headers["ETag"] = etag
     response.headers["Cache-Control"] = KEPT
     response.headers["Vary"] = "Cookie"

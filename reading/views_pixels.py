@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from compliance import access, unchanging
+from compliance import access, standing, unchanging
 from reading import blinding, selectors, selectors_signed
 from reading.models import Adjudication, ReadTask
 from reading.pages import Addresses
@@ -121,8 +121,17 @@ def _rendered(request: HttpRequest, looked: blinding.Looked, series: str, frame:
 
 
 def _pixels(request: HttpRequest, looked: blinding.Looked, series: str, frame: int) -> HttpResponse:
-    shown = blinding.frame_pixels(looked, series, frame, actor=access.actor(request), at=timezone.now())
-    return unchanging.answer(request, shown.tag, shown.read)
+    at = timezone.now()
+    pictures = blinding.pictures_shown(looked, series, actor=access.actor(request), at=at)
+
+    def answer(request: HttpRequest, number: int) -> HttpResponse:
+        shown = pictures.at(number)
+        return unchanging.answer(request, shown.tag, shown.read)
+
+    response = answer(request, frame)
+    if pictures.grounds:
+        standing.keep(request, pictures.grounds, answer, at=at)
+    return response
 
 
 def _thumbnail(request: HttpRequest, looked: blinding.Looked, series: str) -> HttpResponse:

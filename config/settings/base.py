@@ -46,7 +46,9 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "compliance.middleware.SurroundingsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    # What was decided a moment ago, frame after frame, is upheld by one question.
+    "compliance.standing.StandingMiddleware",
+    "compliance.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     # Sign-in is the default: an address is open only where it says so.
@@ -96,9 +98,8 @@ CSRF_FAILURE_VIEW = "config.views.csrf_failure"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
-#: An idle session ends after 30 minutes; each request renews it.
+#: An idle session ends after 30 minutes; requests renew it, at most once a minute (`compliance.middleware`).
 SESSION_COOKIE_AGE = 30 * 60
-SESSION_SAVE_EVERY_REQUEST = True
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"

@@ -7,13 +7,17 @@ calls has asked whether the person may look.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from django.db import transaction
+from django.db.models import Count, Max, Q
 
-from compliance import confined, jobs, storage
+from compliance import confined, jobs, standing, storage
 from compliance.errors import HouseError
 from imaging.display.facts import Facts
 from imaging.display.manifest import UNREADABLE
@@ -39,8 +43,7 @@ class NotShowable(HouseError):
     status = 422
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """The bytes of a frame and what they are."""
 
     content: bytes
@@ -100,8 +103,90 @@ def _keep(series: Series, found: dict[str, Facts | None]) -> dict[str, Facts | N
     return display.pictures
 
 
-def frame_of(instance: Instance, facts: Facts, frame: int) -> Frame:
-    """Return a frame (from 1) of an instance as a viewer gets it (`imaging.display.frames`).
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A picture in its stack: one frame (from 1) of an instance, and where its values are to be had.
+
+    `raw` is where they lie in the instance's file just as they leave: begin and length.
+    """
+
+    instance_id: int
+    sop_instance_uid: str
+    sha256: str
+    archive_key: str
+    frame: int
+    kept: bool
+    raw: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Every picture of a series in the order of its stack, as it was under a stamp that changes with the series."""
+
+    stamp: tuple[Any, ...]
+    places: tuple[Place, ...]
+
+    @property
+    def kept(self) -> tuple[Place, ...]:
+        """Those whose bytes are in the archive."""
+        return self.places if all(place.kept for place in self.places) else tuple(p for p in self.places if p.kept)
+
+
+#: Plans of the series that this process showed last, by their number.
+_plans: OrderedDict[int, Plan] = OrderedDict()
+_plans_lock = threading.Lock()
+_MOST_PLANS = 200
+
+
+def plan_of(series: Series) -> Plan:
+    """Return the plan of a series; it is made anew where anything of it has changed."""
+    stamp = _stamp(series)
+    with _plans_lock:
+        plan = _plans.get(series.pk)
+    if plan is not None and plan.stamp == stamp:
+        return plan
+    instances = list(series.instances.order_by("position_mm", "number", "sop_instance_uid"))
+    kept = [one for one in instances if one.stored_state == OriginalState.KEPT]
+    facts = facts_of(series, kept)
+    plan = Plan(_stamp(series), tuple(_places(instances, facts)))
+    with _plans_lock:
+        _plans[series.pk] = plan
+        while len(_plans) > _MOST_PLANS:
+            _plans.popitem(last=False)
+    return plan
+
+
+def _stamp(series: Series) -> tuple[Any, ...]:
+    here = Series.objects.filter(pk=series.pk)
+    counted = here.annotate(
+        held=Count("instances"),
+        last=Max("instances__pk"),
+        kept=Count("instances", filter=Q(instances__stored_state=OriginalState.KEPT)),
+    )
+    return counted.values_list("display__version", "held", "last", "kept").get()
+
+
+def _places(instances: Sequence[Instance], facts: Mapping[int, Facts]) -> Iterator[Place]:
+    for one in instances:
+        raw = facts[one.pk]["raw"] if one.pk in facts else None
+        for frame in range(1, one.frames + 1):
+            mine = (raw[0] + (frame - 1) * raw[1], raw[1]) if raw else None
+            kept = one.pk in facts
+            yield Place(one.pk, one.sop_instance_uid, one.sha256, one.archive_key, frame, kept, mine)
+
+
+def unchanged(series: Series, plan: Plan) -> list[standing.Ground]:
+    """Return what a plan rests on: the series holds what it held."""
+    last = plan.stamp[2] or 0
+    other = Q(pk__gt=last) | ~Q(stored_state=OriginalState.KEPT)
+    return [
+        standing.Ground(SeriesDisplay.objects.filter(pk=series.pk, version=plan.stamp[0])),
+        standing.Ground(series.instances.filter(other), absent=True),
+    ]
+
+
+def frame_of(place: Place) -> Frame:
+    """Return a picture as a viewer gets it (`imaging.display.frames`).
 
     What lies in the file just so is taken from there; anything else is decoded in a child process.
 
@@ -110,12 +195,11 @@ def frame_of(instance: Instance, facts: Facts, frame: int) -> Frame:
     compliance.confined.NotRead, compliance.confined.Refused
         It cannot be shown.
     """
-    if facts["raw"]:
-        begin, length = facts["raw"]
-        return Frame(storage.read(storage.ARCHIVE, instance.archive_key, begin + (frame - 1) * length, length), RAW)
+    if place.raw:
+        return Frame(storage.read(storage.ARCHIVE, place.archive_key, *place.raw), RAW)
     try:
-        with storage.on_disk(storage.ARCHIVE, instance.archive_key) as path:
-            content = confined.call("imaging.display.frames:frame_bytes", str(path), frame - 1, seconds=_PATIENCE)
+        with storage.on_disk(storage.ARCHIVE, place.archive_key) as path:
+            content = confined.call("imaging.display.frames:frame_bytes", str(path), place.frame - 1, seconds=_PATIENCE)
     except confined.Failed as problem:
         raise NotShowable("The picture cannot be shown. Tell the trial administrator in which series it lies.") from (
             problem
@@ -123,16 +207,16 @@ def frame_of(instance: Instance, facts: Facts, frame: int) -> Frame:
     return Frame(content, RAW)
 
 
-def thumbnail_of(instance: Instance, frame: int, window: tuple[float, float] | None) -> bytes:
-    """Return a frame (from 1) of an instance as a small PNG, in a window or its own.
+def thumbnail_of(place: Place, window: tuple[float, float] | None) -> bytes:
+    """Return a picture as a small PNG, in a window or its own.
 
     Raises
     ------
     compliance.confined.NotRead, compliance.confined.Refused
         It cannot be shown.
     """
-    with storage.on_disk(storage.ARCHIVE, instance.archive_key) as path:
+    with storage.on_disk(storage.ARCHIVE, place.archive_key) as path:
         png: bytes = confined.call(
-            "imaging.display.thumbnails:thumbnail", str(path), frame - 1, window, seconds=_PATIENCE
+            "imaging.display.thumbnails:thumbnail", str(path), place.frame - 1, window, seconds=_PATIENCE
         )
     return png

@@ -5,14 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import hmac
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from compliance import access, audit, confined, keys, storage
+from compliance import access, audit, confined, keys, storage, unchanging
 from compliance.errors import HouseError
 from compliance.models import User
 from imaging.display import manifest
-from imaging.models import Instance, Series
+from imaging.models import Series
 from imaging.services import displaying
 
 #: Seconds that decoding a frame may take.
@@ -31,7 +30,7 @@ class Kept:
     """Something that a browser may keep: a name of its content, and how it is read."""
 
     tag: str
-    read: Callable[[], tuple[bytes, str]]
+    read: unchanging.Read
 
 
 def frame_png(*, series: Series, number: int, preset: str, actor: User, at: dt.datetime) -> bytes:
@@ -47,34 +46,28 @@ def frame_png(*, series: Series, number: int, preset: str, actor: User, at: dt.d
     access.require(actor, "imaging.see_images", series)
     terms = series.imaging_study.timepoint.charter.terms
     window = next((p for p in terms.window_presets if p.name == preset), terms.window_presets[0])
-    instance, frame = _picture(series, number)
+    place = _picture(series, number)
     audit.record_of_the_day("series.viewed", series, actor=actor, at=at)
-    return picture(instance.archive_key, frame - 1, (window.centre, window.width) if series.modality == "CT" else None)
+    shown = (window.centre, window.width) if series.modality == "CT" else None
+    return picture(place.archive_key, place.frame - 1, shown)
 
 
 def frame_pixels(*, series: Series, number: int, actor: User, at: dt.datetime) -> Kept:
     """Return the values of one slice of a series for a viewer (`imaging.display.frames`); as `frame_png`."""
     access.require(actor, "imaging.see_images", series)
-    instance, frame = _picture(series, number)
+    place = _picture(series, number)
     audit.record_of_the_day("series.viewed", series, actor=actor, at=at)
-
-    def read() -> tuple[bytes, str]:
-        shown = displaying.frame_of(instance, displaying.facts_of(series, [instance])[instance.pk], frame)
-        return shown.content, shown.content_type
-
-    return Kept(f"{instance.sha256}-{frame}", read)
+    return Kept(f"{place.sha256}-{place.frame}", lambda: displaying.frame_of(place))
 
 
 def thumbnail(*, series: Series, actor: User, at: dt.datetime) -> Kept:
     """Return a small picture of the middle of a series as PNG, in the charter's first display window for CT."""
     access.require(actor, "imaging.see_images", series)
-    instance, frame = _picture(series, None)
+    place = _picture(series, None)
     audit.record_of_the_day("series.viewed", series, actor=actor, at=at)
     preset = series.imaging_study.timepoint.charter.terms.window_presets[0]
     window = (preset.centre, preset.width) if series.modality == "CT" else None
-    return Kept(
-        f"{instance.sha256}-{frame}-{window}", lambda: (displaying.thumbnail_of(instance, frame, window), "image/png")
-    )
+    return Kept(f"{place.sha256}-{place.frame}-{window}", lambda: (displaying.thumbnail_of(place, window), "image/png"))
 
 
 def shown_series(series: Series, label: str) -> manifest.Series:
@@ -100,15 +93,15 @@ def shown_series(series: Series, label: str) -> manifest.Series:
     )
 
 
-def _picture(series: Series, number: int | None) -> tuple[Instance, int]:
-    """An instance and its frame by the place in the stack, from 1; the middle one without a place."""
-    places = [(one, frame) for one in displaying.kept_instances(series) for frame in range(1, one.frames + 1)]
+def _picture(series: Series, number: int | None) -> displaying.Place:
+    """A picture by its place in the stack, from 1; the middle one without a place."""
+    places = displaying.plan_of(series).kept
     if not places:
         raise NoSuchFrame("The images of this series were erased, as consent was withdrawn.")
-    place = len(places) // 2 + 1 if number is None else number
-    if not 1 <= place <= len(places):
+    number = len(places) // 2 + 1 if number is None else number
+    if not 1 <= number <= len(places):
         raise NoSuchFrame("The series has no such slice. Reload the page.")
-    return places[place - 1]
+    return places[number - 1]
 
 
 def picture(archive_key: str, frame: int, window: tuple[float, float] | None) -> bytes:

@@ -11,15 +11,16 @@ from reading.blinding.marks import blinded_mark, marks_of_reads
 from reading.blinding.names import adjudication_code, case_code, read_code
 from reading.blinding.pictures import (
     BlindedBytes,
+    BlindedPictures,
     Looked,
     NotOpen,
     NotShown,
-    frame_pixels,
     frame_png,
     instance_of,
     look_at_case,
     look_at_read,
     look_at_replay,
+    pictures_shown,
     stacks_shown,
     thumbnail,
 )
@@ -29,6 +30,7 @@ from reading.blinding.shown import blinded_links, blinded_segment
 
 __all__ = [
     "BlindedBytes",
+    "BlindedPictures",
     "Looked",
     "NotOpen",
     "NotShown",
@@ -39,7 +41,6 @@ __all__ = [
     "blinded_segment",
     "blinded_task",
     "case_code",
-    "frame_pixels",
     "frame_png",
     "hangings_of",
     "instance_of",
@@ -47,6 +48,7 @@ __all__ = [
     "look_at_read",
     "look_at_replay",
     "marks_of_reads",
+    "pictures_shown",
     "read_code",
     "replayed_read",
     "stacks_shown",

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from django.db import transaction
 
-from compliance import access, audit
+from compliance import access, audit, unchanging
 from compliance.errors import HouseError
 from compliance.models import AuditEvent, User
+from compliance.standing import Ground
 from imaging.display import manifest
-from imaging.models import Instance, Series
+from imaging.models import ImagingStudy, Instance, Series
 from imaging.services import displaying, viewing
 from reading import selectors
 from reading.blinding.cases import is_of_case
@@ -22,7 +23,7 @@ from reading.blinding.replays import reads_of_replay
 from reading.blinding.stacks import named_series, pictures_of, shown_stacks, stacks_of
 from reading.models import Adjudication, ReadTask
 from reading.states import ReadState
-from trials.models import ImagingCharter, Timepoint
+from trials.models import ImagingCharter, Role, Timepoint
 
 _NOT_PART = "This picture is not part of the read. Reload the page."
 
@@ -59,12 +60,17 @@ def instance_of(task: ReadTask, instance_key: str, frame: int) -> Instance:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A read or an adjudicated case at which somebody looks, the keys of it, and what is shown of it."""
+    """A read or an adjudicated case at which somebody looks, the keys of it, and what is shown of it.
+
+    `grounds` are the rows on which it rests that each timepoint is shown, by the timepoint's number; none where they
+    cannot be told.
+    """
 
     about: ReadTask | Adjudication
     names: Keys
     timepoints: tuple[Timepoint, ...]
     charter: ImagingCharter
+    grounds: Mapping[int, Sequence[Ground]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,29 @@ class BlindedBytes:
     """Something that a browser may keep: a name of its content that no other read has, and how it is read."""
 
     tag: str
-    read: Callable[[], tuple[bytes, str]]
+    read: unchanging.Read
+
+
+@dataclass(frozen=True, slots=True)
+class BlindedPictures:
+    """The pictures of a series of a read, whose viewing is on record; `grounds` as in `Looked`."""
+
+    names: Keys
+    plan: displaying.Plan
+    grounds: Sequence[Ground]
+
+    def at(self, n: int) -> BlindedBytes:
+        """Return the values of a picture by its place in the stack, from 1.
+
+        Raises
+        ------
+        NotShown
+        """
+        place = self.plan.places[n - 1] if 1 <= n <= len(self.plan.places) else None
+        if place is None or not place.kept:
+            raise NotShown(_NOT_PART)
+        tag = self.names.of(f"pixels {place.sop_instance_uid} {place.frame}")
+        return BlindedBytes(tag, lambda: displaying.frame_of(place))
 
 
 def look_at_read(task: ReadTask, *, actor: User) -> Looked:
@@ -85,8 +113,14 @@ def look_at_read(task: ReadTask, *, actor: User) -> Looked:
     access.require(actor, "reading.read", task)
     if task.state not in selectors.SHOWN or task.state == ReadState.ASSIGNED:
         raise NotOpen(f"Read {task.blinded_code} is not open. Open it from your list of reads first.")
-    timepoints = tuple(t.timepoint for t in (*selectors.own_reads_before(task), task))
-    return Looked(task, Keys(task.timepoint.subject.trial, task.blinded_code), timepoints, task.charter)
+    before, trial = list(selectors.own_reads_before(task)), task.timepoint.subject.trial
+    mine = ReadTask.every.filter(pk=task.pk, reader=actor, state=task.state, timepoint=task.timepoint_id)
+    own = Ground(mine), Ground(access.grant_of(actor, [Role.READER.permission], trial))
+    grounds: dict[int, Sequence[Ground]] = {task.timepoint_id: own}
+    for one in before:
+        grounds[one.timepoint_id] = *own, Ground(ReadTask.every.filter(pk=one.pk, state=one.state))
+    timepoints = tuple(t.timepoint for t in (*before, task))
+    return Looked(task, Keys(trial, task.blinded_code), timepoints, task.charter, grounds)
 
 
 def look_at_case(adjudication: Adjudication, *, actor: User) -> Looked:
@@ -143,64 +177,58 @@ def frame_png(looked: Looked, series_key: str, n: int, preset: str, *, actor: Us
     window = next((p for p in looked.charter.terms.window_presets if p.name == preset), None)
     if window is None:
         raise NotShown(_NOT_PART)
-    series, instance, frame = _picture(looked, series_key, n)
+    _, series = _series(looked, series_key)
+    stack = pictures_of(series)
+    if not 1 <= n <= len(stack):
+        raise NotShown(_NOT_PART)
+    instance, frame = stack[n - 1]
     _record_viewing(looked, series, actor, at)
     return viewing.picture(instance.archive_key, frame - 1, (window.centre, window.width))
 
 
-def frame_pixels(looked: Looked, series_key: str, n: int, *, actor: User, at: dt.datetime) -> BlindedBytes:
-    """Return the values of one picture for a viewer (`imaging.display.frames`); the viewing is recorded.
+def pictures_shown(looked: Looked, series_key: str, *, actor: User, at: dt.datetime) -> BlindedPictures:
+    """Return the pictures of a series for a viewer, as values (`imaging.display.frames`); the viewing is recorded.
 
     Raises
     ------
     NotShown
     """
-    series, instance, frame = _picture(looked, series_key, n)
+    timepoint, series = _series(looked, series_key)
+    plan = displaying.plan_of(series)
     _record_viewing(looked, series, actor, at)
-
-    def read() -> tuple[bytes, str]:
-        shown = displaying.frame_of(instance, displaying.facts_of(series, [instance])[instance.pk], frame)
-        return shown.content, shown.content_type
-
-    return BlindedBytes(looked.names.of(f"pixels {instance.sop_instance_uid} {frame}"), read)
+    grounds: list[Ground] = []
+    if timepoint.pk in looked.grounds:
+        study = ImagingStudy.objects.filter(pk=series.imaging_study_id, timepoint=timepoint)
+        shown = Series.objects.filter(pk=series.pk, for_reading=True, imaging_study=series.imaging_study_id)
+        grounds = [*looked.grounds[timepoint.pk], Ground(study), Ground(shown), *displaying.unchanged(series, plan)]
+    return BlindedPictures(looked.names, plan, grounds)
 
 
 def thumbnail(looked: Looked, series_key: str, *, actor: User, at: dt.datetime) -> BlindedBytes:
-    """Return a small picture of the middle of a stack, in the charter's first display window, as PNG.
+    """Return a small picture of the middle of a stack as PNG, in the charter's first display window for CT.
 
     Raises
     ------
     NotShown
     """
-    series = _series(looked, series_key)
-    pictures = pictures_of(series)
-    if not pictures:
+    _, series = _series(looked, series_key)
+    places = displaying.plan_of(series).kept
+    if not places:
         raise NotShown(_NOT_PART)
-    instance, frame = pictures[len(pictures) // 2]
+    place = places[len(places) // 2]
     _record_viewing(looked, series, actor, at)
     preset = looked.charter.terms.window_presets[0]
     window = (preset.centre, preset.width) if series.modality == "CT" else None
-
-    def read() -> tuple[bytes, str]:
-        return displaying.thumbnail_of(instance, frame, window), "image/png"
-
-    return BlindedBytes(looked.names.of(f"thumbnail {instance.sop_instance_uid} {frame} {window}"), read)
+    tag = looked.names.of(f"thumbnail {place.sop_instance_uid} {place.frame} {window}")
+    return BlindedBytes(tag, lambda: (displaying.thumbnail_of(place, window), "image/png"))
 
 
-def _series(looked: Looked, series_key: str) -> Series:
-    shown = (row for timepoint in looked.timepoints for row in named_series(looked.names, timepoint, looked.charter))
-    series = next((series for _, key, series in shown if key == series_key), None)
-    if series is None:
-        raise NotShown(_NOT_PART)
-    return series
-
-
-def _picture(looked: Looked, series_key: str, n: int) -> tuple[Series, Instance, int]:
-    series = _series(looked, series_key)
-    pictures = pictures_of(series)
-    if not 1 <= n <= len(pictures):
-        raise NotShown(_NOT_PART)
-    return series, *pictures[n - 1]
+def _series(looked: Looked, series_key: str) -> tuple[Timepoint, Series]:
+    for timepoint in looked.timepoints:
+        for _, key, series in named_series(looked.names, timepoint, looked.charter):
+            if key == series_key:
+                return timepoint, series
+    raise NotShown(_NOT_PART)
 
 
 def _record_viewing(looked: Looked, series: Series, actor: User, at: dt.datetime) -> None:

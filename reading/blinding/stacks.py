@@ -9,6 +9,7 @@ from imaging.display import manifest
 from imaging.models import Instance, Series
 from imaging.selectors import series_for_reading
 from imaging.services import displaying
+from imaging.states import OriginalState
 from reading import derivation
 from reading.blinded import BlindedSeries, BlindedSlice
 from reading.blinding.names import Keys
@@ -88,9 +89,12 @@ def shown_stacks(names: Keys, timepoint: Timepoint, charter: ImagingCharter) -> 
     """Return what a viewer is told of the stacks of a timepoint, under the keys of a read."""
     told = []
     for stack in stacks_of(names, timepoint, charter):
-        facts = displaying.facts_of(stack.series, list({i.pk: i for i, _ in stack.pictures}.values()))
+        kept = {i.pk: i for i, _ in stack.pictures if i.stored_state == OriginalState.KEPT}
+        facts = displaying.facts_of(stack.series, list(kept.values()))
         pictures = [
-            manifest.Picture(slice.instance_key, slice.frame, facts[instance.pk], slice.offset_mm)
+            manifest.Picture(
+                slice.instance_key, slice.frame, facts.get(instance.pk, manifest.UNREADABLE), slice.offset_mm
+            )
             for slice, (instance, _) in zip(stack.blinded.slices, stack.pictures, strict=True)
         ]
         shown = stack.blinded

@@ -19,6 +19,7 @@ def asked(**headers: str) -> HttpResponse:
 def test_the_whole_is_kept_by_the_persons_browser_alone() -> None:
     whole = asked()
     assert (whole.status_code, whole.content, whole["ETag"]) == (200, CONTENT, '"tag"')
+    assert whole["Content-Length"] == "10"
     assert whole["Cache-Control"] == "private, max-age=31536000, immutable"
     assert (whole["Vary"], whole["Accept-Ranges"], whole["Content-Type"]) == (
         "Cookie",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import uuid
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,11 +12,14 @@ from django.test import Client
 from django.urls import reverse
 from PIL import Image
 
+from compliance import storage
 from compliance.models import AuditEvent
-from imaging.models import Instance, SeriesDisplay
+from imaging.models import ImagingStudy, Instance, ReceivedInstance, Series, SeriesDisplay
+from imaging.states import OriginalState
 from reading import blinding
 from reading.models import ReadTask
 from reading.services.assessing import open_task
+from reading.states import ReadState
 from tests.reading.conftest import AT, World
 from trials.models import Role, Subject
 from trials.services import setting_up
@@ -83,16 +88,87 @@ def test_a_key_of_another_task_opens_nothing_and_shares_no_tag(world: World, tas
     assert theirs["ETag"] != mine["ETag"]
 
 
-def test_a_reader_who_left_gets_nothing_more_not_even_that_it_is_unchanged(
-    world: World, task: ReadTask, reader: Client
+def test_a_frame_costs_one_question_however_many_there_are(
+    task: ReadTask, reader: Client, django_assert_num_queries: Any
 ) -> None:
-    address = pixels(task, key_of(task), 1)
-    tag = reader.get(address)["ETag"]
+    key = key_of(task)
+    for n in (1, 2):  # decided in full, once before and once after the session was renewed
+        reader.get(pixels(task, key, n))
+    for n in (1, 2):
+        with django_assert_num_queries(1):
+            assert reader.get(pixels(task, key, n)).status_code == 200
+
+
+def reader_leaves(world: World, task: ReadTask) -> None:
     membership = world.trial.memberships.get(user=task.reader, role=Role.READER)
     setting_up.end_membership(membership=membership, actor=world.admin, at=AT, reason="Left")
 
+
+def read_is_withdrawn(world: World, task: ReadTask) -> None:
+    ReadTask.every.filter(pk=task.pk).update(state=ReadState.WITHDRAWN)
+
+
+def read_is_given_to_another(world: World, task: ReadTask) -> None:
+    other = next(world.people[name] for name in ("reader-a", "reader-b") if world.people[name] != task.reader)
+    ReadTask.every.filter(pk=task.pk).update(reader=other)
+
+
+def series_is_not_read(world: World, task: ReadTask) -> None:
+    Series.objects.update(for_reading=False)
+
+
+def series_is_placed_elsewhere(world: World, task: ReadTask) -> None:
+    ImagingStudy.objects.update(timepoint=world.timepoint("W8"))
+
+
+def images_are_erased(world: World, task: ReadTask) -> None:
+    storage.remove(storage.ARCHIVE, Instance.objects.values_list("archive_key", flat=True))
+    Instance.objects.update(stored_state=OriginalState.GONE)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        reader_leaves,
+        read_is_withdrawn,
+        read_is_given_to_another,
+        series_is_not_read,
+        series_is_placed_elsewhere,
+        images_are_erased,
+    ],
+)
+def test_from_the_next_request_on_nothing_comes_of_what_may_not_be_seen_any_more(
+    world: World, task: ReadTask, reader: Client, change: Any
+) -> None:
+    address = pixels(task, key_of(task), 1)
+    tag = [reader.get(address) for _ in range(3)][-1]["ETag"]
+
+    change(world, task)
+
     for headers in ({}, {"If-None-Match": tag}):
-        assert reader.get(address, headers=headers).status_code in (403, 404)
+        assert reader.get(address, headers=headers).status_code == 404
+
+
+def test_a_picture_that_came_later_takes_its_place_in_the_stack(world: World, task: ReadTask, reader: Client) -> None:
+    key = key_of(task)
+    before = [reader.get(pixels(task, key, n))["ETag"] for n in (1, 2, 1, 2)][2:]
+    first = Instance.objects.order_by("position_mm").first()
+    assert first is not None
+    received = ReceivedInstance.objects.create(
+        spool_id=uuid.uuid4(),
+        transfer=first.received.transfer,
+        received_at=AT,
+        size=1,
+        file_sha256="",
+        state="archived",
+    )
+    first.pk, first.received, first.sop_instance_uid, first.position_mm = None, received, "2.25.999", -500
+    first.save()
+
+    after = [reader.get(pixels(task, key, n))["ETag"] for n in (1, 2, 3)]
+
+    assert after[0] not in before
+    assert after[1:] == before
 
 
 def test_the_viewing_is_recorded_once_a_day(task: ReadTask, reader: Client) -> None:
