@@ -12,6 +12,7 @@ from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Subquer
 from compliance.models import User
 from imaging.models import (
     Finding,
+    Instance,
     QcReview,
     ReceivedInstance,
     RecipePreview,
@@ -227,6 +228,13 @@ def series_of(timepoint: Timepoint) -> QuerySet[Series]:
     series = Series.objects.filter(imaging_study__timepoint=timepoint)
     kept = Q(instances__stored_state=OriginalState.KEPT)
     return series.annotate(image_count=Sum("instances__frames", filter=kept, default=0)).order_by("number", "pk")
+
+
+def series_with_images(timepoint: Timepoint) -> QuerySet[Series]:
+    """Series of a timepoint that can still be looked at: not all of their images were erased."""
+    kept = Instance.objects.filter(series=OuterRef("pk"), stored_state=OriginalState.KEPT)
+    found = Series.objects.filter(Exists(kept), imaging_study__timepoint=timepoint)
+    return found.select_related("imaging_study__trial", "imaging_study__timepoint").order_by("number", "pk")
 
 
 def series_for_reading(timepoint: Timepoint) -> QuerySet[Series]:

@@ -13,9 +13,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from compliance import signing
 from compliance.models import Signature, User
-from imaging.models import Finding, QcDecision, QcReview, Series, TransferForm
+from imaging.models import Finding, QcDecision, QcReview, TransferForm
 from imaging.second_look import drawn
-from imaging.selectors import series_of
+from imaging.selectors import series_with_images
 from imaging.states import GOOD, ReviewState, Verdict
 from imaging.urgency import Wait
 from trials.models import Site, Timepoint
@@ -167,24 +167,11 @@ def passed_on_by(user: User) -> QuerySet[QcReview]:
     return mine.select_related("timepoint__subject__site", "timepoint__subject__trial").order_by("opened_at", "pk")
 
 
-# --- beside the images --------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Before:
-    """The subject's timepoint before, and its series in the archive."""
-
-    timepoint: Timepoint
-    series: Sequence[Series]
-
-
-def timepoint_before(timepoint: Timepoint) -> Before | None:
+def timepoint_before(timepoint: Timepoint) -> Timepoint | None:
     """Return the subject's latest timepoint before this one that has images."""
     earlier = Timepoint.objects.filter(subject=timepoint.subject_id, order__lt=timepoint.order).order_by("-order")
-    for one in earlier.filter(image_state=ImageState.RECEIVED).select_related("subject"):
-        if series := list(series_of(one)):
-            return Before(one, series)
-    return None
+    received = earlier.filter(image_state=ImageState.RECEIVED).select_related("subject__trial", "charter")
+    return next((one for one in received if series_with_images(one).exists()), None)
 
 
 def sent_back(timepoint: Timepoint) -> QcDecision | None:

@@ -13,11 +13,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from compliance import access, audit, keys
+from compliance.policy import draws_pictures
 from imaging import forms, selectors, selectors_qc
 from imaging.models import FaceReview, PixelReview, Transfer
 from imaging.selectors_faces import first_face_in
 from imaging.selectors_pixels import first_look_in
 from imaging.services import following, resolving, retaining
+from imaging.stages import stage_of
 from imaging.states import UNDECIDED, ReceivedState
 from imaging.views_form import form_on_page
 from trials.models import Timepoint, Trial
@@ -33,7 +35,7 @@ def timepoint_show(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
     review = selectors.reviews_of(timepoint).first()
     series = list(selectors.series_of(timepoint))
     first, last = timepoint.window
-    return render(
+    page = render(
         request,
         "imaging/timepoint_show.html",
         {
@@ -54,9 +56,11 @@ def timepoint_show(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
             "may_upload": access.may(request.user, "imaging.upload", timepoint),
             "may_review": access.may(request.user, "imaging.review", timepoint),
             "may_see_images": access.may(request.user, "imaging.see_images", timepoint),
+            "stage": stage_of(timepoint, access.actor(request)),
             "events": audit.history(timepoint)[:50],
         },
     )
+    return draws_pictures(page)
 
 
 @require_safe

@@ -14,12 +14,14 @@ from django.views.decorators.http import require_POST, require_safe
 from compliance import access, signing
 from compliance.errors import HouseError
 from compliance.models import Signature
+from compliance.policy import draws_pictures
 from imaging import forms, selectors, selectors_qc, urgency
 from imaging.forms_qc import DecisionForm, QueueForm
 from imaging.models import Finding, QcReview, Series
 from imaging.selectors_faces import faces_waiting
 from imaging.selectors_pixels import looks_waiting
 from imaging.services import reviewing
+from imaging.stages import stage_of
 from imaging.states import UNDECIDED, ReviewState, Verdict
 from imaging.views_form import form_on_page
 from trials.forms_answers import AnswersForm
@@ -124,7 +126,7 @@ def _page(
     may_review = is_open and access.may(person, "imaging.review", review)
     is_first = review.decisions.filter(decided_by=person).exists()
     shown = {"shown_sha256": signing.digest(review.shown_content())}
-    return render(
+    page = render(
         request,
         "imaging/review_show.html",
         {
@@ -136,8 +138,7 @@ def _page(
             "later": selectors.later_arrival(timepoint) if is_open else None,
             "series": selectors.series_of(timepoint),
             "labels": [one.label for one in timepoint.charter.terms.series],
-            "presets": timepoint.charter.terms.window_presets,
-            "before": selectors_qc.timepoint_before(timepoint),
+            "stage": stage_of(timepoint, person, before=selectors_qc.timepoint_before(timepoint)),
             "may_review": may_review and not is_first,
             "waits_for_another": may_review and is_first,
             "may_see_images": access.may(person, "imaging.see_images", review),
@@ -151,6 +152,7 @@ def _page(
             **queries_on_page(person, timepoint, timepoint.trial, timezone.now()),
         },
     )
+    return draws_pictures(page)
 
 
 @require_POST

@@ -5,6 +5,7 @@ Nothing of a record is reachable from them, so that a page can show only what wa
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -237,13 +238,14 @@ class BlindedRead:
 
 @dataclass(frozen=True, slots=True)
 class BlindedSide:
-    """One of two reads of a subject, unnamed."""
+    """One of two reads of a subject, unnamed; `marks` is what was drawn in them."""
 
     side: str
     best_overall_response: str
     progression: str
     first_response: str
     reads: tuple[BlindedRead, ...]
+    marks: tuple[BlindedMark, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +294,10 @@ class BlindedAdjudication:
 
 @dataclass(frozen=True, slots=True)
 class ReplayedMeasurement:
-    """A lesion as it was signed: `series_key` and `slice` say where it was seen, if the reader said so."""
+    """A lesion as it was signed: `series_key` and `slice` say where it was seen, if the reader said so.
+
+    `mark` is the key of the mark that it was taken from, empty where it was typed.
+    """
 
     label: str
     organ: str
@@ -301,6 +306,16 @@ class ReplayedMeasurement:
     said: str
     reason: str
     series_key: str
+    slice: int | None
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayedMark:
+    """A mark as it was signed, when it was drawn so, and where in the stacks it lies (None: on none that is left)."""
+
+    mark: BlindedMark
+    made_at: dt.datetime | None
     slice: int | None
 
 
@@ -320,4 +335,5 @@ class ReplayedRead:
     stated_reason: str
     presets: tuple[BlindedPreset, ...]
     measurements: tuple[ReplayedMeasurement, ...]
+    marks: tuple[ReplayedMark, ...]
     response: BlindedResponse | None

@@ -230,6 +230,7 @@ def _case_page(
         "sides": sides,
         "compared": pages.compared(case),
         "stage": pages.stage("adjudicator", addresses, case.presets, stacks, views),
+        "marks": {side.side: [mark.to_json() for mark in side.marks] for side in (case.left, case.right)},
         "shown": shown,
         "form": form,
         "problem": problem,

@@ -39,6 +39,7 @@ def replay(request: HttpRequest, task: ReadTask) -> HttpResponse:
         "read": read,
         "versions": selectors_signed.signed_reads(task),
         "task": shown,
+        "marks": [one.mark.to_json() for one in shown.marks],
         "subject": task.timepoint.subject,
         "stage": _stage_of(request, task, shown),
         "signatures": [read.signature] if read.signature else [],

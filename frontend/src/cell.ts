@@ -109,9 +109,10 @@ export class Cell {
       return;
     }
     this.failed = false;
-    this.preset = preset;
+    // A charter's windows are made for CT: where they bind nobody, other pictures open in their own.
+    this.preset = this.manifest.windows_locked || series.modality === "CT" ? preset : null;
     const { n, view } = this;
-    view.setWindow(preset ?? undefined);
+    view.setWindow(this.preset ?? undefined);
     view.show(series, n).catch(() => this.fail(series, n));
     this.drawn();
   }

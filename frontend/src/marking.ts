@@ -27,6 +27,7 @@ export class Marking {
   private readonly stage: Stage;
   private readonly kept = new Map<string, Mark>();
   private readonly labels = new Map<string, string>();
+  private readonly owners = new Map<string, Cell>();
   private waiting: Waiting | undefined;
 
   constructor(stage: Stage) {
@@ -80,11 +81,12 @@ export class Marking {
     return this.kept.get(key);
   }
 
-  /** Take marks as they are stored, and show them; `label` gives the words beside one. */
-  take(marks: readonly Mark[], label: (mark: Mark) => string = () => ""): void {
+  /** Take marks as they are stored, and show them, in one viewport alone if it is named; `label` gives the words beside one. */
+  take(marks: readonly Mark[], label: (mark: Mark) => string = () => "", cell?: Cell): void {
     for (const mark of marks) {
       this.kept.set(mark.key, mark);
       this.labels.set(mark.key, label(mark));
+      if (cell) this.owners.set(mark.key, cell);
       this.put(mark);
     }
   }
@@ -98,7 +100,8 @@ export class Marking {
     }
     const points = mark.points ?? (mark.pixel ?? []).map(([x, y]) => [x, y, at.slice - 1] as Triple);
     const drawn: Drawn = { key: mark.key, tool: mark.tool, series: at.series, slice: at.slice, points };
-    this.drawing.put(drawn, this.labels.get(mark.key) ?? "", idOf(series, at.slice));
+    const { element } = this.owners.get(mark.key)?.view ?? {};
+    this.drawing.put(drawn, this.labels.get(mark.key) ?? "", idOf(series, at.slice), element);
   }
 
   async remove(key: string): Promise<void> {

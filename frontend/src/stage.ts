@@ -257,8 +257,8 @@ export class Stage {
     };
   }
 
-  /** Show a mark as whoever drew it saw it: its slice, window, zoom, pan and layout. */
-  async show(mark: Mark): Promise<void> {
+  /** Show a mark as whoever drew it saw it: its slice, window, zoom, pan and layout; in the viewport given, if one is. */
+  async show(mark: Mark, cell?: Cell): Promise<void> {
     const at = this.place(mark.instance, mark.frame);
     if (!at) return;
     const view = "slice" in mark.view ? (mark.view as ViewState) : null;
@@ -268,12 +268,12 @@ export class Stage {
       this.compare(view.timepoints.length > 1);
     }
     if (view?.preset) this.choosePreset(view.preset);
-    this.go(at.series, at.slice);
-    const cell = this.active;
-    await cell.complete();
+    this.go(at.series, at.slice, cell);
+    const shown = this.active;
+    await shown.complete();
     if (!view) return;
-    cell.view.standing = view;
-    if (view.window) cell.view.setWindow({ centre: view.window[0], width: view.window[1] });
+    shown.view.standing = view;
+    if (view.window) shown.view.setWindow({ centre: view.window[0], width: view.window[1] });
     this.renew();
   }
 }

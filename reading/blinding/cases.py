@@ -14,6 +14,7 @@ from reading.blinded import (
     BlindedTimepoint,
     BlindedTrigger,
 )
+from reading.blinding.marks import marks_of_reads
 from reading.blinding.names import Keys, case_code
 from reading.blinding.reads import answered, disclosed, figures_of, lesions_of, presets, response_of, title_of
 from reading.blinding.stacks import stacks_of
@@ -57,6 +58,7 @@ def blinded_adjudication(adjudication: Adjudication) -> BlindedAdjudication:
                 )
                 for position, read in enumerate(reads)
             ),
+            marks=marks_of_reads([read.task for read in reads], adjudication.blinded_code),
         )
 
     sides = side("left", left), side("right", right)

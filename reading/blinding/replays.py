@@ -5,16 +5,17 @@ Series and pictures keep the keys that this read's reader had, so that a stored 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reading import derivation
-from reading.blinded import ReplayedMeasurement, ReplayedRead
+from reading.blinded import BlindedMark, ReplayedMark, ReplayedMeasurement, ReplayedRead
 from reading.blinding.names import Keys
 from reading.blinding.reads import answered, presets, response_of, said_of, title_of
 from reading.blinding.stacks import Stack, stacks_of
 from reading.criteria.form import Form
-from reading.models import Lesion, ReadTask
+from reading.models import Lesion, MarkVersion, ReadTask
 from reading.selectors_signed import SignedRead, reads_shown_with
 
 
@@ -23,7 +24,7 @@ def replayed_read(read: SignedRead) -> ReplayedRead:
     task, said = read.task, read.content["assessment"]
     charter, pack = task.charter, derivation.pack_of(task.charter)
     names = Keys(task.timepoint.subject.trial, task.blinded_code)
-    stacks = stacks_of(names, task.timepoint, charter)
+    places = _places(stacks_of(names, task.timepoint, charter))
     disagreement = said.get("disagreement", {})
     return ReplayedRead(
         code=task.blinded_code,
@@ -37,7 +38,8 @@ def replayed_read(read: SignedRead) -> ReplayedRead:
         stated_response=disagreement.get("response", ""),
         stated_reason=disagreement.get("reason", ""),
         presets=presets(charter),
-        measurements=tuple(_measurements(said["measurements"], pack.form(), stacks)),
+        measurements=tuple(_measurements(said["measurements"], pack.form(), places)),
+        marks=tuple(_marks(said, task, names, places)),
         response=response_of(said["derivation"], pack),
     )
 
@@ -47,14 +49,19 @@ def reads_of_replay(task: ReadTask) -> tuple[ReadTask, ...]:
     return (*reads_shown_with(task), task)
 
 
-def _measurements(
-    rows: Iterable[Mapping[str, Any]], form: Form, stacks: Iterable[Stack]
-) -> Iterable[ReplayedMeasurement]:
-    places = {
+#: A picture by the names of the archive: its UID and frame; and where it is shown: series, slice.
+Places = Mapping[tuple[str, int], tuple[str, int]]
+
+
+def _places(stacks: Iterable[Stack]) -> Places:
+    return {
         (instance.sop_instance_uid, frame): (stack.blinded.key, n)
         for stack in stacks
         for n, (instance, frame) in enumerate(stack.pictures, 1)
     }
+
+
+def _measurements(rows: Iterable[Mapping[str, Any]], form: Form, places: Places) -> Iterable[ReplayedMeasurement]:
     for row in rows:
         stated = {} if row["diameter_mm"] is None else {"diameter_mm": row["diameter_mm"]}
         stated |= row.get("values", {})
@@ -68,4 +75,34 @@ def _measurements(
             reason=row["reason"],
             series_key=series_key,
             slice=place,
+            mark=row.get("mark", ""),
         )
+
+
+def _marks(said: Mapping[str, Any], task: ReadTask, names: Keys, places: Places) -> Iterable[ReplayedMark]:
+    lesions = {row["mark"]: row for row in said["measurements"] if "mark" in row}
+    made = {
+        (str(one.mark.key), one.number): one.made_at
+        for one in MarkVersion.objects.filter(mark__task=task).select_related("mark")
+    }
+    for row in said.get("marks", ()):
+        series_key, place = places.get((row["sop_instance_uid"], row["frame"]), ("", None))
+        lesion = lesions.get(row["mark"])
+        mark = BlindedMark(
+            key=row["mark"],
+            version=row["version"],
+            tool=row["tool"],
+            series_key=series_key,
+            instance_key=names.of(row["sop_instance_uid"]),
+            frame=row["frame"],
+            points=tuple(tuple(point) for point in row["points"]),
+            view=row["view"],
+            software=row["software"],
+            measured=row["measured"],
+            hints=(),
+            lesion=int(re.sub(r"\D", "", lesion["lesion"])) if lesion else None,
+            label=lesion["lesion"] if lesion else "",
+            part=lesion["part"] if lesion else 0,
+            removed=False,
+        )
+        yield ReplayedMark(mark, made.get((row["mark"], row["version"])), place)

@@ -311,11 +311,12 @@ def clear(quirine: Person, visit: str) -> None:
     quirine.look(f"queue-{visit.lower()}")
     waiting.click()
     quirine.sees("Iohexol 350" if visit == "BL" else "Transfer form not signed yet")
-    image = quirine.page.locator("[data-stack-image]").first
-    first = image.get_attribute("src")
-    quirine.page.locator("[data-stack-view]").first.hover()
+    images = quirine.page.locator("[data-stack]")
+    expect(images).to_have_attribute("data-slice", re.compile(r"\d"))
+    first = images.get_attribute("data-slice")
+    quirine.page.locator("[data-view]:visible").last.hover()
     quirine.page.mouse.wheel(0, 120)
-    expect(image).not_to_have_attribute("src", first or "")
+    expect(images).not_to_have_attribute("data-slice", first or "")
     quirine.look(f"review-{visit.lower()}")
     for part in ("images", "form") if visit == "BL" else ("images",):
         quirine.page.locator(f'[name="{part}_verdict"][value="pass"]').check()

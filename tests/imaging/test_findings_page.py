@@ -21,7 +21,7 @@ def world(db: None, own_disk: Path) -> World:
     return make_world()
 
 
-def blank_at(third: int, count: int) -> list[bytes]:
+def blank_at(third: int, count: int, **how: int) -> list[bytes]:
     """A scan of a body in air, with one slice that shows nothing."""
     files = []
     for number in range(1, count + 1):
@@ -29,7 +29,7 @@ def blank_at(third: int, count: int) -> list[bytes]:
         if number != third:
             picture[8:24, 8 : 20 + number] = 1060 + number
         changes = {"Rows": 32, "Columns": 32, "PixelData": picture.tobytes(), "PixelSpacing": [8, 8]}
-        files.append(encoded(slice_of(number, ClinicalTrialSubjectID="N-001", **changes)))
+        files.append(encoded(slice_of(number, ClinicalTrialSubjectID="N-001", **how, **changes)))
     return files
 
 
@@ -42,5 +42,5 @@ def test_a_finding_leads_to_its_slice(world: World) -> None:
 
     said = page[page.index("1 of 5 slices show nothing") :]
     frame = reverse("imaging:series_frame", args=[series.pk, 3])
-    assert re.search(rf'<a href="{frame}" data-stack-slice="3">Show slice 3</a>', said)
+    assert re.search(rf'<a href="{frame}" data-go="{series.pk}" data-slice="3">Show slice 3</a>', said)
     assert client.get(frame)["Content-Type"] == "image/png"

@@ -74,6 +74,8 @@ export class Drawing {
   private readonly group: lib.ToolTypes.IToolGroup;
   private readonly names: Drawable[];
   private readonly edited = new Set<string>();
+  /** Marks that one viewport alone shows, by their keys: of two assessments each has its own. */
+  private readonly only = new Map<string, HTMLDivElement>();
   private hand: Drag = "scroll";
   /** Called with a mark that was drawn, and with one whose points were moved, once the hand lets go. */
   onMade: (drawn: Drawn) => void = () => {};
@@ -90,6 +92,7 @@ export class Drawing {
     for (const name of this.names) {
       lib.addTool(TOOLS[name]);
       group.addTool(TOOLS[name].toolName, { getTextLines: linesOf(name, valueAt), ...OPTIONS[name] });
+      this.part(group.getToolInstance(TOOLS[name].toolName) as lib.AnnotationTool);
       // Passive: handles can be grasped. Enabled: marks are looked at; a locked mark that can be grasped at all would,
       // when dragged, draw a new one on top.
       if (tools.includes(name)) group.setToolPassive(TOOLS[name].toolName);
@@ -111,6 +114,15 @@ export class Drawing {
       group.addTool(lib.WindowLevelTool.toolName);
     }
     this.listen();
+  }
+
+  private part(tool: lib.AnnotationTool): void {
+    const { filterInteractableAnnotationsForElement: inSight } = tool;
+    tool.filterInteractableAnnotationsForElement = (element, annotations) =>
+      inSight.call(tool, element, annotations)?.filter(({ annotationUID: key }) => {
+        const place = key && this.only.get(key);
+        return !place || place === element;
+      });
   }
 
   private listen(): void {
@@ -180,8 +192,9 @@ export class Drawing {
     return found && drawnOf(found);
   }
 
-  /** Put a mark on its picture, or move it to where its points say. */
-  put(drawn: Drawn, label: string, pictureId: string): void {
+  /** Put a mark on its picture, or move it to where its points say; `only`: the one viewport that shows it. */
+  put(drawn: Drawn, label: string, pictureId: string, only?: HTMLDivElement): void {
+    if (only) this.only.set(drawn.key, only);
     const found = lib.annotation.state.getAnnotation(drawn.key);
     if (found) lib.annotation.state.removeAnnotation(drawn.key);
     const made = annotationOf(drawn, label, pictureId);

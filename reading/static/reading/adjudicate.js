@@ -1,10 +1,17 @@
-// The adjudication page: a lesion of either side brings both viewports to the slice on which it was measured.
+// The adjudication page: a lesion of either side brings both viewports to the slice on which it was measured; the marks
+// of each side lie on its own viewport, and each is shown as its reader saw it when that is asked for.
 (() => {
   const root = document.querySelector("[data-stack]");
+  const { stage } = root;
+  const sides = [...root.querySelectorAll(".px-side")];
+  const marks = JSON.parse(document.getElementById("marks").textContent);
+  const drawn = [marks.left, marks.right];
+  drawn.forEach((side, n) => stage.marking.take(side, (mark) => mark.lesion?.label ?? "", stage.views[n]));
   root.addEventListener("click", (event) => {
-    const go = event.target.closest("[data-go]");
-    if (!go) return;
-    const sides = [...root.querySelectorAll(".px-side")];
-    root.stage.go(go.dataset.go, Number(go.dataset.slice), root.stage.views[sides.indexOf(go.closest(".px-side"))]);
+    const button = event.target.closest("[data-go], [data-show]");
+    if (!button) return;
+    const n = sides.indexOf(button.closest(".px-side"));
+    if (button.dataset.show) stage.show(drawn[n].find(({ key }) => key === button.dataset.show), stage.views[n]);
+    else stage.go(button.dataset.go, Number(button.dataset.slice), stage.views[n]);
   });
 })();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,7 @@ from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 
 from compliance import storage
+from compliance.models import User
 from imaging.models import Instance
 from reading.models import ReadTask
 from tests.reading.conftest import World, a_picture
@@ -54,6 +56,13 @@ def put_in_place(world: World, code: str) -> None:
             rows=SIZE,
             columns=SIZE,
             position_mm=-30.0 + INTERVAL * n,
+            measured={
+                "Rows": SIZE,
+                "Columns": SIZE,
+                "ImagePositionPatient": ["-64", "-64", str(-30.0 + INTERVAL * n)],
+                "ImageOrientationPatient": ["1", "0", "0", "0", "1", "0"],
+                "PixelSpacing": [str(SPACING), str(SPACING)],
+            },
         )
 
 
@@ -65,21 +74,21 @@ def task(world: World, subject: object) -> ReadTask:
     return world.task("BL", 1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with launched_chromium() as browser:
         yield browser
 
 
 @pytest.fixture
-def opened(chromium: Browser, live_server: Any) -> Iterator[Opener]:
-    """Open a task's page as its reader and wait for the first picture; complaints of the page fail the test."""
+def visited(chromium: Browser, live_server: Any) -> Iterator[Opener]:
+    """Open a page as a person and wait for the first picture; complaints of the page fail the test."""
     complaints: list[str] = []
 
     @contextmanager
-    def opening(task: ReadTask, viewport: tuple[int, int] = DESKTOP, script: str = "") -> Iterator[Page]:
+    def visiting(person: User, path: str, viewport: tuple[int, int] = DESKTOP, script: str = "") -> Iterator[Page]:
         client = Client()
-        client.force_login(task.reader, backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
         with browsing(chromium, base_url=live_server.url, viewport=viewport) as context:
             cookie = client.cookies["sessionid"].value
             context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
@@ -87,13 +96,30 @@ def opened(chromium: Browser, live_server: Any) -> Iterator[Opener]:
             page = context.new_page()
             page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
             page.on("pageerror", lambda problem: complaints.append(str(problem)))
-            page.goto(f"/reading/tasks/{task.blinded_code}/")
+            page.goto(path)
             expect(stage(page)).to_have_attribute("data-ready", "")
             yield page
+            all_loaded(page)
         connection.close()  # while Playwright's loop runs, this thread has a connection of its own
 
-    yield opening
+    yield visiting
     assert not complaints
+
+
+@pytest.fixture
+def opened(visited: Opener) -> Opener:
+    """Open a task's page as its reader; as `visited`."""
+
+    def opening(task: ReadTask, **more: Any) -> Any:
+        return visited(task.reader, f"/reading/tasks/{task.blinded_code}/", **more)
+
+    return opening
+
+
+def all_loaded(page: Page) -> None:
+    """Wait until nothing is under way: requests of a page that is gone would meet the next test's database."""
+    expect(stage(page)).to_have_attribute("data-loaded", re.compile(r"^(\d+)/\1$"))
+    page.wait_for_load_state("networkidle")
 
 
 def stage(page: Page) -> Any:
