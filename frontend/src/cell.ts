@@ -67,6 +67,11 @@ export class Cell {
     return this.picture;
   }
 
+  /** What zooms, pans and turns black and white. */
+  get camera(): Pick<StackView, "zoomBy" | "panBy" | "invert" | "reset"> {
+    return this.view;
+  }
+
   /** The slice on the screen: none while there is nothing, or another series is still drawn. */
   get slice(): number | undefined {
     const drawn = this.picture?.drawn;

@@ -87,8 +87,7 @@ export class Controls {
     else if (tool) this.take(tool as Drag);
     else if (adjust) this.adjust(adjust);
     else {
-      stage.linked = !stage.linked;
-      stage.renew();
+      stage.link(!stage.linked);
     }
   }
 
@@ -102,7 +101,7 @@ export class Controls {
   }
 
   private adjust(what: string): void {
-    const { view } = this.stage.active;
+    const view = this.stage.active.camera;
     if (what === "nearer") view.zoomBy(NEARER);
     else if (what === "farther") view.zoomBy(1 / NEARER);
     else if (what === "invert") view.invert();
@@ -126,7 +125,7 @@ export class Controls {
     if (control ? !paging : event.target.closest("summary, a")) return;
     event.preventDefault();
     const pan = event.shiftKey && !control ? PANS[event.key] : undefined;
-    if (pan) stage.active.view.panBy(...pan);
+    if (pan) stage.active.camera.panBy(...pan);
     else stage.step(by);
   }
 

@@ -2,7 +2,7 @@
 import { Controls } from "./controls.ts";
 import { start } from "./engine/index.ts";
 import { manifestOf } from "./manifest.ts";
-import { Stage } from "./stage.ts";
+import { equip, Viewer } from "./views/index.ts";
 
 const NEITHER =
   "This browser can draw no pictures: neither WebGL nor a canvas is there. Open the page in a current browser.";
@@ -12,8 +12,9 @@ for (const root of document.querySelectorAll<HTMLElement>("[data-stack]")) {
     for (const place of root.querySelectorAll("[data-place]")) place.textContent = NEITHER;
     continue;
   }
-  const stage = new Stage(root, manifestOf(root.dataset.stack as string));
+  const stage = new Viewer(root, manifestOf(root.dataset.stack as string));
   new Controls(stage);
+  equip(stage);
   Object.assign(root, { stage });
   stage.draw();
 }

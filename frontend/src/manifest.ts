@@ -35,8 +35,10 @@ export interface Series extends Kind {
   slices: Slice[];
 }
 
+/** A window; `unit` is SUV, or empty for the unit of the stored pixels (HU, Bq/ml). */
 export interface Preset {
   name: string;
+  unit?: "SUV" | "";
   centre: number;
   width: number;
 }
@@ -55,11 +57,22 @@ export interface View {
   hidden?: boolean;
 }
 
-export interface Cell {
+/** One picture of a hanging; series are named by the charter's labels, `over` is what lies beneath a fusion. */
+export interface HangingCell {
   series: string;
   timepoint: "present" | "previous" | "baseline" | "first" | "second";
   plane: "stack" | "axial" | "coronal" | "sagittal" | "mip" | "fusion";
   preset?: string;
+  over?: string;
+  over_preset?: string;
+}
+
+/** How pictures lie: as many cells as the layout ("rows x columns") has places, null where one stays empty. */
+export interface Hanging {
+  name: string;
+  layout: string;
+  linked: boolean;
+  cells: (HangingCell | null)[];
 }
 
 export type ToolName = "length" | "bidirectional" | "ellipse" | "freehand" | "angle" | "point" | "brush";
@@ -75,7 +88,9 @@ export interface Manifest {
   presets: Preset[];
   windows_locked: boolean;
   tools: ToolName[];
-  hanging: { name: string; layout: string; linked: boolean; cells: Cell[] } | null;
+  hanging: Hanging | null;
+  /** All that the reader may choose from, the one above among them. */
+  hangings?: Hanging[];
   timepoints: { title: string; series: Series[] }[];
   views: View[];
 }
@@ -85,6 +100,12 @@ export function manifestOf(id: string): Manifest {
   const script = document.getElementById(id);
   if (!script?.textContent) throw new Error(`The page holds no manifest "${id}".`);
   return JSON.parse(script.textContent) as Manifest;
+}
+
+/** A preset's window in the values that are shown: activity is shown as uptake (SUV) where the picture tells how. */
+export function windowOf({ centre, width, unit }: Preset, { suv_factor }: Series): { centre: number; width: number } {
+  const by = unit === "SUV" ? 1 : (suv_factor ?? 1);
+  return { centre: centre * by, width: width * by };
 }
 
 /** An address of a series' frame: the page gives it with SERIES and /0/ in place of key and number. */

@@ -28,7 +28,7 @@ export class Stage {
   active: Cell;
   linked = true;
   /** Whether the first viewport is an earlier timepoint that the reader can open and close. */
-  readonly compares: boolean;
+  compares: boolean;
   private becameReady: () => void = () => {};
   private readonly watchers: (() => void)[] = [];
 
@@ -44,15 +44,25 @@ export class Stage {
       root.dataset.loaded = `${loaded}/${of}`;
       this.tell("px:state", { loaded, of });
     });
-    this.cells = [...root.querySelectorAll<HTMLElement>("[data-view]")].flatMap((element, n) => {
-      const view = manifest.views[n];
-      return view ? [new Cell(element, view, manifest, this)] : [];
-    });
+    this.cells = this.makeCells();
     if (!this.cells.length) throw new Error("The page has no viewport.");
-    this.active = this.cells.at(-1) as Cell;
+    this.active = this.present;
     this.compares = Boolean(root.querySelector("[data-compare]"));
     this.marking = new Marking(this);
     for (const cell of this.cells) cell.set((this.compares ? cell : (this.cells[0] as Cell)).first);
+  }
+
+  protected makeCells(): Cell[] {
+    const { root, manifest } = this;
+    return [...root.querySelectorAll<HTMLElement>("[data-view]")].flatMap((element, n) => {
+      const view = manifest.views[n];
+      return view ? [new Cell(element, view, manifest, this)] : [];
+    });
+  }
+
+  /** The viewport of the present timepoint, or of the second side. */
+  get present(): Cell {
+    return this.cells[this.manifest.views.length - 1] as Cell;
   }
 
   /** The viewports, as pages that choose one of them name them. */
@@ -100,13 +110,15 @@ export class Stage {
   /** Draw all viewports in sight and fetch what is near. */
   draw(): void {
     const shown = this.cells.filter((cell) => cell.shown);
-    for (const cell of shown) {
-      // Of two assessments of one timepoint each is named; an earlier timepoint beside the present one names itself.
-      const named = this.cells.length > 1 && cell.name !== cell.title && !this.compares;
-      cell.draw(this.preset, named ? `${cell.name}: ${cell.title}` : cell.title);
-    }
+    for (const cell of shown) cell.draw(this.preset, this.heading(cell));
     this.feeder.show(shown.flatMap((cell) => cell.feed ?? []));
     this.renew();
+  }
+
+  /** Of two assessments of one timepoint each is named; an earlier timepoint beside the present one names itself. */
+  protected heading(cell: Cell): string {
+    const named = this.manifest.views.length > 1 && cell.name !== cell.title && !this.compares;
+    return named ? `${cell.name}: ${cell.title}` : cell.title;
   }
 
   // --- moving ---------------------------------------------------------------------------------------------------
@@ -126,6 +138,12 @@ export class Stage {
       }
     this.active = cell;
     this.draw();
+  }
+
+  /** Let viewports follow each other, or not. */
+  link(on: boolean): void {
+    this.linked = on;
+    this.renew();
   }
 
   activate(cell: Cell): void {
@@ -161,7 +179,7 @@ export class Stage {
 
   /** Where the reader is: what is drawn in the present timepoint's viewport, or in the active one. */
   here(): Here | null {
-    const cell = this.compares ? (this.cells.at(-1) as Cell) : this.active;
+    const cell = this.compares ? this.present : this.active;
     const { series, slice } = cell;
     const found = slice && series?.slices[slice - 1];
     return found ? { series: series.key, slice, instance: found[0], frame: found[1] } : null;
@@ -191,7 +209,7 @@ export class Stage {
 
   compare(on: boolean): void {
     const earlier = this.cells[0] as Cell;
-    const present = this.cells.at(-1) as Cell;
+    const { present } = this;
     earlier.root.hidden = !on;
     this.root.querySelector("[data-views]")?.classList.toggle("px-view-2", on);
     if (on && earlier.count) this.settle(earlier, present.at);

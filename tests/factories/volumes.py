@@ -129,6 +129,7 @@ def _instance(kind: UID, modality: str) -> Dataset:
     made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = f"2.25.{uuid.uuid4().int}"
     made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = kind
+    made.StudyInstanceUID, made.SeriesInstanceUID = "2.25.2", "2.25.3"
     made.Modality = modality
     return made
 

@@ -191,7 +191,8 @@ def world(db: None) -> World:
         code="READ-1", title="Reads", sponsor_name="Sponsor", actor=admin, at=AT, seed="seed", secret=SECRET
     )
     charter = trial.charters.get()
-    setting_up.edit_charter(charter=charter, content={**charter.content, "sites": {}}, actor=admin, at=AT)
+    content = {**charter.content, "sites": {}, "hanging": []}
+    setting_up.edit_charter(charter=charter, content=content, actor=admin, at=AT)
     setting_up.sign_charter(charter=charter, signature=Intent(PASSWORD), actor=admin, at=AT)
     site = setting_up.add_site(trial=trial, code=SITE_CODE, name=SITE_NAME, country="", actor=admin, at=AT)
     world = World(Trial.objects.get(pk=trial.pk), site, admin, admin)

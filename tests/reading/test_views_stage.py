@@ -22,6 +22,12 @@ CT = RECIST_TEMPLATE["series"][0]["label"]
 
 
 @pytest.fixture
+def subject(world: World) -> Subject:
+    world.amend(hanging=RECIST_TEMPLATE["hanging"])
+    return world.enrol()
+
+
+@pytest.fixture
 def task(world: World, subject: Subject) -> ReadTask:
     world.clear("BL", subject)
     task = world.task("BL", 1, subject)

@@ -1,5 +1,4 @@
 // One viewport that shows a stack of pictures: which slice, through which window, how near, and what it tells of it.
-import { FARTHEST, NEAREST } from "./hands.ts";
 import * as lib from "./library.ts";
 import { offsetOf, type Series, type Triple } from "../manifest.ts";
 import { idOf, idsOf, pictureOf } from "./pictures.ts";
@@ -66,10 +65,11 @@ export class StackView {
     const { asked } = this;
     const another = this.series !== series;
     this.series = series;
-    if (another) await this.viewport.setStack(idsOf(series), slice - 1);
-    else await this.viewport.setImageIdIndex(slice - 1);
+    if (another) {
+      await this.viewport.setStack(idsOf(series), slice - 1);
+      this.applyWindow();
+    } else await this.viewport.setImageIdIndex(slice - 1);
     if (asked !== this.asked) return false;
-    if (another) this.applyWindow();
     this.viewport.render();
     return true;
   }
@@ -127,7 +127,7 @@ export class StackView {
   // --- zoom and pan -------------------------------------------------------------------------------------------
   zoomBy(factor: number): void {
     if (!this.series) return;
-    this.viewport.setZoom(Math.min(Math.max(this.viewport.getZoom() * factor, FARTHEST), NEAREST));
+    this.viewport.setZoom(Math.min(Math.max(this.viewport.getZoom() * factor, 0.25), 20));
     this.viewport.render();
   }
 

@@ -1,0 +1,377 @@
+// The stage with layouts: which series of which timepoint lies where, cut how, and what follows what.
+import { Stage, type Here } from "../stage.ts";
+import type { Cell } from "../cell.ts";
+import type { Mark, ViewState } from "../mark.ts";
+import type { Hanging, HangingCell, Manifest, Preset, Triple, View } from "../manifest.ts";
+import type { ColourMap } from "./colours.ts";
+import type { Look } from "./face.ts";
+import { followed, linkHere, sharesSpace, type Link } from "./following.ts";
+import { laid, type Laid } from "./hanging.ts";
+import { crossing, drawLines } from "./lines.ts";
+import { Links } from "./links.ts";
+import { PlacedCell } from "./placed_cell.ts";
+
+const MOST_CELLS = 4;
+export const LAYOUTS = ["1x1", "1x2", "1x3", "2x1", "2x2"];
+const placesOf = (layout: string): number => layout.split("x").reduce((product, side) => product * Number(side), 1);
+
+export class Viewer extends Stage {
+  declare readonly cells: PlacedCell[];
+  declare active: PlacedCell;
+  readonly links: Links;
+  /** Rows and columns while viewports are arranged; empty while the page shows them as it opened without a hanging. */
+  layout = "";
+  /** Name of the hanging in use, if it is one. */
+  hung = "";
+
+  constructor(root: HTMLElement, manifest: Manifest) {
+    super(root, manifest);
+    this.links = new Links(manifest.links_url, (sentence) => this.tell("px:problem", { sentence }));
+    this.linksLoaded = this.links.load();
+    const [first] = this.hangings;
+    if (manifest.hanging && first) this.hang(manifest.hanging);
+  }
+
+  readonly linksLoaded: Promise<void>;
+
+  /** As many viewports as a layout has places; those that the page does not name wait out of sight. */
+  protected override makeCells(): PlacedCell[] {
+    const { root, manifest } = this;
+    const named = [...root.querySelectorAll<HTMLElement>("[data-view]")];
+    const pattern = named[0]?.cloneNode(true) as HTMLElement | undefined;
+    const most = root.querySelector("[data-views-bar]") ? MOST_CELLS : 0;
+    for (let n = named.length; pattern && n < most; n += 1) {
+      const more = pattern.cloneNode(true) as HTMLElement;
+      more.hidden = true;
+      named.at(-1)?.after(more);
+      named.push(more);
+    }
+    const last = manifest.views.at(-1) as View;
+    return named.map((element, n) => new PlacedCell(element, manifest.views[n] ?? { ...last }, manifest, this));
+  }
+
+  get hangings(): Hanging[] {
+    return this.manifest.hangings ?? (this.manifest.hanging ? [this.manifest.hanging] : []);
+  }
+
+  get inSight(): PlacedCell[] {
+    return this.cells.filter((cell) => cell.shown);
+  }
+
+  private get last(): number {
+    return this.manifest.timepoints.length - 1;
+  }
+
+  // --- layouts ---------------------------------------------------------------------------------------------------
+  /** Lay the pictures as a hanging says; what it names and is not there leaves its place empty. */
+  hang(hanging: Hanging): void {
+    this.hung = hanging.name;
+    this.linked = hanging.linked;
+    this.lay(hanging.layout, laid(this.manifest, hanging));
+  }
+
+  /** Lay as many pictures as a layout has places: those in sight stay, then earlier timepoints, then more of the present. */
+  arrange(layout: string): void {
+    const places = placesOf(layout);
+    const stay = this.inSight.slice(0, places);
+    const cell = (series: number, timepoint: number): Laid => {
+      const label = this.manifest.timepoints[timepoint]?.series[series]?.label ?? "";
+      const told: HangingCell = { series: label, timepoint: "present", plane: "stack" };
+      return { timepoint, series, over: undefined, cell: told };
+    };
+    const more: Laid[] = [];
+    for (let timepoint = this.last - 1; timepoint >= 0; timepoint -= 1)
+      if (!stay.some((each) => each.timepoint === timepoint)) more.push(cell(0, timepoint));
+    while (more.length < places) more.push(cell(0, this.last));
+    this.hung = "";
+    this.show_(layout);
+    this.cells.slice(0, places).forEach((each, n) => {
+      if (n >= stay.length) this.fill(each, more[n - stay.length]);
+    });
+    this.settleAll();
+  }
+
+  private lay(layout: string, places: (Laid | undefined)[]): void {
+    this.show_(layout);
+    places.forEach((place, n) => this.fill(this.cells[n] as PlacedCell, place));
+    this.settleAll();
+  }
+
+  private show_(layout: string): void {
+    const places = placesOf(layout);
+    this.layout = layout;
+    this.compares = false;
+    const views = this.root.querySelector<HTMLElement>("[data-views]");
+    views?.classList.remove("px-view-2");
+    views?.setAttribute("data-layout", layout);
+    this.root.dataset.layout = layout;
+    this.cells.forEach((cell, n) => {
+      cell.root.hidden = n >= places;
+    });
+  }
+
+  private fill(cell: PlacedCell, place: Laid | undefined): void {
+    cell.cut(undefined);
+    cell.own = undefined;
+    // An empty place shows no series.
+    cell.timepoint = place?.timepoint ?? this.last;
+    cell.index = place?.series ?? -1;
+    if (!place) return;
+    const { cell: told } = place;
+    cell.own = this.presetOf(told.preset);
+    cell.set(cell.first);
+    if (told.plane !== "stack") cell.cut(this.lookOf(cell, told, place.over));
+  }
+
+  private lookOf(cell: PlacedCell, told: HangingCell, over: number | undefined): Look {
+    const series = this.seriesOf(cell);
+    const usual: ColourMap = cell.series?.modality === "PT" ? "inverse" : "grey";
+    const plane = told.plane === "coronal" || told.plane === "mip" ? "coronal" : told.plane === "sagittal" ? "sagittal" : "axial";
+    const look: Look = { plane, slab: told.plane === "mip" ? Infinity : 0, map: usual, opacity: 0.5 };
+    if (told.plane !== "fusion" || over === undefined) return look;
+    return { ...look, map: "hot iron", beneath: series[over]!, beneathPreset: this.presetOf(told.over_preset)! };
+  }
+
+  private presetOf(name: string | undefined): Preset | undefined {
+    return this.manifest.presets.find((preset) => preset.name === name);
+  }
+
+  /** The present timepoint's first picture is the one to work in; the others go where it is. */
+  private settleAll(): void {
+    const { inSight } = this;
+    this.active = inSight.find((cell) => cell.timepoint === this.last && !cell.face && cell.series) ?? inSight[0]!;
+    if (this.linked) this.bring(this.active);
+    this.draw();
+  }
+
+  // --- what one viewport shows ---------------------------------------------------------------------------------
+  /** Cut the active viewport's volume in another way; undefined: its stack. */
+  cut(look: Look | undefined): void {
+    this.active.cut(look);
+    this.draw();
+  }
+
+  /** Whether an earlier timepoint is in sight. */
+  get showsEarlier(): boolean {
+    return this.inSight.some((cell) => cell.timepoint < this.last);
+  }
+
+  /** Show the timepoint before beside the present one, or the present one alone. */
+  override compare(on: boolean): void {
+    if (!this.layout) {
+      super.compare(on);
+      return;
+    }
+    const { index } = this.present;
+    const label = this.manifest.timepoints[this.last]?.series[Math.max(index, 0)]?.label ?? "";
+    const cell = (timepoint: "previous" | "present"): HangingCell => ({ series: label, timepoint, plane: "stack" });
+    const cells = on ? [cell("previous"), cell("present")] : [cell("present")];
+    const { own } = this.present;
+    this.hang({ name: "", layout: on ? "1x2" : "1x1", linked: this.linked, cells });
+    for (const each of this.inSight) each.own = own;
+    this.draw();
+  }
+
+  override choosePreset(name: string): void {
+    if (!this.layout) {
+      super.choosePreset(name);
+      return;
+    }
+    const label = this.active.series?.label;
+    for (const cell of this.inSight) if (cell.series?.label === label) cell.own = this.presetOf(name) ?? cell.own;
+    this.draw();
+  }
+
+  override chooseSeries(index: number): void {
+    if (!this.layout) {
+      super.chooseSeries(index);
+      return;
+    }
+    this.exchange(this.active, this.active.timepoint, index);
+  }
+
+  override chooseTimepoint(cells: readonly Cell[], timepoint: number): void {
+    if (!this.layout) {
+      super.chooseTimepoint(cells, timepoint);
+      return;
+    }
+    const label = this.active.series?.label;
+    const same = this.manifest.timepoints[timepoint]?.series.findIndex((each) => each.label === label) ?? -1;
+    this.exchange(this.active, timepoint, Math.max(same, 0));
+  }
+
+  private exchange(cell: PlacedCell, timepoint: number, index: number): void {
+    const { series } = cell;
+    Object.assign(cell, { timepoint, index });
+    if (cell.series?.modality !== series?.modality) cell.own = undefined;
+    if (cell.face?.look.beneath) cell.cut(undefined); // what lay beneath belongs to the series before
+    cell.set(cell.first);
+    const other = this.inSight.find((each) => each !== cell && each.series);
+    if (this.linked && other) this.lead(other, [cell]);
+    this.draw();
+  }
+
+  // --- in step -----------------------------------------------------------------------------------------------------
+  override move(cell: PlacedCell, n: number): void {
+    const before = cell.n;
+    cell.set(n);
+    if (cell.n !== before) cell.direction = cell.n < before ? -1 : 1;
+    this.active = cell;
+    if (this.linked) this.bring(cell);
+    this.draw();
+  }
+
+  /** Let the others go where a viewport is. */
+  private bring(cell: PlacedCell): void {
+    this.lead(cell, this.inSight.filter((other) => other !== cell));
+  }
+
+  private lead(cell: PlacedCell, others: readonly PlacedCell[]): void {
+    const from = cell.standing;
+    for (const other of others) {
+      const to = other.standing;
+      const goes = from && to && followed(from, to, this.links.all);
+      if (!goes) continue;
+      other.direction = cell.direction;
+      if ("point" in goes) other.goTo(goes.point);
+      else other.set(goes.slice);
+    }
+  }
+
+  /** Turn following on or off. Turned on, what is in sight now counts as the same place, until the page is left. */
+  override link(on: boolean): void {
+    if (on) this.links.pass(this.linksFrom(this.active));
+    super.link(on);
+  }
+
+  private linksFrom(cell: PlacedCell, any = false): Link[] {
+    const from = cell.standing;
+    return this.inSight.flatMap((other) => {
+      const to = other.standing;
+      if (!from || !to || other === cell || from.series.key === to.series.key) return [];
+      return any || !sharesSpace(from.series, to.series) ? [linkHere(from, to)] : [];
+    });
+  }
+
+  /** What is in sight now is the same place: kept with the read. */
+  async linkHere(): Promise<void> {
+    this.linked = true;
+    await this.links.add(this.linksFrom(this.active, true));
+    this.renew();
+  }
+
+  async unlink(): Promise<void> {
+    const { series } = this.active;
+    const pairs = this.inSight.flatMap((cell) => (series && cell.series ? [[series.key, cell.series.key] as const] : []));
+    await this.links.remove(pairs);
+    this.renew();
+  }
+
+  /** Whether the active viewport is linked to another in sight by the reader's own link. */
+  get isLinkedHere(): boolean {
+    const { series } = this.active;
+    return this.inSight.some((cell) => series && cell.series && this.links.holds(series.key, cell.series.key));
+  }
+
+  /** Bring all planes that can to a point of the patient. */
+  jump(point: Triple, from: PlacedCell): void {
+    const { series } = from;
+    for (const cell of this.inSight)
+      if (cell !== from && series && cell.series && sharesSpace(series, cell.series)) cell.goTo(point);
+    this.draw();
+  }
+
+  override go(key: string, n: number, cell?: PlacedCell): void {
+    if (!this.layout) {
+      super.go(key, n, cell);
+      return;
+    }
+    const timepoint = this.manifest.timepoints.findIndex(({ series }) => series.some((each) => each.key === key));
+    if (timepoint < 0) return;
+    const index = this.manifest.timepoints[timepoint]!.series.findIndex((each) => each.key === key);
+    const { inSight } = this;
+    const fits = (each: PlacedCell): boolean => each.timepoint === timepoint && !each.face;
+    let target =
+      cell ?? inSight.find((each) => fits(each) && each.index === index) ?? inSight.find((each) => fits(each));
+    if (!target && timepoint < this.last && inSight.length === 1) {
+      this.arrange("1x2");
+      target = this.inSight.at(-1);
+    }
+    target ??= inSight.find((each) => each !== this.present && !each.face) ?? this.active;
+    if (target.face) target.cut(undefined);
+    Object.assign(target, { timepoint, index });
+    target.set(n);
+    this.active = target;
+    if (this.linked) this.bring(target);
+    target.root.scrollIntoView({ block: "nearest" });
+    this.draw();
+  }
+
+  // --- where the reader is -----------------------------------------------------------------------------------------
+  override get present(): PlacedCell {
+    if (!this.layout) return super.present as PlacedCell;
+    const fits = (cell: PlacedCell): boolean => cell.shown && cell.timepoint === this.last && !cell.face;
+    return fits(this.active) ? this.active : (this.cells.find(fits) ?? this.active);
+  }
+
+  override here(): Here | null {
+    if (!this.layout) return super.here();
+    const { series, slice } = this.present;
+    const found = slice && series?.slices[slice - 1];
+    return found ? { series: series.key, slice, instance: found[0], frame: found[1] } : null;
+  }
+
+  override view(cell: PlacedCell = this.active): ViewState {
+    const told = super.view(cell);
+    if (!this.layout) return told;
+    return { ...told, preset: cell.own?.name ?? told.preset, layout: this.layout, plane: cell.face?.words ?? "stack" };
+  }
+
+  override async show(mark: Mark): Promise<void> {
+    const view = "slice" in mark.view ? (mark.view as ViewState) : null;
+    if (view && LAYOUTS.includes(view.layout) && (this.layout || placesOf(view.layout) > 2)) {
+      this.arrange(view.layout);
+      const label = this.find(mark.series)?.label ?? "";
+      view.timepoints.slice(0, placesOf(view.layout)).forEach((timepoint, n) => {
+        const cell = this.cells[n]!;
+        const index = this.manifest.timepoints[timepoint]?.series.findIndex((each) => each.label === label) ?? -1;
+        if (cell.timepoint !== timepoint && index >= 0) Object.assign(cell, { timepoint, index });
+      });
+    }
+    await super.show(mark);
+  }
+
+  // --- drawing -----------------------------------------------------------------------------------------------------
+  protected override heading(cell: PlacedCell): string {
+    if (!this.layout) return super.heading(cell);
+    if (!cell.series) return "";
+    const many = new Set(this.inSight.map((each) => each.series?.label)).size > 1 || this.seriesOf(cell).length > 1;
+    return [cell.title, many && cell.series.label, cell.face?.words].filter(Boolean).join(" · ");
+  }
+
+  override drawn(cell: PlacedCell): void {
+    cell.turn();
+    super.drawn(cell);
+    this.drawCrossings();
+  }
+
+  private drawCrossings(): void {
+    const { inSight } = this;
+    for (const cell of inSight) {
+      const here = cell.standing;
+      const around = cell.middle;
+      const ends = inSight.flatMap((other) => {
+        const there = other.standing;
+        if (other === cell || !here?.point || !here.normal || !there?.point || !there.normal || !around) return [];
+        if (!sharesSpace(here.series, there.series) || other.face?.look.slab === Infinity) return [];
+        const line = crossing(
+          { point: here.point, normal: here.normal },
+          { point: there.point, normal: there.normal },
+          around,
+        );
+        return line ? [line.map((end) => cell.camera.toScreen(end)) as [[number, number], [number, number]]] : [];
+      });
+      drawLines(cell.root, ends);
+    }
+  }
+}
