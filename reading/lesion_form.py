@@ -172,6 +172,16 @@ class LesionForm(forms.Form):
         return [Asked(field, self[field.name], self._label_of(field)) for field in self.declared]
 
     @property
+    def hints(self) -> tuple[str, ...]:
+        """What the rules say of the entry stored so far."""
+        return self.lesion.hints if self.lesion else ()
+
+    @property
+    def tool(self) -> str:
+        """What the lesion is marked with: two diameters where one is asked, else a point to find it by."""
+        return "bidirectional" if any(field.name == DIAMETER for field in self.declared) else "point"
+
+    @property
     def stamp(self) -> BlindedMeasurement | None:
         """Where the entry stored so far was measured."""
         part = _whole(self["part"].value())

@@ -168,6 +168,7 @@ class Addresses:
     pixels: str
     rendered: str
     thumbnail: str
+    marks: str | None = None
 
 
 def stage(
@@ -195,6 +196,7 @@ def stage(
         pixels_url=addresses.pixels,
         frame_url=addresses.rendered,
         thumbnail_url=addresses.thumbnail,
+        marks_url=addresses.marks,
         presets=[{"name": p.name, "centre": p.centre, "width": p.width} for p in presets],
         timepoints=timepoints,
         views=views,

@@ -139,7 +139,8 @@ def _saved(request: HttpRequest, task: BlindedTask, form: forms.ReadForm, before
     }
     result = render_to_string("reading/_result.html", {"task": task, "editable": True}, request)
     marks = pages.marks_of(task.lesions)
-    return JsonResponse({"version": task.version, "lesions": numbers, "result": result, "marks": marks})
+    hints = {lesion.number: lesion.hints for lesion in task.lesions}
+    return JsonResponse({"version": task.version, "lesions": numbers, "hints": hints, "result": result, "marks": marks})
 
 
 @require_POST

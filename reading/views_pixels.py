@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -17,8 +19,8 @@ SERIES = "SERIES"
 
 
 def task_addresses(code: str) -> Addresses:
-    """Return where the pictures of a read lie."""
-    return _addresses("task", code)
+    """Return where the pictures of a read lie, and what is drawn on them."""
+    return replace(_addresses("task", code), marks=reverse("reading:task_marks", args=(code,)))
 
 
 def case_addresses(code: str) -> Addresses:

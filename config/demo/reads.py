@@ -8,17 +8,23 @@ from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+from uuid import NAMESPACE_OID, UUID, uuid5
+
+import numpy as np
 
 from compliance.models import Signature, User
 from compliance.signing import Intent
 from config.demo.story import PASSWORD, PATIENTS, SEED, VISITS, Patient
+from imaging.display.facts import plane_in
 from imaging.models import Instance
 from imaging.phantom.subjects import Lesion as TrueLesion
 from imaging.phantom.subjects import PhantomSubject
+from imaging.services import displaying
 from reading import blinding, selectors
+from reading.measuring import Tool
 from reading.models import Adjudication, Lesion, ReadTask
-from reading.services import adjudicating, assessing
-from reading.services.entries import AssessmentEntry, LesionEntry
+from reading.services import adjudicating, assessing, marking
+from reading.services.entries import AssessmentEntry, LesionEntry, MarkEntry
 from reading.states import AdjudicationState, ReadState
 
 #: Relative bias and precision of the two readers, as a fraction of the diameter.
@@ -68,9 +74,12 @@ def _entry(task: ReadTask) -> AssessmentEntry:
             continue
         where = _picture(task, phantom, truth, order) if truth.measured_diameter_mm(order) else None
         if lesion is None:
-            lesions.append(_found(truth, size, order, reader, where))
+            entry = _found(truth, size, order, reader, where)
         else:
-            lesions.append(_followed(lesion.number, lesion.category, truth, size, order, where))
+            entry = _followed(lesion.number, lesion.category, truth, size, order, where)
+        if entry.state == "MEASURED":
+            entry = replace(entry, mark=_drawn(task, phantom, truth, order, entry))
+        lesions.append(entry)
     comment = "Simulated read: true diameters of the phantom with seeded reader noise."
     return AssessmentEntry(version=shown.version, comment=comment, lesions=tuple(lesions))
 
@@ -113,6 +122,37 @@ def _followed(
     if size < 3:
         return LesionEntry(number, category, state="TOO_SMALL", instance=where)
     return LesionEntry(number, category, state="MEASURED", diameter_mm=size, instance=where)
+
+
+def _drawn(task: ReadTask, phantom: PhantomSubject, truth: TrueLesion, order: int, entry: LesionEntry) -> UUID | None:
+    """Draw both diameters of a measured lesion where it lies; the key of the mark."""
+    if entry.instance is None or entry.diameter_mm is None:
+        return None
+    instance = blinding.instance_of(task, entry.instance, entry.frame)
+    plane = plane_in(displaying.facts_of(instance.series, [instance])[instance.pk], entry.frame)
+    if plane is None:
+        return None
+    counted, (long, short) = float(entry.diameter_mm), truth.diameters_mm[order]
+    scale = counted / (short if truth.nodal else long)
+    ((column, row),) = plane.to_pixels([phantom.lesion_centre_mm(truth, order)])
+    (centre,) = plane.to_patient([(column, row)])
+    along = np.array([np.cos(truth.turn), np.sin(truth.turn), 0.0])
+    across = np.array([-along[1], along[0], 0.0])
+    ends = [
+        centre + sign * scale * size / 2 * way for size, way in ((long, along), (short, across)) for sign in (-1, 1)
+    ]
+    drawn = MarkEntry(
+        tool=Tool.BIDIRECTIONAL,
+        instance=entry.instance,
+        frame=entry.frame,
+        points=tuple(tuple(map(float, end)) for end in ends),
+        view={"preset": task.charter.terms.window_presets[0].name, "zoom": 1, "pan": [0, 0], "plane": "stack"},
+        software="simulated reader",
+    )
+    key = uuid5(NAMESPACE_OID, f"{task.blinded_code} {truth.label}")
+    at = task.opened_at or task.created_at
+    marking.put_mark(task=task, key=key, expected=None, entry=drawn, actor=task.reader, at=at)
+    return key
 
 
 def _picture(task: ReadTask, phantom: PhantomSubject, truth: TrueLesion, order: int) -> str | None:

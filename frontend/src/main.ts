@@ -2,6 +2,7 @@
 import { Controls } from "./controls.ts";
 import { start } from "./engine/index.ts";
 import { manifestOf } from "./manifest.ts";
+import { keepMarks } from "./marks/index.ts";
 import { equip, Viewer } from "./views/index.ts";
 
 const NEITHER =
@@ -16,5 +17,6 @@ for (const root of document.querySelectorAll<HTMLElement>("[data-stack]")) {
   new Controls(stage);
   equip(stage);
   Object.assign(root, { stage });
+  if (stage.manifest.marks_url) void keepMarks(stage, stage.manifest.marks_url);
   stage.draw();
 }

@@ -42,7 +42,7 @@ export interface Mark {
   software: string;
   measured?: Measured;
   hints?: string[];
-  lesion: { number: number | null; part: number } | null;
+  lesion: { number: number | null; part: number; label?: string } | null;
   removed: boolean;
 }
 

@@ -5,6 +5,8 @@
   const $ = (selector, within = form) => within.querySelector(selector);
   const $$ = (selector, within = form) => [...within.querySelectorAll(selector)];
   const field = (row, name) => $(`[name="${row.id}-${name}"]`, row);
+  /** What was drawn in this read, by key, as it is stored. */
+  const drawn = new Map();
 
   // --- images: from a row to its slice ----------------------------------------------------------------------
   function tellStamp(row) {
@@ -18,20 +20,28 @@
     }
   }
 
+  const goTo = ({ dataset }) => stage.go(dataset.go, Number(dataset.slice));
+
   form.addEventListener("click", (event) => {
     const go = event.target.closest("[data-go]");
-    if (go) stage.go(go.dataset.go, Number(go.dataset.slice));
+    if (go) goTo(go);
   });
   $$("[data-lesion]").forEach(tellStamp);
 
   if (!("read" in form.dataset)) return; // signed, or on hold: to look at only
 
-  const QUIET_MS = 3000;
+  // Nothing that was entered more than two seconds ago is lost with the page: a draft goes when the reader rests, and
+  // at the latest a while after the first change.
+  const QUIET_MS = 600;
+  const LATEST_MS = 1200;
   const AGAIN_MS = 10000;
   const version = $('[name="version"]');
   const rows = $('[name="rows"]');
   const status = document.querySelector("[data-saved]");
   let changes = 0;
+  let stored = 0;
+  let since = null;
+  let leaving = false;
   let timer;
   let saving = null;
   let stale = false;
@@ -66,6 +76,7 @@
       label.firstChild.textContent = nodal ? diameter.dataset.node : diameter.dataset.other;
       diameter.placeholder = nodal ? "short axis" : diameter.dataset.brief;
     }
+    fill(row);
   }
 
   const fitAll = () => {
@@ -103,7 +114,11 @@
     const copy = document.createElement("template");
     copy.innerHTML = row.outerHTML;
     const part = copy.content.firstElementChild;
-    for (const name of ["instance", "diameter_mm"]) $(`[name="${row.id}-${name}"]`, part).setAttribute("value", "");
+    for (const name of ["instance", "diameter_mm", "mark"]) {
+      const input = $(`[name="${row.id}-${name}"]`, part);
+      input.setAttribute("value", "");
+      input.removeAttribute("readonly");
+    }
     for (const option of $$("option", part)) option.toggleAttribute("selected", option.value === "MEASURED");
     const next = Math.max(...parts.map((each) => Number(field(each, "part").value || 0))) + 1;
     $(`[name="${row.id}-part"]`, part).setAttribute("value", next);
@@ -114,7 +129,9 @@
     remove.dataset.remove = "";
     remove.setAttribute("aria-label", "Remove this part");
     $("[data-split]", part).replaceWith(remove);
-    $("[data-stamped]", part).hidden = true;
+    for (const place of $$("[data-stamped], [data-unmark]", part)) place.hidden = true;
+    $("[data-hints]", part).replaceChildren();
+    part.removeAttribute("aria-current");
     const made = append(row.parentElement, part.outerHTML, row.id);
     parts.at(-1).after(made);
     field(made, "diameter_mm").focus();
@@ -130,18 +147,18 @@
   }
 
   form.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-add], [data-remove], [data-split], [data-stamp]");
+    const button = event.target.closest("[data-add], [data-remove], [data-split], [data-stamp], [data-measure], [data-unmark]");
     if (!button) return;
     const row = button.closest("[data-lesion]");
     if (button.dataset.add) add(button.dataset.add);
     else if ("remove" in button.dataset) remove(row);
     else if ("split" in button.dataset) split(row);
+    else if (button.dataset.measure) measure(row);
+    else if ("unmark" in button.dataset) stage.marking.remove(field(row, "mark").value).catch(() => {});
     else {
       const here = stage.here();
       if (!here) return;
-      field(row, "instance").value = here.instance;
-      field(row, "frame").value = here.frame;
-      tellStamp(row);
+      seenOn(row, here);
       changed();
     }
   });
@@ -152,6 +169,86 @@
     else fitAll();
     clear(event.target);
     if (event.target.name !== "password") changed();
+  });
+
+  // --- marks: a lesion's measurement as it was drawn ------------------------------------------------------------
+  function seenOn(row, { instance, frame }) {
+    field(row, "instance").value = instance;
+    field(row, "frame").value = frame;
+    tellStamp(row);
+  }
+
+  /** Show the sizes of a row's mark in its fields; the server takes them from the mark, and refuses any other. */
+  function fill(row) {
+    const mark = drawn.get(field(row, "mark").value);
+    const { long_mm: long, short_mm: short, length_mm: line } = ["length", "bidirectional"].includes(mark?.tool) ? mark.measured : {};
+    const organ = field(row, "organ");
+    const nodal = organ ? organ.value === "LYMPH NODE" : "nodal" in row.dataset;
+    for (const [name, size] of [["diameter_mm", null], ["across_mm", short]]) {
+      const input = field(row, name);
+      if (!input) continue;
+      const value = size ?? (name === "across_mm" ? undefined : (nodal && input.dataset.node ? short : long) ?? line);
+      input.readOnly = value !== undefined && !input.disabled;
+      if (input.readOnly) input.value = value.toFixed(1);
+    }
+    $("[data-unmark]", row).hidden = !mark;
+  }
+
+  function attach(row, mark) {
+    field(row, "mark").value = mark.key;
+    seenOn(row, mark);
+    const state = field(row, "state");
+    if (mark.tool !== "point" && state && [...state.options].some((option) => option.value === "MEASURED")) state.value = "MEASURED";
+    for (const input of $$(".rd-mm input", row)) clear(input);
+    fit(row);
+    changed();
+  }
+
+  function detach(row) {
+    for (const input of $$(".rd-mm input", row)) if (input.readOnly) input.value = "";
+    field(row, "mark").value = "";
+    fit(row);
+    changed();
+  }
+
+  async function measure(row) {
+    const { tools } = stage.manifest;
+    const wanted = $("[data-measure]", row).dataset.measure;
+    const tool = [wanted, "length", "point"].find((each) => tools.includes(each));
+    const label = $("[data-label]", row).textContent;
+    const before = field(row, "mark").value;
+    const asked = stage.measure(tool, { lesion: { number: Number(field(row, "number").value) || null, part: Number(field(row, "part").value) }, label });
+    row.toggleAttribute("data-measuring", true);
+    try {
+      const mark = await asked;
+      drawn.set(mark.key, mark);
+      attach(row, mark);
+      if (before) await stage.marking.remove(before);
+    } catch {
+      // Put away, or not stored: the stage has said why.
+    } finally {
+      row.removeAttribute("data-measuring");
+    }
+  }
+
+  const rowOf = (key) => $$("[data-lesion]").find((row) => key && field(row, "mark").value === key && !row.hidden);
+
+  document.addEventListener("px:mark", ({ detail: { mark } }) => {
+    const row = rowOf(mark.key);
+    if (mark.removed) drawn.delete(mark.key);
+    else drawn.set(mark.key, mark);
+    if (!row) return;
+    if (mark.removed) detach(row);
+    else attach(row, mark);
+  });
+
+  document.addEventListener("px:marks", ({ detail: { marks } }) => {
+    for (const mark of marks) drawn.set(mark.key, mark);
+    $$("[data-lesion]").forEach(fill);
+  });
+
+  document.addEventListener("px:saving", ({ detail: { waiting, lost } }) => {
+    if (lost) say(`${waiting} ${waiting === 1 ? "mark" : "marks"} not saved: no connection. Trying again…`);
   });
 
   // --- errors, beside their fields --------------------------------------------------------------------------------
@@ -183,32 +280,46 @@
     changes += 1;
     if (stale) return;
     say("Not saved yet");
+    since ??= Date.now();
     clearTimeout(timer);
-    timer = setTimeout(save, QUIET_MS);
+    timer = setTimeout(save, Math.max(0, Math.min(QUIET_MS, since + LATEST_MS - Date.now())));
   }
 
   function save(extra = {}) {
     clearTimeout(timer);
-    saving = (saving ?? Promise.resolve()).then(() => send(extra)).finally(() => { saving = null; });
-    return saving;
+    // One after the other: a draft sent beside another one would find it stale.
+    const last = (saving ?? Promise.resolve()).then(() => send(extra)).finally(() => { if (saving === last) saving = null; });
+    saving = last;
+    return last;
+  }
+
+  function post(extra = {}, keepalive = false) {
+    const body = new FormData(form);
+    body.delete("password");
+    // The server takes these from the mark, which may just have been moved.
+    for (const input of $$("input[readonly]")) body.delete(input.name);
+    // A row that was added a moment ago is no lesion yet: it waits for its organ.
+    for (const row of $$("[data-lesion]")) {
+      if (!field(row, "number").value && field(row, "organ")?.value === "") body.set(`${row.id}-removed`, "1");
+    }
+    for (const [name, value] of Object.entries(extra)) body.set(name, value);
+    return fetch(form.dataset.saveUrl, { method: "POST", body, keepalive, headers: { Accept: "application/json", "X-CSRFToken": parallax.csrf() } });
   }
 
   async function send(extra) {
     const sent = changes;
-    const body = new FormData(form);
-    body.delete("password");
-    for (const [name, value] of Object.entries(extra)) body.set(name, value);
+    since = null;
     say("Saving…");
     let answer;
     try {
-      answer = await fetch(form.dataset.saveUrl, { method: "POST", body, headers: { Accept: "application/json", "X-CSRFToken": parallax.csrf() } });
+      answer = await post(extra);
     } catch {
       say("Not saved: no connection. Trying again…");
       timer = setTimeout(save, AGAIN_MS);
       return;
     }
     const told = await answer.json().catch(() => ({}));
-    if (answer.ok) taken(told, sent);
+    if (answer.ok) { stored = sent; taken(told, sent); }
     else if (told.code === "stale_draft") conflict();
     else if (told.errors) { complain(told.errors); say("Not saved: mend what is marked"); }
     else {
@@ -226,11 +337,17 @@
       field(row, "number").value = number;
       $("[data-label]", row).textContent = label;
       row.setAttribute("aria-label", `Lesion ${label}`);
+      const mark = drawn.get(field(row, "mark").value);
+      if (mark) stage.marking.take([mark], () => label);
     }
     const open = $("[data-result] details")?.open;
     $("[data-result]").innerHTML = told.result;
     const details = $("[data-result] details");
     if (details) details.open = open;
+    for (const row of $$("[data-lesion]")) {
+      const said = told.hints[field(row, "number").value] ?? [];
+      $("[data-hints]", row).replaceChildren(...said.map((hint) => Object.assign(document.createElement("li"), { textContent: hint[0].toUpperCase() + hint.slice(1) })));
+    }
     stage.mark(told.marks);
     const now = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
     if (changes === sent) parallax.saved(`Saved ${now}`);
@@ -255,7 +372,11 @@
   // A signature takes the page's entries as they are; a draft on its way is waited for, so that its version is known.
   form.addEventListener("submit", async (event) => {
     clearTimeout(timer);
-    if (!saving) return;
+    leaving = true;
+    if (!saving) {
+      for (const input of $$("input[readonly]")) input.disabled = true;
+      return;
+    }
     event.preventDefault();
     event.stopPropagation();
     await saving;
@@ -263,6 +384,13 @@
     form.requestSubmit(event.submitter);
   });
 
+  // What the reader entered last goes with the page; a draft that was sent meanwhile makes this one stale, and it is
+  // then refused.
+  addEventListener("pagehide", () => {
+    if (changes !== stored && !stale && !leaving) post({}, true).catch(() => {});
+  });
+
+  for (const mark of stage.marks?.() ?? []) drawn.set(mark.key, mark);
   fitAll();
   if ("changed" in form.dataset && !stale && $("[data-stale]").hidden) changed();
 })();
