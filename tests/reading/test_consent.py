@@ -13,7 +13,7 @@ from compliance import signing, storage
 from compliance.models import AuditEvent
 from compliance.signing import Intent, WrongPassword
 from compliance.transitions import IllegalMove, ReasonRequired
-from imaging.models import Instance, QcReview, ReceivedInstance
+from imaging.models import Instance, KnownPatient, QcReview, ReceivedInstance
 from imaging.selectors import reviews_open
 from imaging.services import erasing, receiving, resolving, uploading, viewing
 from imaging.services.archiving import file_instances
@@ -163,6 +163,8 @@ def test_what_is_erased_leaves_both_stores_but_for_what_a_signature_rests_on(wal
     client.force_login(walk.world.analyst)
     review = QcReview.objects.filter(timepoint__code="W8").first()
     assert client.get(reverse("imaging:review", args=[review.pk])).status_code == 200
+    # By it a later scan of the same person is recognised, under whatever code it comes.
+    assert KnownPatient.objects.filter(timepoint__subject__code="N-001", timepoint__code="W8").exists()
 
 
 def test_a_killed_erasure_goes_on_where_it_was(walk, monkeypatch):
