@@ -13,13 +13,13 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from compliance import signing
 from compliance.models import Signature, User
-from imaging.models import Finding, QcDecision, QcReview, TransferForm
+from imaging.models import Finding, QcDecision, QcReview, Series, TransferForm
 from imaging.second_look import drawn
 from imaging.selectors import series_with_images
 from imaging.states import GOOD, ReviewState, Verdict
 from imaging.urgency import Wait
-from trials.models import Site, Timepoint
-from trials.states import ImageState, QcState
+from trials.models import ScannerNotice, Site, Timepoint
+from trials.states import UNSETTLED, ImageState, QcState
 
 
 class Part(StrEnum):
@@ -80,7 +80,7 @@ def second_because(review: QcReview, decision: QcDecision) -> list[str]:
         "waived": lambda: _is_waived(review, decision),
         "sent_back": lambda: review.timepoint.qc_reviews.filter(state=ReviewState.FAILED).exists(),
         "first_of_site": lambda: is_among_first(review.timepoint, terms.first_timepoints),
-        "new_scanner": lambda: _is_new_scanner(decision.form),
+        "new_scanner": lambda: _is_new_scanner(review, decision.form),
     }
     if found := [name for name, holds in risks.items() if name in terms.always_second and holds()]:
         return found
@@ -101,7 +101,21 @@ def is_among_first(timepoint: Timepoint, count: int) -> bool:
     return _places({timepoint.subject.site_id})[timepoint.pk] < count
 
 
-def _is_new_scanner(form: TransferForm | None) -> bool:
+def _is_new_scanner(review: QcReview, form: TransferForm | None) -> bool:
+    """Tell whether images may be of a scanner that nobody has judged yet: headers know best, where a registry is kept.
+
+    A notice stands for every delivery until somebody settles it, for images do not keep the name of their scanner.
+    """
+    site = review.timepoint.subject.site
+    charter = site.trial.charter_in_force
+    if charter is None or not charter.terms.sites.scanners:
+        return _names_new_scanner(form)
+    new = (ScannerNotice.Kind.UNKNOWN, ScannerNotice.Kind.MODEL)
+    modalities = Series.objects.filter(imaging_study__timepoint=review.timepoint).values("modality")
+    return site.scanner_notices.filter(kind__in=new, state__in=UNSETTLED, modality__in=modalities).exists()
+
+
+def _names_new_scanner(form: TransferForm | None) -> bool:
     if form is None or not (scanner := _scanner(form)):
         return False
     earlier = TransferForm.objects.filter(

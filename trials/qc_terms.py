@@ -17,7 +17,8 @@ RISKS = {
     "waived": "a blocking finding, the images or the form were waived",
     "sent_back": "an earlier round was sent back to the site",
     "first_of_site": "it is among the site's first timepoints",
-    "new_scanner": "the transfer form names a scanner that the site has not named before",
+    "new_scanner": "a scanner of the site is not as registered and nobody has settled that; without a registry, the "
+    "transfer form names one that is new",
 }
 
 

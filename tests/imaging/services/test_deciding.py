@@ -12,7 +12,7 @@ from compliance.signing import ContentChanged, Intent
 from compliance.transitions import ReasonRequired
 from imaging.models import QcDecision, QcReview, Series, TransferForm
 from imaging.second_look import drawn
-from imaging.selectors_qc import Judged, Part, parts_to_judge, standing
+from imaging.selectors_qc import Judged, Part, parts_to_judge, second_because, standing
 from imaging.services import checking, declaring, reviewing
 from imaging.services.reviewing import (
     Answers,
@@ -25,10 +25,11 @@ from imaging.services.reviewing import (
 )
 from imaging.states import Verdict
 from tests.factories import AT, PASSWORD, World, make_user, make_world, scan
+from tests.factories.world import ask_of_sites
 from tests.imaging.services.delivery import by_scanner
 from trials.charter import RECIST_TEMPLATE
-from trials.models import Query, Role, Timepoint
-from trials.services import setting_up
+from trials.models import Device, Query, Role, ScannerNotice, Timepoint
+from trials.services import noticing, setting_up
 from trials.services.querying import EmptyMessage
 from trials.states import QcState
 
@@ -255,6 +256,21 @@ def test_risks_are_always_looked_at_twice() -> None:
     again = of_next.timepoint.qc_reviews.get(round=2)
     decide(world, {IMAGES: Judged(Verdict.WAIVE, "Short.")}, review=again)
     assert again.decisions.get().second_because == ["waived"]
+
+
+def test_with_a_registry_a_scanner_is_new_until_its_notice_is_settled() -> None:
+    world = trial(stages="two", second_percent=0, always_second=["new_scanner"])
+    ask_of_sites(world, scanners=True)
+    for device in (Device("CT", "Other", "Nine"), Device("MR", "Other", "Ten")):
+        notice = ScannerNotice(site=world.north, kind="unknown", seen_at=AT, **device._asdict())
+        notice.save()
+    review = latest()
+    assert second_because(review, QcDecision()) == ["new_scanner"]
+    noticing.acknowledge_notice(
+        notice=ScannerNotice.objects.get(modality="CT"), reason="A new room", actor=world.analyst, at=AT
+    )
+    # What a transfer form says of the scanner is not asked: the headers have told it.
+    assert second_because(review, QcDecision(form=sign_form(world, "Another"))) == []
 
 
 # --- series ---------------------------------------------------------------------------------------------------
