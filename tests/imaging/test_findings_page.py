@@ -21,7 +21,7 @@ def world(db: None, own_disk: Path) -> World:
     return make_world()
 
 
-def blank_at(third: int, count: int, **how: int) -> list[bytes]:
+def blank_at(third: int, count: int) -> list[bytes]:
     """A scan of a body in air, with one slice that shows nothing."""
     files = []
     for number in range(1, count + 1):
@@ -29,7 +29,7 @@ def blank_at(third: int, count: int, **how: int) -> list[bytes]:
         if number != third:
             picture[8:24, 8 : 20 + number] = 1060 + number
         changes = {"Rows": 32, "Columns": 32, "PixelData": picture.tobytes(), "PixelSpacing": [8, 8]}
-        files.append(encoded(slice_of(number, ClinicalTrialSubjectID="N-001", **how, **changes)))
+        files.append(encoded(slice_of(number, ClinicalTrialSubjectID="N-001", **changes)))
     return files
 
 

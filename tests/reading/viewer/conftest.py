@@ -56,13 +56,6 @@ def put_in_place(world: World, code: str) -> None:
             rows=SIZE,
             columns=SIZE,
             position_mm=-30.0 + INTERVAL * n,
-            measured={
-                "Rows": SIZE,
-                "Columns": SIZE,
-                "ImagePositionPatient": ["-64", "-64", str(-30.0 + INTERVAL * n)],
-                "ImageOrientationPatient": ["1", "0", "0", "0", "1", "0"],
-                "PixelSpacing": [str(SPACING), str(SPACING)],
-            },
         )
 
 

@@ -1,49 +1,75 @@
-"""What a reader saw when a mark was drawn, shown to an auditor and to an adjudicator in the same viewport again."""
+"""What a reader saw when a mark was drawn, shown to an auditor and to an adjudicator in the same viewport again.
+
+The images are a phantom's, so that the marks lie on a lesion of known size; pictures of docs/viewer.md are taken here.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
+import io
+import math
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from playwright.sync_api import expect
 
+from compliance import storage
 from compliance.models import User
+from imaging.models import Instance
+from imaging.phantom.canvas import Grid
+from imaging.phantom.series import ct_series
+from imaging.phantom.subjects import PhantomSubject
 from reading import blinding
-from reading.models import Adjudication, ReadTask
+from reading.models import Adjudication
 from reading.services.assessing import open_task
 from reading.services.entries import AssessmentEntry, LesionEntry, MarkEntry
 from reading.services.marking import put_mark
 from tests.reading.conftest import AT, World, follow_up
-from tests.reading.viewer.conftest import SLICES, Opener, all_loaded, put_in_place, stage
+from tests.reading.viewer.conftest import Opener, stage
+from tests.support.pictures import take
 from trials.models import Role, Subject
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pytest.mark.requires_tool("chromium")]
 
 TOLD = "document.querySelector('[data-stack]').stage.view()"
-#: The square of every slice, 32 × 16 mm, measured from edge to edge: patient LPS, mm, with the slice's own height.
-CROSS = ((-24.0, -8.0), (8.0, -8.0), (-8.0, -16.0), (-8.0, 0.0))
+PHANTOM = PhantomSubject.with_scenario(12, "growing")
+LESION = PHANTOM.lesions[0]
+GRID = Grid(rows=160, slices=12, top_mm=72)
+#: Slices are counted from the feet; the lesion's centre lies on this one.
+SLICE = min(range(GRID.slices), key=lambda n: abs(GRID.z_mm[n] - LESION.centre_mm[2])) + 1
+LONG, SHORT = LESION.diameters_mm[0]
 
 
-def draw(task: ReadTask, slice_number: int, view: dict[str, Any], wide: float = 0.0) -> Any:
-    """Let the reader draw a long and a short axis on a slice, having looked at it as `view` says."""
-    picture = blinding.blinded_task(task).series[0].slices[slice_number - 1]
-    height = -30.0 + 5 * (slice_number - 1)
-    points = tuple((x + (wide if x > 0 else 0), y, height) for x, y in CROSS)
-    entry = MarkEntry("bidirectional", picture.instance_key, picture.frame, points, view, "viewer 1.0")
-    return put_mark(task=task, key=uuid4(), expected=None, entry=entry, actor=task.reader, at=AT).mark.key
+def scanned(world: World, code: str) -> None:
+    """Receive and clear a scan of the phantom."""
+    world.clear(code, slices=GRID.slices)
+    pictures = Instance.objects.filter(series__imaging_study__timepoint=world.timepoint(code)).order_by("number")
+    scan = sorted(ct_series(PHANTOM, 0, study_date=dt.date(2026, 1, 5), grid=GRID), key=lambda one: one.SliceLocation)
+    for picture, dataset in zip(pictures, scan, strict=True):
+        buffer = io.BytesIO()
+        dataset.save_as(buffer, enforce_file_format=True)
+        key = f"{picture.archive_key}.phantom"
+        sha256 = storage.put(storage.ARCHIVE, key, buffer.getvalue())
+        Instance.objects.filter(pk=picture.pk).update(
+            archive_key=key, sha256=sha256, rows=GRID.rows, columns=GRID.rows, position_mm=dataset.SliceLocation
+        )
 
 
-def measured(world: World, code: str, slot: int, entry: Any) -> ReadTask:
-    """Open a read, draw, and sign what `entry` makes of it."""
-    task = world.task(code, slot)
+def drawn(world: World, slot: int, view: dict[str, Any], long: float = LONG) -> None:
+    """Let a reader draw both axes of the lesion, having looked at it as `view` says, and sign what they measure."""
+    task = world.task("BL", slot)
     open_task(task=task, actor=task.reader, at=AT)
-    return world.read(code, slot, entry(task))
-
-
-def baseline_of(key: Any) -> AssessmentEntry:
-    target = LesionEntry(None, "target", "LIVER", state="MEASURED", mark=key)
-    return AssessmentEntry(version=0, lesions=(target,))
+    picture = blinding.blinded_task(task).series[0].slices[SLICE - 1]
+    (x, y, _), z = LESION.centre_mm, float(GRID.z_mm[SLICE - 1])
+    ends = [(size / 2 * sign, turn) for size, turn in ((long, 0), (SHORT, math.pi / 2)) for sign in (-1, 1)]
+    points = tuple(
+        (x + away * math.cos(LESION.turn + turn), y + away * math.sin(LESION.turn + turn), z) for away, turn in ends
+    )
+    entry = MarkEntry("bidirectional", picture.instance_key, picture.frame, points, view, "viewer 1.0")
+    put = put_mark(task=task, key=uuid4(), expected=None, entry=entry, actor=task.reader, at=AT)
+    target = LesionEntry(None, "target", "LUNG", state="MEASURED", mark=put.mark.key)
+    world.read("BL", slot, AssessmentEntry(version=0, lesions=(target,)))
 
 
 @pytest.fixture
@@ -54,55 +80,51 @@ def auditor(world: World) -> User:
 def test_an_auditor_sees_the_viewport_that_the_reader_had(
     world: World, subject: Subject, auditor: User, visited: Opener, opened: Opener
 ) -> None:
-    world.clear("BL", slices=SLICES)
-    put_in_place(world, "BL")
+    scanned(world, "BL")
     task = world.task("BL", 1)
     with opened(task) as page:
         page.locator("[data-view]:visible").focus()
-        for key in ("2", "+", "+", "Shift+ArrowLeft", "ArrowDown", "ArrowDown", "ArrowDown"):
+        for key in ("2", "+", "+", "Shift+ArrowRight", "ArrowDown"):
             page.keyboard.press(key)
-        expect(stage(page)).to_have_attribute("data-slice", "9")
+        expect(stage(page)).to_have_attribute("data-slice", str(SLICE))
         saw = page.evaluate(TOLD)
-    assert (saw["slice"], saw["zoom"]) == (9, 1.5625)
-    measured(world, "BL", 1, lambda task: baseline_of(draw(task, 9, saw)))
+    assert (saw["slice"], saw["preset"], saw["zoom"]) == (SLICE, "Lung", 1.5625)
+    assert saw["pan"] != [0, 0]
+    drawn(world, 1, saw)
 
     with visited(auditor, f"/reading/replays/{task.blinded_code}/") as page:
-        assert page.evaluate(TOLD) != saw
-        page.get_by_role("button", name="Show what the reader saw: T01, slice 9").click()
-        expect(page.locator("[data-seen]")).to_contain_text("As the reader saw it: slice 9")
+        for key in ("3", "-", "Home"):
+            page.keyboard.press(key)
+        expect(stage(page)).to_have_attribute("data-slice", "1")
+        page.get_by_role("button", name=f"Show what the reader saw: T01, slice {SLICE}").click()
+        expect(page.locator("[data-seen]")).to_contain_text(f"As the reader saw it: slice {SLICE}")
         assert page.evaluate(TOLD) == saw
-        all_loaded(page)
+        expect(page.locator("[data-view]:visible svg").first).to_contain_text(f"{LONG} × {SHORT} mm")
+        take(page, "viewer", "replay")
 
 
 def test_an_adjudicator_sees_each_sides_marks_on_its_own_side(world: World, subject: Subject, visited: Opener) -> None:
-    view = {
-        "preset": "Lung",
-        "window": [-600, 1500],
-        "zoom": 2.0,
-        "pan": [4, 0],
-        "inverted": False,
-        "slice": 3,
-        "layout": "1x1",
-        "timepoints": [0],
-        "plane": "stack",
-    }
-    world.clear("BL", slices=SLICES)
-    put_in_place(world, "BL")
-    for slot, slice_number in ((1, 3), (2, 5)):
-        measured(world, "BL", slot, lambda task, n=slice_number: baseline_of(draw(task, n, view | {"slice": n})))
+    scanned(world, "BL")
+    sizes, zooms = {1: LONG, 2: LONG - 4}, {1: 1.5, 2: 3.0}
+    for slot in (1, 2):
+        view = {"preset": "Lung", "window": [-600, 1500], "zoom": zooms[slot], "pan": [20, 0], "inverted": False}
+        drawn(world, slot, view | {"slice": SLICE, "layout": "1x1", "timepoints": [0], "plane": "stack"}, sizes[slot])
     for code in ("W8", "W16"):
         world.clear(code)
         world.read_by_both(code, follow_up(32, nontarget=""), follow_up(60, nontarget=""))
     case = Adjudication.objects.get()
 
     with visited(case.adjudicator, f"/reading/adjudications/{case.blinded_code}/") as page:
-        left, right = page.locator(".px-side").nth(0), page.locator(".px-side").nth(1)
-        slices = {1: 3, 2: 5}
-        first, second = slices[case.left_slot], slices[3 - case.left_slot]
-        left.get_by_role("button", name="T01 at Timepoint 1 as its reader saw it").click()
-        for side in (left, right):
-            expect(side.locator("[data-view]")).to_have_attribute("data-slice", str(first))
-        expect(left.locator("svg g[data-annotation-uid]")).not_to_have_count(0)
-        right.get_by_role("button", name="T01 at Timepoint 1 as its reader saw it").click()
-        for side in (left, right):
-            expect(side.locator("[data-view]")).to_have_attribute("data-slice", str(second))
+        sides = page.locator(".px-side")
+        shown = (case.left_slot, 3 - case.left_slot)
+        for place, slot in enumerate(shown):
+            side, other = sides.nth(place), sides.nth(1 - place)
+            side.get_by_role("button", name="T01 at Timepoint 1 as its reader saw it").click()
+            expect(side.locator("[data-view]")).to_have_attribute("data-slice", str(SLICE))
+            expect(other.locator("[data-view]")).to_have_attribute("data-slice", str(SLICE))
+            expect(side.locator("[data-view] svg").first).to_contain_text(f"{sizes[slot]:.1f} × {SHORT} mm")
+            expect(side.locator("[data-view] svg").first).not_to_contain_text(f"{sizes[shown[1 - place]]:.1f} ×")
+            zoom = "(n) => document.querySelector('[data-stack]').stage.views[n].view.standing.zoom"
+            assert page.evaluate(zoom, place) == zooms[slot]
+        expect(page.locator("#cause")).to_have_count(0)
+        take(page, "viewer", "adjudication")
