@@ -41,4 +41,5 @@ class ImagingConfig(AppConfig):
             models.KnownPatient,
             models.PixelReview,
             models.FaceReview,
+            models.ArchiveToken,
         )

@@ -14,6 +14,7 @@ class ReadingConfig(AppConfig):
         rules.register()
         regulate(
             models.ReadTask,
+            models.ReadToken,
             models.Assessment,
             models.Lesion,
             models.Measurement,

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reading import views, views_manage, views_marks, views_pixels, views_reopening, views_replay, views_stage
+from reading import (
+    views,
+    views_manage,
+    views_marks,
+    views_outside,
+    views_pixels,
+    views_reopening,
+    views_replay,
+    views_stage,
+)
 
 app_name = "reading"
 urlpatterns = [
@@ -32,6 +41,9 @@ urlpatterns = [
         views_pixels.task_thumbnail,
         name="task_thumbnail",
     ),
+    path("tasks/<slug:blinded_code>/programs/", views_outside.read_tokens, name="read_tokens"),
+    path("tokens/<int:pk>/revoke/", views_outside.read_token_revoke, name="read_token_revoke"),
+    path("dicomweb/<path:resource>", views_outside.read, name="dicomweb"),
     path("adjudications/", views.adjudication_list, name="adjudications"),
     path("adjudications/<slug:blinded_code>/", views.adjudication_decide, name="adjudication"),
     path(

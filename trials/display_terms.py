@@ -39,6 +39,8 @@ TOOLS = {
     "point": "point",
     "brush": "brush and threshold, with volume",
 }
+#: Who may take images into programs that are not ours.
+OUTSIDE = {"readers": "readers, the blinded images of their reads", "staff": "QC analysts, coordinators and auditors"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import Count, Min, Q, QuerySet
 
-from compliance import access
+from compliance import access, tokens
 from compliance.audit import label_of
 from compliance.models import Mail, Record, User
 from trials.charter import Charter
@@ -137,7 +136,7 @@ def trusted_certificates() -> list[str]:
 
 def site_token(secret: str) -> SiteToken | None:
     """The token whose secret this is, unless it was revoked."""
-    digest = hashlib.sha256(secret.encode()).hexdigest()
+    digest = tokens.digest_of(secret)
     return SiteToken.objects.filter(token_sha256=digest, revoked_at=None).select_related("site__trial").first()
 
 

@@ -6,6 +6,7 @@ from .export import Export
 from .job import Job
 from .mail import Mail
 from .signature import Signature
+from .token import ExpiringToken
 from .user import User
 
-__all__ = ["AuditEvent", "Export", "Job", "Mail", "Record", "Signature", "User"]
+__all__ = ["AuditEvent", "ExpiringToken", "Export", "Job", "Mail", "Record", "Signature", "User"]

@@ -10,11 +10,13 @@ from .pixels import PixelClaim, PixelReview
 from .preview import RecipePreview
 from .qc import Finding, QcDecision, QcReview
 from .study import ActionList, Fingerprint, ImagingStudy, Instance, Series
+from .token import ArchiveToken
 from .transfer import ReceivedInstance, Transfer
 from .upload import RefusedFile, WebUpload
 
 __all__ = [
     "ActionList",
+    "ArchiveToken",
     "Commitment",
     "ConnectionTest",
     "FaceClaim",

@@ -48,3 +48,8 @@ class Keys:
     def of(self, uid: str) -> str:
         """Return the key of a series or instance by its UID."""
         return hmac.digest(self.secret, f"shown\0{self.code}\0{uid}".encode(), hashlib.sha256).hex()[:32]
+
+    def uid_of(self, *parts: str) -> str:
+        """Return a UID of this read alone, in the 2.25 arc (PS3.5 §B.2), for programs that know things by UIDs."""
+        text = "\0".join(("outside", self.code, *parts))
+        return f"2.25.{int.from_bytes(hmac.digest(self.secret, text.encode(), hashlib.sha256)[:16], 'big')}"

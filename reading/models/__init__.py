@@ -8,6 +8,7 @@ from .mark import Mark, MarkVersion
 from .reopening import Reopening, SignedVersion
 from .segment import Segment, SegmentVersion
 from .task import ReadTask
+from .token import ReadToken
 
 __all__ = [
     "Adjudication",
@@ -19,6 +20,7 @@ __all__ = [
     "MarkVersion",
     "Measurement",
     "ReadTask",
+    "ReadToken",
     "Reopening",
     "Segment",
     "SegmentVersion",

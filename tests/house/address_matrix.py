@@ -2,7 +2,7 @@
 
 Letters: C site coordinator, Q QC analyst, M reading manager, R reader, J adjudicator, S sponsor, A auditor,
 T trial administrator; I who may create trials on the installation; * everyone signed in; + everyone; = bearers of a
-site's token, whoever else they are.
+token, whoever else they are.
 A letter opens records of the person's own trial, own site (C), own reads (R) or own cases (J) only.
 """
 
@@ -118,6 +118,8 @@ MATRIX = tuple(
         ("GET", "imaging/trials/<pk>/qc/", "trial", "Q"),
         ("GET", "imaging/trials/<pk>/metrics/", "trial", "CQSAT"),
         ("GET", "imaging/trials/<pk>/metrics/list/", "trial", "CQSAT"),
+        ("GET POST", "imaging/trials/<pk>/programs/", "trial", "CQA"),
+        ("POST", "imaging/tokens/<pk>/revoke/", "archive token", "CQA"),
         ("GET", "imaging/trials/<pk>/pixels/", "trial", "QT"),
         ("GET", "imaging/trials/<pk>/pixels/devices/", "trial", "QT"),
         ("GET", "imaging/pixels/<pk>/", "look", "QT"),
@@ -170,6 +172,8 @@ MATRIX = tuple(
         # --- imaging: DICOMweb, for programs
         ("POST", "dicomweb/studies", "", "="),
         ("POST", "dicomweb/studies/<study>", "study address", "="),
+        ("GET", "imaging/dicomweb/<resource>", "resource", "="),
+        ("GET", "reading/dicomweb/<resource>", "resource", "="),
         # --- reading: pages
         ("GET", "reading/", "", "R"),
         ("GET", "reading/tasks/<blinded_code>/", "task", "R"),
@@ -183,6 +187,8 @@ MATRIX = tuple(
         ("GET", "reading/tasks/<blinded_code>/series/<series>/frames/<frame>/rendered", "task frame", "R"),
         ("GET", "reading/tasks/<blinded_code>/series/<series>/frames/<frame>/pixels", "task frame", "R"),
         ("GET", "reading/tasks/<blinded_code>/series/<series>/thumbnail", "task series", "R"),
+        ("GET POST", "reading/tasks/<blinded_code>/programs/", "task", "R"),
+        ("POST", "reading/tokens/<pk>/revoke/", "read token", "R"),
         ("GET", "reading/adjudications/", "", "J"),
         ("GET POST", "reading/adjudications/<blinded_code>/", "adjudication", "J"),
         (

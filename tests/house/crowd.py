@@ -18,11 +18,12 @@ from compliance import audit, jobs
 from compliance.models import Export, Mail, User
 from compliance.signing import Intent
 from imaging.models import FaceReview, PixelReview, QcReview, RecipePreview, Transfer, WebUpload
-from imaging.services import declaring, receiving, reviewing, uploading
+from imaging.services import declaring, lending, receiving, reviewing, uploading
 from imaging.states import Verdict
 from reading import blinding
 from reading.models import Adjudication, ReadTask
 from reading.services import assessing, locking, packaging, reopening
+from reading.services import lending as reading_lending
 from reading.services.entries import AssessmentEntry, LesionEntry
 from tests.factories import AT, PASSWORD, World, make_user, make_world, scan
 from tests.factories.world import REFERENCE
@@ -62,6 +63,8 @@ CHARTER = {
     # One slice more than comes, so that each round has a finding.
     "series": [{"label": "Chest", "modality": "CT", "required": True, "orientation": "axial", "min_instances": 4}],
     "adjudication": {"by": "timepoint", "triggers": ["overall_response"], "date_window_days": 0},
+    "external_viewers": ["readers", "staff"],
+    "windows_locked": False,
 }
 
 
@@ -267,6 +270,10 @@ class _Furnisher:
         self._add("trial", trial.pk)
         self.crowd.add("figure", Thing({"pk": trial.pk, "name": "kappas", "kind": "csv"}, self.trial))
         self.crowd.add("study address", Thing({"study": "1.2.3"}, self.trial))
+        self.crowd.add("resource", Thing({"resource": "studies"}, self.trial))
+        analyst = self.world.people[Role.QC_ANALYST]
+        lent, _ = lending.issue_archive_token(trial=trial, actor=analyst, at=LATER)
+        self.crowd.add("archive token", Thing({"pk": lent.pk}, self.trial, owner=analyst.username))
         self._add("charter", trial.charters.get().pk)
         self._add("mail", Mail.objects.filter(trial_id=trial.pk)[0].pk)
         self._add("membership", trial.memberships.get(role=Role.SPONSOR, user__username__endswith="sponsor").pk)
@@ -317,6 +324,8 @@ class _Furnisher:
             named = {"blinded_code": task.blinded_code}
             self.crowd.add("task", Thing(named, self.trial, owner=task.reader.username))
             self.crowd.add("task mark", Thing({**named, "key": uuid4()}, self.trial, owner=task.reader.username))
+            token, _ = reading_lending.issue_read_token(task=task, actor=task.reader, at=LATER)
+            self.crowd.add("read token", Thing({"pk": token.pk}, self.trial, owner=task.reader.username))
             self.crowd.add(
                 "task frame", Thing({**named, "series": stack.key, "frame": 1}, self.trial, owner=task.reader.username)
             )

@@ -83,6 +83,12 @@ def _nobody_knows_a_subject_again(charter: Charter) -> Iterator[Problem]:
         yield Problem(("rereads", "percent"), "readers who are told the subject know a case that comes again")
 
 
+@_about("external_viewers", "windows_locked")
+def _programs_outside_have_windows_of_their_own(charter: Charter) -> Iterator[Problem]:
+    if charter.windows_locked and "readers" in charter.external_viewers:
+        yield Problem(("external_viewers",), "readers are held to the display windows, and a program outside is not")
+
+
 @_about("series")
 def _ranges_go_upwards(charter: Charter) -> Iterator[Problem]:
     lowest = [one.name for one in fields(SeriesTerms) if one.name.startswith("min_")]

@@ -25,7 +25,7 @@ from trials.charter.records import (
     Visit,
     WindowPreset,
 )
-from trials.display_terms import TOOLS, Hanging
+from trials.display_terms import OUTSIDE, TOOLS, Hanging
 from trials.form_terms import FormTerms
 from trials.qc_terms import QcTerms
 from trials.query_terms import QueryTerms
@@ -149,6 +149,11 @@ class Charter:
     )
     tools: tuple[str, ...] = DISPLAY.term(
         Several(Choice(TOOLS)), "What may be drawn", "If left out: what the criteria need."
+    )
+    external_viewers: tuple[str, ...] = DISPLAY.term(
+        Several(Choice(OUTSIDE)),
+        "Programs such as OHIF or 3D Slicer may be used by",
+        "There, windows are chosen freely, and nothing that is drawn comes back. If left out: nobody.",
     )
 
     needs_review: bool = FORCE.term(

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import secrets
 import ssl
 
-from compliance import access, audit
+from compliance import access, audit, tokens
 from compliance.errors import HouseError
 from compliance.models import User
 from trials.models import ApplicationEntity, Site, SiteToken
-
-#: So that a token is known for what it is where it should not be, in a log or a repository.
-PREFIX = "plx_"
 
 
 class CertificateInvalid(HouseError):
@@ -90,8 +86,8 @@ def fingerprint_of(certificate: str) -> str:
 def issue_token(*, site: Site, label: str, actor: User, at: dt.datetime) -> tuple[SiteToken, str]:
     """Give a site a token for the DICOMweb door; return it with its secret, which is kept nowhere."""
     access.require(actor, "trials.administer", site)
-    secret = PREFIX + secrets.token_urlsafe(32)
-    digest = hashlib.sha256(secret.encode()).hexdigest()
+    secret = tokens.new_secret()
+    digest = tokens.digest_of(secret)
     token = SiteToken(site=site, label=label, token_sha256=digest, created_by=actor, created_at=at)
     return audit.save(token, action="sitetoken.issued", actor=actor, at=at), secret
 
