@@ -8,7 +8,7 @@ class TrialsConfig(AppConfig):
 
     def ready(self) -> None:
         from compliance.audit import regulate
-        from trials import models, rules, worklists  # noqa: F401
+        from trials import models, rules, tasks, worklists  # noqa: F401
 
         rules.register()
         regulate(

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from compliance import context
-from trials.services import digesting, reminding
+from trials.services import amending, digesting, reminding  # noqa: F401 - their jobs
 
 
 @shared_task(name="trials.remind", ignore_result=True)

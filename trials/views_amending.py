@@ -32,6 +32,7 @@ _ON_A_PAGE = 25
 @access.guarded("trials.administer", selectors.charters_seen_by)
 def impact(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
     """Say what a version would change for the subjects that go by another; who may moves them from here."""
+    moving = amending.being_moved(charter)
     page = Paginator(amending.behind(charter), _ON_A_PAGE).get_page(request.GET.get("page"))
     problems = setting_up.objections(charter.content) if charter.state in OPEN_CHARTER else []
     in_force = charter.state == CharterState.IN_FORCE
@@ -45,7 +46,9 @@ def impact(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
             "in_force": charter.trial.charter_in_force,
             "page": page,
             "problems": problems,
-            "rows": [] if problems else [(subject, amending.impact(subject, charter)) for subject in page],
+            "moving": moving,
+            # While subjects are being moved, only how far that is is worked out, again and again.
+            "rows": [] if problems or moving else [(subject, amending.impact(subject, charter)) for subject in page],
             "form": _form(charter, initial=shown) if in_force else None,
             "changed_forms": _changed_forms(charter),
         },
@@ -109,8 +112,9 @@ def adopt(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
     else:
         if not moved:
             # Whoever pressed twice is told what the first press did.
-            messages.info(request, f"The chosen subjects go by version {charter.version} already.")
+            said = f"The chosen subjects go by version {charter.version} already, or are being moved to it."
+            messages.info(request, said)
             return redirect("trials:charter_impact", pk=charter.pk)
-        noun = "subject goes" if len(moved) == 1 else "subjects go"
-        messages.success(request, f"{len(moved)} {noun} by version {charter.version} from now on.")
+        noun = "subject is" if len(moved) == 1 else "subjects are"
+        messages.success(request, f"{len(moved)} {noun} being moved to version {charter.version}.")
     return redirect("trials:charter_impact", pk=charter.pk)

@@ -12,7 +12,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
-from tests.support.browser import DESKTOP, PHONE, browsing
+from tests.support.browser import DESKTOP, PHONE, browsing, until
 
 #: Everybody's, in an installation that is walked from its first page on.
 PASSWORD = "a long road, walked once"
@@ -103,7 +103,7 @@ class Person:
     def look(self, name: str, *, phone: bool = False) -> str:
         """Hold the page to what it owes, take its picture, and return its text."""
         self.page.wait_for_load_state("load")
-        self.page.wait_for_function(DRAWN)
+        until(self.page, DRAWN)
         where = f"{self.role}, {name}"
         self.complaints += [f"{where}: {said}" for said in self.page.evaluate(OWED)]
         content = self.page.content()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from compliance import access, signing
+from compliance import access, jobs, signing
 from compliance.errors import HouseError
 from compliance.models import AuditEvent
 from compliance.signing import Intent
@@ -261,6 +261,7 @@ def test_moving_is_refused_whole(world, how, refusal: type[HouseError]):
 
     with pytest.raises(refusal):
         amending.adopt(**asked)
+    jobs.drain()
 
     assert set(Timepoint.objects.values_list("charter__version", flat=True)) == {1}
 
@@ -282,6 +283,7 @@ def test_the_page_names_each_change_and_moves_the_chosen(world):
 
     sent = {"subjects": [chosen.pk], "reason": "Amendment 1", "password": PASSWORD}
     assert client.post(f"/trials/charters/{charter.pk}/adopt/", sent).status_code == 302
+    jobs.drain()
     assert set(chosen.timepoints.values_list("charter__version", flat=True)) == {2}
     assert set(Timepoint.objects.exclude(subject=chosen).values_list("charter__version", flat=True)) == {1}
 
@@ -295,5 +297,6 @@ def test_a_subject_of_another_trial_cannot_be_moved_from_this_page(world):
 
     sent = {"subjects": [stranger.pk], "reason": "Amendment 1", "password": PASSWORD}
     client.post(f"/trials/charters/{charter.pk}/adopt/", sent)
+    jobs.drain()
 
     assert set(stranger.timepoints.values_list("charter__trial__code", flat=True)) == {"PLX-2"}

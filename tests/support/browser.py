@@ -6,6 +6,7 @@ Playwright's own browsers are never downloaded: what the tests see is the browse
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -68,6 +69,14 @@ def launched_chromium(*, headless: bool = True) -> Iterator[Browser]:
             else:
                 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = before
             browser.close()
+
+
+def until(page: Page, holds: str, given: object = None) -> None:
+    """Wait until an expression holds; `wait_for_function` would have the page make code from text, which none may."""
+    patience = time.monotonic() + PATIENCE / 1000
+    while not page.evaluate(holds, given):
+        assert time.monotonic() < patience, f"It never held: {holds}"
+        page.wait_for_timeout(50)
 
 
 @contextmanager

@@ -9,16 +9,19 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 
-from compliance.models import User
+from compliance import jobs, signing
+from compliance.models import AuditEvent, Job, User
 from compliance.signing import Intent
 from tests.factories import AT, PASSWORD
 from tests.trials.test_forms_charter import posted
 from trials.charter import documents
 from trials.forms_charter import CharterForm
-from trials.models import ImagingCharter
-from trials.services import setting_up
+from trials.models import ImagingCharter, Subject, Timepoint
+from trials.services import amending, setting_up
 
 pytestmark = pytest.mark.django_db
+
+ALREADY = "The chosen subjects go by version 2 already, or are being moved to it."
 
 
 def at(user: User) -> Client:
@@ -116,7 +119,9 @@ def test_all_are_moved_also_those_on_other_pages_and_the_second_press_says_so(wo
     monkeypatch.setattr("trials.views_amending._ON_A_PAGE", 1)
     page = at(world.administrator).get(reverse("trials:charter_impact", args=[following.pk])).content.decode()
     assert 'name="everybody" value="3"' in page
-    assert move(world, following, everybody="3") == ["3 subjects go by version 2 from now on."]
+    assert move(world, following, everybody="3") == ["3 subjects are being moved to version 2."]
+    assert move(world, following, everybody="3") == [ALREADY]
+    jobs.drain()
     assert move(world, following, everybody="3") == ["There were 3 subjects to move, and are 0 now. Look again."]
 
 
@@ -130,8 +135,53 @@ def test_the_page_of_the_impact_names_the_forms_that_ask_otherwise(world, draft)
 
 def test_who_presses_twice_is_told_that_it_is_done(world, following):
     chosen = [world.subjects["N-001"].pk]
-    assert move(world, following, subjects=chosen) == ["1 subject goes by version 2 from now on."]
-    assert move(world, following, subjects=chosen) == ["The chosen subjects go by version 2 already."]
+    assert move(world, following, subjects=chosen) == ["1 subject is being moved to version 2."]
+    assert move(world, following, subjects=chosen) == [ALREADY]
+    jobs.drain()
+    assert move(world, following, subjects=chosen) == [ALREADY]
+    assert signing.signatures_on(following).count() == 2
+
+
+def test_the_page_shows_how_far_moving_is_and_a_job_that_died_goes_on_where_it_was(world, following, monkeypatch):
+    class Died(BaseException):
+        pass
+
+    moved = []
+
+    def die_at_the_second(subject: Subject, *given: object) -> None:
+        if moved:
+            raise Died
+        moved.append(subject)
+        amending_move(subject, *given)
+
+    amending_move = amending._move
+    monkeypatch.setattr(amending, "_move", die_at_the_second)
+    move(world, following, everybody="3")
+    job = Job.objects.get(kind=amending.MOVE)
+    with pytest.raises(Died):
+        amending.move(**job.args, at=AT)
+    monkeypatch.undo()
+    address = reverse("trials:charter_impact", args=[following.pk])
+    page = at(world.administrator).get(address).content.decode()
+    assert "1 of 3 go by it." in page
+    assert f'hx-get="{address}" hx-trigger="every 2s"' in page
+
+    jobs.drain()
+    assert set(Timepoint.objects.values_list("charter__version", flat=True)) == {2}
+    replanned = AuditEvent.objects.filter(action="timepoint.replanned")
+    assert replanned.count() == Timepoint.objects.count()
+    assert set(replanned.values_list("actor", "reason")) == {(world.administrator.pk, "Agreed.")}
+    page = at(world.administrator).get(address).content.decode()
+    assert "No subject goes by another version" in page
+    assert "hx-trigger" not in page
+
+
+def test_who_waits_to_be_moved_stays_when_another_version_comes_into_force(world, following):
+    move(world, following, everybody="3")
+    world.amend(query_due_days=4)
+    jobs.drain()
+    assert set(Timepoint.objects.values_list("charter__version", flat=True)) == {1}
+    assert amending.being_moved(following) is None
 
 
 def test_all_are_those_that_were_counted(world, following):

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import transaction
 
-from compliance import access, audit, signing
+from compliance import access, audit, jobs, signing
 from compliance.errors import HouseError
-from compliance.models import User
+from compliance.models import AuditEvent, Job, User
 from compliance.signing import Intent
 from compliance.transitions import ReasonRequired, advance
 from trials import signals
@@ -24,6 +24,16 @@ from trials.models import ImagingCharter, Subject, Timepoint
 from trials.services.enrolling import fault_of_code
 from trials.services.planning import plan_under, put_in_order
 from trials.states import NOT_ENROLLED, CharterState, ImageState
+
+#: The job that moves subjects.
+MOVE = "trials.move_subjects"
+
+
+class Progress(NamedTuple):
+    """Of so many subjects that are to be moved, how many have been."""
+
+    done: int
+    total: int
 
 
 class NotInForce(HouseError):
@@ -78,7 +88,7 @@ def adopt(
     actor: User,
     at: dt.datetime,
 ) -> Sequence[Subject]:
-    """Move subjects to the version in force, signed and with a reason; all of them or none.
+    """Have subjects moved to the version in force, signed and with a reason; a job moves them one after the other.
 
     Windows and visits follow the schedule. What came is checked again, and a timepoint of which a finding changes is
     judged again; reads that are not begun or not signed go by the new version where the subject has no signed one.
@@ -86,7 +96,7 @@ def adopt(
     Returns
     -------
     sequence of Subject
-        Those for whom something changed hands; a subject that goes by this version already is passed over.
+        Those that are moved now; a subject that goes by this version already, or is being moved, is passed over.
 
     Raises
     ------
@@ -100,16 +110,51 @@ def adopt(
         fresh = ImagingCharter.objects.select_for_update().select_related("trial").get(pk=charter.pk)
         if fresh.state != CharterState.IN_FORCE:
             raise NotInForce(f"Charter version {fresh.version} is not in force. Move subjects to the one that is.")
-        wanted = {subject.pk for subject in subjects}
+        wanted = {subject.pk for subject in subjects} - {pk for job in _jobs(fresh) for pk in job.args["subject_ids"]}
         moved = list(behind(fresh).filter(pk__in=wanted).select_for_update(of=("self",)))
         if moved:
             signing.require_unchanged(fresh, signature)
             signing.sign(fresh, signature, actor=actor, at=at)
             codes = [subject.code for subject in moved]
-            audit.record("imagingcharter.adopted", fresh, actor=actor, at=at, after={"subjects": codes}, reason=reason)
-        for subject in moved:
-            _move(subject, fresh, reason, actor, at)
+            said = {"subjects": codes}
+            event = audit.record("imagingcharter.adopted", fresh, actor=actor, at=at, after=said, reason=reason)
+            work: dict[str, Any] = {
+                "charter_id": fresh.pk,
+                "subject_ids": [one.pk for one in moved],
+                "event_id": event.pk,
+            }
+            jobs.enqueue(MOVE, f"{fresh.pk}-{event.pk}", at=at, **work)
     return moved
+
+
+@jobs.handler(MOVE)
+def move(*, charter_id: int, subject_ids: Sequence[int], event_id: int, at: dt.datetime) -> None:
+    """Move subjects as it was signed; a second run moves those that the first did not come to.
+
+    Where another version came into force meanwhile, or the trial was locked, the rest stays as it is.
+    """
+    order = AuditEvent.objects.select_related("actor").get(pk=event_id)
+    assert order.actor is not None
+    for subject_id in subject_ids:
+        with transaction.atomic():
+            charter = ImagingCharter.objects.select_for_update().select_related("trial").get(pk=charter_id)
+            if charter.state != CharterState.IN_FORCE or charter.trial.frozen_by():
+                return
+            subject = behind(charter).filter(pk=subject_id).select_for_update(of=("self",)).first()
+            if subject is not None:
+                _move(subject, charter, order.reason, order.actor, at)
+
+
+def being_moved(charter: ImagingCharter) -> Progress | None:
+    """How far the moves of subjects to a version are; None if nobody is being moved."""
+    wanted = {pk for job in _jobs(charter) for pk in job.args["subject_ids"]}
+    return Progress(len(wanted) - behind(charter).filter(pk__in=wanted).count(), len(wanted)) if wanted else None
+
+
+def _jobs(charter: ImagingCharter) -> Any:
+    return Job.objects.filter(kind=MOVE, key__startswith=f"{charter.pk}-").exclude(
+        state__in=(Job.State.DONE, Job.State.FAILED)
+    )
 
 
 def _move(subject: Subject, charter: ImagingCharter, reason: str, actor: User, at: dt.datetime) -> None:

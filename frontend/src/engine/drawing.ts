@@ -1,6 +1,7 @@
 // What may be drawn on pictures, and with which hand: the tools, their bindings, and marks as points in the patient.
 import type { ToolName, Triple } from "../manifest.ts";
 import { POINTS } from "../mark.ts";
+import { FARTHEST, NEAREST, PinchTool, ScrollTool } from "./hands.ts";
 import { linesOf } from "./lines.ts";
 import * as lib from "./library.ts";
 import { pictureOf } from "./pictures.ts";
@@ -43,30 +44,6 @@ export interface Drawn {
 
 export const isDrawable = (tool: ToolName): tool is Drawable => tool in TOOLS;
 
-// --- the hand that moves through the stack ----------------------------------------------------------------------
-const draggers = new WeakMap<HTMLDivElement, (pixels: number) => void>();
-
-class ScrollDragTool extends lib.BaseTool {
-  static override toolName = "PxScroll";
-
-  constructor(props: lib.ToolTypes.PublicToolProps = {}) {
-    super(props, { supportedInteractionTypes: ["Mouse", "Touch"], configuration: {} });
-  }
-
-  mouseDragCallback(event: lib.ToolTypes.EventTypes.InteractionEventType): void {
-    draggers.get(event.detail.element)?.(event.detail.deltaPoints.canvas[1]);
-  }
-
-  touchDragCallback(event: lib.ToolTypes.EventTypes.InteractionEventType): void {
-    this.mouseDragCallback(event);
-  }
-}
-
-/** Call back with the pixels that a plain drag goes down, finger or left button. */
-export function onDrag(element: HTMLDivElement, tell: (pixels: number) => void): void {
-  draggers.set(element, tell);
-}
-
 // --- the tools -----------------------------------------------------------------------------------------------------
 export type Drag = "scroll" | "window" | Drawable;
 
@@ -98,17 +75,14 @@ export class Drawing {
       if (tools.includes(name)) group.setToolPassive(TOOLS[name].toolName);
       else group.setToolEnabled(TOOLS[name].toolName);
     }
-    lib.addTool(ScrollDragTool);
-    lib.addTool(lib.PanTool);
-    lib.addTool(lib.ZoomTool);
-    group.addTool(ScrollDragTool.toolName);
-    group.addTool(lib.PanTool.toolName);
-    group.addTool(lib.ZoomTool.toolName, { pinchToZoom: true, pan: true, minZoomScale: 0.25, maxZoomScale: 20 });
-    group.setToolActive(ScrollDragTool.toolName, { bindings: PRIMARY });
+    for (const tool of [ScrollTool, PinchTool, lib.PanTool, lib.ZoomTool]) {
+      lib.addTool(tool);
+      group.addTool(tool.toolName, { minZoomScale: FARTHEST, maxZoomScale: NEAREST });
+    }
+    group.setToolActive(ScrollTool.toolName, { bindings: PRIMARY });
     group.setToolActive(lib.PanTool.toolName, { bindings: [{ mouseButton: MouseBindings.Auxiliary }] });
-    group.setToolActive(lib.ZoomTool.toolName, {
-      bindings: [{ mouseButton: MouseBindings.Secondary }, { numTouchPoints: 2 }],
-    });
+    group.setToolActive(lib.ZoomTool.toolName, { bindings: [{ mouseButton: MouseBindings.Secondary }] });
+    group.setToolActive(PinchTool.toolName, { bindings: [{ numTouchPoints: 2 }] });
     if (!windowsLocked) {
       lib.addTool(lib.WindowLevelTool);
       group.addTool(lib.WindowLevelTool.toolName);
@@ -155,7 +129,7 @@ export class Drawing {
   /** What the left button or one finger does from now on. */
   use(hand: Drag): void {
     const nameOf = (each: Drag): string =>
-      each === "scroll" ? ScrollDragTool.toolName : each === "window" ? lib.WindowLevelTool.toolName : TOOLS[each].toolName;
+      each === "scroll" ? ScrollTool.toolName : each === "window" ? lib.WindowLevelTool.toolName : TOOLS[each].toolName;
     this.group.setToolPassive(nameOf(this.hand), { removeAllBindings: true });
     this.group.setToolActive(nameOf(hand), { bindings: PRIMARY });
     this.hand = hand;

@@ -1,4 +1,5 @@
 // One viewport that shows a stack of pictures: which slice, through which window, how near, and what it tells of it.
+import { FARTHEST, NEAREST } from "./hands.ts";
 import * as lib from "./library.ts";
 import { offsetOf, type Series, type Triple } from "../manifest.ts";
 import { idOf, idsOf, pictureOf } from "./pictures.ts";
@@ -127,7 +128,7 @@ export class StackView {
   // --- zoom and pan -------------------------------------------------------------------------------------------
   zoomBy(factor: number): void {
     if (!this.series) return;
-    this.viewport.setZoom(Math.min(Math.max(this.viewport.getZoom() * factor, 0.25), 20));
+    this.viewport.setZoom(Math.min(Math.max(this.viewport.getZoom() * factor, FARTHEST), NEAREST));
     this.viewport.render();
   }
 

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from compliance import jobs
 from compliance.access import AccessDenied
 from compliance.models import AuditEvent
 from compliance.signing import Intent
@@ -110,6 +111,7 @@ def test_an_amendment_of_arms_says_what_comes_and_goes_for_each_subject(world: W
     amending.adopt(
         charter=charter, subjects=[subject], reason="Amended", signature=Intent(PASSWORD), actor=world.founder, at=AT
     )
+    jobs.drain()
     states = dict(subject.timepoints.values_list("code", "image_state"))
     assert states == {"BL": "expected", "W8": "missed", "W10": "expected", "W16": "expected"}
 
