@@ -9,7 +9,7 @@ from imaging.phantom.subjects import PhantomSubject
 from reading.models import MarkVersion, Measurement, ReadTask
 from reading.states import ReadState
 from tests.reading.conftest import PASSWORD, World
-from tests.reading.viewer.conftest import Opener, stage
+from tests.reading.viewer.conftest import Opener, all_loaded, stage
 from tests.reading.viewer.phantoms import Scanned, draw_diameter, on_screen, to_slice
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pytest.mark.requires_tool("chromium")]
@@ -48,11 +48,16 @@ def point_at(page: Page, row: Locator, n: int, place: tuple[float, float]) -> No
     expect(row.locator('[name$="-mark"]')).not_to_have_value("")
 
 
-def sign(page: Page, task: ReadTask) -> None:
+def sign(page: Page, task: ReadTask, marks: int) -> None:
+    """Sign by password; from then on the read shows what was drawn, and takes nothing."""
     saved(page)
+    all_loaded(page)
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_text(f"Read {task.blinded_code} is signed and locked.")).to_be_visible()
+    page.goto(f"/reading/tasks/{task.blinded_code}/")
+    expect(stage(page)).to_have_attribute("data-marks", str(marks))
+    expect(page.locator("[data-measure], [data-tool]")).to_have_count(0)
 
 
 def check(task: ReadTask, order: int) -> None:
@@ -82,7 +87,7 @@ def test_a_subject_is_read_from_baseline_to_the_second_follow_up(world: World, s
         point_at(page, add(page, "n", "LYMPH NODE"), scan.slice_of(NODE), scan.ends(NODE)[-1])
         point_at(page, add(page, "n", "PLEURA"), 1, (40, 64))
         expect(page.locator("[data-result]")).to_contain_text("Sum of diameters")
-        sign(page, task)
+        sign(page, task, marks=5)
     check(task, 0)
 
     for order, code in ((1, "W8"), (2, "W16")):
@@ -108,5 +113,5 @@ def test_a_subject_is_read_from_baseline_to_the_second_follow_up(world: World, s
             for n in (3, 4):
                 rows(page).nth(n).locator('[name$="-state"]').select_option("PRESENT")
             expect(page.locator("[data-result]")).to_contain_text("From baseline")
-            sign(page, task)
+            sign(page, task, marks=3)
         check(task, order)

@@ -12,7 +12,7 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from reading.models import Assessment, MarkVersion, ReadTask
-from tests.reading.viewer.conftest import LEFT, TOP, WIDE, drag, middle, stage
+from tests.reading.viewer.conftest import LEFT, TOP, WIDE, all_loaded, drag, middle, stage
 from tests.support.browser import browsing
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pytest.mark.requires_tool("chromium")]
@@ -25,6 +25,8 @@ def desk(chromium: Browser, live_server: Any, task: ReadTask) -> Iterator[Browse
     """The reader's browser, signed in."""
     with _signed_in(chromium, live_server.url, task) as context:
         yield context
+        for page in context.pages:
+            all_loaded(page)
     connection.close()  # while Playwright's loop runs, this thread has a connection of its own
 
 
