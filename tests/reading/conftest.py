@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -104,8 +105,10 @@ class World:
     def timepoint(self, code: str, subject: Subject | None = None) -> Timepoint:
         return Timepoint.objects.get(code=code, subject=subject or self.trial.subjects.get(code=SUBJECT_CODE))
 
-    def receive(self, timepoint: Timepoint, slices: int = 2, day: int | None = None) -> Series:
-        """Put a series of a timepoint into the archive, shown to readers."""
+    def receive(
+        self, timepoint: Timepoint, slices: int = 2, day: int | None = None, files: Sequence[bytes] = ()
+    ) -> Series:
+        """Put a series of a timepoint into the archive, shown to readers: these files, or slices of one value."""
         number = Series.objects.count() + 1
         study = ImagingStudy.objects.create(
             trial=self.trial,
@@ -122,7 +125,8 @@ class World:
             for_reading=True,
         )
         transfer = Transfer.objects.create(site=self.site, door="web", sender="someone", opened_at=AT)
-        for n in range(slices):
+        for n, content in enumerate(files or [a_picture()] * slices):
+            header = pydicom.dcmread(io.BytesIO(content), stop_before_pixels=True)
             received = ReceivedInstance.objects.create(
                 spool_id=uuid.uuid4(), transfer=transfer, received_at=AT, size=1, file_sha256="", state="archived"
             )
@@ -135,10 +139,11 @@ class World:
                 sop_class_uid=CTImageStorage,
                 number=n + 1,
                 position_mm=-100.0 + 5 * n,
-                rows=8,
-                columns=8,
+                rows=header.Rows,
+                columns=header.Columns,
+                frames=int(header.get("NumberOfFrames") or 1),
                 archive_key=key,
-                sha256=storage.put(storage.ARCHIVE, key, a_picture()),
+                sha256=storage.put(storage.ARCHIVE, key, content),
                 size=1,
                 recipe_sha256="",
             )
