@@ -1,4 +1,4 @@
-"""Where bytes lie: `quarantine`, `archive` and `exports`, named in `STORAGES`. Code holds keys, not paths."""
+"""Where bytes lie: `quarantine`, `archive`, `display`, `exports`, named in `STORAGES`. Code holds keys, not paths."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.core.files.storage import FileSystemStorage, Storage, storages
 
 from compliance.errors import HouseError
 
-QUARANTINE, ARCHIVE, EXPORTS = "quarantine", "archive", "exports"
+QUARANTINE, ARCHIVE, DISPLAY, EXPORTS = "quarantine", "archive", "display", "exports"
 
 
 class AlreadyStored(HouseError):

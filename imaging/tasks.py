@@ -11,6 +11,7 @@ from imaging.services import (  # noqa: F401 - their jobs
     attaching,
     checking,
     committing,
+    copying,
     deidentifying,
     erasing,
     proposals,
@@ -53,6 +54,13 @@ def sweep_previews() -> None:
     """Let go of what somebody tried recipes on a while ago; on the beat."""
     with context.surroundings("", "imaging.sweep_previews"):
         sampling.sweep(at=timezone.now())
+
+
+@shared_task(name="imaging.prepare_displays", ignore_result=True)
+def prepare_displays() -> None:
+    """Have series prepared for viewers that are not yet; on the beat."""
+    with context.surroundings("", "imaging.prepare_displays"):
+        copying.sweep(at=timezone.now())
 
 
 def ring_index() -> None:

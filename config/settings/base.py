@@ -135,13 +135,15 @@ STORAGES = {
     "quarantine": {"BACKEND": _FILES, "OPTIONS": {"location": DATA_DIR / "quarantine"}},
     # De-identified instances, written once.
     "archive": {"BACKEND": _FILES, "OPTIONS": {"location": DATA_DIR / "archive"}},
+    # Copies of them for viewers, made anew at any time: a back-up need not hold them.
+    "display": {"BACKEND": _FILES, "OPTIONS": {"location": DATA_DIR / "display"}},
     # Packages for sponsors.
     "exports": {"BACKEND": _FILES, "OPTIONS": {"location": DATA_DIR / "exports"}},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     "default": {"BACKEND": _FILES, "OPTIONS": {"location": DATA_DIR / "exports"}},
 }
 if bucket := env.text("S3_BUCKET"):
-    for _alias in ("quarantine", "archive", "exports"):
+    for _alias in ("quarantine", "archive", "display", "exports"):
         STORAGES[_alias] = {
             "BACKEND": "compliance.buckets.BucketStorage",
             "OPTIONS": {
@@ -250,6 +252,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep uploads": {"task": "imaging.sweep_uploads", "schedule": 3600.0},
     "remind of queries": {"task": "trials.remind", "schedule": 900.0, "options": {"expires": 900.0}},
     "sweep previews": {"task": "imaging.sweep_previews", "schedule": 300.0, "options": {"expires": 300.0}},
+    "prepare displays": {"task": "imaging.prepare_displays", "schedule": 30.0, "options": {"expires": 30.0}},
     "sweep originals": {"task": "imaging.sweep_originals", "schedule": 3600.0, "options": {"expires": 3600.0}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat")

@@ -6,6 +6,7 @@ never leaves: what a viewer shows is what pydicom's decoders make of it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,11 @@ class Kind:
     def dtype(self) -> np.dtype[Any]:
         """The values' type, little endian."""
         return np.dtype(f"<{'f' if self.float else 'i' if self.signed else 'u'}{self.bits // 8}")
+
+
+def dtype_of(facts: Mapping[str, Any]) -> np.dtype[Any]:
+    """The type of the values of which these are the facts (`imaging.display.facts`)."""
+    return Kind(**{name: facts[name] for name in ("samples", "bits", "signed", "float", "photometric")}).dtype
 
 
 def kind_of(dataset: Dataset) -> Kind:

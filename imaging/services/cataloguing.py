@@ -82,9 +82,9 @@ class ArchiveCatalogue:
         return Held(
             frames=instance.frames,
             metadata=lambda: headers.of(instance),
-            pixels=lambda frame: displaying.frame_of(place(frame)).content,
+            pixels=lambda frame: displaying.original_frame_of(place(frame)).content,
             rendered=lambda frame: viewing.picture(looked().archive_key, frame - 1, window),
-            thumbnail=lambda frame: displaying.thumbnail_of(place(frame), window),
+            thumbnail=lambda frame: displaying.thumbnail_of(series, place(frame), window),
             file=lambda: storage.get(storage.ARCHIVE, looked().archive_key),
         )
 

@@ -6,34 +6,34 @@ calls has asked whether the person may look.
 
 from __future__ import annotations
 
-import datetime as dt
+import hashlib
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import Count, Max, Q
 
-from compliance import confined, jobs, standing, storage
+from compliance import confined, standing, storage
 from compliance.errors import HouseError
 from imaging.display.facts import Facts
 from imaging.display.manifest import UNREADABLE
 from imaging.models import Instance, Series, SeriesDisplay
 from imaging.services.limits import budget
 from imaging.states import OriginalState
+from trials.charter import Charter
 
-PREPARE = "imaging.prepare_display"
-#: A series is prepared when nothing more of it is likely to come at once.
-QUIET = dt.timedelta(seconds=10)
 #: Files that a child reads at once.
 _BATCH = 50
 #: Seconds that decoding a frame may take.
 _PATIENCE = 20
 
 RAW = "application/octet-stream"
+log = logging.getLogger(__name__)
 
 
 class NotShowable(HouseError):
@@ -50,13 +50,6 @@ class Frame(NamedTuple):
     content_type: str
 
 
-@jobs.handler(PREPARE)
-def prepare(*, series_id: int, at: dt.datetime) -> None:
-    """Make ready what showing a series needs."""
-    series = Series.objects.get(pk=series_id)
-    facts_of(series, kept_instances(series))
-
-
 def kept_instances(series: Series) -> list[Instance]:
     """Instances of a series whose bytes are in the archive, in the order of the stack."""
     kept = series.instances.filter(stored_state=OriginalState.KEPT)
@@ -65,8 +58,7 @@ def kept_instances(series: Series) -> list[Instance]:
 
 def facts_of(series: Series, instances: Sequence[Instance]) -> dict[int, Facts]:
     """Return the facts of instances of a series by their numbers; what is not known yet is read from the archive."""
-    display = SeriesDisplay.objects.filter(series=series).first()
-    known = display.pictures if display else {}
+    known = SeriesDisplay.objects.filter(series=series).values_list("pictures", flat=True).first() or {}
     missing = [one for one in instances if str(one.pk) not in known]
     if missing:
         known = _keep(series, _read(missing))
@@ -94,20 +86,28 @@ def _read_files(paths: list[str], size: int) -> list[Facts | None]:
 
 
 def _keep(series: Series, found: dict[str, Facts | None]) -> dict[str, Facts | None]:
+    with changed(series) as display:
+        display.pictures |= found
+    return display.pictures
+
+
+@contextmanager
+def changed(series: Series) -> Iterator[SeriesDisplay]:
+    """Change what is known of a series, while nobody else does."""
     with transaction.atomic():
         SeriesDisplay.objects.get_or_create(series=series)
         display = SeriesDisplay.objects.select_for_update().get(series=series)
-        display.pictures |= found
+        yield display
         display.version += 1
         display.save()
-    return display.pictures
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """A picture in its stack: one frame (from 1) of an instance, and where its values are to be had.
 
-    `raw` is where they lie in the instance's file just as they leave: begin and length.
+    `raw` is where they lie in the instance's file just as they leave: begin and length. `copy` is where the copy for
+    viewers has them: what they are, its key, begin and length, and their digest.
     """
 
     instance_id: int
@@ -117,6 +117,22 @@ class Place:
     frame: int
     kept: bool
     raw: tuple[int, int] | None
+    copy: Copied | None = None
+
+    @property
+    def kind(self) -> str:
+        """What its values leave as."""
+        return self.copy.content_type if self.copy else RAW
+
+
+class Copied(NamedTuple):
+    """Where the copy for viewers has a frame."""
+
+    content_type: str
+    key: str
+    begin: int
+    length: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +146,12 @@ class Plan:
     def kept(self) -> tuple[Place, ...]:
         """Those whose bytes are in the archive."""
         return self.places if all(place.kept for place in self.places) else tuple(p for p in self.places if p.kept)
+
+    @property
+    def middle(self) -> Place:
+        """The one by which the series is recognised; there must be one that is kept."""
+        kept = self.kept
+        return kept[len(kept) // 2]
 
 
 #: Plans of the series that this process showed last, by their number.
@@ -148,7 +170,9 @@ def plan_of(series: Series) -> Plan:
     instances = list(series.instances.order_by("position_mm", "number", "sop_instance_uid"))
     kept = [one for one in instances if one.stored_state == OriginalState.KEPT]
     facts = facts_of(series, kept)
-    plan = Plan(_stamp(series), tuple(_places(instances, facts)))
+    stamp = _stamp(series)
+    copies = SeriesDisplay.objects.filter(series=series).values_list("copies", flat=True).first() or {}
+    plan = Plan(stamp, tuple(_places(instances, facts, copies)))
     with _plans_lock:
         _plans[series.pk] = plan
         while len(_plans) > _MOST_PLANS:
@@ -166,13 +190,25 @@ def _stamp(series: Series) -> tuple[Any, ...]:
     return counted.values_list("display__version", "held", "last", "kept").get()
 
 
-def _places(instances: Sequence[Instance], facts: Mapping[int, Facts]) -> Iterator[Place]:
+def _places(instances: Sequence[Instance], facts: Mapping[int, Facts], copies: Mapping[str, Any]) -> Iterator[Place]:
     for one in instances:
-        raw = facts[one.pk]["raw"] if one.pk in facts else None
+        kept, raw, copy = one.pk in facts, facts.get(one.pk, UNREADABLE)["raw"], copies.get(str(one.pk))
         for frame in range(1, one.frames + 1):
-            mine = (raw[0] + (frame - 1) * raw[1], raw[1]) if raw else None
-            kept = one.pk in facts
-            yield Place(one.pk, one.sop_instance_uid, one.sha256, one.archive_key, frame, kept, mine)
+            yield Place(
+                instance_id=one.pk,
+                sop_instance_uid=one.sop_instance_uid,
+                sha256=one.sha256,
+                archive_key=one.archive_key,
+                frame=frame,
+                kept=kept,
+                raw=(raw[0] + (frame - 1) * raw[1], raw[1]) if raw else None,
+                copy=Copied(copy["type"], key_of(one), *copy["frames"][frame - 1]) if copy else None,
+            )
+
+
+def key_of(instance: Instance) -> str:
+    """Return where the copy of an instance for viewers lies."""
+    return f"{instance.series_id}/{instance.pk}"
 
 
 def unchanged(series: Series, plan: Plan) -> list[standing.Ground]:
@@ -186,7 +222,26 @@ def unchanged(series: Series, plan: Plan) -> list[standing.Ground]:
 
 
 def frame_of(place: Place) -> Frame:
-    """Return a picture as a viewer gets it (`imaging.display.frames`).
+    """Return a picture as a viewer gets it (`imaging.display.frames`): of the copy if there is one.
+
+    Raises
+    ------
+    compliance.confined.NotRead, compliance.confined.Refused
+        It cannot be shown.
+    """
+    if place.copy:
+        try:
+            content = storage.read(storage.DISPLAY, place.copy.key, place.copy.begin, place.copy.length)
+        except FileNotFoundError:
+            content = b""
+        if hashlib.sha256(content).hexdigest() == place.copy.sha256:
+            return Frame(content, place.copy.content_type)
+        log.error("the display copy of instance %s is not what was written; the archive is read", place.instance_id)
+    return original_frame_of(place)
+
+
+def original_frame_of(place: Place) -> Frame:
+    """Return a picture as a viewer gets it, from the archive.
 
     What lies in the file just so is taken from there; anything else is decoded in a child process.
 
@@ -207,16 +262,32 @@ def frame_of(place: Place) -> Frame:
     return Frame(content, RAW)
 
 
-def thumbnail_of(place: Place, window: tuple[float, float] | None) -> bytes:
-    """Return a picture as a small PNG, in a window or its own.
+def first_window(series: Series, terms: Charter) -> tuple[float, float] | None:
+    """Return the charter's first display window for CT; other pictures are shown in their own."""
+    if series.modality != "CT":
+        return None
+    return terms.window_presets[0].centre, terms.window_presets[0].width
+
+
+def thumbnail_of(series: Series, place: Place, window: tuple[float, float] | None) -> bytes:
+    """Return a picture of a series as a small PNG, in a window or its own; it is made once and kept.
 
     Raises
     ------
     compliance.confined.NotRead, compliance.confined.Refused
         It cannot be shown.
     """
+    of = f"{place.instance_id} {place.frame} {window}"
+    kept = SeriesDisplay.objects.filter(series=series, thumbnail_of=of).values_list("thumbnail", flat=True).first()
+    if kept:
+        return bytes(kept)
     with storage.on_disk(storage.ARCHIVE, place.archive_key) as path:
         png: bytes = confined.call(
             "imaging.display.thumbnails:thumbnail", str(path), place.frame - 1, window, seconds=_PATIENCE
         )
+    with transaction.atomic():
+        SeriesDisplay.objects.get_or_create(series=series)
+        display = SeriesDisplay.objects.select_for_update().get(series=series)
+        display.thumbnail, display.thumbnail_of = png, of
+        display.save()
     return png

@@ -16,7 +16,7 @@ from compliance import jobs, storage
 from compliance.faults import fault
 from compliance.transitions import advance_batch
 from imaging.models import Fingerprint, Instance, ReceivedInstance, Transfer
-from imaging.services import retaining
+from imaging.services import copying, retaining
 from imaging.states import OriginalState, ReceivedState
 from trials.impact import Consequence
 from trials.models import Subject
@@ -95,6 +95,7 @@ def _take_from_archive(subject: Subject, at: dt.datetime) -> None:
     fault("erased.said")
     leaving = _of(subject).filter(stored_state=OriginalState.LEAVING)
     storage.remove(storage.ARCHIVE, list(leaving.values_list("archive_key", flat=True)))
+    copying.remove(list(leaving))
     fault("erased.bytes")
     Fingerprint.objects.filter(series__in=leaving.values("series")).delete()
     advance_batch(leaving, "left", field="stored_state", about=subject, reason=_WHY, at=at)

@@ -57,7 +57,7 @@ def frame_pixels(*, series: Series, number: int, actor: User, at: dt.datetime) -
     access.require(actor, "imaging.see_images", series)
     place = _picture(series, number)
     audit.record_of_the_day("series.viewed", series, actor=actor, at=at)
-    return Kept(f"{place.sha256}-{place.frame}", lambda: displaying.frame_of(place))
+    return Kept(f"{place.sha256}-{place.frame}-{place.kind}", lambda: displaying.frame_of(place))
 
 
 def thumbnail(*, series: Series, actor: User, at: dt.datetime) -> Kept:
@@ -65,9 +65,10 @@ def thumbnail(*, series: Series, actor: User, at: dt.datetime) -> Kept:
     access.require(actor, "imaging.see_images", series)
     place = _picture(series, None)
     audit.record_of_the_day("series.viewed", series, actor=actor, at=at)
-    preset = series.imaging_study.timepoint.charter.terms.window_presets[0]
-    window = (preset.centre, preset.width) if series.modality == "CT" else None
-    return Kept(f"{place.sha256}-{place.frame}-{window}", lambda: (displaying.thumbnail_of(place, window), "image/png"))
+    window = displaying.first_window(series, series.imaging_study.timepoint.charter.terms)
+    return Kept(
+        f"{place.sha256}-{place.frame}-{window}", lambda: (displaying.thumbnail_of(series, place, window), "image/png")
+    )
 
 
 def shown_series(series: Series, label: str) -> manifest.Series:
@@ -98,7 +99,7 @@ def _picture(series: Series, number: int | None) -> displaying.Place:
     places = displaying.plan_of(series).kept
     if not places:
         raise NoSuchFrame("The images of this series were erased, as consent was withdrawn.")
-    number = len(places) // 2 + 1 if number is None else number
+    number = len(places) // 2 + 1 if number is None else number  # as `Plan.middle`
     if not 1 <= number <= len(places):
         raise NoSuchFrame("The series has no such slice. Reload the page.")
     return places[number - 1]

@@ -109,7 +109,7 @@ class BlindedCatalogue:
 
     def _read(self, stack: _Stack, n: int) -> bytes:
         pictures = pictures_shown(self.looked, stack.told["key"], actor=self.actor, at=self.at)
-        return pictures.at(n).read()[0]
+        return pictures.values(n)
 
     def _dataset(self, stack: _Stack, n: int) -> Dataset:
         space = stack.told["space"]

@@ -96,11 +96,19 @@ class BlindedPictures:
         ------
         NotShown
         """
+        place = self._place(n)
+        tag = self.names.of(f"pixels {place.sop_instance_uid} {place.frame} {place.kind}")
+        return BlindedBytes(tag, lambda: displaying.frame_of(place))
+
+    def values(self, n: int) -> bytes:
+        """Return the values of a picture as the archive has them, whatever copies there are; as `at`."""
+        return displaying.original_frame_of(self._place(n)).content
+
+    def _place(self, n: int) -> displaying.Place:
         place = self.plan.places[n - 1] if 1 <= n <= len(self.plan.places) else None
         if place is None or not place.kept:
             raise NotShown(_NOT_PART)
-        tag = self.names.of(f"pixels {place.sop_instance_uid} {place.frame}")
-        return BlindedBytes(tag, lambda: displaying.frame_of(place))
+        return place
 
 
 def look_at_read(task: ReadTask, *, actor: User) -> Looked:
@@ -212,15 +220,13 @@ def thumbnail(looked: Looked, series_key: str, *, actor: User, at: dt.datetime) 
     NotShown
     """
     _, series = _series(looked, series_key)
-    places = displaying.plan_of(series).kept
-    if not places:
+    plan = displaying.plan_of(series)
+    if not plan.kept:
         raise NotShown(_NOT_PART)
-    place = places[len(places) // 2]
+    place, window = plan.middle, displaying.first_window(series, looked.charter.terms)
     _record_viewing(looked, series, actor, at)
-    preset = looked.charter.terms.window_presets[0]
-    window = (preset.centre, preset.width) if series.modality == "CT" else None
     tag = looked.names.of(f"thumbnail {place.sop_instance_uid} {place.frame} {window}")
-    return BlindedBytes(tag, lambda: (displaying.thumbnail_of(place, window), "image/png"))
+    return BlindedBytes(tag, lambda: (displaying.thumbnail_of(series, place, window), "image/png"))
 
 
 def _series(looked: Looked, series_key: str) -> tuple[Timepoint, Series]:

@@ -13,9 +13,9 @@ from compliance import signing, storage
 from compliance.models import AuditEvent
 from compliance.signing import Intent, WrongPassword
 from compliance.transitions import IllegalMove, ReasonRequired
-from imaging.models import Instance, KnownPatient, QcReview, ReceivedInstance
+from imaging.models import Instance, KnownPatient, QcReview, ReceivedInstance, Series, SeriesDisplay
 from imaging.selectors import reviews_open
-from imaging.services import erasing, receiving, resolving, uploading, viewing
+from imaging.services import copying, displaying, erasing, receiving, resolving, uploading, viewing
 from imaging.services.archiving import file_instances
 from imaging.services.consenting import ConsentWithdrawn
 from imaging.services.viewing import NoSuchFrame
@@ -139,6 +139,8 @@ def test_what_may_be_used_no_further_is_closed_and_stays(walk):
 
 def test_what_is_erased_leaves_both_stores_but_for_what_a_signature_rests_on(walk):
     walk = walk("erase")
+    for series in Series.objects.all():
+        copying.prepare(series_id=series.pk, at=walk.at)
     foretold = said(Subject.objects.get(code="N-001"))
     withdrawn(walk)
 
@@ -154,6 +156,10 @@ def test_what_is_erased_leaves_both_stores_but_for_what_a_signature_rests_on(wal
     }
     assert images("BL") == [(OriginalState.KEPT, True)] * 2
     assert images("W8") == [(OriginalState.GONE, False)] * 2
+    shown = SeriesDisplay.objects.values_list("series__imaging_study__timepoint__code", flat=True)
+    assert list(shown) == ["BL"]
+    copies = {one: storage.of(storage.DISPLAY).exists(displaying.key_of(one)) for one in Instance.objects.all()}
+    assert not [one for one, there in copies.items() if there and one.stored_state == OriginalState.GONE]
     assert originals() == {(OriginalState.GONE, False)}
     assert AuditEvent.objects.filter(action="instance.left", reason=erasing._WHY).get().after["count"] == 2
     series = Instance.objects.filter(stored_state=OriginalState.GONE).first().series
