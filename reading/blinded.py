@@ -321,7 +321,10 @@ class ReplayedMark:
 
 @dataclass(frozen=True, slots=True)
 class ReplayedRead:
-    """A read as it was signed, its pictures under the keys that its reader had."""
+    """A read as it was signed, its pictures under the keys that its reader had.
+
+    `painted` is the regions that were painted: the lesion of each, perhaps none, and its volume in words.
+    """
 
     code: str
     case: str
@@ -336,4 +339,5 @@ class ReplayedRead:
     presets: tuple[BlindedPreset, ...]
     measurements: tuple[ReplayedMeasurement, ...]
     marks: tuple[ReplayedMark, ...]
+    painted: tuple[tuple[str, str], ...]
     response: BlindedResponse | None

@@ -54,4 +54,13 @@ def _stage_of(request: HttpRequest, task: ReadTask, read: ReplayedRead) -> dict[
     views = [{"name": read.title, "timepoint": last, "marks": marks}]
     if last:
         views.insert(0, {"name": "Earlier", "timepoint": last - 1, "marks": marks, "hidden": True})
-    return pages.stage("auditor", views_pixels.replay_addresses(read.code), read.presets, timepoints, views)
+    terms = task.charter.terms
+    return pages.stage(
+        "auditor",
+        views_pixels.replay_addresses(read.code),
+        read.presets,
+        timepoints,
+        views,
+        hangings=blinding.hangings_of(terms, is_baseline=not last),
+        windows_locked=terms.windows_locked,
+    )

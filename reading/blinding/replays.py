@@ -40,6 +40,7 @@ def replayed_read(read: SignedRead) -> ReplayedRead:
         presets=presets(charter),
         measurements=tuple(_measurements(said["measurements"], pack.form(), places)),
         marks=tuple(_marks(said, task, names, places)),
+        painted=tuple(_painted(said.get("segments", ()))),
         response=response_of(said["derivation"], pack),
     )
 
@@ -106,3 +107,9 @@ def _marks(said: Mapping[str, Any], task: ReadTask, names: Keys, places: Places)
             removed=False,
         )
         yield ReplayedMark(mark, made.get((row["mark"], row["version"])), place)
+
+
+def _painted(rows: Iterable[Mapping[str, Any]]) -> Iterable[tuple[str, str]]:
+    for row in rows:
+        volume = f"{row['voxels']} voxels" if row["volume_ml"] is None else f"{row['volume_ml']} ml"
+        yield ("No lesion" if row["lesion"] is None else f"Lesion {row['lesion']}"), volume

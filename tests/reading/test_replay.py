@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from django.test import Client
 
 from compliance.models import AuditEvent, Signature
 from compliance.signing import Intent
+from reading import blinding
 from reading.models import Assessment, ReadTask
 from reading.selectors_signed import signed_reads
 from reading.services import reopening, replaying
@@ -127,3 +129,11 @@ def test_readers_managers_and_administrators_have_no_replay(world, signed, subje
 def test_the_service_asks_for_the_verb_itself(world, signed):
     with pytest.raises(replaying.access.AccessDenied):
         replaying.replay_read(task=signed, number=None, actor=world.people["reader-a"], at=AT)
+
+
+def test_painted_regions_are_listed_with_their_volume(signed):
+    read = signed_reads(signed)[-1]
+    painted = [{"lesion": 1, "volume_ml": "12.5", "voxels": 900}, {"lesion": None, "volume_ml": None, "voxels": 40}]
+    content = {**read.content, "assessment": {**read.content["assessment"], "segments": painted}}
+    shown = blinding.replayed_read(replace(read, content=content))
+    assert shown.painted == (("Lesion 1", "12.5 ml"), ("No lesion", "40 voxels"))

@@ -327,9 +327,10 @@ export class Viewer extends Stage {
     return { ...told, preset: cell.own?.name ?? told.preset, layout: this.layout, plane: cell.face?.words ?? "stack" };
   }
 
-  override async show(mark: Mark): Promise<void> {
+  override async show(mark: Mark, cell?: PlacedCell): Promise<void> {
     const view = "slice" in mark.view ? (mark.view as ViewState) : null;
-    if (view && LAYOUTS.includes(view.layout) && (this.layout || placesOf(view.layout) > 2)) {
+    // A page that names a viewport, as one with two sides does, keeps its own layout.
+    if (view && !cell && LAYOUTS.includes(view.layout) && (this.layout || placesOf(view.layout) > 2)) {
       this.arrange(view.layout);
       const label = this.find(mark.series)?.label ?? "";
       view.timepoints.slice(0, placesOf(view.layout)).forEach((timepoint, n) => {
@@ -338,7 +339,7 @@ export class Viewer extends Stage {
         if (cell.timepoint !== timepoint && index >= 0) Object.assign(cell, { timepoint, index });
       });
     }
-    await super.show(mark);
+    await super.show(mark, cell);
   }
 
   // --- drawing -----------------------------------------------------------------------------------------------------
