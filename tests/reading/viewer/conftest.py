@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,14 +14,14 @@ import pydicom
 import pytest
 from django.db import connection
 from django.test import Client
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
 from compliance import storage
 from compliance.models import User
 from imaging.models import Instance
 from reading.models import ReadTask
 from tests.reading.conftest import World, a_picture
-from tests.support.browser import DESKTOP, browsing, launched_chromium
+from tests.support.browser import DESKTOP, PATIENCE, browsing, launched_chromium
 
 SLICES, SIZE, SPACING, INTERVAL = 12, 64, 2.0, 5.0
 #: A bright square of 32 × 16 mm (columns × rows) on every slice, from this column and row on.
@@ -89,10 +90,15 @@ def visited(chromium: Browser, live_server: Any) -> Iterator[Opener]:
             page = context.new_page()
             page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
             page.on("pageerror", lambda problem: complaints.append(str(problem)))
+            under_way: set[Request] = set()
+            page.on("request", lambda request: under_way.add(request))
+            page.on("requestfinished", lambda request: under_way.discard(request))
+            page.on("requestfailed", lambda request: under_way.discard(request))
             page.goto(path)
             expect(stage(page)).to_have_attribute("data-ready", "")
             yield page
             all_loaded(page)
+            at_rest(page, under_way)
         connection.close()  # while Playwright's loop runs, this thread has a connection of its own
 
     yield visiting
@@ -110,9 +116,17 @@ def opened(visited: Opener) -> Opener:
 
 
 def all_loaded(page: Page) -> None:
-    """Wait until nothing is under way: requests of a page that is gone would meet the next test's database."""
+    """Wait until all pictures are there that the page wants to hold."""
     expect(stage(page)).to_have_attribute("data-loaded", re.compile(r"^(\d+)/\1$"))
-    page.wait_for_load_state("networkidle")
+
+
+def at_rest(page: Page, under_way: set[Request]) -> None:
+    """Wait until nothing is under way for a while: what a page that is gone asks for would meet the next test."""
+    patience, quiet = time.monotonic() + PATIENCE / 1000, 0
+    while quiet < 5:
+        page.wait_for_timeout(100)
+        quiet = 0 if under_way else quiet + 1
+        assert time.monotonic() < patience, [request.url for request in under_way]
 
 
 def stage(page: Page) -> Any:

@@ -6,7 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from reading.models import ReadTask
-from tests.reading.viewer.conftest import SLICES, Opener, drag, middle, stage
+from tests.reading.viewer.conftest import LEFT, SLICES, TOP, Opener, drag, middle, stage
+from tests.support.browser import PHONE, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pytest.mark.requires_tool("chromium")]
 
@@ -100,3 +101,29 @@ def test_without_a_graphics_card_the_processor_draws(task: ReadTask, opened: Ope
         at(page, 6)
         page.keyboard.press("ArrowDown")
         at(page, 7)
+        page.keyboard.press("p")
+        page.mouse.click(*middle(page, LEFT, TOP))
+        expect(page.locator("[data-view]:visible .svg-layer text")).to_contain_text("156 HU")
+
+
+def test_on_a_phone_one_finger_scrolls_and_two_zoom(task: ReadTask, opened: Opener) -> None:
+    with opened(task, viewport=PHONE) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+        x, y = middle(page, 32, 32)
+        device = page.context.new_cdp_session(page)
+
+        def touch(kind: str, *fingers: tuple[float, float]) -> None:
+            points = [{"x": left, "y": top, "id": n} for n, (left, top) in enumerate(fingers)]
+            device.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+        touch("touchStart", (x, y))
+        for way in range(0, 41, 5):
+            touch("touchMove", (x, y + way))
+        touch("touchEnd")
+        expect(stage(page)).not_to_have_attribute("data-slice", "6")
+
+        touch("touchStart", (x - 40, y), (x + 40, y))
+        for way in range(0, 41, 5):
+            touch("touchMove", (x - 40 - way, y), (x + 40 + way, y))
+        touch("touchEnd")
+        until(page, "document.querySelector('[data-stack]').stage.view().zoom > 1.5")
