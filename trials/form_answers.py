@@ -98,7 +98,7 @@ def outside_usual(fields: Sequence[FieldTerms], values: Values) -> dict[str, str
 
 def usual(one: FieldTerms) -> str:
     """Return the usual range of a number in words."""
-    return _range(one.usual_least, one.usual_most, one.unit)
+    return _range(one.usual_least, one.usual_most, one.unit_in_words)
 
 
 def _wrong(one: FieldTerms, value: Any, now: dt.datetime) -> str:
@@ -128,7 +128,7 @@ def _wrong_number(one: FieldTerms, value: Any) -> str:
         digits = "1 digit" if one.precision == 1 else f"{one.precision} digits"
         return f"At most {digits} behind the point." if one.precision else "Give a whole number."
     within = _within(value, one.least, one.most)
-    return "" if within else f"Give {_range(one.least, one.most, one.unit)}."
+    return "" if within else f"Give {_range(one.least, one.most, one.unit_in_words)}."
 
 
 def _too_early(one: FieldTerms, value: Any, values: Values, fields: Sequence[FieldTerms]) -> str:
@@ -151,7 +151,7 @@ def _range(least: float | None, most: float | None, unit: str) -> str:
         said = (
             f"{plain_number(least)} to {plain_number(most)}" if least is not None else f"at most {plain_number(most)}"
         )
-    return f"{said} {unit if unit != '1' else ''}".strip()
+    return f"{said} {unit}".strip()
 
 
 def store(fields: Sequence[FieldTerms], values: Values) -> dict[str, Any]:
@@ -199,7 +199,7 @@ def in_words(one: FieldTerms, value: Any) -> str:
             return f"{value:%-d %B %Y}"
         case dt.time():
             return f"{value:%H:%M}"
-    return f"{value} {one.unit if one.unit != '1' else ''}".strip()
+    return f"{value} {one.unit_in_words}".strip()
 
 
 def cell(value: Any) -> Any:

@@ -86,6 +86,7 @@ VARIABLE = Text(
 )
 _ANSWER = Text(150, pattern=r"[A-Za-z0-9_.+-]{1,20} = .{1,120}", hint="an answer such as MILD = Mild")
 _BOUND = Number(least=-1e12, most=1e12)
+_UCUM_MARKS = str.maketrans("_", " ", "{}")
 #: Whoever asks for these gets what the trial must not have.
 _NAMES_SOMEBODY = re.compile(
     r"\b(patient'?s? name|subject'?s? name|first name|last name|family name|surname|full name|initials|"
@@ -153,6 +154,11 @@ class FieldTerms:
             return {YES: "Yes", NO: "No"}
         split = (choice.partition(" = ") for choice in self.choices)
         return {code: words.strip() for code, _, words in split}
+
+    @property
+    def unit_in_words(self) -> str:
+        """The unit as people read it: without the braces and underscores of UCUM's annotations; none for a ratio."""
+        return "" if self.unit == "1" else self.unit.translate(_UCUM_MARKS)
 
     @property
     def precision(self) -> int:

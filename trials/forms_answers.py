@@ -107,7 +107,7 @@ def _plain(value: Any) -> Any:
 
 
 def _field(one: FieldTerms) -> forms.Field:
-    unit = one.unit if one.unit != "1" else ""
+    unit = one.unit_in_words
     words: dict[str, Any] = {
         "label": f"{one.label}, {unit}" if unit else one.label,
         "help_text": one.help,

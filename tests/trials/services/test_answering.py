@@ -58,7 +58,7 @@ def test_a_draft_is_kept_incomplete_and_what_contradicts_the_form_is_refused(wor
         save(world, {"NOCONTR": False, "WHYNOT": "RENAL", "EGFR": Decimal("0.5")})
     assert refused.value.problems == {
         "WHYNOT": "Leave this empty, because of the answer to “Contrast agent must not be given”.",
-        "EGFR": "Give 1 to 250 mL/min/{1.73_m2}.",
+        "EGFR": "Give 1 to 250 mL/min/1.73 m2.",
     }
     assert SiteForm.objects.get().answers == {"NOCONTR": True}
 
