@@ -17,6 +17,7 @@ from compliance.policy import draws_pictures
 from imaging import forms, selectors, selectors_qc
 from imaging.models import FaceReview, PixelReview, Transfer
 from imaging.selectors_faces import first_face_in
+from imaging.selectors_outside import is_lent
 from imaging.selectors_pixels import first_look_in
 from imaging.services import following, resolving, retaining
 from imaging.stages import stage_of
@@ -108,6 +109,7 @@ def transfer_list(request: HttpRequest, trial: Trial) -> HttpResponse:
             "own_sites": sites_coordinated_by(access.actor(request)).filter(trial=trial),
             "waits_for_key": not keys.are_readable(trial.code),
             "may_see_proof": access.may(request.user, "imaging.see_proof", trial),
+            "may_lend": access.may(request.user, "imaging.see_images", trial) and is_lent(trial),
         },
     )
 

@@ -21,6 +21,7 @@ from compliance.signing import WrongPassword
 from reading import blinding, forms, pages, selectors, views_pixels
 from reading.blinded import BlindedTask
 from reading.models import Adjudication, ReadTask
+from reading.selectors_outside import is_lent
 from reading.services import adjudicating, assessing
 from reading.services.assessing import IncompleteRead, StaleDraft
 from reading.states import AdjudicationState, ReadState
@@ -59,6 +60,7 @@ def _read_page(
         "task": shown,
         "form": form or forms.ReadForm(shown),
         "editable": editable,
+        "lent": is_lent(task.charter),
         "sign_form": sign_form or SignatureForm(),
         "problem": problem,
         "stale": isinstance(problem, StaleDraft),

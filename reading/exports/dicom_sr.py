@@ -259,7 +259,7 @@ def _lines(
     found: LockedMeasurement, picture: LockedPicture | None
 ) -> Iterator[tuple[str, sr.CoordinatesForMeasurement]]:
     """Give the outline of a drawing by what it measures."""
-    if found.mark is None or picture is None:
+    if found.mark is None or picture is None or not found.mark.points:
         return
     points, tool = found.mark.points, found.mark.tool
     ring = (*points, points[0]) if points and points[0] != points[-1] else points

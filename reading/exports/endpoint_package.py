@@ -8,7 +8,7 @@ from typing import Any
 from compliance import printing
 from compliance.exporting import Exporter, NotLocked, readable
 from compliance.models import Record
-from reading.exports import dicom_objects, dicom_sr, endpoint_agreement, endpoint_report, endpoint_tables
+from reading.exports import dicom_objects, dicom_seg, dicom_sr, endpoint_agreement, endpoint_report, endpoint_tables
 from reading.exports.locked import LockedTrial, lock_identifier, moment, plain
 from reading.exports.snapshot import snapshot
 from trials.models import Trial
@@ -61,6 +61,7 @@ class EndpointPackage(Exporter[LockedTrial]):
         }
         yield from files.items()
         yield from dicom_sr.reports(snapshot)
+        yield from dicom_seg.segmentations(snapshot)
         yield "report.pdf", endpoint_report.report(snapshot, lock_identifier(snapshot), files)
 
     def file_name(self, snapshot: LockedTrial) -> str:

@@ -117,6 +117,19 @@ class LockedLesion:
 
 
 @dataclass(frozen=True, slots=True)
+class LockedPlane:
+    """Where a picture of one frame lies in the patient (LPS, mm), and how far from the next; `space`: its frame."""
+
+    rows: int
+    columns: int
+    space: str
+    spacing: tuple[float, float]
+    interval: float
+    orientation: tuple[float, ...]
+    position: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LockedPicture:
     """An archived image on which something was measured, by its de-identified names."""
 
@@ -126,6 +139,7 @@ class LockedPicture:
     study_instance_uid: str
     modality: str
     frames: int = 1
+    plane: LockedPlane | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +166,18 @@ class LockedMeasurement:
     frame: int = 1
     reason: str = ""
     mark: LockedMark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LockedSegment:
+    """A region that a reader painted in a series; `lesion` is empty where it is none in particular.
+
+    `slices` are SOP Instance UID and runs of pixels outside and inside, in turn, row by row.
+    """
+
+    lesion: str
+    series_instance_uid: str
+    slices: tuple[tuple[str, tuple[int, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +230,7 @@ class LockedRead:
     stated_response: str = ""
     stated_reason: str = ""
     measurements: tuple[LockedMeasurement, ...] = ()
+    segments: tuple[LockedSegment, ...] = ()
     values: tuple[LockedValue, ...] = ()
     trace: tuple[RuleStep, ...] = ()
 

@@ -10,13 +10,14 @@ from typing import Any
 from compliance import signing
 from compliance.errors import HouseError
 from compliance.models import Record
-from imaging.models import Finding, ImagingStudy, Instance
+from imaging.models import Finding, ImagingStudy
 from imaging.states import ReviewState, Verdict
 from reading import derivation, selectors
 from reading.criteria import Criteria
 from reading.criteria.base import Term
 from reading.criteria.values import as_json
 from reading.criteria.values import plain as exact_text
+from reading.exports.drawn import mark_in, pictures_of, segments_in
 from reading.exports.locked import (
     ADJUDICATED,
     NOT_READ,
@@ -27,7 +28,6 @@ from reading.exports.locked import (
     LockedLesion,
     LockedMeasurement,
     LockedParameter,
-    LockedPicture,
     LockedRead,
     LockedResult,
     LockedSubject,
@@ -186,29 +186,10 @@ def _timepoint(timepoint: Timepoint, slots: Sequence[SlotResult]) -> LockedTimep
         shifted_date=scan.shifted_date if scan else None,
         series_read=sum(study.series.filter(for_reading=True).count() for study in shown),
         study_instance_uid=next((study.study_instance_uid for study in (*dated, *shown)), ""),
-        pictures=_pictures(reads),
+        pictures=pictures_of(reads),
         qc_waived=_waived(timepoint),
         reads=tuple(_read(read) for read in reads),
     )
-
-
-def _pictures(reads: Sequence[ReadResult]) -> tuple[LockedPicture, ...]:
-    """Return the images on which something was measured."""
-    assessments = [read.assessment for read in reads]
-    measured = Measurement.objects.filter(assessment__in=assessments, instance__isnull=False)
-    images = Instance.objects.filter(pk__in=measured.values("instance")).select_related("series__imaging_study")
-    pictures = (
-        LockedPicture(
-            image.sop_instance_uid,
-            image.sop_class_uid,
-            image.series.series_instance_uid,
-            image.series.imaging_study.study_instance_uid,
-            image.series.modality,
-            image.frames,
-        )
-        for image in images
-    )
-    return tuple(sorted(pictures, key=lambda picture: picture.sop_instance_uid))
 
 
 def _waived(timepoint: Timepoint) -> tuple[str, ...]:
@@ -242,6 +223,7 @@ def _read(read: ReadResult) -> LockedRead:
         stated_response=read.assessment.stated_response,
         stated_reason=read.assessment.stated_reason,
         measurements=tuple(_measurements(read)),
+        segments=tuple(segments_in(read)),
         values=(*entered_values(read.assessment, pack), *derived_values(derived, pack)),
         trace=tuple(
             RuleStep(step["rule"], step["clause"], step["inputs"], step["result"]) for step in derived.get("trace", ())
@@ -271,7 +253,9 @@ def _exact(value: Decimal | None) -> Decimal | None:
 
 
 def _measurements(read: ReadResult) -> Iterable[LockedMeasurement]:
-    entries: list[Measurement] = list(read.assessment.measurements.select_related("lesion", "instance"))
+    entries: list[Measurement] = list(
+        read.assessment.measurements.select_related("lesion", "instance", "mark__instance")
+    )
     for entry in sorted(entries, key=lambda entry: (entry.lesion.number, entry.part)):
         yield LockedMeasurement(
             lesion=entry.lesion.label,
@@ -281,6 +265,7 @@ def _measurements(read: ReadResult) -> Iterable[LockedMeasurement]:
             sop_instance_uid=entry.instance.sop_instance_uid if entry.instance else "",
             frame=entry.frame,
             reason=entry.reason,
+            mark=mark_in(entry.mark) if entry.mark else None,
         )
 
 

@@ -137,6 +137,7 @@ class TestTokens:
         client = Client()
         client.force_login(lent.analyst)
         address = f"/imaging/trials/{lent.trial.pk}/programs/"
+        assert f'href="{address}"' in client.get(f"/imaging/trials/{lent.trial.pk}/transfers/").content.decode()
         shown = client.post(address)
         secret = shown.content.decode().partition('id="secret">')[2].partition("<")[0]
         assert (shown.status_code, ask("studies", secret).status_code) == (201, 200)

@@ -245,6 +245,7 @@ def test_the_reader_takes_a_token_from_a_page_once_and_ends_it_there(task):
     client = Client()
     client.login(username=task.reader.username, password=PASSWORD)
     address = f"/reading/tasks/{task.blinded_code}/programs/"
+    assert f'href="{address}"' in client.get(f"/reading/tasks/{task.blinded_code}/").content.decode()
     shown = client.post(address)
     secret = re.search(rb'id="secret">(plx_[^<]+)<', shown.content)[1].decode()
     assert shown.status_code == 201

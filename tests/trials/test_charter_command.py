@@ -90,7 +90,7 @@ def test_a_file_is_held_against_everything_at_once_that_this_house_can_carry_out
 def test_versions_and_files_are_compared(world, file):
     code = world.trial.code
     assert charter("diff", code, f"{code}:1") == "The two charters say the same.\n"
-    said = charter("diff", code, file(query_due_days=1, sites={}), ends=1)
+    said = charter("diff", code, file(query_due_days=1, sites={}, hanging=[]), ends=1)
     assert said == "Checks and queries · Queries are due after: 7 days → 1 day\n"
 
 
