@@ -29,13 +29,14 @@ class NotEncoded(Exception):
 
 
 def encode(values: NDArray[Any]) -> bytes:
-    """Encode (rows, columns) of 8 or 16 bits, or (rows, columns, 3) of 8 bits; what it decodes to was compared.
+    """Encode (rows, columns) of 8 bits without sign or of 16, or RGB of 8; what it decodes to was compared.
 
     Raises
     ------
     NotEncoded
     """
-    if values.dtype.kind not in "iu" or values.dtype.itemsize > 2:
+    if values.dtype.kind not in "iu" or values.dtype.itemsize > 2 or values.dtype == np.int8:
+        # The decoder of browsers (OpenJPH's JavaScript) makes 0 of negative values of 8 bits.
         raise NotEncoded("the values have a kind that is not encoded")
     signed, bits = values.dtype.kind == "i", 8 * values.dtype.itemsize
     shifted = values.astype(np.int32) + (1 << bits - 1 if signed else 0)
