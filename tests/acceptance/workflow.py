@@ -29,7 +29,7 @@ from imaging.services import declaring, receiving, resolving, reviewing
 from imaging.states import UNDECIDED, ReceivedState, ReviewState, Verdict
 from reading import selectors
 from reading.models import Adjudication, Assessment, Lesion, ReadTask, Reopening
-from reading.services import adjudicating, assessing, locking, reopening, rereading
+from reading.services import adjudicating, assessing, locking, reopening, replaying, rereading
 from reading.services.entries import AssessmentEntry, LesionEntry
 from reading.states import AdjudicationState, ReadState, ReopeningState
 from tests.acceptance.workflow_standing import STANDING, State, follow, states
@@ -122,6 +122,7 @@ ANYTHING = (
     "sign_read",
     "adjudicate",
     "reopen",
+    "replay",
     "lock",
 )
 MINUTE = dt.timedelta(minutes=1)
@@ -530,6 +531,12 @@ class Walk:
             self.attempt(reopening.decline_reopening, reopening=asked, reason=reason, actor=actor)
         else:
             self.attempt(reopening.approve_reopening, reopening=asked, signature=intent(draw.right), actor=actor)
+
+    def replay(self, draw: Draw) -> None:
+        if task := self.read_task(draw, ReadState.SUBMITTED):
+            auditor = self.person(self.world.people[Role.AUDITOR], draw)
+            number = 1 + draw.way // 7 if draw.right else None
+            self.attempt(replaying.replay_read, task=task, number=number, actor=auditor)
 
     def lock(self, draw: Draw) -> None:
         actor = self.person(self.world.administrator, draw)

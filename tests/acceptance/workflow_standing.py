@@ -14,6 +14,7 @@ from imaging.models import ImagingStudy, Instance, QcReview, ReceivedInstance, T
 from imaging.states import GOOD, OriginalState, ReviewState, Verdict
 from reading.models import Adjudication, ReadTask
 from reading.selectors import SIGNED
+from reading.selectors_signed import ever_signed, signed_reads
 from reading.states import AdjudicationState, ReadState
 from trials.models import ImagingCharter, Query, SiteForm, SiteQualification, Subject, Timepoint, Trial
 from trials.states import (
@@ -93,6 +94,9 @@ def what_is_signed_is_what_was_signed(trial: Trial) -> None:
             signatures = list(signing.signatures_on(record))
             assert signatures, f"{record._meta.label} is {record.state} without a signature"
             assert signing.still_holds(signatures[-1], record), f"{record._meta.label} is not what was signed"
+    for task in ever_signed(ReadTask.every.all()):
+        for read in signed_reads(task):
+            assert read.signature, f"version {read.number} of {task} is not what was signed"
 
 
 def only_what_was_cleared_is_read(trial: Trial) -> None:
