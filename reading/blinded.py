@@ -187,6 +187,7 @@ class BlindedPreset:
     name: str
     centre: float
     width: float
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

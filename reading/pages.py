@@ -197,7 +197,7 @@ def stage(
         frame_url=addresses.rendered,
         thumbnail_url=addresses.thumbnail,
         marks_url=addresses.marks,
-        presets=[{"name": p.name, "centre": p.centre, "width": p.width} for p in presets],
+        presets=[{"name": p.name, "centre": p.centre, "width": p.width, "unit": p.unit} for p in presets],
         timepoints=timepoints,
         views=views,
         tools=tools,

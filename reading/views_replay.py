@@ -41,7 +41,7 @@ def replay(request: HttpRequest, task: ReadTask) -> HttpResponse:
         "task": shown,
         "marks": [one.mark.to_json() for one in shown.marks],
         "subject": task.timepoint.subject,
-        "stage": _stage_of(request, task, shown),
+        "stage": _stage_of(request, task, shown) | blinding.signed_drawings(read),
         "signatures": [read.signature] if read.signature else [],
     }
     return draws_pictures(render(request, "reading/task_replay.html", context))

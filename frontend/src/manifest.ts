@@ -1,5 +1,8 @@
 // What the page tells the viewer (imaging/display/manifest.py builds it): no request is needed before the first picture.
 
+import type { Link } from "./views/following.ts";
+import type { Segment } from "./views/segments.ts";
+
 export type Triple = [number, number, number];
 
 /** How a picture is stored and how it lies. */
@@ -91,6 +94,9 @@ export interface Manifest {
   hanging: Hanging | null;
   /** All that the reader may choose from, the one above among them. */
   hangings?: Hanging[];
+  /** What was linked and painted in a read that is replayed. */
+  links?: Link[];
+  segments?: Segment[];
   timepoints: { title: string; series: Series[] }[];
   views: View[];
 }

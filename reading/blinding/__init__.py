@@ -26,7 +26,7 @@ from reading.blinding.pictures import (
 )
 from reading.blinding.reads import blinded_task, title_of
 from reading.blinding.replays import replayed_read
-from reading.blinding.shown import blinded_links, blinded_segment
+from reading.blinding.shown import blinded_links, blinded_segment, signed_drawings
 
 __all__ = [
     "BlindedBytes",
@@ -51,6 +51,7 @@ __all__ = [
     "pictures_shown",
     "read_code",
     "replayed_read",
+    "signed_drawings",
     "stacks_shown",
     "thumbnail",
     "title_of",

@@ -23,6 +23,7 @@ from reading.blinding.replays import reads_of_replay
 from reading.blinding.stacks import named_series, pictures_of, shown_stacks, stacks_of
 from reading.models import Adjudication, ReadTask
 from reading.states import ReadState
+from trials.charter.records import WindowPreset
 from trials.models import ImagingCharter, Role, Timepoint
 
 _NOT_PART = "This picture is not part of the read. Reload the page."
@@ -191,7 +192,15 @@ def frame_png(looked: Looked, series_key: str, n: int, preset: str, *, actor: Us
         raise NotShown(_NOT_PART)
     instance, frame = stack[n - 1]
     _record_viewing(looked, series, actor, at)
-    return viewing.picture(instance.archive_key, frame - 1, (window.centre, window.width))
+    return viewing.picture(instance.archive_key, frame - 1, _stored(window, series, instance))
+
+
+def _stored(window: WindowPreset, series: Series, instance: Instance) -> tuple[float, float] | None:
+    """A window in the values of the file; None, for the picture's own, where uptake (SUV) cannot be known of it."""
+    if window.unit != "SUV":
+        return window.centre, window.width
+    factor = displaying.facts_of(series, [instance])[instance.pk]["suv_factor"]
+    return (window.centre / factor, window.width / factor) if factor else None
 
 
 def pictures_shown(looked: Looked, series_key: str, *, actor: User, at: dt.datetime) -> BlindedPictures:

@@ -89,7 +89,7 @@ def disclosed(subject: Subject, charter: ImagingCharter) -> dict[str, str]:
 
 def presets(charter: ImagingCharter) -> tuple[BlindedPreset, ...]:
     """Return the display windows of the charter; there are no others."""
-    return tuple(BlindedPreset(p.name, p.centre, p.width) for p in charter.terms.window_presets)
+    return tuple(BlindedPreset(p.name, p.centre, p.width, p.unit) for p in charter.terms.window_presets)
 
 
 def _images_cleared(task: ReadTask) -> bool:

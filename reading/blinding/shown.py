@@ -10,6 +10,7 @@ from reading.blinding.names import Keys
 from reading.blinding.pictures import NotShown
 from reading.blinding.stacks import named_series
 from reading.models import LinkVersion, ReadTask, SegmentVersion
+from reading.selectors_signed import SignedRead
 
 
 def keys_of(task: ReadTask) -> Keys:
@@ -37,6 +38,26 @@ def instances_of(task: ReadTask, series: Series) -> dict[str, Instance]:
     """Return the instances of a series by their keys in a read."""
     names = keys_of(task)
     return {names.of(instance.sop_instance_uid): instance for instance in series.instances.all()}
+
+
+def signed_drawings(read: SignedRead) -> dict[str, Any]:
+    """Return what was painted and linked in a signed version of a read, by the keys that its reader had."""
+    said, names = read.content["assessment"], keys_of(read.task)
+    segments = [
+        {
+            **row,
+            "key": row["segment"],
+            "series": names.of(row["series_instance_uid"]),
+            "slices": [[names.of(one["sop_instance_uid"]), one["frame"], one["runs"]] for one in row["slices"]],
+            "volume_ml": None if row["volume_ml"] is None else float(row["volume_ml"]),
+            "removed": False,
+        }
+        for row in said.get("segments", ())
+    ]
+    for segment in segments:
+        del segment["segment"], segment["series_instance_uid"]
+    links = [{**link, "from": names.of(link["from"]), "to": names.of(link["to"])} for link in said.get("links", ())]
+    return {"segments": segments, "links": links}
 
 
 def blinded_links(task: ReadTask, links: LinkVersion | None) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def _shown(subject: Subject, charter: ImagingCharter) -> list[Change]:
 
 def _display(place: tuple[str, str], terms: Charter) -> Table:
     timepoint, reader = place
-    windows = ", ".join(f"{p.name} {p.centre:g}/{p.width:g}" for p in terms.window_presets)
+    windows = ", ".join(f"{p.name} {p.centre:g}/{p.width:g} {p.unit}".rstrip() for p in terms.window_presets)
     return {
         (timepoint, f"Criteria for {reader}"): terms.criteria,
         (timepoint, f"Display windows of {reader}"): windows,

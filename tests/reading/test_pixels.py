@@ -20,6 +20,7 @@ from reading import blinding
 from reading.models import ReadTask
 from reading.services.assessing import open_task
 from reading.states import ReadState
+from tests.factories.volumes import SUV_FACTOR, archived, pet_slices
 from tests.reading.conftest import AT, World
 from trials.models import Role, Subject
 from trials.services import setting_up
@@ -194,3 +195,22 @@ def test_headers_are_read_once(task: ReadTask, reader: Client) -> None:
 
     assert sorted(display.pictures) == sorted(str(pk) for pk in Instance.objects.values_list("pk", flat=True))
     assert SeriesDisplay.objects.get().version == display.version == 1
+
+
+def test_a_window_in_uptake_shows_the_same_greys_as_one_in_activity(world: World) -> None:
+    windows = [
+        {"name": "SUV", "centre": 5 * SUV_FACTOR * 1000, "width": 10 * SUV_FACTOR * 1000, "unit": "SUV"},
+        {"name": "Activity", "centre": 5000, "width": 10000},
+    ]
+    world.amend(window_presets=windows)
+    timepoint = world.timepoint("BL", world.enrol())
+    archived(timepoint, world.site, "PET", pet_slices("2.25.5"))
+    world.clear("BL")
+    task = world.task("BL", 1)
+    open_task(task=task, actor=task.reader, at=AT)
+    pet = next(series for series in blinding.blinded_task(task).series if series.modality == "PT")
+    address = reverse("reading:task_frame", args=(task.blinded_code, pet.key, 12))
+    shown = [signed_in(task.reader).get(f"{address}?preset={one['name']}").content for one in windows]
+    greys = [np.asarray(Image.open(io.BytesIO(png))) for png in shown]
+    assert sorted(np.unique(greys[1])) == [0, 51, 255]  # 0, 2 and 20 kBq/ml
+    assert np.array_equal(*greys)

@@ -14,7 +14,7 @@ from reading.models import ReadTask
 from reading.services.assessing import open_task
 from tests.reading.conftest import AT, World, baseline
 from trials.charter import RECIST_TEMPLATE
-from trials.models import Subject
+from trials.models import Role, Subject
 
 pytestmark = pytest.mark.django_db
 
@@ -114,3 +114,29 @@ def test_a_signed_read_takes_no_region_and_no_link(world, subject, task, reader)
     links = put(reader, reverse("reading:task_links", args=(task.blinded_code,)), {"links": []}, If_None_Match="*")
     for answer in (refused, links):
         assert answer.status_code == 409
+
+
+def test_a_replay_shows_what_was_painted_and_linked_when_the_read_was_signed(world, subject, task, reader):
+    series = told(reader, task)["timepoints"][0]["series"][0]
+    key, address = str(uuid4()), reverse("reading:task_segments", args=(task.blinded_code,))
+    slices = [[series["slices"][0][0], 1, [3, 5]]]
+    put(reader, f"{address}{key}/", {"series": series["key"], "slices": slices, "software": "v"}, If_None_Match="*")
+    world.read("BL", 1, baseline(40), subject)
+    auditor = Client()
+    auditor.force_login(world.join("auditor", Role.AUDITOR))
+    page = auditor.get(reverse("reading:replay", args=(task.blinded_code,))).content.decode()
+    stage = json.loads(re.search(r'<script id="stage" type="application/json">(.*?)</script>', page)[1])
+    assert stage["links"] == []
+    assert stage["segments"] == [
+        {
+            "key": key,
+            "version": 1,
+            "series": series["key"],
+            "lesion": None,
+            "slices": slices,
+            "voxels": 5,
+            "volume_ml": None,
+            "software": "v",
+            "removed": False,
+        }
+    ]

@@ -57,11 +57,16 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class WindowPreset:
-    """A display window of the charter: centre and width in the units of the pixels (HU for CT)."""
+    """A display window of the charter: centre and width in the units of the pixels (HU for CT), or in SUV for PET."""
 
     name: str = term(Text(40), "Window", required=True)
     centre: float = term(Number(), "Centre", required=True)
     width: float = term(Number(above=0), "Width", required=True)
+    unit: str = term(
+        Choice({"SUV": "SUV by body weight, for PET"}),
+        "Unit",
+        "Left out: that of the pixels, HU for CT, Bq/ml for PET.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

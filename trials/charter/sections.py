@@ -136,7 +136,7 @@ class Charter:
     window_presets: tuple[WindowPreset, ...] = DISPLAY.term(
         Rows(WindowPreset, "name", "display window", least=1),
         "Display windows",
-        "Values in the units of the pixels: HU for CT.",
+        "Values in the units of the pixels, HU for CT; for PET in SUV where that is said.",
         required=True,
     )
     windows_locked: bool = DISPLAY.term(

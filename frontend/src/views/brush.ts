@@ -38,6 +38,7 @@ export class Brush {
       if (problem) viewer.tell("px:problem", { sentence: problem });
       viewer.renew();
     });
+    for (const each of viewer.manifest.segments ?? []) this.segments.all.set(each.key, each);
     this.loaded = this.segments.load().then(() => viewer.draw());
     for (const cell of viewer.cells) this.listen(cell);
     viewer.watch(() => this.show());

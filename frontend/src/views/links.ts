@@ -14,8 +14,9 @@ export class Links {
   private kept: Link[] = [];
   private passing: Link[] = [];
 
-  constructor(url: string | null, problem: (sentence: string) => void) {
+  constructor(url: string | null, problem: (sentence: string) => void, made: readonly Link[] = []) {
     this.url = url;
+    this.kept = [...made];
     this.problem = problem;
   }
 

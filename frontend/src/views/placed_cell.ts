@@ -83,6 +83,7 @@ export class PlacedCell extends Cell {
   override draw(standard: Preset | null, heading: string): void {
     const preset = this.own ?? standard;
     const { series, face } = this;
+    if (!series) this.root.dataset.slice = "none";
     const named = series && preset && { ...preset, ...windowOf(preset, series) };
     if (!face || !series) {
       super.draw(named ?? null, heading);

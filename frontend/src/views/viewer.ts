@@ -26,7 +26,8 @@ export class Viewer extends Stage {
 
   constructor(root: HTMLElement, manifest: Manifest) {
     super(root, manifest);
-    this.links = new Links(manifest.links_url, (sentence) => this.tell("px:problem", { sentence }));
+    const tell = (sentence: string): void => this.tell("px:problem", { sentence });
+    this.links = new Links(manifest.links_url, tell, manifest.links);
     this.linksLoaded = this.links.load();
     const [first] = this.hangings;
     if (manifest.hanging && first) this.hang(manifest.hanging);
@@ -43,6 +44,7 @@ export class Viewer extends Stage {
     for (let n = named.length; pattern && n < most; n += 1) {
       const more = pattern.cloneNode(true) as HTMLElement;
       more.hidden = true;
+      more.removeAttribute("data-view"); // no viewport of the page until a layout needs it
       named.at(-1)?.after(more);
       named.push(more);
     }
@@ -107,6 +109,7 @@ export class Viewer extends Stage {
     this.root.dataset.layout = layout;
     this.cells.forEach((cell, n) => {
       cell.root.hidden = n >= places;
+      cell.root.toggleAttribute("data-view", n < places);
     });
   }
 
@@ -330,7 +333,8 @@ export class Viewer extends Stage {
   override async show(mark: Mark, cell?: PlacedCell): Promise<void> {
     const view = "slice" in mark.view ? (mark.view as ViewState) : null;
     // A page that names a viewport, as one with two sides does, keeps its own layout.
-    if (view && !cell && LAYOUTS.includes(view.layout) && (this.layout || placesOf(view.layout) > 2)) {
+    const lays = view && !cell && LAYOUTS.includes(view.layout) && this.cells.length === MOST_CELLS;
+    if (view && lays && this.differs(view)) {
       this.arrange(view.layout);
       const label = this.find(mark.series)?.label ?? "";
       view.timepoints.slice(0, placesOf(view.layout)).forEach((timepoint, n) => {
@@ -340,6 +344,13 @@ export class Viewer extends Stage {
       });
     }
     await super.show(mark, cell);
+  }
+
+  /** Whether a kept view was laid in another way than what is in sight. */
+  private differs({ layout, timepoints }: ViewState): boolean {
+    if (!this.layout && placesOf(layout) <= 2) return false;
+    const shown = this.inSight.map((cell) => cell.timepoint);
+    return layout !== this.layout || String(shown) !== String(timepoints);
   }
 
   // --- drawing -----------------------------------------------------------------------------------------------------
