@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-PARTS = ("intake", "stow", "frames", "submission", "crowd", "rows", "readers", "deid", "peers_deid")
+PARTS = ("intake", "stow", "frames", "submission", "crowd", "rows", "readers", "deid", "peers_deid", "viewer")
 
 
 def main() -> None:

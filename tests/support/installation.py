@@ -77,13 +77,13 @@ class Installation:
             raise AssertionError(f"manage.py {arguments[0]} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return done.stdout
 
-    def ask(self, code: str) -> Any:
+    def ask(self, code: str, timeout: float = 300) -> Any:
         """Run Python inside the application; it sets `answer` to something JSON can say."""
         script = f"import json\n{code}\nprint('\\x00' + json.dumps(answer, default=str))"
-        printed = self.manage("shell", "--no-imports", "-c", script)
+        printed = self.manage("shell", "--no-imports", "-c", script, timeout=timeout)
         return json.loads(printed.rpartition("\x00")[2])
 
-    def make_world(self, code: str = "") -> Any:
+    def make_world(self, code: str = "", timeout: float = 300) -> Any:
         """Make the trial of `tests.factories` in the fresh database as `world`, then run more Python on it."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         return self.ask(
@@ -91,7 +91,8 @@ class Installation:
             "from tests.factories import make_world\n"
             "call_command('migrate', verbosity=0)\n"
             "world = make_world()\n"
-            f"answer = None\n{code}"
+            f"answer = None\n{code}",
+            timeout,
         )
 
     def start(self, *, only: str = "", **more: str) -> None:
