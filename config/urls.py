@@ -31,7 +31,11 @@ urlpatterns = [
     path("dicomweb/studies/<str:study>", stow.store, name="stow_study"),
     path("api/v1/", include(router.urls)),
     path("api/schema/", access.signed_in(SpectacularAPIView.as_view()), name="schema"),
-    path("api/", access.signed_in(SpectacularSwaggerSplitView.as_view(url_name="schema")), name="api"),
+    path(
+        "api/",
+        access.signed_in(SpectacularSwaggerSplitView.as_view(url_name="schema", metadata_class=None)),
+        name="api",
+    ),
 ]
 
 handler400 = "config.views.bad_request"
