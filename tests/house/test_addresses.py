@@ -7,7 +7,6 @@ another site's, another trial's, another reader's. What an answer changed is rol
 from __future__ import annotations
 
 import copy
-import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ import pytest
 from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client, override_settings
-from django.urls import URLPattern, get_resolver
+from django.urls import URLPattern
 from rest_framework.views import APIView
 
 from compliance import access
@@ -27,7 +26,9 @@ from tests.factories import PLANTED
 from tests.factories.scans import ROOT
 from tests.factories.world import REFERENCE
 from tests.house.address_matrix import MATRIX, Row
+from tests.house.crawling import routes
 from tests.house.crowd import ARM, DAYS, DECLARED, PEOPLE, Crowd, Person, Thing, make_crowd
+from tests.support.canaries import written
 from trials.schedule import date_of
 
 pytestmark = pytest.mark.django_db
@@ -37,18 +38,6 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 #: Where a site is told who its own subjects are, and what it is told there.
 OF_PATIENTS = {"imaging/sites/<pk>/patients/", "imaging/sites/<pk>/patients/list/"}
 IDENTITIES = {PLANTED["PatientName"], ROOT, "MRN55667788"}
-
-
-def addresses(patterns: list[Any] | None = None, before: str = "") -> Iterator[tuple[str, URLPattern]]:
-    """Every pattern of the resolver, written as in the table."""
-    for pattern in get_resolver().url_patterns if patterns is None else patterns:
-        route = before + str(pattern.pattern)
-        if isinstance(pattern, URLPattern):
-            route = re.sub(r"\(\?P(<\w+>)(?:[^()]|\([^()]*\))*\)", r"\1", route)
-            route = re.sub(r"<\w+:(\w+)>", r"<\1>", route)
-            yield re.sub(r"[\^$]", "", route), pattern
-        else:
-            yield from addresses(pattern.url_patterns, route)
 
 
 def stated(pattern: URLPattern) -> set[str]:
@@ -68,7 +57,7 @@ def stated(pattern: URLPattern) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("route", "pattern"), list(addresses()), ids=lambda value: value if isinstance(value, str) else ""
+    ("route", "pattern"), list(routes()), ids=lambda value: value if isinstance(value, str) else ""
 )
 def test_every_address_states_its_permission(route: str, pattern: URLPattern) -> None:
     said = stated(pattern)
@@ -77,7 +66,7 @@ def test_every_address_states_its_permission(route: str, pattern: URLPattern) ->
 
 
 def test_the_table_lists_every_address_and_no_other() -> None:
-    assert {row.address for row in MATRIX} == {route for route, _ in addresses()}
+    assert {row.address for row in MATRIX} == {route for route, _ in routes()}
 
 
 def test_no_address_has_two_rows_for_one_method() -> None:
@@ -86,7 +75,7 @@ def test_no_address_has_two_rows_for_one_method() -> None:
 
 
 def test_the_table_and_the_addresses_agree_on_what_is_open_to_all() -> None:
-    said = {route: stated(pattern) for route, pattern in addresses()}
+    said = {route: stated(pattern) for route, pattern in routes()}
     assert {row.address for row in MATRIX if "+" in row.who} == {r for r, p in said.items() if access.PUBLIC in p}
     assert {row.address for row in MATRIX if "=" in row.who} == {r for r, p in said.items() if access.BEARER in p}
     assert {row.address for row in MATRIX if "*" in row.who} == {
@@ -146,22 +135,6 @@ def planted_for(person: Person, crowd: Crowd) -> set[str]:
         if reader != person.username and not sees_results:
             never |= set(results)
     return {word.lower() for word in never}
-
-
-def written(date: dt.date) -> set[str]:
-    """A date in the forms in which it might slip out."""
-    forms = (
-        "%Y%m%d",
-        "%Y-%m-%d",
-        "%d/%m/%Y",
-        "%m/%d/%Y",
-        "%d.%m.%Y",
-        "%-d %b %Y",
-        "%-d %B %Y",
-        "%b %-d, %Y",
-        "%B %-d, %Y",
-    )
-    return {date.strftime(form) for form in forms}
 
 
 def url_of(row: Row, thing: Thing | None) -> str:

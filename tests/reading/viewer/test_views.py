@@ -152,22 +152,6 @@ def test_timepoints_side_by_side_follow_each_other_from_where_the_reader_linked_
     assert [[link.get("offset") for link in links] for links in told] == [[[0.0, 0.0, -309.0]], []]
 
 
-def test_no_key_of_the_page_does_two_things(world: World, opened: Opener) -> None:
-    world.amend(tools=["length", "bidirectional", "ellipse", "freehand", "angle", "point", "brush"])
-    subject = world.enrol()
-    for code, prefix in (("BL", "2.25.91"), ("W8", "2.25.92")):
-        archived(world.timepoint(code, subject), world.site, CHEST, ct_slices(prefix))
-    cleared(world.timepoint("BL", subject))
-    world.read_by_both("BL", baseline(30))
-    cleared(world.timepoint("W8", subject))
-    with opened(world.task("W8", 1)) as page:
-        keys = page.locator("[data-key]").evaluate_all("all => all.map(each => each.dataset.key)")
-    assert len(keys) > 30
-    assert [key for key in keys if keys.count(key) > 1] == []
-    # A key that begins others would wait for them.
-    assert [key for key in keys if any(other.startswith(f"{key} ") for other in keys)] == []
-
-
 def test_a_clip_plays_and_what_the_brush_painted_has_the_volume_that_the_house_computes(
     world: World, opened: Opener
 ) -> None:

@@ -1,0 +1,210 @@
+"""A small trial in which everything that a reader must not learn is a word that nothing else says.
+
+Made by the services, as at work: scans come in with an identity in each header, are checked and cleared; two readers
+read them and disagree; a further visit waits to be read.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+import pydicom
+
+from compliance import storage
+from compliance.models import User
+from compliance.signing import Intent
+from imaging.models import Instance, QcReview, ReceivedInstance, Transfer
+from imaging.services import receiving, reviewing
+from reading import blinding
+from reading.models import Adjudication, ReadTask
+from reading.services import assessing, marking
+from reading.services.entries import AssessmentEntry, LesionEntry, MarkEntry
+from tests.factories import AT, PASSWORD, PLANTED, World, make_user, make_world, scan
+from tests.factories.scans import ROOT
+from tests.factories.world import REFERENCE
+from tests.house.crowd import committed
+from tests.support.canaries import written
+from trials.charter import RECIST_TEMPLATE
+from trials.models import Role, Subject
+from trials.schedule import date_of
+from trials.services import connecting, enrolling, setting_up
+
+ARM, SITE_CODE, SITE_NAME = "ARM-QUICKSILVER", "QZ-801", "Quernstone Infirmary"
+#: By place: the code while screened, the code since.
+SUBJECTS = (("SCR-QZ-3391", "SUB-QZ-4711"), ("SCR-QZ-3402", "SUB-QZ-4822"))
+#: User name and full name of each.
+FIRST, SECOND = ("r-quillon", "Dr Quillon Ashgrove"), ("r-zephyrine", "Dr Zephyrine Oakmoor")
+JUDGE, SENDER = ("j-quorra", "Dr Quorra Featherstone"), ("c-peverell", "Peverell Quince")
+#: What headers say besides the patient, which de-identification takes away or a reader is not shown.
+DESCRIBED = {
+    "StudyDescription": "QUAVER STAGING THORAX",
+    "SeriesDescription": "QUIXOTE ARTERIAL 5MM",
+    "ProtocolName": "QUARTZITE PROTOCOL 12",
+    "DeviceSerialNumber": "SNQX550817",
+    "ManufacturerModelName": "QUANTUMSCAN-9000",
+    "OperatorsName": "Quimby^Thaddeus",
+    "RequestedProcedureDescription": "QUENCHED FOLLOWUP",
+    "StudyID": "QSTUDY7741",
+    "PatientComments": "QUIESCENT SINCE MAY",
+    "FrameOfReferenceUID": f"{ROOT}.424242",
+}
+#: Diameters of each reader at the baseline and at Week 8, mm; a remark, and what the draft of Week 16 says.
+WROTE = {
+    FIRST: ("161.57", "90.13", "QUILL-REMARK-ONE", "QUILL-DRAFT-ONE"),
+    SECOND: ("187.65", "193.41", "QUARRY-REMARK-TWO", "QUARRY-DRAFT-TWO"),
+}
+DAYS = {"BL": -5, "W8": 61, "W16": 112}
+LATER = dt.datetime(2026, 9, 15, 9, tzinfo=dt.UTC)
+BASELINE, *FOLLOW_UPS = RECIST_TEMPLATE["schedule"]
+CHARTER = {
+    "schedule": [{**BASELINE, "at_screening": True}, *FOLLOW_UPS],
+    "subjects": {"screening": True, "screening_format": "SCR-QZ-{number:4}", "code_format": "SUB-QZ-{number:4}"},
+    "series": [{"label": "Chest", "modality": "CT", "required": True, "orientation": "axial", "min_instances": 4}],
+    "adjudication": {"by": "timepoint", "triggers": ["overall_response"], "date_window_days": 0},
+    # Readers may open a read in a program of their own.
+    "external_viewers": ["readers"],
+    "windows_locked": False,
+}
+
+
+@dataclass(frozen=True)
+class CanaryTrial:
+    """The people who read, and the words by what they tell: `never` of anybody, `of_readers` by who wrote them."""
+
+    first: User
+    second: User
+    judge: User
+    never: dict[str, set[str]]
+    of_readers: dict[User, dict[str, set[str]]]
+
+    def hidden_from(self, person: User) -> dict[str, set[str]]:
+        """Return what must not reach a person."""
+        hidden = dict(self.never)
+        for reader, words in self.of_readers.items():
+            if reader != person:
+                # An adjudicator weighs both results, and does not learn whose they are.
+                shown = () if person != self.judge else ("result",)
+                hidden |= {f"{kind} of another reader": said for kind, said in words.items() if kind not in shown}
+        if person != self.judge:
+            hidden["adjudicator"] = set(JUDGE)
+        return hidden
+
+
+def make_canary_trial() -> CanaryTrial:
+    """Build the trial."""
+    world = make_world("CANARY-1")
+    world.people[Role.READER].username, world.people[Role.READER].full_name = FIRST
+    world.people[Role.ADJUDICATOR].username, world.people[Role.ADJUDICATOR].full_name = JUDGE
+    for role in (Role.READER, Role.ADJUDICATOR):
+        world.people[role].save()
+    _join(world, SECOND, Role.READER)
+    world.amend(**CHARTER)
+    world.north = setting_up.add_site(
+        trial=world.trial, code=SITE_CODE, name=SITE_NAME, country="Norway", actor=world.founder, at=AT
+    )
+    world.people[Role.SITE_COORDINATOR] = _join(world, SENDER, Role.SITE_COORDINATOR, at_site=True)
+    connecting.issue_token(site=world.north, label="archive", actor=world.founder, at=AT)
+    for place, ((screened, code), visits) in enumerate(zip(SUBJECTS, (("BL", "W8", "W16"), ("BL",)), strict=True)):
+        _enrol(world, screened, code)
+        for number, visit in enumerate(visits):
+            _clear(world, code, visit, scan_number=10 * place + number)
+    read = SUBJECTS[0][1]
+    marks = {}
+    for person, (baseline, week_8, remark, draft) in WROTE.items():
+        reader = User.objects.get(username=person[0])
+        for visit, diameter in (("BL", baseline), ("W8", week_8)):
+            _read(world, reader, read, visit, diameter, remark)
+        marks[reader] = _draft(world, reader, read, draft)
+    return _named(marks)
+
+
+def _join(world: World, who: tuple[str, str], role: Role, *, at_site: bool = False) -> User:
+    user = make_user(who[0], full_name=who[1])
+    site = world.north if at_site else None
+    setting_up.grant_membership(trial=world.trial, user=user, role=role, site=site, actor=world.founder, at=AT)
+    return user
+
+
+def _enrol(world: World, screened: str, code: str) -> None:
+    day_1 = {"reference_date": REFERENCE, "actor": world.founder, "at": AT}
+    subject = enrolling.screen_subject(site=world.north, code=screened, **day_1)
+    world.subjects[code] = enrolling.enrol_screened(subject=subject, code=code, **day_1)
+    Subject.objects.filter(pk=subject.pk).update(arm=ARM)
+
+
+def _clear(world: World, subject: str, visit: str, scan_number: int) -> None:
+    """Send a visit's scan as a scanner does, and clear it for reading."""
+    origin = receiving.Origin(
+        door=Transfer.Door.DIMSE, site_id=world.north.pk, sender=f"{SITE_CODE}_CT", delivery=uuid4()
+    )
+    for one in scan(subject, slices=4, scan_number=100 + scan_number, day=DAYS[visit], **DESCRIBED):
+        receiving.receive_instance(one, origin=origin, at=AT)
+    committed(lambda: receiving.index_spool(at=AT))
+    review = QcReview.objects.get(timepoint=world.timepoint(subject, visit))
+    signed = {"signature": Intent(PASSWORD), "actor": world.analyst, "at": LATER}
+    committed(lambda: reviewing.clear_timepoint(review=review, **signed))
+
+
+def _read(world: World, reader: User, subject: str, visit: str, diameter: str, remark: str) -> None:
+    task = ReadTask.objects.get(timepoint=world.timepoint(subject, visit), reader=reader)
+    number = None if visit == "BL" else 1
+    lesion = LesionEntry(number, "target", "LIVER", state="MEASURED", diameter_mm=Decimal(diameter))
+    entry = AssessmentEntry(version=0, comment=f"{remark} {visit}", lesions=(lesion,))
+    assessing.open_task(task=task, actor=reader, at=LATER)
+    signed = {"signature": Intent(PASSWORD), "actor": reader, "at": LATER}
+    committed(lambda: assessing.submit_read(task=task, entry=entry, **signed))
+
+
+def _draft(world: World, reader: User, subject: str, remark: str) -> UUID:
+    """Begin Week 16: a remark, and a line drawn on the first slice."""
+    task = ReadTask.objects.get(timepoint=world.timepoint(subject, "W16"), reader=reader)
+    by = {"actor": reader, "at": LATER}
+    task = assessing.open_task(task=task, **by)
+    assessing.save_draft(task=task, entry=AssessmentEntry(version=0, comment=remark), **by)
+    first = blinding.blinded_task(task).series[0].slices[0]
+    line = ((-98.0, -98.0, 5.0), (-92.0, -98.0, 5.0))
+    entry = MarkEntry("length", first.instance_key, first.frame, line, {"layout": remark}, "a browser")
+    key = uuid4()
+    marking.put_mark(task=task, key=key, expected=None, entry=entry, **by)
+    return key
+
+
+def _named(marks: dict[User, UUID]) -> CanaryTrial:
+    """Collect what was planted, and what the house itself made of it."""
+    assert Adjudication.objects.get().state == "open"
+    first, second, judge = (User.objects.get(username=who[0]) for who in (FIRST, SECOND, JUDGE))
+    dates = {date_of(day, REFERENCE) for day in (1, *DAYS.values())} | {dt.date(1947, 11, 23)}
+    uids, archived = {ROOT}, set()
+    for instance in Instance.objects.all():
+        archived |= {instance.archive_key, instance.archive_key.rpartition("/")[2]}
+        with storage.on_disk(storage.ARCHIVE, instance.archive_key) as path:
+            for element in pydicom.dcmread(path, stop_before_pixels=True).iterall():
+                if element.VR == "UI" and not str(element.value).startswith("1.2.840.10008."):
+                    uids.add(str(element.value))
+                if element.VR == "DA" and element.value:
+                    dates.add(dt.date.fromisoformat(str(element.value)))
+    return CanaryTrial(
+        first,
+        second,
+        judge,
+        never={
+            "patient": {value for name, value in PLANTED.items() if name != "PatientBirthDate"} | {"MRN55667788"},
+            "name": {part for name in ("PatientName", "ReferringPhysicianName") for part in PLANTED[name].split("^")},
+            "description": {value for value in DESCRIBED.values() if not value.startswith(ROOT)},
+            "UID": uids,
+            "date": {said for date in dates for said in written(date)},
+            "subject": {code for _, code in SUBJECTS},
+            "screening number": {code for code, _ in SUBJECTS},
+            "arm": {ARM},
+            "site": {SITE_CODE, SITE_NAME, "Quernstone"},
+            "sender": {*SENDER, f"{SITE_CODE}_CT"},
+            "file": archived | {str(uid) for uid in ReceivedInstance.objects.values_list("spool_id", flat=True)},
+        },
+        of_readers={
+            reader: {"name": set(who), "result": set(WROTE[who][:3]), "draft": {WROTE[who][3], str(marks[reader])}}
+            for reader, who in ((first, FIRST), (second, SECOND))
+        },
+    )

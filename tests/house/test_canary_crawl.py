@@ -1,0 +1,70 @@
+"""What a reader must not learn is planted, and every address of the house is asked, as a reader and as the judge.
+
+The words are searched in status lines, headers, cookies and bodies, in each spelling (`tests.support.canaries`). An
+address that opens to readers and that the crawl does not reach fails it, so that a new one is searched as well.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.utils import timezone
+
+from reading.models import ReadTask
+from reading.services import assessing, lending
+from reading.services.entries import AssessmentEntry
+from tests.house.canary_trial import LATER, SITE_NAME, CanaryTrial, make_canary_trial
+from tests.house.crawling import Crawler
+from tests.support.canaries import Canaries
+
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
+
+
+@pytest.fixture
+def trial(own_disk: Any, monkeypatch: pytest.MonkeyPatch, settings: Any) -> CanaryTrial:
+    monkeypatch.setattr("os.fsync", lambda _: None)
+    # A session in its cookie is not undone with what a request changed.
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+    # Files of the pages come from the same house.
+    settings.MIDDLEWARE = ["whitenoise.middleware.WhiteNoiseMiddleware", *settings.MIDDLEWARE]
+    settings.WHITENOISE_USE_FINDERS = settings.WHITENOISE_AUTOREFRESH = True
+    settings.STATIC_ROOT = None
+    return make_canary_trial()
+
+
+def test_nothing_planted_reaches_a_program_of_a_reader(trial: CanaryTrial) -> None:
+    task = ReadTask.objects.get(reader=trial.first, state="reading")
+    _, secret = lending.issue_read_token(task=task, actor=trial.first, at=timezone.now())
+    crawler = Crawler(trial.first, Canaries(trial.hidden_from(trial.first)))
+
+    def ask(resource: str) -> HttpResponse:
+        return crawler.ask("GET", f"/reading/dicomweb/{resource}", authorization=f"Bearer {secret}")
+
+    told = [json.loads(ask(level).content) for level in ("studies", "series", "instances")][-1]
+    for one in told:
+        study, series, instance = (one[tag]["Value"][0] for tag in ("0020000D", "0020000E", "00080018"))
+        of_series = f"studies/{study}/series/{series}"
+        for place in (f"studies/{study}", of_series, f"{of_series}/instances/{instance}"):
+            for wanted in ("", "/metadata", "/thumbnail", "/rendered"):
+                ask(place + wanted)
+        for wanted in ("1", "1/rendered", "1/thumbnail", "9"):
+            ask(f"{of_series}/instances/{instance}/frames/{wanted}")
+
+    assert not crawler.hits, "\n".join(crawler.hits[:20])
+    assert len(told) == 12
+
+
+def test_a_crawl_finds_what_is_planted_in_an_answer(trial: CanaryTrial) -> None:
+    crawler = Crawler(trial.first, Canaries(trial.hidden_from(trial.first)))
+    task = ReadTask.objects.get(reader=trial.first, state="reading")
+    entry = AssessmentEntry(version=1, comment=f"Is it from {SITE_NAME}?")
+    assessing.save_draft(task=task, entry=entry, actor=trial.first, at=LATER)
+
+    for address in (f"/reading/tasks/{task.blinded_code}/", f"/api/v1/read-tasks/{task.blinded_code}/"):
+        crawler.ask("GET", address)
+
+    assert len(crawler.hits) == 4
+    assert all("its body holds the site" in hit for hit in crawler.hits)
