@@ -7,15 +7,18 @@ address that opens to readers and that the crawl does not reach fails it, so tha
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 import pytest
 from django.http import HttpResponse
 from django.utils import timezone
 
+from compliance.models import User
 from reading.models import ReadTask
 from reading.services import assessing, lending
 from reading.services.entries import AssessmentEntry
+from tests.house.address_matrix import MATRIX
 from tests.house.canary_trial import LATER, SITE_NAME, CanaryTrial, make_canary_trial
 from tests.house.crawling import Crawler
 from tests.support.canaries import Canaries
@@ -33,6 +36,23 @@ def trial(own_disk: Any, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Cana
     settings.WHITENOISE_USE_FINDERS = settings.WHITENOISE_AUTOREFRESH = True
     settings.STATIC_ROOT = None
     return make_canary_trial()
+
+
+def crawled(person: User, trial: CanaryTrial, letter: str, tried: Collection[str] = ()) -> Crawler:
+    """Send somebody through the house; what they must reach by the table was reached."""
+    crawler = Crawler(person, Canaries(trial.hidden_from(person)))
+    crawler.crawl(tried)
+    assert not crawler.hits, "\n".join(crawler.hits[:20])
+    open_to = {row.address for row in MATRIX if "GET" in row.methods and set(row.who) & {letter, "*"}}
+    assert open_to - set(crawler.reached) == set()
+    return crawler
+
+
+def test_nothing_planted_reaches_a_reader_or_an_adjudicator(trial: CanaryTrial) -> None:
+    reader = crawled(trial.first, trial, "R")
+    judge = crawled(trial.judge, trial, "J", tried=reader.reached)
+
+    assert reader.responses + judge.responses >= 2_000
 
 
 def test_nothing_planted_reaches_a_program_of_a_reader(trial: CanaryTrial) -> None:
