@@ -36,6 +36,7 @@ export class StackView {
   readonly element: HTMLDivElement;
   private series: Series | undefined;
   private window: Window | undefined;
+  private windowed = false;
   private asked = 0;
 
   constructor(element: HTMLDivElement) {
@@ -67,9 +68,12 @@ export class StackView {
     const another = this.series !== series;
     this.series = series;
     if (another) {
+      this.windowed = false;
       await this.viewport.setStack(idsOf(series), slice - 1);
       this.applyWindow();
     } else await this.viewport.setImageIdIndex(slice - 1);
+    // A stack that was sent to another slice before it stood has not heard of its window.
+    if (!this.windowed) this.applyWindow();
     if (asked !== this.asked) return false;
     this.viewport.render();
     return true;
@@ -117,6 +121,7 @@ export class StackView {
     const more = endless(this.series) ? 0 : 1;
     const lower = centre - width / 2;
     this.viewport.setProperties({ voiRange: { lower, upper: lower + width - more } });
+    this.windowed = true;
   }
 
   invert(): void {

@@ -200,6 +200,9 @@
     const state = field(row, "state");
     if (mark.tool !== "point" && state && [...state.options].some((option) => option.value === "MEASURED")) state.value = "MEASURED";
     for (const input of $$(".rd-mm input", row)) clear(input);
+    // The lesion may have got its number while it was drawn.
+    const label = $("[data-label]", row).textContent;
+    stage.marking.take([mark], () => label);
     fit(row);
     changed();
   }
