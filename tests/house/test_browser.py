@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from compliance.middleware import CONTENT_SECURITY_POLICY
+from compliance.policy import CONTENT_SECURITY_POLICY
 from tests.support.browser import browsing, launched_chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.requires_tool("chromium")]

@@ -63,6 +63,7 @@ def entities(text: str) -> str:
         b"%PDF-1.7\n1 0 obj\n<<>>\nstream\n" + zlib.compress(NAME.encode()) + b"\nendstream",
         b"\0\1" * 900 + b"qx-4711" + b"\0\1" * 900,
     ],
+    ids=lambda answer: "written",
 )
 def test_it_is_found_however_it_is_written(answer: bytes) -> None:
     assert SEARCH.found_in(answer)
