@@ -151,7 +151,7 @@ def outcome(response: HttpResponse) -> str:
         return "refused"
     if response.status_code == 405:
         return "no such method"
-    return "allowed" if response.status_code in (200, 201, 302, 400, 409, 412, 422) else f"{response.status_code}"
+    return "allowed" if response.status_code in (200, 201, 302, 400, 409, 412, 422, 428) else f"{response.status_code}"
 
 
 class Crawler:
