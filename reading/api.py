@@ -133,6 +133,7 @@ class PresetSerializer(serializers.Serializer):
     name = serializers.CharField()
     centre = serializers.FloatField()
     width = serializers.FloatField()
+    unit = serializers.CharField()
 
 
 class ReadRowSerializer(serializers.Serializer):
@@ -200,12 +201,31 @@ class BlindedReadSerializer(serializers.Serializer):
     lesions = LesionSerializer(many=True)
 
 
+class MarkSerializer(serializers.Serializer):
+    key = serializers.CharField()
+    version = serializers.IntegerField()
+    tool = serializers.CharField()
+    series_key = serializers.CharField()
+    instance_key = serializers.CharField()
+    frame = serializers.IntegerField()
+    points = serializers.ListField(child=serializers.ListField(child=serializers.FloatField()))
+    view = serializers.DictField()
+    software = serializers.CharField()
+    measured = serializers.DictField()
+    hints = serializers.ListField(child=serializers.CharField())
+    lesion = serializers.IntegerField(allow_null=True)
+    label: Any = serializers.CharField()
+    part = serializers.IntegerField()
+    removed = serializers.BooleanField()
+
+
 class SideSerializer(serializers.Serializer):
     side = serializers.CharField()
     best_overall_response = serializers.CharField()
     progression = serializers.CharField()
     first_response = serializers.CharField()
     reads = BlindedReadSerializer(many=True)
+    marks = MarkSerializer(many=True)
 
 
 class TriggerSerializer(serializers.Serializer):

@@ -44,6 +44,7 @@ def task(world, subject) -> ReadTask:
         (api.LesionSerializer, blinded.BlindedLesion),
         (api.BlindedTaskSerializer, blinded.BlindedTask),
         (api.BlindedReadSerializer, blinded.BlindedRead),
+        (api.MarkSerializer, blinded.BlindedMark),
         (api.SideSerializer, blinded.BlindedSide),
         (api.TriggerSerializer, blinded.BlindedTrigger),
         (api.BlindedAdjudicationSerializer, blinded.BlindedAdjudication),
