@@ -21,7 +21,7 @@ from compliance.models import User
 from imaging.models import Instance
 from reading.models import ReadTask
 from tests.reading.conftest import World, a_picture
-from tests.support.browser import DESKTOP, PATIENCE, browsing, launched_chromium
+from tests.support.browser import DESKTOP, PATIENCE, browsing, launched_chromium, until
 
 SLICES, SIZE, SPACING, INTERVAL = 12, 64, 2.0, 5.0
 #: A bright square of 32 × 16 mm (columns × rows) on every slice, from this column and row on.
@@ -98,6 +98,8 @@ def visited(chromium: Browser, live_server: Any) -> Iterator[Opener]:
             expect(stage(page)).to_have_attribute("data-ready", "")
             yield page
             all_loaded(page)
+            # A page that goes with a draft unsaved sends it on its way out, where it would meet the next test.
+            until(page, "() => !/Not saved yet|Saving/.test(document.querySelector('[data-saved]')?.textContent ?? '')")
             at_rest(page, under_way)
         connection.close()  # while Playwright's loop runs, this thread has a connection of its own
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -65,6 +65,18 @@ def saved(page: Page) -> None:
     expect(page.locator("[data-saved]")).to_contain_text("Saved")
 
 
+@contextmanager
+def taken(page: Page, *parts: str) -> Iterator[None]:
+    """What is done sends a mark, a draft or both; go on when the server has answered.
+
+    The test looks into the database itself, which on SQLite cannot be read while a request writes.
+    """
+    with ExitStack() as answers:
+        for part in parts:
+            answers.enter_context(page.expect_response(lambda answer, part=part: part in answer.url))
+        yield
+
+
 def sizes() -> list[float]:
     """The longest diameters that are stored, by version."""
     return [float(version.measured["long_mm"]) for version in MarkVersion.objects.order_by("number")]
@@ -104,7 +116,8 @@ def test_over_a_lost_network_a_mark_waits_and_then_arrives(desk: BrowserContext,
     expect(stage(page)).to_have_attribute("data-sending", "1")
     assert len(sizes()) == 1
 
-    desk.set_offline(False)
+    with taken(page, "/marks/", "/save/"):
+        desk.set_offline(False)
 
     expect(stage(page)).to_have_attribute("data-sending", "0")
     saved(page)
@@ -123,9 +136,10 @@ def test_of_two_tabs_the_later_change_is_refused_with_a_choice(
     second = tab(desk, task, marks=1)
     end = middle(first, *END)
 
-    drag(first, end, (end[0] + 60, end[1]))
-    saved(first)
+    with taken(first, "/marks/", "/save/"):
+        drag(first, end, (end[0] + 60, end[1]))
     expect(stage(first)).to_have_attribute("data-sending", "0")
+    saved(first)
     assert len(sizes()) == 2
     # The other tab knows nothing of it.
     second.bring_to_front()
@@ -136,19 +150,20 @@ def test_of_two_tabs_the_later_change_is_refused_with_a_choice(
     assert len(sizes()) == 2
     question.get_by_role("button", name=choice).click()
 
+    # The draft is a choice of its own, and is not mixed either.
+    notice = second.locator("[data-stale]")
+    expect(notice).to_be_visible()
+    expect(stage(second)).to_have_attribute("data-sending", "0")
     diameter = second.locator('[data-lesion]:visible [name$="-diameter_mm"]')
     if choice == "Keep mine":
-        expect(stage(second)).to_have_attribute("data-sending", "0")
         original, longer, shorter = sizes()
         assert shorter < original < longer
         expect(diameter).to_have_value(f"{shorter:.1f}")
     else:
         expect(diameter).to_have_value(f"{sizes()[1]:.1f}")
         assert len(sizes()) == 2
-    # The draft is a choice of its own, and is not mixed either.
-    notice = second.locator("[data-stale]")
-    expect(notice).to_be_visible()
     version = Assessment.objects.get().version
-    notice.get_by_role("button", name="Keep what I entered here").click()
+    with taken(second, "/save/"):
+        notice.get_by_role("button", name="Keep what I entered here").click()
     saved(second)
     assert Assessment.objects.get().version == version + 1
