@@ -14,7 +14,7 @@ from reading import derivation
 from reading.criteria import discordance
 from reading.criteria.results import DatedResponse, SubjectResponse, TimepointResponse
 from reading.models import Adjudication, Assessment, MarkVersion, ReadTask, Reopening
-from reading.states import AdjudicationState, ReadState
+from reading.states import AdjudicationState, Purpose, ReadState
 from trials.models import ImagingCharter, Role, Subject, Timepoint, Trial
 from trials.selectors import trials_of
 from trials.states import ImageState, QcState, ReadingState, SubjectState
@@ -242,7 +242,7 @@ def slot_results(
     `charter`: as if the reads had been made under another version than theirs. `reread`: of hidden re-reads instead.
     """
     signed = (
-        ReadTask.every.filter(timepoint__subject=subject, state__in=SIGNED, reread=reread)
+        ReadTask.every.filter(timepoint__subject=subject, state__in=SIGNED, reread=reread, purpose=Purpose.ENDPOINT)
         .select_related("timepoint__subject__trial", "charter", "reader", "assessment")
         .order_by("slot", "order")
     )

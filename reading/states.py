@@ -7,6 +7,19 @@ from enum import StrEnum
 from compliance.states import Machine, Move
 
 
+class Purpose(StrEnum):
+    """What a read is made for. Only reads for the endpoint are in results, statistics and the readiness to lock."""
+
+    ENDPOINT = "endpoint"
+    ELIGIBILITY = "eligibility"
+    PROGRESSION = "progression"
+    QUALIFICATION = "qualification"
+
+
+#: Reads on a clock: made as soon as they are asked for, not in the order of the schedule.
+REAL_TIME = (Purpose.ELIGIBILITY, Purpose.PROGRESSION)
+
+
 class ReadState(StrEnum):
     WAITING = "waiting"
     ASSIGNED = "assigned"

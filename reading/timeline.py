@@ -18,7 +18,7 @@ from imaging.states import ReviewState
 from reading import pages, selectors
 from reading.models import Adjudication, ReadTask, Reopening
 from reading.selectors_signed import SignedRead, ever_signed, signed_reads
-from reading.states import AdjudicationState, ReopeningState
+from reading.states import AdjudicationState, Purpose, ReopeningState
 from trials.models import ImagingCharter, Subject, Timepoint
 
 _ROUND = {
@@ -133,6 +133,7 @@ def _read(read: SignedRead) -> Step:
     title = f"Read {task.blinded_code} signed" + ("" if read.number == 1 else f", version {read.number}")
     aside = [] if read.stands else ["set aside when the read was opened again"]
     aside += ["a hidden re-read, in no result"] if task.reread else []
+    aside += [f"for {task.purpose}, in no result"] if task.purpose != Purpose.ENDPOINT else []
     return Step(
         read.signed_at,
         title,

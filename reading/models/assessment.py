@@ -10,7 +10,7 @@ from reading.models.link import links_of
 from reading.models.mark import MarkVersion, marks_of
 from reading.models.segment import segments_of
 from reading.models.task import ReadTask
-from reading.states import ReadState
+from reading.states import Purpose, ReadState
 from trials.models import Subject
 
 
@@ -75,11 +75,13 @@ class _OfFirstReads(models.Manager["Lesion"]):
     """Lesions of reads that count; see `ReadTask.objects`."""
 
     def get_queryset(self) -> models.QuerySet[Lesion]:
-        return super().get_queryset().filter(reread=False)
+        return super().get_queryset().filter(reread=False, purpose=Purpose.ENDPOINT)
 
 
 class Lesion(Record):
-    """A lesion of one reader in one subject; its number stays the same through time. A re-read has its own."""
+    """A lesion of one reader in one subject; its number stays the same through time. A re-read, and a
+    read for another purpose, has its own.
+    """
 
     objects = _OfFirstReads()
     every = models.Manager()
@@ -97,11 +99,14 @@ class Lesion(Record):
     organ = models.CharField(max_length=40)
     nodal = models.BooleanField(default=False)
     reread = models.BooleanField(default=False)
+    purpose = models.CharField(max_length=13, choices=[(p, p.title()) for p in Purpose], default=Purpose.ENDPOINT)
     description = models.CharField(max_length=120, blank=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["reader", "subject", "reread", "number"], name="lesion_number_once")
+            models.UniqueConstraint(
+                fields=["reader", "subject", "purpose", "reread", "number"], name="lesion_number_once"
+            )
         ]
         ordering = ["number"]
 

@@ -5,23 +5,23 @@ from django.db import models
 
 from compliance.models import Record
 from compliance.models.base import Scope
-from reading.states import READ_TASK, ReadState
+from reading.states import READ_TASK, Purpose, ReadState
 from trials.models import ImagingCharter, Timepoint
 
 
 class _FirstReads(models.Manager["ReadTask"]):
-    """Reads that count; what is read again to watch a reader is asked for by `ReadTask.every`."""
+    """Reads that count: for the endpoint, and not read again to watch a reader; `ReadTask.every` has all."""
 
     def get_queryset(self) -> models.QuerySet[ReadTask]:
-        return super().get_queryset().filter(reread=False)
+        return super().get_queryset().filter(reread=False, purpose=Purpose.ENDPOINT)
 
 
 class ReadTask(Record):
     """One reader's task to read one timepoint, pinned to the charter version it was made under.
 
     `blinded_code` is all that the reader's addresses and pages name; `case_code` names the subject to this
-    reader, and to no other. `slot` is the reader's place in the pair (1 or 2). A hidden re-read (`reread`) has a slot
-    of its own and is in no result.
+    reader, and to no other. `slot` is the reader's place in the pair (1 or 2). A hidden re-read (`reread`) and a read
+    for another purpose than the endpoint have slots of their own and are in no result.
     """
 
     machines = {"state": READ_TASK}
@@ -37,6 +37,7 @@ class ReadTask(Record):
     case_code = models.CharField(max_length=16)
     order = models.PositiveSmallIntegerField()
     reread = models.BooleanField(default=False)
+    purpose = models.CharField(max_length=13, choices=[(p, p.title()) for p in Purpose], default=Purpose.ENDPOINT)
     simulated = models.BooleanField(default=False)
     state = models.CharField(max_length=10, choices=[(s, s.title()) for s in ReadState], default=ReadState.WAITING)
     created_at = models.DateTimeField()
@@ -50,6 +51,11 @@ class ReadTask(Record):
 
     def __str__(self) -> str:
         return f"read {self.blinded_code}"
+
+    @property
+    def counts(self) -> bool:
+        """Whether the read is one of the endpoint's results: it is neither a re-read nor for another purpose."""
+        return self.purpose == Purpose.ENDPOINT and not self.reread
 
     def scope(self) -> Scope:
         return Scope(self.timepoint.subject.trial_id)

@@ -144,7 +144,7 @@ def submit_read(
         advance(task, "submit", actor=actor, at=at, signature=signature, submitted_at=at, simulated=simulated)
         release_waiting(subject, at)
         others = ReadTask.objects.filter(timepoint=task.timepoint_id)
-        if not row.reread and all(state in selectors.SIGNED for state in others.values_list("state", flat=True)):
+        if row.counts and all(state in selectors.SIGNED for state in others.values_list("state", flat=True)):
             advance(row.timepoint, "finish", field="reading_state", actor=None, at=at)
             # Written here rather than on hearing the news, so that a crash after the commit cannot lose it.
             jobs.enqueue("reading.open_adjudications", str(subject.pk), at=at, subject_id=subject.pk)
@@ -242,6 +242,7 @@ class _Draft:
                 first_seen=self.task,
                 number=self._next_number(),
                 reread=self.task.reread,
+                purpose=self.task.purpose,
             )
         elif entry.number in self.lesions:
             lesion = self.lesions[entry.number]
@@ -253,8 +254,9 @@ class _Draft:
 
     def _next_number(self) -> int:
         # Over all the reader's reads of the subject: a timepoint that came late must not reuse a later number.
+        task = self.task
         found = Lesion.every.filter(
-            reader=self.task.reader, subject=self.task.timepoint.subject, reread=self.task.reread
+            reader=task.reader, subject=task.timepoint.subject, purpose=task.purpose, reread=task.reread
         )
         return (found.aggregate(last=Max("number"))["last"] or 0) + 1
 

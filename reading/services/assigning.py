@@ -13,7 +13,7 @@ from compliance.transitions import advance
 from reading import blinding, selectors
 from reading.assignment import CaseRef, ReaderRef, assign
 from reading.models import ReadTask
-from reading.states import ReadState
+from reading.states import REAL_TIME, ReadState
 from trials.models import ImagingCharter, Membership, Role, Subject, Timepoint, Trial
 from trials.selectors import members_with
 from trials.states import QcState, ReadingState, TrialState
@@ -136,7 +136,8 @@ def _make_task(timepoint: Timepoint, slot: int, reader: User, charter: ImagingCh
 def release_waiting(subject: Subject, at: dt.datetime) -> None:
     """Open to each reader the first timepoint not signed yet, once the scans before it are in or will not come."""
     timepoints = list(subject.timepoints.select_related("subject").order_by("order"))
-    tasks = {(t.slot, t.timepoint_id): t for t in ReadTask.every.filter(timepoint__subject=subject)}
+    in_order = ReadTask.every.filter(timepoint__subject=subject).exclude(purpose__in=REAL_TIME)
+    tasks = {(t.slot, t.timepoint_id): t for t in in_order}
     for slot in sorted({slot for slot, _ in tasks}):
         for timepoint in timepoints:
             if selectors.is_absent(timepoint):

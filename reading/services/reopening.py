@@ -67,7 +67,7 @@ def ask_reopening(*, task: ReadTask, reason: str, actor: User, at: dt.datetime) 
         row = ReadTask.every.select_for_update(of=("self",)).select_related("timepoint__subject").get(pk=task.pk)
         if row.timepoint.subject.is_read_no_further:
             raise NotReopened(f"Read {row.blinded_code} is not opened again: its subject is read no further.")
-        if row.state != ReadState.SUBMITTED or row.reread:
+        if row.state != ReadState.SUBMITTED or not row.counts:
             raise NotReopened(
                 f"Read {row.blinded_code} cannot be opened again: only a signed read can, before the lock."
             )

@@ -6,7 +6,7 @@ from compliance import audit
 from compliance.errors import HouseError
 from reading import blinding, selectors
 from reading.models import ReadTask
-from reading.states import ReadState
+from reading.states import REAL_TIME, ReadState
 from trials.models import Timepoint
 from trials.states import QcState
 
@@ -35,7 +35,12 @@ def require_images(task: ReadTask) -> None:
 
 
 def require_sequence(task: ReadTask) -> None:
-    """Refuse work on a timepoint while the scan of an earlier one, perhaps given up before, waits to be read."""
+    """Refuse work on a timepoint while the scan of an earlier one, perhaps given up before, waits to be read.
+
+    A read on a clock is made when it is asked for, whatever came before.
+    """
+    if task.purpose in REAL_TIME:
+        return
     signed = set(selectors.own_reads_before(task).values_list("timepoint", flat=True))
     earlier = Timepoint.objects.filter(subject=task.timepoint.subject_id, order__lt=task.order)
     if any(t.pk not in signed and not selectors.is_absent(t) for t in earlier.select_related("subject")):
