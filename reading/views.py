@@ -60,6 +60,7 @@ def _read_page(
         "task": shown,
         "form": form or forms.ReadForm(shown),
         "editable": editable,
+        "room": blinding.room_in(task) if editable else None,
         "lent": is_lent(task.charter),
         "sign_form": sign_form or SignatureForm(),
         "problem": problem,
@@ -127,22 +128,29 @@ def task_save(request: HttpRequest, task: ReadTask) -> HttpResponse:
             raise
         return _read_page(request, task, form, problem=problem)
     if quietly:
-        return _saved(request, blinding.blinded_task(_fresh(task)), form, before)
+        return _saved(request, task, form, before)
     messages.success(request, "Saved.")
     return redirect("reading:task", blinded_code=task.blinded_code)
 
 
-def _saved(request: HttpRequest, task: BlindedTask, form: forms.ReadForm, before: set[int]) -> JsonResponse:
+def _saved(request: HttpRequest, read: ReadTask, form: forms.ReadForm, before: set[int]) -> JsonResponse:
     """Tell the page its new version, the numbers that new lesions got (given in the order of rows), the result."""
+    task = blinding.blinded_task(_fresh(read))
     found = [lesion for lesion in task.lesions if lesion.number not in before]
     numbers = {
         prefix: {"number": lesion.number, "label": lesion.label}
         for prefix, lesion in zip(form.unnumbered(), found, strict=True)
     }
-    result = render_to_string("reading/_result.html", {"task": task, "editable": True}, request)
-    marks = pages.marks_of(task.lesions)
-    hints = {lesion.number: lesion.hints for lesion in task.lesions}
-    return JsonResponse({"version": task.version, "lesions": numbers, "hints": hints, "result": result, "marks": marks})
+    room = blinding.room_in(read)
+    told = {
+        "version": task.version,
+        "lesions": numbers,
+        "hints": {lesion.number: lesion.hints for lesion in task.lesions},
+        "result": render_to_string("reading/_result.html", {"task": task, "editable": True}, request),
+        "room": render_to_string("reading/_room.html", {"room": room}, request) if room else "",
+        "marks": pages.marks_of(task.lesions),
+    }
+    return JsonResponse(told)
 
 
 @require_POST

@@ -6,6 +6,7 @@ under `blinded_to` is added by name; a pixel leaves as the values of a picture, 
 """
 
 from reading.blinding.cases import blinded_adjudication
+from reading.blinding.counts import room_in
 from reading.blinding.hanging import hangings_of, tools_of
 from reading.blinding.marks import blinded_mark, marks_of_reads
 from reading.blinding.names import adjudication_code, case_code, read_code
@@ -51,6 +52,7 @@ __all__ = [
     "pictures_shown",
     "read_code",
     "replayed_read",
+    "room_in",
     "signed_drawings",
     "stacks_shown",
     "thumbnail",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar, Generic, TypeVar
@@ -24,6 +24,7 @@ from .results import (
     SubjectResponse,
     TimepointResponse,
 )
+from .room import Room, room_of
 from .values import canonical_json, plain, total
 
 History = TypeVar("History")
@@ -272,6 +273,13 @@ class Criteria(ABC, Generic[History]):
     def check_baseline(self, targets: Sequence[BaselineTarget]) -> BaselineCheck:
         """Return the baseline rules that the chosen target lesions break; a pack without such rules breaks none."""
         return BaselineCheck((), self.stamp)
+
+    def room(self, targets: Iterable[tuple[str, bool]]) -> Room:
+        """Count chosen targets (organ, and whether it is a node) against the limits; a pack may have none."""
+        most, per_organ = (
+            self.count(name) if name in self.settings else None for name in ("max_targets", "max_targets_per_organ")
+        )
+        return room_of(targets, most, per_organ)
 
     @abstractmethod
     def best_overall_response(self, responses: Sequence[DatedResponse], start_day: int = 0) -> BestResponse:

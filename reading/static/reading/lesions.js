@@ -50,6 +50,14 @@
     if (row) choose(row);
   });
 
+  // What is entered of a lesion is kept by itself: Enter leads back to the pictures, and their keys, and signs nothing.
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== "Escape") return;
+    if (event.defaultPrevented || !event.target.matches("[data-lesion] :is(select, input)")) return;
+    event.preventDefault();
+    stage.active?.root.focus({ preventScroll: true });
+  });
+
   form.addEventListener("click", (event) => {
     const label = event.target.closest("[data-label]");
     if (label) {

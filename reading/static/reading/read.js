@@ -347,6 +347,9 @@
     $("[data-result]").innerHTML = told.result;
     const details = $("[data-result] details");
     if (details) details.open = open;
+    // Only what is new is said aloud.
+    const room = $("[data-room]");
+    if (room && room.innerHTML.trim() !== told.room.trim()) room.innerHTML = told.room;
     for (const row of $$("[data-lesion]")) {
       const said = told.hints[field(row, "number").value] ?? [];
       $("[data-hints]", row).replaceChildren(...said.map((hint) => Object.assign(document.createElement("li"), { textContent: hint[0].toUpperCase() + hint.slice(1) })));
