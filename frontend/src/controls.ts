@@ -42,7 +42,10 @@ export class Controls {
       });
     for (const cell of stage.cells) {
       cell.root.addEventListener("focus", () => stage.activate(cell));
-      cell.root.addEventListener("pointerdown", () => stage.activate(cell));
+      cell.root.addEventListener("pointerdown", () => {
+        stage.activate(cell);
+        this.complain(""); // of what was done before
+      });
       let wheeled = 0;
       const wheel = (event: WheelEvent): void => {
         event.preventDefault();

@@ -1,5 +1,5 @@
 // Drawing on the stage: which tool is in hand, the marks there are, and their way to whoever keeps them.
-import { type Drag, Drawing, type Drawn, idOf, isDrawable } from "./engine/index.ts";
+import { type Drag, Drawing, type Drawn, idOf, isDrawable, type Under } from "./engine/index.ts";
 import type { Cell } from "./cell.ts";
 import { isEmpty, type Keeper, type Mark, type ViewState } from "./mark.ts";
 import { kindOf, type Series, type ToolName, type Triple } from "./manifest.ts";
@@ -7,6 +7,9 @@ import type { Stage } from "./stage.ts";
 
 export const SOFTWARE = "parallax-viewer 1";
 const LOADING = "The picture is still on its way. Measure when it is complete.";
+
+const SIGNED = "The earlier timepoint is signed. Measure on the present one.";
+const LOCKED = "This mark is signed with its timepoint and stays as it is.";
 
 export interface MeasureOptions {
   lesion?: Mark["lesion"];
@@ -28,6 +31,8 @@ export class Marking {
   private readonly kept = new Map<string, Mark>();
   private readonly labels = new Map<string, string>();
   private readonly owners = new Map<string, Cell>();
+  /** Keys of marks that are signed. */
+  private readonly locked = new Set<string>();
   private waiting: Waiting | undefined;
 
   constructor(stage: Stage) {
@@ -38,13 +43,45 @@ export class Marking {
     for (const cell of stage.cells) {
       // Cornerstone hears mouse and touch on the picture; what must not reach it is stopped on the way there.
       const guard = (event: Event): void => {
-        if (this.drawing.using === "scroll" || this.drawing.using === "window" || cell.settled) return;
+        const sentence = this.obstacle(cell, event);
+        if (sentence === undefined) return;
         event.stopPropagation();
         event.preventDefault();
-        stage.tell("px:problem", { sentence: LOADING });
+        stage.tell("px:problem", { sentence });
       };
-      for (const type of ["mousedown", "touchstart"]) cell.root.addEventListener(type, guard, { capture: true });
+      for (const type of ["mousedown", "touchstart"])
+        cell.root.addEventListener(type, guard, { capture: true, passive: false });
+      // The cursor says beforehand what a press would do.
+      cell.root.addEventListener("pointermove", (event) => {
+        const under = this.signed(cell) && this.draws ? "locked" : this.under(cell, event);
+        if (cell.root.dataset.under !== under) cell.root.dataset.under = under ?? "";
+      });
     }
+  }
+
+  private get draws(): boolean {
+    return this.drawing.using !== "scroll" && this.drawing.using !== "window";
+  }
+
+  /** Whether a viewport shows a timepoint whose read is signed already: it is looked at, and nothing is drawn there. */
+  private signed(cell: Cell): boolean {
+    const { marks_url, timepoints } = this.stage.manifest;
+    return marks_url !== null && cell.timepoint < timepoints.length - 1;
+  }
+
+  private under(cell: Cell, { clientX, clientY }: { clientX: number; clientY: number }): Under | undefined {
+    if (!cell.slice) return undefined;
+    const box = cell.view.element.getBoundingClientRect();
+    return this.drawing.under(cell.view.element, [clientX - box.left, clientY - box.top]);
+  }
+
+  /** Why a press on a viewport does nothing, as a sentence; undefined where it does something. */
+  private obstacle(cell: Cell, event: Event): string | undefined {
+    if (event instanceof MouseEvent && event.button) return undefined;
+    if (this.draws) return this.signed(cell) ? SIGNED : cell.settled ? undefined : LOADING;
+    const place = event instanceof MouseEvent ? event : (event as TouchEvent).touches[0];
+    const alone = event instanceof MouseEvent || (event as TouchEvent).touches.length === 1;
+    return place && alone && this.under(cell, place) === "locked" ? LOCKED : undefined;
   }
 
   /** A viewport has come into sight: it takes the tools. */
@@ -91,6 +128,12 @@ export class Marking {
     }
   }
 
+  /** Take marks that nobody can move or remove any more. */
+  takeLocked(marks: readonly Mark[], label: (mark: Mark) => string): void {
+    for (const { key } of marks) this.locked.add(key);
+    this.take(marks, label);
+  }
+
   private put(mark: Mark): void {
     const at = this.stage.place(mark.instance, mark.frame);
     const series = at && this.stage.find(at.series);
@@ -100,8 +143,9 @@ export class Marking {
     }
     const points = mark.points ?? (mark.pixel ?? []).map(([x, y]) => [x, y, at.slice - 1] as Triple);
     const drawn: Drawn = { key: mark.key, tool: mark.tool, series: at.series, slice: at.slice, points };
-    const { element } = this.owners.get(mark.key)?.view ?? {};
-    this.drawing.put(drawn, this.labels.get(mark.key) ?? "", idOf(series, at.slice), element);
+    const only = this.owners.get(mark.key)?.view.element;
+    const shown = { only, locked: this.locked.has(mark.key) };
+    this.drawing.put(drawn, this.labels.get(mark.key) ?? "", idOf(series, at.slice), shown);
   }
 
   async remove(key: string): Promise<void> {
@@ -111,7 +155,7 @@ export class Marking {
 
   /** Remove the marks that were clicked last; whether there were any. */
   removeSelected(): boolean {
-    const keys = this.drawing.selected.filter((key) => this.kept.has(key));
+    const keys = this.drawing.selected.filter((key) => this.kept.has(key) && !this.locked.has(key));
     for (const key of keys) this.remove(key).catch(() => {});
     return keys.length > 0;
   }

@@ -28,6 +28,9 @@ const COLOURS = {
   textBoxColor: "rgb(255, 210, 138)",
   textBoxColorHighlighted: "rgb(143, 224, 242)",
   textBoxColorSelected: "rgb(255, 210, 138)",
+  // What is signed is paler than what can still be moved.
+  colorLocked: "rgb(190, 200, 206)",
+  textBoxColorLocked: "rgb(190, 200, 206)",
   textBoxFontFamily: "Inter, system-ui, sans-serif",
   textBoxFontSize: "13px",
   lineWidth: "1.5",
@@ -42,6 +45,12 @@ export interface Drawn {
   points: Triple[];
 }
 
+/** How near the pointer must be to a mark to be on it, pixels: what Cornerstone takes. */
+const NEAR_PX = 6;
+
+/** A mark under the pointer: one that can be grasped, or one that stays as it is. */
+export type Under = "movable" | "locked";
+
 export const isDrawable = (tool: ToolName): tool is Drawable => tool in TOOLS;
 
 // --- the tools -----------------------------------------------------------------------------------------------------
@@ -50,6 +59,8 @@ export type Drag = "scroll" | "window" | Drawable;
 export class Drawing {
   private readonly group: lib.ToolTypes.IToolGroup;
   private readonly names: Drawable[];
+  /** What may be drawn with, and so grasped. */
+  private readonly tools: ReadonlySet<ToolName>;
   private readonly edited = new Set<string>();
   /** Marks that one viewport alone shows, by their keys: of two assessments each has its own. */
   private readonly only = new Map<string, HTMLDivElement>();
@@ -66,13 +77,14 @@ export class Drawing {
     styles.setDefaultToolStyles({ ...styles.getDefaultToolStyles(), global: { ...styles.getDefaultToolStyles()?.global, ...COLOURS } });
     // Also a tool that may not be drawn with shows what was drawn with it.
     this.names = Object.keys(TOOLS) as Drawable[];
+    this.tools = new Set(tools);
     for (const name of this.names) {
       lib.addTool(TOOLS[name]);
       group.addTool(TOOLS[name].toolName, { getTextLines: linesOf(name, valueAt), ...OPTIONS[name] });
       this.part(group.getToolInstance(TOOLS[name].toolName) as lib.AnnotationTool);
       // Passive: handles can be grasped. Enabled: marks are looked at; a locked mark that can be grasped at all would,
       // when dragged, draw a new one on top.
-      if (tools.includes(name)) group.setToolPassive(TOOLS[name].toolName);
+      if (this.tools.has(name)) group.setToolPassive(TOOLS[name].toolName);
       else group.setToolEnabled(TOOLS[name].toolName);
     }
     for (const tool of [ScrollTool, PinchTool, lib.PanTool, lib.ZoomTool]) {
@@ -166,15 +178,35 @@ export class Drawing {
     return found && drawnOf(found);
   }
 
-  /** Put a mark on its picture, or move it to where its points say; `only`: the one viewport that shows it. */
-  put(drawn: Drawn, label: string, pictureId: string, only?: HTMLDivElement): void {
+  /**
+   * Put a mark on its picture, or move it to where its points say; `only`: the one viewport that shows it; `locked`: it
+   * cannot be grasped.
+   */
+  put(drawn: Drawn, label: string, pictureId: string, { only, locked }: { only?: HTMLDivElement | undefined; locked?: boolean } = {}): void {
     if (only) this.only.set(drawn.key, only);
     const found = lib.annotation.state.getAnnotation(drawn.key);
     if (found) lib.annotation.state.removeAnnotation(drawn.key);
     const made = annotationOf(drawn, label, pictureId);
     const { frameOfReferenceUID } = lib.metaData.get("imagePlaneModule", pictureId) as { frameOfReferenceUID: string };
     lib.annotation.state.addAnnotation(made, frameOfReferenceUID);
+    lib.annotation.locking.setAnnotationLocked(drawn.key, Boolean(locked));
     this.render();
+  }
+
+  /** What lies under a place of a viewport (CSS pixels from its corner). */
+  under(element: HTMLDivElement, spot: readonly [number, number]): Under | undefined {
+    let found: Under | undefined;
+    for (const name of this.names) {
+      const { toolName } = TOOLS[name];
+      const tool = this.group.getToolInstance(toolName) as lib.AnnotationTool;
+      const there = lib.annotation.state.getAnnotations(toolName, element);
+      for (const each of tool.filterInteractableAnnotationsForElement(element, there) ?? []) {
+        if (!tool.isPointNearTool(element, each, [...spot], NEAR_PX, "mouse")) continue;
+        if (lib.annotation.locking.isAnnotationLocked(each.annotationUID ?? "")) found = "locked";
+        else if (this.tools.has(name)) return "movable";
+      }
+    }
+    return found;
   }
 
   remove(key: string): void {

@@ -41,7 +41,7 @@ export async function keepMarks(stage: Stage, url: string): Promise<void> {
   try {
     const { marks, earlier } = await store.load();
     const label = (mark: Mark): string => mark.lesion?.label ?? "";
-    stage.marking.take(earlier, label);
+    stage.marking.takeLocked(earlier, label);
     stage.marking.take(marks, label);
     stage.tell("px:marks", { marks, earlier });
     stage.root.dataset.marks = String(marks.length);
