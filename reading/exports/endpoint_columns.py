@@ -6,7 +6,7 @@ from reading.exports.csv_table import Column, Table
 
 _TRIAL = Column("trial", "Protocol identifier of the trial.", sdtm="STUDYID")
 _SITE = Column("site", "Code of the site that enrolled the subject.", sdtm="SITEID")
-_SUBJECT = Column("subject", "Subject code; unique in the trial.", sdtm="USUBJID")
+_SUBJECT = Column("subject", "Subject code; unique in the trial.", sdtm="SUBJID")
 _TIMEPOINT = Column("timepoint", "Code of the planned imaging visit.", sdtm="VISIT")
 _STUDY_DAY = Column(
     "study_day",

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from compliance import printing
 from compliance.exporting import Exporter, NotLocked, readable
 from compliance.models import Record
-from reading.exports import dicom_objects, dicom_seg, dicom_sr, endpoint_agreement, endpoint_report, endpoint_tables
+from reading.exports import (
+    dicom_objects,
+    dicom_seg,
+    dicom_sr,
+    endpoint_agreement,
+    endpoint_report,
+    endpoint_tables,
+    sdtm_files,
+)
 from reading.exports.locked import LockedTrial, lock_identifier, moment, plain
 from reading.exports.snapshot import snapshot
 from trials.models import Trial
 from trials.states import TrialState
+
+#: What writes the files; one more kind of file is one more line. The report is not here: it names the tables' digests.
+PARTS: tuple[Callable[[LockedTrial], Iterable[tuple[str, bytes]]], ...] = (
+    sdtm_files.sdtm_files,
+    dicom_sr.reports,
+    dicom_seg.segmentations,
+)
 
 
 class EndpointPackage(Exporter[LockedTrial]):
@@ -50,6 +65,7 @@ class EndpointPackage(Exporter[LockedTrial]):
             "simulated_reads": snapshot.simulated,
             "report_set_with": dict(printing.made_with()),
             "images_written_with": dicom_objects.made_with(),
+            "sdtm_written_with": sdtm_files.made_with(),
         }
 
     def files(self, snapshot: LockedTrial) -> Iterable[tuple[str, bytes]]:
@@ -60,8 +76,8 @@ class EndpointPackage(Exporter[LockedTrial]):
             "charter.json": readable({"trial": snapshot.code, "versions": plain(snapshot.charters)}),
         }
         yield from files.items()
-        yield from dicom_sr.reports(snapshot)
-        yield from dicom_seg.segmentations(snapshot)
+        for part in PARTS:
+            yield from part(snapshot)
         yield "report.pdf", endpoint_report.report(snapshot, lock_identifier(snapshot), files)
 
     def file_name(self, snapshot: LockedTrial) -> str:

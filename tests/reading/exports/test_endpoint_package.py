@@ -20,6 +20,7 @@ from reading import criteria
 from reading.exports.endpoint_package import EndpointPackage
 from reading.exports.endpoint_tables import csv_files
 from reading.exports.locked import lock_identifier, plain
+from reading.exports.sdtm_files import sdtm_files
 from reading.exports.snapshot import NotReproducible, snapshot
 from reading.models import Assessment
 from reading.services.packaging import build_package, open_package
@@ -71,7 +72,9 @@ class TestFrozenSample:
     def test_the_files_are_the_ones_promised(self, package):
         reports = [name for name in members(package.data) if name.startswith("images/sr/")]
         assert len(reports) == sum(1 for _ in sample.locked_trial(3).reads())
-        assert sorted(set(members(package.data)) - set(reports)) == [
+        datasets = [name for name in members(package.data) if name.startswith("sdtm/")]
+        assert sorted(datasets) == sorted(name for name, _ in sdtm_files(sample.locked_trial(3)))
+        assert sorted(set(members(package.data)) - {*reports, *datasets}) == [
             "adjudications.csv",
             "best_overall_response.csv",
             "charter.json",
