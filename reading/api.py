@@ -121,6 +121,7 @@ class LesionSerializer(serializers.Serializer):
     present = MeasurementSerializer(many=True)
     found_here = serializers.BooleanField()
     hints = serializers.ListField(child=serializers.CharField())
+    region_ml = serializers.DecimalField(None, None, allow_null=True)
 
 
 class BlindedTimepointSerializer(serializers.Serializer):

@@ -156,7 +156,7 @@ class BlindedMark:
 class BlindedLesion:
     """A lesion of this reader: its measurements at earlier timepoints, and what is entered at the present one.
 
-    `hints` is what the rules say of the present one, a sentence each.
+    `hints` is what the rules say of the present one, a sentence each; `region_ml` the volume of the region that it is.
     """
 
     number: int
@@ -169,6 +169,7 @@ class BlindedLesion:
     present: tuple[BlindedMeasurement, ...]
     found_here: bool
     hints: tuple[str, ...] = ()
+    region_ml: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,13 @@ from django.db.models import Max, Min, QuerySet
 from imaging.models import ImagingStudy, Series
 from reading import criteria
 from reading.criteria import Criteria
-from reading.criteria.form import TARGET, At, Entry, Form, Sheet, Values, typed
+from reading.criteria.form import MEASURED, TARGET, VOLUME, At, Entry, Form, Sheet, Values, typed
 from reading.criteria.inputs import BaselineTarget
 from reading.criteria.recist11_form import proposed
 from reading.criteria.results import Step, SubjectResponse, TimepointResponse
 from reading.criteria.values import plain
 from reading.models import Assessment, Lesion, ReadTask
+from reading.models.segment import segments_of
 from trials.models import ImagingCharter, Timepoint
 
 NOT_EVALUABLE = "NE"
@@ -276,6 +277,7 @@ def unanswered(task: ReadTask, before: Sequence[ReadTask]) -> tuple[str, ...]:
         for x in (*carried_forward(before), *found_here)
         if x.label not in answered
     ]
+    points += [f"Lesion {x.label}: the {_place(form, x)} is not chosen yet." for x in found_here if not x.organ]
     here = {lesion.label for lesion in found_here}
     for entry in sheet.entries:
         listed = form.of(entry.category)
@@ -286,7 +288,13 @@ def unanswered(task: ReadTask, before: Sequence[ReadTask]) -> tuple[str, ...]:
     if at is At.FIRST and not points:
         check = pack.check_baseline(proposed_targets(task, sheet))
         points += [violation.message for violation in check.violations]
-    return (*points, *_redrawn(assessment), *_disagreement(assessment))
+    return (*points, *_redrawn(assessment), *_repainted(assessment, form), *_disagreement(assessment))
+
+
+def _place(form: Form, lesion: Lesion) -> str:
+    """What tells where a lesion is, as the form names it."""
+    listed = form.of(lesion.category)
+    return listed.place.lower() if listed else "organ"
 
 
 def _redrawn(assessment: Assessment) -> tuple[str, ...]:
@@ -296,6 +304,20 @@ def _redrawn(assessment: Assessment) -> tuple[str, ...]:
         f"Lesion {entry.lesion.label} was measured anew after the draft was saved. Save the draft."
         for entry in taken.annotate(last=Max("mark__mark__versions__number")).order_by("lesion__number", "part")
         if entry.mark and entry.mark.number != entry.last
+    )
+
+
+def _repainted(assessment: Assessment, form: Form) -> tuple[str, ...]:
+    """A region that was painted, or said to be a lesion, since the draft took the volume from it."""
+    volumes = {region.lesion: region.volume_ml for region in segments_of(assessment.task) if region.volume_ml}
+    asked = [listed.category for listed in form.lesions if any(field.name == VOLUME for field in listed.fields)]
+    entries = assessment.measurements.filter(
+        lesion__number__in=[number for number in volumes if number], lesion__category__in=asked, state=MEASURED
+    )
+    return tuple(
+        f"Lesion {entry.lesion.label}: its region was painted after the draft was saved. Save the draft."
+        for entry in entries.select_related("lesion").order_by("lesion__number", "part")
+        if Decimal(str(entry.values.get(VOLUME, 0))) != volumes[entry.lesion.number]
     )
 
 

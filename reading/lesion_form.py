@@ -10,7 +10,7 @@ from typing import Any
 from django import forms
 
 from reading.blinded import BlindedMeasurement, BlindedTask
-from reading.criteria.form import ACROSS, DIAMETER, MEASURED, NODES, At, Field, Kind
+from reading.criteria.form import ACROSS, DIAMETER, MEASURED, NODES, VOLUME, At, Field, Kind
 from reading.criteria.values import plain
 from reading.models import Measurement
 from reading.services.entries import LesionEntry
@@ -108,12 +108,14 @@ class LesionForm(forms.Form):
             for name in ("category", "organ", "description"):
                 del self.fields[name]
             return
+        # A draft keeps what was measured of a lesion before it is said where it lies.
+        self.fields["organ"].required = self.signing
         places = self.listed.places if self.listed else ()
         label = self.listed.place if self.listed else "Organ"
         if places:
             other = [self.lesion.organ] if self.lesion and self.lesion.organ not in places else []
             choices = [("", "Choose…"), *((place, place.capitalize()) for place in (*places, *other))]
-            self.fields["organ"] = forms.ChoiceField(choices=choices, label=label)
+            self.fields["organ"] = forms.ChoiceField(choices=choices, label=label, required=self.signing)
         else:
             self.fields["organ"].label = label
 
@@ -168,6 +170,10 @@ class LesionForm(forms.Form):
         """What else is asked."""
         return [one for one in self._asked() if one.declared.kind in (Kind.CHOICE, Kind.FLAG)]
 
+    @property
+    def _has_region(self) -> bool:
+        return bool(self.lesion and self.lesion.region_ml) and any(f.name == VOLUME for f in self.declared)
+
     def _asked(self) -> list[Asked]:
         return [Asked(field, self[field.name], self._label_of(field)) for field in self.declared]
 
@@ -193,8 +199,8 @@ class LesionForm(forms.Form):
         state = data.get("state") or self.only_state
         given = {f.name: value for f in self.declared if (value := value_of(f, data.get(f.name))) is not None}
         context = {**self.facts, **given, "state": state}
-        # What a mark measures need not be typed.
-        drawn = (DIAMETER, ACROSS) if data.get("mark") else ()
+        # What a mark or a region measures need not be typed.
+        drawn = (*((DIAMETER, ACROSS) if data.get("mark") else ()), *((VOLUME,) if self._has_region else ()))
         for field in self.declared:
             if field.name in self.errors:
                 continue

@@ -114,6 +114,10 @@ export class Marking {
     return [...this.kept.values()].filter((mark) => !mark.removed);
   }
 
+  get own(): Mark[] {
+    return this.all.filter(({ key }) => !this.locked.has(key));
+  }
+
   get(key: string): Mark | undefined {
     return this.kept.get(key);
   }

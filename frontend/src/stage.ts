@@ -261,6 +261,11 @@ export class Stage {
     return this.marking.all;
   }
 
+  /** The marks of the page itself, without those that are signed. */
+  own(): Mark[] {
+    return this.marking.own;
+  }
+
   /** How the stage stands, as it is kept with a mark. */
   view(cell = this.active): ViewState {
     const window = cell.view.getWindow();

@@ -24,6 +24,7 @@ from reading.criteria.base import Figure
 from reading.criteria.form import Form, amount, typed
 from reading.measuring import not_square
 from reading.models import Lesion, Measurement, ReadTask
+from reading.models.segment import segments_of
 from reading.states import ReadState
 from trials.models import ImagingCharter, Subject, Timepoint
 from trials.states import QcState
@@ -139,7 +140,11 @@ def lesions_of(
     def hints(lesion: Lesion) -> tuple[str, ...]:
         drawn = [e.mark.measured for e in by_lesion.get(lesion.pk, []) if e.mark and e.assessment.task_id == task.pk]
         said = [sentence for measured in drawn if (sentence := not_square(measured))]
-        return (*_broken(task, lesion), *said)
+        listed = form.of(lesion.category)
+        place = [] if lesion.organ else [f"Choose the {listed.place.lower() if listed else 'organ'} before you sign."]
+        return (*place, *_broken(task, lesion), *said)
+
+    regions = {region.lesion: region.volume_ml for region in segments_of(task)}
 
     return tuple(
         BlindedLesion(
@@ -153,6 +158,7 @@ def lesions_of(
             present=tuple(blinded(e) for e in by_lesion.get(lesion.pk, []) if e.assessment.task_id == task.pk),
             found_here=lesion.first_seen_id == task.pk,
             hints=hints(lesion),
+            region_ml=regions.get(lesion.number),
         )
         for lesion in found
     )

@@ -70,7 +70,8 @@ def baseline_violations(targets: Sequence[BaselineTarget], rules: BaselineRules)
     for target in ordered:
         organs[organ_key(target.organ, target.nodal)].append(target.lesion_id)
     for organ, lesion_ids in sorted(organs.items()):
-        if len(lesion_ids) > rules.max_targets_per_organ:
+        # Without an organ yet, which is asked for by itself.
+        if organ and len(lesion_ids) > rules.max_targets_per_organ:
             found.append(
                 Violation(
                     "MAX_PER_ORGAN",

@@ -15,6 +15,8 @@ TARGET, NON_TARGET, NEW = "target", "non_target", "new"
 DIAMETER = "diameter_mm"
 #: The longest diameter that stands at right angles to it, where a pack asks for it.
 ACROSS = "across_mm"
+#: Name of a lesion's volume, which a painted region gives.
+VOLUME = "volume_ml"
 NODES = "LYMPH NODE"
 #: Terms of CDISC's LOC codelist for the organs that tumours are usually found in.
 ORGANS = (

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from . import recist11_form
 from .base import Burden, Figure, Term
-from .form import MEASURED, TARGET, At, Entry, Field, Form, Kind, Sheet
+from .form import MEASURED, TARGET, VOLUME, At, Entry, Field, Form, Kind, Sheet
 from .inputs import TargetState
 from .lugano_form import TWO_DIAMETERS, both
 from .rano_inputs import Component, Course, RanoHistory, RanoMeasure, RanoTarget, RanoVisit, Steroids
@@ -40,7 +40,7 @@ _COMPONENT = Field(
     at=(At.FIRST,),
 )
 _VOLUME = Field(
-    "volume_ml",
+    VOLUME,
     "Volume",
     unit="ml",
     least=Decimal("0.001"),

@@ -8,7 +8,7 @@ from decimal import Decimal
 from . import quantities_form, recist11_form
 from .base import Burden, Criteria, Figure, Parameter
 from .best_response import Response, best_response
-from .form import Field, Form, Sheet
+from .form import VOLUME, Field, Form, Sheet
 from .inputs import BaselineTarget, NewLesionState
 from .quantities import QuantityHistory, QuantityRead, QuantityResponse, summed
 from .recist11 import overall_response
@@ -30,7 +30,7 @@ FORM = Form(
             "Each segmented on this timepoint; the volume is that of the segmentation.",
             "No target lesions were chosen at baseline.",
             Field(
-                "volume_ml",
+                VOLUME,
                 "Volume",
                 unit="ml",
                 least=Decimal("0.001"),

@@ -18,6 +18,7 @@ from reading import derivation, selectors
 from reading.blinding.shown import instances_of, series_of
 from reading.measuring.volumes import InvalidRuns, painted, volume_ml
 from reading.models import Lesion, ReadTask, Segment, SegmentVersion
+from reading.models.segment import segments_of
 from reading.services.working import locked_task, require_open_to_draw
 
 
@@ -87,13 +88,43 @@ def put_segment(
             return last
         if expected != (last.number if last else None):
             raise StaleSegment(last)
+        _require_single(row, key, version)
         by: Mapping[str, Any] = {"actor": actor, "at": at}
         segment = (
             last.segment if last else audit.save(Segment(task=row, key=key, begun_at=at), action="segment.begun", **by)
         )
         version.segment, version.number, version.made_at = segment, (last.number if last else 0) + 1, at
-        action = "segment.removed" if version.removed else "segment.changed" if last else "segment.painted"
-        return audit.save(version, action=action, **by)
+        return audit.save(version, action=_action(last, version), **by)
+
+
+def untie(*, task: ReadTask, lesion: int, actor: User, at: dt.datetime) -> None:
+    """Say of the region of a lesion that goes that it is no lesion; called where the read's row is locked."""
+    for last in segments_of(task):
+        if last.lesion != lesion:
+            continue
+        told = {
+            name: getattr(last, name) for name in ("series", "slices", "voxels", "volume_ml", "software", "removed")
+        }
+        version = SegmentVersion(segment=last.segment, number=last.number + 1, lesion=None, made_at=at, **told)
+        audit.save(version, action="segment.untied", actor=actor, at=at)
+
+
+def _require_single(task: ReadTask, key: UUID, version: SegmentVersion) -> None:
+    """A lesion is one region, so that its volume is that region's."""
+    if version.lesion is None or version.removed:
+        return
+    if any(other.lesion == version.lesion and other.segment.key != key for other in segments_of(task)):
+        raise InvalidRuns(
+            "The lesion has another region already. Take that one away from it first, or paint on in that one."
+        )
+
+
+def _action(last: SegmentVersion | None, version: SegmentVersion) -> str:
+    if version.removed or last is None:
+        return "segment.removed" if version.removed else "segment.painted"
+    if last.slices == version.slices and last.lesion != version.lesion:
+        return "segment.untied" if version.lesion is None else "segment.tied"
+    return "segment.changed"
 
 
 def _same(last: SegmentVersion, version: SegmentVersion) -> bool:

@@ -21,8 +21,9 @@ from compliance.signing import Intent
 from imaging.models import ImagingStudy, Instance, ReceivedInstance, Series, Transfer
 from reading import selectors
 from reading.models import ReadTask
-from reading.services.assessing import AssessmentEntry, LesionEntry, open_task, submit_read
+from reading.services.assessing import open_task, submit_read
 from reading.services.assigning import open_reads
+from reading.services.entries import AssessmentEntry, LesionEntry
 from tests.factories.world import AT, PASSWORD, REFERENCE, SECRET
 from trials.charter import RECIST_TEMPLATE
 from trials.models import Role, Site, Subject, Timepoint, Trial

@@ -13,7 +13,8 @@ from compliance.signing import Intent
 from reading.blinding import blinded_adjudication, blinded_task
 from reading.models import Adjudication
 from reading.services.adjudicating import decide
-from reading.services.assessing import AssessmentEntry, LesionEntry, open_task
+from reading.services.assessing import open_task
+from reading.services.entries import AssessmentEntry, LesionEntry
 from reading.services.measuring import show_variability
 from tests.reading.conftest import AT, PASSWORD, World, baseline, follow_up
 from trials.models import Role, Subject

@@ -235,7 +235,8 @@ export class Bar {
     this.part<HTMLOutputElement>("radius").value = `${brush.radius} mm`;
     this.part<HTMLOutputElement>("painted").value = brush.words;
     const regions = brush.segments.stands.filter((each) => each.series === viewer.present.series?.key);
-    this.fill("region", regions.map((each, n) => [each.key, `Region ${n + 1}`] as const));
+    const names = new Map(viewer.regions?.all.map((each) => [each.key, each.name]));
+    this.fill("region", regions.map(({ key }) => [key, names.get(key) ?? "New region"] as const));
     this.part("region").value = brush.segment?.key ?? "";
   }
 

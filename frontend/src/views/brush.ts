@@ -124,7 +124,9 @@ export class Brush {
       const [instance, frame] = series.slices[n - 1]!;
       return [instance, frame, runs];
     });
-    this.segments.put({ ...segment, slices, voxels: painting.voxels });
+    // It may have become a lesion while it was painted.
+    const { lesion } = this.segments.latest(segment.key) ?? segment;
+    void this.segments.put({ ...segment, lesion, slices, voxels: painting.voxels });
     viewer.draw();
   }
 

@@ -3,6 +3,7 @@ import { Bar } from "./bar.ts";
 import { Brush } from "./brush.ts";
 import { point } from "./pointing.ts";
 import { probe } from "./probe.ts";
+import { Regions } from "./regions.ts";
 import type { Viewer } from "./viewer.ts";
 
 export { Viewer } from "./viewer.ts";
@@ -14,5 +15,8 @@ export function equip(viewer: Viewer): void {
     probe(cell);
   }
   const bar = viewer.root.querySelector<HTMLElement>("[data-views-bar]");
-  if (bar) new Bar(viewer, new Brush(viewer), bar);
+  if (!bar) return;
+  const brush = new Brush(viewer);
+  viewer.regions = new Regions(viewer, brush);
+  new Bar(viewer, brush, bar);
 }

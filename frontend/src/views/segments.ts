@@ -24,6 +24,10 @@ export class Segments {
   private readonly told: (problem: string) => void;
   private readonly going = new Set<string>();
   private readonly waiting = new Map<string, Segment>();
+  private readonly sent = new Map<string, Segment>();
+  private readonly hearers = new Map<string, ((ok: boolean) => void)[]>();
+  /** Hears of each region as it is stored. */
+  stored: (segment: Segment) => void = () => {};
 
   /** `told` hears whenever something was stored, with a sentence where it was not. */
   constructor(url: string | null, told: (problem: string) => void) {
@@ -47,24 +51,45 @@ export class Segments {
     this.told("");
   }
 
-  /** Store a region as it is painted now; while a request is under way the latest one waits for it. */
-  put(segment: Segment): void {
-    this.waiting.set(segment.key, segment);
-    if (!this.going.has(segment.key)) void this.send(segment.key);
+  /** A region as it was told last, also where that is still on its way. */
+  latest(key: string): Segment | undefined {
+    return this.waiting.get(key) ?? this.sent.get(key) ?? this.all.get(key);
+  }
+
+  /** Say which lesion a region is. */
+  async tie(key: string, lesion: number | null): Promise<boolean> {
+    const segment = this.latest(key);
+    return segment ? this.put({ ...segment, lesion }) : false;
+  }
+
+  /** Store a region as it is now; while a request is under way the latest one waits for it. Resolves true once stored. */
+  put(segment: Segment): Promise<boolean> {
+    const { key } = segment;
+    this.waiting.set(key, segment);
+    return new Promise((done) => {
+      this.hearers.set(key, [...(this.hearers.get(key) ?? []), done]);
+      if (!this.going.has(key)) void this.send(key);
+    });
   }
 
   private async send(key: string): Promise<void> {
     const segment = this.waiting.get(key);
     if (!segment || !this.url) return;
+    const hearers = this.hearers.get(key) ?? [];
     this.waiting.delete(key);
+    this.hearers.delete(key);
     this.going.add(key);
+    this.sent.set(key, segment);
     const version = this.all.get(key)?.version ?? 0;
     const { series, lesion, slices, software, removed } = segment;
     const given = { series, lesion, slices, software, removed };
     const answer = await ask<Answer>(`${this.url}${key}/`, given, version);
     this.going.delete(key);
+    this.sent.delete(key);
     if (answer.body.segment) this.all.set(key, answer.body.segment);
     this.told(answer.ok ? "" : (answer.body.detail ?? "What you painted is not stored yet. Check your connection."));
+    if (answer.ok && answer.body.segment) this.stored(answer.body.segment);
+    for (const hear of hearers) hear(answer.ok);
     if (this.waiting.has(key)) void this.send(key);
   }
 }

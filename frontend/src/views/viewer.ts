@@ -10,6 +10,7 @@ import { laid, type Laid } from "./hanging.ts";
 import { crossing, drawLines } from "./lines.ts";
 import { Links } from "./links.ts";
 import { PlacedCell } from "./placed_cell.ts";
+import type { Regions } from "./regions.ts";
 
 const MOST_CELLS = 4;
 export const LAYOUTS = ["1x1", "1x2", "1x3", "2x1", "2x2"];
@@ -23,6 +24,8 @@ export class Viewer extends Stage {
   layout = "";
   /** Name of the hanging in use, if it is one. */
   hung = "";
+  /** What is painted, for the page's list of lesions; undefined where nothing is painted. */
+  regions: Regions | undefined;
 
   constructor(root: HTMLElement, manifest: Manifest) {
     super(root, manifest);

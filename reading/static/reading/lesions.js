@@ -64,11 +64,12 @@
       choose(label.closest("[data-lesion]"));
       show(chosen);
     }
-    const button = event.target.closest("[data-walk], [data-walk-measure], [data-walk-state], [data-walk-earlier]");
+    const button = event.target.closest("[data-walk], [data-walk-measure], [data-walk-state], [data-walk-earlier], [data-walk-region]");
     if (!button) return;
     if (button.dataset.walk) walk(Number(button.dataset.walk));
     else if ("walkEarlier" in button.dataset) earlier(button);
     else if (!chosen?.isConnected || chosen.hidden) walk(1);
+    else if ("walkRegion" in button.dataset) form.draft.useRegion(chosen);
     else if ("walkMeasure" in button.dataset) chosen.querySelector("[data-measure]").click();
     else chosen.querySelector("select[name$='-state']")?.focus();
   });

@@ -5,8 +5,6 @@
   const $ = (selector, within = form) => within.querySelector(selector);
   const $$ = (selector, within = form) => [...within.querySelectorAll(selector)];
   const field = (row, name) => $(`[name="${row.id}-${name}"]`, row);
-  /** What was drawn in this read, by key, as it is stored. */
-  const drawn = new Map();
 
   // --- images: from a row to its slice ----------------------------------------------------------------------
   function tellStamp(row) {
@@ -46,6 +44,30 @@
   let saving = null;
   let stale = false;
 
+  // What the other scripts of the page need of this one, and (from drawn.js) what this one needs of them.
+  const draft = {
+    field,
+    fit: (row) => fit(row),
+    add: (kind) => add(kind),
+    clear: (input) => clear(input),
+    changed: () => changed(),
+    /** Save at once; resolves when there is an answer. */
+    save: () => save(),
+    seenOn(row, { instance, frame }) {
+      field(row, "instance").value = instance;
+      field(row, "frame").value = frame;
+      tellStamp(row);
+    },
+    /** Whether a row that is not stored yet holds something that must not be lost. */
+    isBegun: (row) => "begun" in row.dataset || !field(row, "organ") || ["number", "organ", "mark", "description"].some((name) => field(row, name).value),
+    /** Show in a row's fields what was drawn of it. */
+    fill() {},
+    /** A row got its number. */
+    named() {},
+    /** A row was taken away. */
+    dropped() {},
+  };
+
   // --- rows ----------------------------------------------------------------------------------------------------
   // What a field depends on stands in its place: "state=MEASURED; lesion_class=TARGET". Where that does not hold it
   // takes nothing, and folds away if it says so.
@@ -76,7 +98,7 @@
       label.firstChild.textContent = nodal ? diameter.dataset.node : diameter.dataset.other;
       diameter.placeholder = nodal ? "short axis" : diameter.dataset.brief;
     }
-    fill(row);
+    draft.fill(row);
   }
 
   const fitAll = () => {
@@ -106,6 +128,7 @@
     hint(kind);
     row.scrollIntoView({ block: "nearest" });
     field(row, "organ").focus();
+    return row;
   }
 
   function split(row) {
@@ -129,7 +152,7 @@
     remove.dataset.remove = "";
     remove.setAttribute("aria-label", "Remove this part");
     $("[data-split]", part).replaceWith(remove);
-    for (const place of $$("[data-stamped], [data-unmark]", part)) place.hidden = true;
+    for (const place of $$("[data-stamped], [data-unmark], [data-regioned], [data-untie]", part)) place.hidden = true;
     $("[data-hints]", part).replaceChildren();
     part.removeAttribute("aria-current");
     const made = append(row.parentElement, part.outerHTML, row.id);
@@ -143,22 +166,21 @@
     field(row, "removed").value = "1";
     row.hidden = true;
     hint(row.parentElement.dataset.rows);
+    draft.dropped(row);
     changed();
   }
 
   form.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-add], [data-remove], [data-split], [data-stamp], [data-measure], [data-unmark]");
+    const button = event.target.closest("[data-add], [data-remove], [data-split], [data-stamp]");
     if (!button) return;
     const row = button.closest("[data-lesion]");
     if (button.dataset.add) add(button.dataset.add);
     else if ("remove" in button.dataset) remove(row);
     else if ("split" in button.dataset) split(row);
-    else if (button.dataset.measure) measure(row);
-    else if ("unmark" in button.dataset) stage.marking.remove(field(row, "mark").value).catch(() => {});
     else {
       const here = stage.here();
       if (!here) return;
-      seenOn(row, here);
+      draft.seenOn(row, here);
       changed();
     }
   });
@@ -169,85 +191,6 @@
     else fitAll();
     clear(event.target);
     if (event.target.name !== "password") changed();
-  });
-
-  // --- marks: a lesion's measurement as it was drawn ------------------------------------------------------------
-  function seenOn(row, { instance, frame }) {
-    field(row, "instance").value = instance;
-    field(row, "frame").value = frame;
-    tellStamp(row);
-  }
-
-  /** Show the sizes of a row's mark in its fields; the server takes them from the mark, and refuses any other. */
-  function fill(row) {
-    const mark = drawn.get(field(row, "mark").value);
-    const { long_mm: long, short_mm: short, length_mm: line } = ["length", "bidirectional"].includes(mark?.tool) ? mark.measured : {};
-    const organ = field(row, "organ");
-    const nodal = organ ? organ.value === "LYMPH NODE" : "nodal" in row.dataset;
-    for (const [name, size] of [["diameter_mm", null], ["across_mm", short]]) {
-      const input = field(row, name);
-      if (!input) continue;
-      const value = size ?? (name === "across_mm" ? undefined : (nodal && input.dataset.node ? short : long) ?? line);
-      input.readOnly = value !== undefined && !input.disabled;
-      if (input.readOnly) input.value = value.toFixed(1);
-    }
-    $("[data-unmark]", row).hidden = !mark;
-  }
-
-  function attach(row, mark) {
-    field(row, "mark").value = mark.key;
-    seenOn(row, mark);
-    const state = field(row, "state");
-    if (mark.tool !== "point" && state && [...state.options].some((option) => option.value === "MEASURED")) state.value = "MEASURED";
-    for (const input of $$(".rd-mm input", row)) clear(input);
-    // The lesion may have got its number while it was drawn.
-    const label = $("[data-label]", row).textContent;
-    stage.marking.take([mark], () => label);
-    fit(row);
-    changed();
-  }
-
-  function detach(row) {
-    for (const input of $$(".rd-mm input", row)) if (input.readOnly) input.value = "";
-    field(row, "mark").value = "";
-    fit(row);
-    changed();
-  }
-
-  async function measure(row) {
-    const { tools } = stage.manifest;
-    const wanted = $("[data-measure]", row).dataset.measure;
-    const tool = [wanted, "length", "point"].find((each) => tools.includes(each));
-    const label = $("[data-label]", row).textContent;
-    const before = field(row, "mark").value;
-    const asked = stage.measure(tool, { lesion: { number: Number(field(row, "number").value) || null, part: Number(field(row, "part").value) }, label });
-    row.toggleAttribute("data-measuring", true);
-    try {
-      const mark = await asked;
-      drawn.set(mark.key, mark);
-      attach(row, mark);
-      if (before) await stage.marking.remove(before);
-    } catch {
-      // Put away, or not stored: the stage has said why.
-    } finally {
-      row.removeAttribute("data-measuring");
-    }
-  }
-
-  const rowOf = (key) => $$("[data-lesion]").find((row) => key && field(row, "mark").value === key && !row.hidden);
-
-  document.addEventListener("px:mark", ({ detail: { mark } }) => {
-    const row = rowOf(mark.key);
-    if (mark.removed) drawn.delete(mark.key);
-    else drawn.set(mark.key, mark);
-    if (!row) return;
-    if (mark.removed) detach(row);
-    else attach(row, mark);
-  });
-
-  document.addEventListener("px:marks", ({ detail: { marks } }) => {
-    for (const mark of marks) drawn.set(mark.key, mark);
-    $$("[data-lesion]").forEach(fill);
   });
 
   document.addEventListener("px:saving", ({ detail: { waiting, lost } }) => {
@@ -301,10 +244,8 @@
     body.delete("password");
     // The server takes these from the mark, which may just have been moved.
     for (const input of $$("input[readonly]")) body.delete(input.name);
-    // A row that was added a moment ago is no lesion yet: it waits for its organ.
-    for (const row of $$("[data-lesion]")) {
-      if (!field(row, "number").value && field(row, "organ")?.value === "") body.set(`${row.id}-removed`, "1");
-    }
+    // A row that was added a moment ago is no lesion yet: it waits for its organ, or for what is measured of it.
+    for (const row of $$("[data-lesion]")) if (!draft.isBegun(row)) body.set(`${row.id}-removed`, "1");
     for (const [name, value] of Object.entries(extra)) body.set(name, value);
     return fetch(form.dataset.saveUrl, { method: "POST", body, keepalive, headers: { Accept: "application/json", "X-CSRFToken": parallax.csrf() } });
   }
@@ -340,8 +281,7 @@
       field(row, "number").value = number;
       $("[data-label]", row).textContent = label;
       row.setAttribute("aria-label", `Lesion ${label}`);
-      const mark = drawn.get(field(row, "mark").value);
-      if (mark) stage.marking.take([mark], () => label);
+      draft.named(row, label);
     }
     const open = $("[data-result] details")?.open;
     $("[data-result]").innerHTML = told.result;
@@ -355,6 +295,7 @@
       $("[data-hints]", row).replaceChildren(...said.map((hint) => Object.assign(document.createElement("li"), { textContent: hint[0].toUpperCase() + hint.slice(1) })));
     }
     stage.mark(told.marks);
+    form.dispatchEvent(new CustomEvent("px:draft"));
     const now = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
     if (changes === sent) parallax.saved(`Saved ${now}`);
     else changed();
@@ -396,7 +337,7 @@
     if (changes !== stored && !stale && !leaving) post({}, true).catch(() => {});
   });
 
-  for (const mark of stage.marks?.() ?? []) drawn.set(mark.key, mark);
+  form.draft = draft;
   fitAll();
   if ("changed" in form.dataset && !stale && $("[data-stale]").hidden) changed();
 })();

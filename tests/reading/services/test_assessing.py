@@ -14,15 +14,14 @@ from compliance.transitions import SignatureRequired
 from reading import blinding
 from reading.models import Assessment, Lesion, Measurement, ReadTask
 from reading.services.assessing import (
-    AssessmentEntry,
     IncompleteRead,
     InvalidEntry,
-    LesionEntry,
     StaleDraft,
     open_task,
     save_draft,
     submit_read,
 )
+from reading.services.entries import AssessmentEntry, LesionEntry
 from reading.signals import read_submitted
 from tests.reading.conftest import AT, PASSWORD, World, baseline, follow_up
 from trials.models import Subject
@@ -127,7 +126,9 @@ def test_a_lesion_left_out_of_a_draft_is_removed_and_stays_in_the_trail(task: Re
             LesionEntry(None, "non_target", "LIVER", state="PRESENT", diameter_mm=Decimal(9)), id="state and diameter"
         ),
         pytest.param(LesionEntry(None, "new", "LIVER", state="UNEQUIVOCAL"), id="nothing is new at baseline"),
-        pytest.param(LesionEntry(None, "target", "", state="MEASURED", diameter_mm=Decimal(9)), id="no organ"),
+        pytest.param(
+            LesionEntry(None, "target", "L" * 41, state="MEASURED", diameter_mm=Decimal(9)), id="too long an organ"
+        ),
         pytest.param(LesionEntry(17, "target", "LIVER", state="ABSENT"), id="unknown number"),
     ],
 )
@@ -409,3 +410,19 @@ def test_an_earlier_scan_that_came_late_is_read_first(world: World, task: ReadTa
 
     world.read("W8", 1, follow_up(28))
     save(later, follow_up(30))
+
+
+def test_a_lesion_is_measured_before_its_organ_is_known_and_signed_afterwards(task: ReadTask) -> None:
+    nowhere = LesionEntry(None, "target", "", state="MEASURED", diameter_mm=Decimal(30))
+    save_draft(task=task, entry=AssessmentEntry(0, lesions=(nowhere,)), actor=task.reader, at=AT)
+    (seen,) = blinding.blinded_task(ReadTask.objects.get(pk=task.pk)).lesions
+    assert (seen.label, seen.present[0].diameter_mm) == ("T01", Decimal(30))
+    assert seen.hints == ("Choose the organ before you sign.",)
+    with pytest.raises(IncompleteRead) as refused:
+        submit_read(task=task, signature=Intent(PASSWORD), actor=task.reader, at=AT)
+    assert refused.value.points == ("Lesion T01: the organ is not chosen yet.",)
+
+    known = LesionEntry(1, "target", "LIVER", state="MEASURED", diameter_mm=Decimal(30))
+    entry = AssessmentEntry(1, lesions=(known,))
+    submit_read(task=task, entry=entry, signature=Intent(PASSWORD), actor=task.reader, at=AT)
+    assert Measurement.objects.get().lesion.organ == "LIVER"

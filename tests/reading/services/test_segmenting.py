@@ -12,9 +12,11 @@ from reading import blinding
 from reading.blinded import BlindedSeries
 from reading.blinding.shown import keys_of
 from reading.measuring.volumes import InvalidRuns
-from reading.models import ReadTask, SegmentVersion
+from reading.models import Lesion, Measurement, ReadTask, SegmentVersion
 from reading.models.segment import segments_of
-from reading.services.assessing import open_task
+from reading.services.assessing import open_task, save_draft
+from reading.services.drafting import InvalidEntry
+from reading.services.entries import AssessmentEntry, LesionEntry
 from reading.services.linking import InvalidLink, StaleLinks, put_links
 from reading.services.segmenting import SegmentEntry, StaleSegment, put_segment
 from reading.services.working import ReadLocked
@@ -36,6 +38,32 @@ def task(world: World, subject: Subject) -> ReadTask:
     world.clear("BL", subject)
     task = world.task("BL", 1, subject)
     return open_task(task=task, actor=task.reader, at=AT)
+
+
+@pytest.fixture
+def by_volume(world: World) -> ReadTask:
+    """An opened baseline of a trial whose criteria follow volumes."""
+    world.amend(criteria="Volumetric", criteria_parameters={})
+    subject = world.enrol()
+    archived(world.timepoint("BL", subject), world.site, LABEL, ct_slices("2.25.1"))
+    world.clear("BL", subject)
+    task = world.task("BL", 1, subject)
+    return open_task(task=task, actor=task.reader, at=AT)
+
+
+def saved(task: ReadTask, version: int, *volumes: object) -> None:
+    """Save a draft of targets in the liver, each with its volume in ml or with none typed."""
+    known = Lesion.objects.filter(first_seen=task).count()
+    lesions = tuple(
+        LesionEntry(n if n <= known else None, "target", "LIVER", state="MEASURED", values={"volume_ml": volume})
+        for n, volume in enumerate(volumes, 1)
+    )
+    save_draft(task=task, entry=AssessmentEntry(version, lesions=lesions), actor=task.reader, at=AT)
+
+
+def entered(task: ReadTask) -> list[object]:
+    """The volumes as they are stored."""
+    return [m.values.get("volume_ml") for m in Measurement.objects.filter(assessment__task=task)]
 
 
 def stack(task: ReadTask, rows: int = 64) -> BlindedSeries:
@@ -197,3 +225,48 @@ def test_a_stack_is_not_linked_to_itself_or_twice(task):
     ):
         with pytest.raises(InvalidLink):
             put_links(task=task, expected=None, links=links, actor=task.reader, at=AT)
+
+
+def test_a_lesion_has_the_volume_of_its_region(by_volume):
+    task, key = by_volume, uuid4()
+    saved(task, 0, Decimal(2))
+    put(task, entry(task, 200, 50), key=key)
+    put(task, entry(task, 200, 50, lesion=1), expected=1, key=key)
+    assert blinding.blinded_task(task).lesions[0].region_ml == Decimal("3.000")
+    with pytest.raises(InvalidEntry, match=r"2 ml is entered, but its region holds 3(\.0*)? ml"):
+        saved(task, 1, Decimal(2))
+    saved(task, 1, None)
+    assert entered(task) == ["3"]
+
+    # Painted on, it is taken anew before the read is signed.
+    put(task, entry(task, 200, 100, lesion=1), expected=2, key=key)
+    fresh = ReadTask.objects.get(pk=task.pk)
+    asked = "Lesion T01: its region was painted after the draft was saved. Save the draft."
+    assert blinding.blinded_task(fresh).unanswered == (asked,)
+    saved(task, 2, None)
+    assert entered(task) == ["3.6"]
+    assert blinding.blinded_task(ReadTask.objects.get(pk=task.pk)).unanswered == ()
+    actions = AuditEvent.objects.filter(action__startswith="segment.").order_by("pk").values_list("action", flat=True)
+    assert list(actions) == ["segment.begun", "segment.painted", "segment.tied", "segment.changed"]
+
+
+def test_a_lesion_is_one_region_and_a_region_that_is_known(by_volume):
+    task = by_volume
+    saved(task, 0, Decimal(2))
+    put(task, entry(task, 10, lesion=1))
+    with pytest.raises(InvalidRuns, match="another region already"):
+        put(task, entry(task, 20, lesion=1))
+    with pytest.raises(InvalidRuns, match="does not know"):
+        put(task, entry(task, 20, lesion=2))
+
+
+def test_the_region_of_a_lesion_that_goes_is_no_lesion_and_no_other_one_inherits_it(by_volume):
+    task = by_volume
+    saved(task, 0, Decimal(1), Decimal(2))
+    put(task, entry(task, 10, lesion=2))
+    saved(task, 1, Decimal(1))
+    (region,) = segments_of(task)
+    assert (region.number, region.lesion, region.voxels) == (2, None, 10)
+    assert AuditEvent.objects.filter(action="segment.untied").count() == 1
+    saved(task, 2, Decimal(1), Decimal(4))
+    assert entered(task) == ["1", "4"]
