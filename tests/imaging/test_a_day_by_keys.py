@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FileChooser, Page, expect
 
 from compliance import jobs
 from imaging.models import QcDecision, QcReview, TransferForm
@@ -26,6 +26,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pyte
 
 SUBJECT = "N-003"
 PATIENCE = 60
+FOCUSED = "document.activeElement.outerHTML"
 
 
 def go(page: Page, words: str) -> None:
@@ -79,6 +80,18 @@ def register_a_subject(page: Page) -> None:
     heading(page, SUBJECT)
 
 
+def dialogue(page: Page) -> FileChooser:
+    """The browser's own dialogue, by Enter; a busy machine's first press may come before the dialogue is caught."""
+    opened: list[FileChooser] = []
+    page.on("filechooser", lambda chooser: opened.append(chooser))
+    patience = time.monotonic() + PATIENCE
+    while not opened:
+        assert time.monotonic() < patience, f"Enter opens no dialogue on: {page.evaluate(FOCUSED)}"
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(3000)
+    return opened[0]
+
+
 def upload(page: Page, folder: Path) -> None:
     go(page, "Baseline")
     heading(page, f"{SUBJECT} · Baseline")
@@ -87,9 +100,7 @@ def upload(page: Page, folder: Path) -> None:
     # The test itself does the work that the page would ask about meanwhile.
     page.route("**/status/", lambda asked: asked.abort())
     tab_to(page, "Choose a folder")
-    with page.expect_file_chooser() as chosen:
-        page.keyboard.press("Enter")
-    chosen.value.set_files(folder)
+    dialogue(page).set_files(folder)
     expect(page.get_by_role("button", name=re.compile("^Send (anyway|[0-9]+ files?)$"))).to_be_visible()
     go(page, "Send ")
     expect(page.locator("[data-part=notice]")).to_contain_text("Sent and safe")

@@ -18,7 +18,7 @@ from trials.states import NoticeState, ScannerState, UploadTestState
 
 pytestmark = pytest.mark.django_db
 
-DEVICE = Device("CT", "Acme", "One", "77", "v1")
+DEVICE = Device("CT", "Acme", "One", "QX-77", "v1")
 PAGE = {"series": [{"label": "Chest", "images": 40}], "findings": []}
 
 
@@ -59,11 +59,11 @@ def test_nothing_is_noticed_where_the_charter_has_no_registry(world):
         (
             DEVICE._replace(model_name="Two"),
             "model",
-            "Acme One (CT), serial number 77, software v1",
-            "Acme Two (CT), serial number 77, software v1",
+            "Acme One (CT), serial number QX-77, software v1",
+            "Acme Two (CT), serial number QX-77, software v1",
         ),
         # A number that nobody registered is compared, and kept nowhere.
-        (DEVICE._replace(serial_number="78"), "unknown", "", "Acme One (CT), software v1"),
+        (DEVICE._replace(serial_number="QX-78"), "unknown", "", "Acme One (CT), software v1"),
     ],
 )
 def test_what_differs_is_said_once_with_both_values_and_by_mail(asked, scanner, seen, kind, before, after):
@@ -73,7 +73,7 @@ def test_what_differs_is_said_once_with_both_values_and_by_mail(asked, scanner, 
     assert (notice.kind, notice.before, notice.after, notice.state) == (kind, before, after, NoticeState.OPEN)
     mails = Mail.objects.order_by("pk")
     assert {mail.to for mail in mails} == {asked.analyst, asked.administrator, asked.founder}
-    for word in ("Acme", "v2", "77", "NORTH", "North"):
+    for word in ("Acme", "v2", "QX-77", "NORTH", "North"):
         assert not any(word in mail.subject + mail.body for mail in mails)
 
 

@@ -18,7 +18,7 @@ from trials.services import querying, reminding, telling
 pytestmark = pytest.mark.django_db
 
 #: What a mail must never hold: of the trial, its sites and subjects, and of what people wrote.
-WRITTEN = "Quillbrook, Perpetua, born 1947"
+WRITTEN = "Quillbrook, Perpetua, born on St Swithin"
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_no_mail_holds_anything_of_a_subject_or_of_what_was_written(world):
         querying.answer_query(query=query, text=WRITTEN, actor=world.coordinator, at=AT)
     reminding.remind(at=after(30))
     jobs.drain()
-    never = ["Quillbrook", "Perpetua", "1947", "N-001", "S-001", "NORTH", "North", "Hospital", world.trial.code, "W8"]
+    never = ["Quillbrook", "Swithin", "N-001", "S-001", "NORTH", "North", "Hospital", world.trial.code, "W8"]
     kinds = set()
     for mail in Mail.objects.all():
         kinds.add(mail.kind)
