@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
+
+from django.conf import settings
 
 from compliance import printing
 from compliance.exporting import Exporter, NotLocked, readable
@@ -15,7 +18,9 @@ from reading.exports import (
     endpoint_agreement,
     endpoint_report,
     endpoint_tables,
+    records,
     sdtm_files,
+    traces,
 )
 from reading.exports.locked import LockedTrial, lock_identifier, moment, plain
 from reading.exports.snapshot import snapshot
@@ -25,9 +30,14 @@ from trials.states import TrialState
 #: What writes the files; one more kind of file is one more line. The report is not here: it names the tables' digests.
 PARTS: tuple[Callable[[LockedTrial], Iterable[tuple[str, bytes]]], ...] = (
     sdtm_files.sdtm_files,
+    traces.traces,
     dicom_sr.reports,
     dicom_seg.segmentations,
 )
+
+
+#: What verifies a package offline; it goes along with each, byte for byte.
+VERIFIER = Path(settings.ROOT) / "scripts" / "parallax_verify.py"
 
 
 class EndpointPackage(Exporter[LockedTrial]):
@@ -69,16 +79,19 @@ class EndpointPackage(Exporter[LockedTrial]):
         }
 
     def files(self, snapshot: LockedTrial) -> Iterable[tuple[str, bytes]]:
-        files = {
+        tables = {
             **endpoint_tables.csv_files(snapshot),
             "variability.json": readable(endpoint_agreement.steady(snapshot.variability)),
             "criteria.json": readable(snapshot.criteria.content()),
             "charter.json": readable({"trial": snapshot.code, "versions": plain(snapshot.charters)}),
         }
-        yield from files.items()
+        files = dict(tables)
         for part in PARTS:
-            yield from part(snapshot)
-        yield "report.pdf", endpoint_report.report(snapshot, lock_identifier(snapshot), files)
+            files |= part(snapshot)
+        yield from files.items()
+        yield "records.json", records.records(files)
+        yield VERIFIER.name, VERIFIER.read_bytes()
+        yield "report.pdf", endpoint_report.report(snapshot, lock_identifier(snapshot), tables)
 
     def file_name(self, snapshot: LockedTrial) -> str:
         return f"{snapshot.code}-endpoint-package-{lock_identifier(snapshot)[:12]}.zip"

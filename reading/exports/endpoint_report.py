@@ -25,6 +25,7 @@ SOURCES = (
     "reading/selectors.py",
     "reading/services/measuring.py",
     "reading/variability",
+    "scripts/parallax_verify.py",
     "templates/reading/report",
     "trials/schedule.py",
 )

@@ -29,12 +29,13 @@ def evalid(slot: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """An electronic signature as it is printed (21 CFR 11.50)."""
+    """An electronic signature as it is printed, with the digest of what was signed (21 CFR 11.50, 11.70)."""
 
     what: str
     printed_name: str
     meaning: str
     at: dt.datetime
+    content_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)

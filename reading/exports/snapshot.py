@@ -128,7 +128,8 @@ def _charter(charter: ImagingCharter) -> LockedCharter:
 
 def _signatures(about: Record, what: str) -> list[Signed]:
     return [
-        Signed(what, mark.printed_name, mark.get_meaning_display(), mark.at) for mark in signing.signatures_on(about)
+        Signed(what, mark.printed_name, mark.get_meaning_display(), mark.at, mark.content_sha256)
+        for mark in signing.signatures_on(about)
     ]
 
 

@@ -8,7 +8,7 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
-from compliance import access
+from compliance import access, signing
 from compliance.models import Signature, User
 from imaging.models import ImagingStudy, Instance, ReceivedInstance, Series, Transfer
 from reading import derivation, selectors
@@ -77,7 +77,7 @@ def build(*, backwards: bool = False, noise: str = "") -> Trial:
             at=at,
             object_type=about._meta.label_lower,
             object_id=str(about.pk),
-            content_sha256="0" * 64,
+            content_sha256=signing.digest(about.signed_content()),
         )
     sites = {
         code: Site.objects.create(trial=trial, code=code, name=f"Site {code}", created_at=now) for code in turn("AB")

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from pydicom.uid import CTImageStorage
 
+from compliance.signing import digest
 from reading import criteria
 from reading.exports.locked import (
     LockedAdjudication,
@@ -70,7 +71,7 @@ def locked_trial(subjects: int = len(COURSES), **changes: object) -> LockedTrial
         "criteria": locked_criteria(criteria.get("RECIST 1.1")),
         "sites": (("101", "University Hospital North"), ("202", "Clinic of the Lakes")),
         "charters": (
-            LockedCharter(1, "a" * 64, dt.datetime(2025, 1, 8, 10, 0, tzinfo=dt.UTC), "First version", content),
+            LockedCharter(1, digest(content), dt.datetime(2025, 1, 8, 10, 0, tzinfo=dt.UTC), "First version", content),
         ),
         "signatures": (
             Signed(
@@ -78,12 +79,14 @@ def locked_trial(subjects: int = len(COURSES), **changes: object) -> LockedTrial
                 "Dr Ada Trial",
                 "I approve this record",
                 dt.datetime(2025, 1, 8, 10, 0, tzinfo=dt.UTC),
+                digest({"trial": "PLX-301", "version": 1, "charter": content}),
             ),
             Signed(
                 "Database lock",
                 "Dr Ada Trial",
                 "I take responsibility for this record",
                 dt.datetime(2026, 3, 2, 16, 30, tzinfo=dt.UTC),
+                digest({"trial": "PLX-301", "state": "locked"}),
             ),
         ),
         "subjects": tuple(_subject(index, dice) for index in range(subjects)),

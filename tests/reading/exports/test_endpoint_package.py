@@ -73,8 +73,9 @@ class TestFrozenSample:
         reports = [name for name in members(package.data) if name.startswith("images/sr/")]
         assert len(reports) == sum(1 for _ in sample.locked_trial(3).reads())
         datasets = [name for name in members(package.data) if name.startswith("sdtm/")]
+        traces = [f"traces/{subject.code}.json" for subject in sample.locked_trial(3).subjects]
         assert sorted(datasets) == sorted(name for name, _ in sdtm_files(sample.locked_trial(3)))
-        assert sorted(set(members(package.data)) - {*reports, *datasets}) == [
+        assert sorted(set(members(package.data)) - {*reports, *datasets, *traces}) == [
             "adjudications.csv",
             "best_overall_response.csv",
             "charter.json",
@@ -83,6 +84,8 @@ class TestFrozenSample:
             "lesions.csv",
             "manifest.json",
             "measurements.csv",
+            "parallax_verify.py",
+            "records.json",
             "report.pdf",
             "responses.csv",
             "subjects.csv",
@@ -95,7 +98,11 @@ class TestFrozenSample:
         manifest = json.loads(members(package.data)["manifest.json"])
         trial = sample.locked_trial(3)
         assert manifest["lock"] == {"identifier": lock_identifier(trial), "locked_at": "2026-03-02T16:30:00Z"}
-        assert manifest["charter"] == {"version": 1, "sha256": "a" * 64, "signed_at": "2025-01-08T10:00:00Z"}
+        assert manifest["charter"] == {
+            "version": 1,
+            "sha256": trial.charter.sha256,
+            "signed_at": "2025-01-08T10:00:00Z",
+        }
         pack = criteria.get("RECIST 1.1")
         assert manifest["criteria"] == {
             "name": "RECIST 1.1",

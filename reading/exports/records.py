@@ -1,0 +1,32 @@
+"""The digest of every record of every table, so that a changed one can be named."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+
+#: Of a digest: enough that no other record has the same.
+_LETTERS = 16
+
+
+def records(files: Mapping[str, bytes]) -> bytes:
+    """Return, for each CSV table and each Dataset-JSON, one digest for each record in order."""
+    lines = []
+    for name in sorted(files):
+        if name.endswith(".csv"):
+            rows = list(csv.reader(io.StringIO(files[name].decode(), newline="")))[1:]
+        elif name.startswith("sdtm/json/"):
+            rows = json.loads(files[name])["rows"]
+        else:
+            continue
+        digests = [_digest(row) for row in rows]
+        lines.append(f"  {json.dumps(name)}: {json.dumps(digests)}")
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
+
+
+def _digest(row: Sequence[object]) -> str:
+    text = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:_LETTERS]

@@ -1,0 +1,724 @@
+"""Verify an endpoint package of Parallax offline: python3 parallax_verify.py PACKAGE (a ZIP, or its folder).
+
+This file needs Python 3.9 or later and nothing else, and shares no code with the system that made the package. It asks:
+
+1. Are the files those of the manifest, byte for byte, and the archive as it was written?
+2. Is each record of each table the one that was counted and digested (records.json)?
+3. Do transport files, Dataset-JSON and CSV tables say the same?
+4. Do sums and responses follow from the measurements? RECIST 1.1 is written here a second time, plainly.
+
+It answers in sentences. Exit code 0: all holds. 1: something differs, and the first record that does is named.
+2: there is no package to read.
+"""
+
+# ruff: noqa: B905 - zip() of Python 3.9 does not know `strict`
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import struct
+import sys
+import zipfile
+from fractions import Fraction
+
+MANIFEST, RECORDS = "manifest.json", "records.json"
+RESPONSE = ("CR", "PR")
+MOST_SENTENCES = 20
+
+
+class NoPackage(Exception):
+    """There is nothing here to verify."""
+
+
+class Damaged(Exception):
+    """The package cannot be read further."""
+
+
+# ---- 1 and 2: bytes and records -------------------------------------------------------------------------------------
+
+
+def members_of(path: str) -> tuple[dict, bytes]:
+    """Return the files by name, and the archive's bytes (none of a folder)."""
+    if os.path.isdir(path):
+        found = {}
+        for folder, _, names in os.walk(path):
+            for name in names:
+                full = os.path.join(folder, name)
+                with open(full, "rb") as file:
+                    found[os.path.relpath(full, path).replace(os.sep, "/")] = file.read()
+        if MANIFEST not in found:
+            raise NoPackage(f"The folder {path} has no {MANIFEST}.")
+        return found, b""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as fault:
+        raise NoPackage(f"{path} cannot be read: {fault.strerror}.") from None
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return {entry.filename: content(archive, entry, data) for entry in archive.infolist()}, data
+    except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, ValueError, RuntimeError, struct.error):
+        if data[:4] != b"PK\3\4" and data[1:4] != b"K\3\4" and b"PK\1\2" not in data:
+            raise NoPackage(f"{path} is not a ZIP archive.") from None
+        raise Damaged("The archive's own structure was changed: its directory or a header cannot be read.") from None
+
+
+def content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, data: bytes) -> bytes:
+    """Return a member's bytes, also where its checksum fails: the digests name it."""
+    if entry.compress_type != zipfile.ZIP_STORED:
+        raise NotImplementedError
+    try:
+        return archive.read(entry)
+    except zipfile.BadZipFile:
+        names = struct.unpack("<HH", data[entry.header_offset + 26 : entry.header_offset + 30])
+        start = entry.header_offset + 30 + sum(names)
+        return data[start : start + entry.file_size]
+
+
+def canonical(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def rebuilt(members: dict) -> bytes:
+    """Return the archive as these files make it."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(members):
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            entry.create_system, entry.external_attr = 3, 0o100644 << 16
+            archive.writestr(entry, members[name])
+    return target.getvalue()
+
+
+def manifest_of(members: dict) -> dict:
+    try:
+        manifest = json.loads(members[MANIFEST])
+        {entry["name"]: (entry["size"], entry["sha256"]) for entry in manifest["files"]}
+        return dict(manifest)
+    except KeyError:
+        raise Damaged(f"The package has no {MANIFEST} as Parallax writes it.") from None
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise Damaged(f"{MANIFEST} was changed: it cannot be read.") from None
+
+
+def check_files(members: dict, manifest: dict, archive: bytes):
+    """Each file is the one that the manifest names, and the manifest is the one that was sealed."""
+    sealed = {key: value for key, value in manifest.items() if key != "manifest_sha256"}
+    if manifest.get("manifest_sha256") != sha256(canonical(sealed)):
+        yield f"{MANIFEST} was changed: its own digest does not match."
+    listed = {entry["name"]: (entry["size"], entry["sha256"]) for entry in manifest["files"]}
+    for name in sorted(listed):
+        if name not in members:
+            yield f"{name} is missing."
+        elif (len(members[name]), sha256(members[name])) != listed[name]:
+            yield f"{name} was changed: its digest does not match the manifest."
+    for name in sorted(set(members) - set(listed) - {MANIFEST}):
+        yield f"{name} is not in the manifest."
+    if archive and rebuilt(members) != archive:
+        yield "The archive's own structure was changed."
+
+
+def check_records(package: Package):
+    """Each record of each table is the one that was counted and digested."""
+    kept = package.json(RECORDS)
+    for name in sorted(kept):
+        rows = package.rows(name)
+        digests = kept[name]
+        for place, row in enumerate(rows):
+            if place >= len(digests) or sha256(canonical(row))[:16] != digests[place]:
+                yield f"{name}: record {place + 1} ({package.key(name, row)}) is not the one that was recorded."
+                break
+        else:
+            if len(rows) != len(digests):
+                yield f"{name} has {len(rows)} records; {len(digests)} were recorded."
+
+
+class Package:
+    """The files, read as tables."""
+
+    def __init__(self, members: dict) -> None:
+        self.members = members
+        self.keys: dict = {}
+        self.held: dict = {}
+
+    def json(self, name: str):
+        try:
+            return json.loads(self.members[name])
+        except KeyError:
+            raise Damaged(f"{name} is missing.") from None
+        except (ValueError, RecursionError):
+            raise Damaged(f"{name} was changed: it cannot be read.") from None
+
+    def rows(self, name: str) -> list:
+        """Return a table's records as lists; the header of a CSV table is not one of them."""
+        if name not in self.held:
+            self.held[name] = self._csv(name) if name.endswith(".csv") else self._dataset(name)
+        return self.held[name][1]
+
+    def columns(self, name: str) -> list:
+        self.rows(name)
+        return self.held[name][0]
+
+    def _csv(self, name: str):
+        try:
+            lines = list(csv.reader(io.StringIO(self.members[name].decode(), newline=""), strict=True))
+            columns, rows = lines[0], lines[1:]
+        except KeyError:
+            raise Damaged(f"{name} is missing.") from None
+        except (ValueError, IndexError, csv.Error):
+            raise Damaged(f"{name} was changed: it cannot be read as a table.") from None
+        for place, row in enumerate(rows, start=1):
+            if len(row) != len(columns):
+                raise Damaged(f"{name} was changed: record {place} has {len(row)} cells, the table {len(columns)}.")
+        return columns, rows
+
+    def _dataset(self, name: str):
+        held = self.json(name)
+        try:
+            columns = [str(column["name"]) for column in held["columns"]]
+            self.keys[name] = [column["name"] for column in held["columns"] if "keySequence" in column]
+            rows = held["rows"]
+            fit = held["records"] == len(rows) and all(len(row) == len(columns) for row in rows)
+        except (KeyError, TypeError):
+            raise Damaged(f"{name} was changed: it is no Dataset-JSON.") from None
+        if not fit:
+            raise Damaged(f"{name} was changed: it does not have the records and columns that it states.")
+        return columns, rows
+
+    def table(self, name: str) -> list:
+        """Return a table's records as dictionaries; none where the package has no such table."""
+        if name not in self.members:
+            return []
+        columns = self.columns(name)
+        return [dict(zip(columns, row)) for row in self.rows(name)]
+
+    def trace(self, row: dict):
+        """Return the steps of one response; none where its file has no such response."""
+        name = f"traces/{row['subject']}.json"
+        if name not in self.held:
+            self.held[name] = {(one["timepoint"], one["evalid"]): one for one in self.json(name)["responses"]}
+        one = self.held[name].get((row["timepoint"], row["evalid"]), {})
+        return one.get("steps") if one.get("overall_response") == row["overall_response"] else None
+
+    def key(self, name: str, row: list) -> str:
+        """Say which record a row is."""
+        cells = dict(zip(self.columns(name), row))
+        if name.endswith(".csv") and not self.keys.get(name):
+            dictionary = self.table("data_dictionary.csv")
+            own = [line["column"] for line in dictionary if line["file"] == name and line["key"] == "Y"]
+            self.keys[name] = own or ["file", "column"]
+        return ", ".join(f"{key} {cells.get(key)}" for key in self.keys[name] if cells.get(key) not in (None, ""))
+
+
+# ---- 3: the same in every form --------------------------------------------------------------------------------------
+
+
+def transport(name: str, data: bytes):
+    """Return names and records of a SAS transport file, version 5 (TS-140)."""
+    try:
+        described = data.index(b"HEADER RECORD*******NAMESTR")
+        variables, at = [], described + 80
+        for _ in range(int(data[described + 54 : described + 58])):
+            kind, _, width, _ = struct.unpack(">hhhh", data[at : at + 8])
+            variables.append((data[at + 8 : at + 16].decode("ascii").strip(), kind, width))
+            at += 140
+        start = data.index(b"HEADER RECORD*******OBS") + 80
+        length = sum(width for _, _, width in variables)
+        rows = []
+        for begin in range(start, len(data) - length + 1, length):
+            if not data[begin:].strip():
+                break
+            row, place = [], begin
+            for _, kind, width in variables:
+                cell = data[place : place + width]
+                row.append(cell.decode("ascii").rstrip() if kind == 2 else number(cell))
+                place += width
+            rows.append(row)
+    except (ValueError, struct.error, ZeroDivisionError):
+        raise Damaged(f"{name} was changed: it cannot be read as a transport file.") from None
+    return [variable for variable, _, _ in variables], rows
+
+
+def number(cell: bytes):
+    if cell[:1] == b"." and not any(cell[1:]):
+        return None
+    value = Fraction(int.from_bytes(cell[1:], "big"), 2**56) * Fraction(16) ** ((cell[0] & 127) - 64)
+    return float(-value if cell[0] & 128 else value)
+
+
+def check_transport(package: Package):
+    """Each transport file holds the values of the Dataset-JSON beside it."""
+    for name in sorted(package.members):
+        if not name.startswith("sdtm/xpt/"):
+            continue
+        twin = name.replace("xpt", "json")
+        names, rows = transport(name, package.members[name])
+        columns, other = package.columns(twin), package.rows(twin)
+        numeric = [column["dataType"] in ("integer", "decimal") for column in package.json(twin)["columns"]]
+        if names != columns:
+            yield f"{name} does not have the variables of {twin}."
+            continue
+        for row, said in zip(rows, other):
+            told = [float(v) if n and v is not None else v for v, n in zip(said, numeric)]
+            if row != told:
+                variable = next(c for c, a, b in zip(columns, row, told) if a != b)
+                yield f"{name}: {variable} of the record ({package.key(twin, said)}) is not that of {twin}."
+                break
+        else:
+            if len(rows) != len(other):
+                yield f"{name} has {len(rows)} records, {twin} {len(other)}."
+
+
+def check_tables(package: Package):
+    """CSV tables and SDTM say the same of each measurement, response and result."""
+    trial = {row["subject"]: f"{row['trial']}-{row['subject']}" for row in package.table("subjects.csv")}
+    visit = {(r["subject"], r["timepoint"]): r["visit_number"] for r in package.table("timepoints.csv")}
+    tr, rs = package.table("sdtm/json/tr.json"), package.table("sdtm/json/rs.json")
+    sizes = {(r["USUBJID"], r["TRLNKGRP"], r["TRLNKID"]): r for r in tr if r["TRLNKID"]}
+    sums = {(r["USUBJID"], r["TRLNKGRP"], r["TRTESTCD"]): r for r in tr if not r["TRLNKID"]}
+    told = {(r["USUBJID"], r["RSLNKGRP"] or r["RSEVALID"], r["RSTESTCD"]): r for r in rs}
+
+    def group(row: dict):
+        reader = "R" + row["evalid"].split(" ")[-1]
+        return trial.get(row["subject"], row["subject"]), f"{reader}-{visit.get((row['subject'], row['timepoint']))}"
+
+    def differs(name: str, row: dict, pairs: list):
+        for column, other, where in pairs:
+            if not same(row[column], other):
+                record = package.key(name, list(row.values()))
+                yield (
+                    f"{name}: {column} of the record ({record}) is {row[column] or 'empty'}; "
+                    f"{where} has {'nothing' if other in (None, '') else other}."
+                )
+
+    for row in package.table("measurements.csv"):
+        where = group(row)
+        lesion = where[1].split("-")[0] + "-" + row["lesion"] + ("" if row["part"] == "0" else "." + row["part"])
+        found = sizes.get((*where, lesion), {})
+        size = "" if row["state"] != "MEASURED" else found.get("TRSTRESN")
+        pairs = [("acptfl", found.get("TRACPTFL"), "TR"), ("study_day", found.get("TRDY"), "TR")]
+        pairs += [("shifted_date", found.get("TRDTC"), "TR"), ("sop_instance_uid", found.get("TRREFID"), "TR")]
+        if found.get("TRTESTCD") in ("LDIAM", "LPERP"):
+            pairs.append(("diameter_mm", size, "TR"))
+        yield from differs("measurements.csv", row, pairs)
+    for row in package.table("responses.csv"):
+        where = group(row)
+        pairs = [
+            (column, told.get((*where, code), {}).get("RSSTRESC"), "RS")
+            for column, code in (
+                ("target_response", "TRGRESP"),
+                ("non_target_response", "NTRGRESP"),
+                ("overall_response", "OVRLRESP"),
+            )
+            if (*where, code) in told or row["overall_response"]
+        ]
+        if (*where, "NEWLIND") in told:
+            pairs.append(("new_lesion", told[(*where, "NEWLIND")]["RSSTRESC"], "RS"))
+        for column, code in (("sum_mm", "SUMDIAM"), ("change_from_baseline", "PCBSD"), ("change_from_nadir", "PCNSD")):
+            if (*where, code) in sums:
+                pairs.append((column, sums[(*where, code)]["TRSTRESN"], "TR"))
+        yield from differs("responses.csv", row, pairs)
+        trace = package.trace(row)
+        if trace is None or canonical(trace) != canonical(json.loads(row["derivation"])):
+            name = f"traces/{row['subject']}.json"
+            yield f"{name} does not have the steps of responses.csv for {row['timepoint']}, {row['evalid']}."
+    for row in package.table("best_overall_response.csv"):
+        evalid = {"ADJUDICATED": "ADJUDICATOR", "NOT READ": ""}.get(row["evalid"], row["evalid"])
+        found = told.get((trial.get(row["subject"]), evalid, "BESTRESP"), {})
+        pairs = [("best_overall_response", found.get("RSSTRESC"), "RS"), ("acptfl", found.get("RSACPTFL"), "RS")]
+        yield from differs("best_overall_response.csv", row, pairs)
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two cells say the same; 30.0 is 30, and nothing is nothing."""
+    first, second = ("" if value is None else str(value) for value in (one, other))
+    if first == second:
+        return True
+    try:
+        return Fraction(first) == Fraction(second)
+    except (ValueError, ZeroDivisionError):
+        return False
+
+
+# ---- 4: RECIST 1.1, a second time -----------------------------------------------------------------------------------
+
+
+class Recist:
+    """One reader's subject, visit after visit (Eisenhauer 2009). `settings`: the parameters of criteria.json."""
+
+    def __init__(self, settings: dict, baseline: dict, nodal: set) -> None:
+        self.settings = settings
+        self.nodal = nodal
+        self.targets = {name: nodal for name, (size, nodal) in baseline["targets"].items() if size is not None}
+        self.nontargets = set(baseline["nontargets"])
+        self.base = sum((baseline["targets"][name][0] for name in self.targets), Fraction(0))
+        self.nadir = self.base
+        self.seen: list = []
+
+    def number(self, name: str) -> Fraction:
+        return Fraction(str(self.settings[name]))
+
+    def visit(self, read: dict) -> dict:
+        """Return sum, changes and responses of one visit."""
+        sizes = [(read["targets"].get(name, (None, nodal))[0], nodal) for name, nodal in self.targets.items()]
+        known = sum((size for size, _ in sizes if size is not None), Fraction(0))
+        whole = bool(sizes) and all(size is not None for size, _ in sizes)
+        target = self.target(sizes, known, whole) if sizes else None
+        rest = self.nontarget(read["nontargets"])
+        new = "UNEQUIVOCAL" in read["new"].values()
+        overall = self.overall(target, rest, new or self.back(sizes, read["nontargets"]))
+        found = {
+            "SUMDIAM": known if whole else None,
+            "PCBSD": change(known, self.base) if whole else None,
+            "PCNSD": change(known, self.nadir) if whole else None,
+            "ACNSD": known - self.nadir if whole else None,
+            "TRGRESP": target,
+            "NTRGRESP": rest,
+            "NEWLIND": "Y" if new else "N",
+            "OVRLRESP": overall,
+        }
+        self.seen.append((read["day"], overall))
+        self.nadir = min(self.nadir, known) if whole else self.nadir
+        return found
+
+    def target(self, sizes: list, known: Fraction, whole: bool) -> str:
+        """§4.3.1; the measured part of a sum may prove progression (§4.4.2)."""
+        grown = known - self.nadir
+        enough = grown > 0 and grown >= self.number("pd_absolute_mm")
+        if enough and known * 100 >= self.nadir * (100 + self.number("pd_increase_percent")):
+            return "PD"
+        if not whole:
+            return "NE"
+        normal = self.number("node_normal_mm")
+        if all(size < normal if nodal else size == 0 for size, nodal in sizes):
+            return "CR"
+        if known * 100 <= self.base * (100 - self.number("pr_decrease_percent")):
+            return "PR"
+        return "PR" if self.settings["partial_response_continues"] and self.responding() else "SD"
+
+    def responding(self) -> bool:
+        since = []
+        for day, overall in self.seen:
+            since = [] if overall == "PD" else [*since, (day, overall)]
+        if self.settings["confirmation_required"]:
+            return confirmed(since, RESPONSE, self.settings) is not None
+        return any(overall in RESPONSE for _, overall in since)
+
+    def nontarget(self, states: dict):
+        """§4.3.3."""
+        if not self.nontargets:
+            return None
+        stated = [states.get(name, "NOT EVALUABLE") for name in self.nontargets]
+        if "UNEQUIVOCAL PD" in stated:
+            return "PD"
+        persists = "PRESENT" in stated
+        if "NOT EVALUABLE" in stated and not (
+            persists and self.settings["nontarget_incomplete"] == "persisting_decides"
+        ):
+            return "NE"
+        return "NON-CR/NON-PD" if persists else "CR"
+
+    def back(self, sizes: list, states: dict) -> bool:
+        """Disease seen again after overall CR (Table 3, footnote)."""
+        mode = self.settings["disease_after_cr"]
+        if mode == "sum_rule_only" or all(overall != "CR" for _, overall in self.seen):
+            return False
+        if mode == "progression_if_confirmed" and confirmed(self.seen, ("CR",), self.settings) is None:
+            return False
+        normal = self.number("node_normal_mm")
+        if any(size is not None and (size >= normal if nodal else size > 0) for size, nodal in sizes):
+            return True
+        return any(states.get(name) == "PRESENT" for name in self.nontargets if name not in self.nodal)
+
+    @staticmethod
+    def overall(target: object, rest: object, progressed: bool) -> object:
+        """Tables 1 and 2."""
+        if progressed or "PD" in (target, rest):
+            return "PD"
+        if target is None:
+            return rest or "NED"
+        return "PR" if target == "CR" and rest not in (None, "CR") else target
+
+
+def change(value: Fraction, reference: Fraction):
+    """Return the change in percent, to six decimals."""
+    return Fraction(round((value / reference - 1) * 10**8), 10**6) if reference else None
+
+
+def confirmed(seen: list, kinds: tuple, settings: dict):
+    """Return the place of the first response that a later one confirms (§4.4.4, §4.6.1)."""
+    for first, (begun, response) in enumerate(seen):
+        if response not in kinds:
+            continue
+        unevaluable = stable = 0
+        for day, later in seen[first + 1 :]:
+            if later in kinds:
+                if day - begun >= int(settings["confirm_min_days"]):
+                    return first
+                continue
+            unevaluable += later == "NE"
+            stable += later == "SD" and "PR" in kinds
+            if (
+                later not in (("NE", "SD") if "PR" in kinds else ("NE",))
+                or unevaluable > int(settings["confirm_max_ne"])
+                or stable > int(settings["confirm_max_sd"])
+                or unevaluable + stable > int(settings["confirm_max_interruptions"])
+            ):
+                break
+    return None
+
+
+def best(seen: list, settings: dict, has_targets: bool) -> str:
+    """Return the best overall response of dated responses up to and including the first PD (§4.4.3, Table 3)."""
+    before = []
+    for day, overall in seen:
+        if overall == "PD":
+            break
+        before.append((day, overall))
+    progressed = len(before) < len(seen)
+    counted = seen[: len(before) + 1]
+    if settings["confirmation_required"]:
+        if confirmed(before, ("CR",), settings) is not None:
+            return "CR"
+        if confirmed(before, RESPONSE, settings) is not None:
+            return "PR"
+    else:
+        for response in RESPONSE:
+            if any(overall == response for _, overall in before):
+                return response
+    lasting = {overall for day, overall in counted if day >= int(settings["min_sd_days"])}
+    if has_targets and lasting & {"CR", "PR", "SD"}:
+        return "SD"
+    long = lasting if settings["min_duration_for_nontarget"] else {overall for _, overall in counted}
+    if long & ({"NON-CR/NON-PD"} if has_targets else {"NON-CR/NON-PD", "CR"}):
+        return "NON-CR/NON-PD"
+    if any(overall == "NED" for _, overall in counted):
+        return "NED"
+    return "PD" if progressed else "NE"
+
+
+def dated(reads: list, overall: list, settings: dict) -> list:
+    """Return dated responses; progression at the first sight of the lesion that proved it (§4.3.5)."""
+    seen = [(read["day"], response) for read, response in zip(reads, overall)]
+    if "PD" not in overall:
+        return seen
+    at = first = overall.index("PD")
+    for lesion, state in reads[at]["new"].items() if settings["equivocal_dates_back"] else ():
+        begun = at
+        for place in range(at - 1, -1, -1):
+            earlier = reads[place]["new"].get(lesion)
+            if earlier == "NOT A LESION":
+                break
+            begun = place if earlier == "EQUIVOCAL" else begun
+        first = min(first, begun) if state == "UNEQUIVOCAL" else first
+    if first == at:
+        return seen[: at + 1]
+    stays = first if settings["equivocal_timepoint"] == "progression" else first + 1
+    return [*seen[:stays], (seen[first][0], "PD")]
+
+
+def reads_of(package: Package):
+    """Return each reader's visits of each subject, from TR; visits without any finding from responses.csv."""
+    trial = {row["subject"]: f"{row['trial']}-{row['subject']}" for row in package.table("subjects.csv")}
+    visits = {(row["subject"], row["timepoint"]): row for row in package.table("timepoints.csv")}
+    readers: dict = {}
+    for row in package.table("responses.csv"):
+        visit = visits.get((row["subject"], row["timepoint"]))
+        if visit is None:
+            raise Damaged(f"responses.csv has {row['subject']} {row['timepoint']}, timepoints.csv has not.")
+        read = {
+            "number": Fraction(visit["visit_number"]),
+            "text": visit["visit_number"],
+            "day": int(visit["study_day"] or visit["planned_day"]),
+            "evaluable": row["image_quality"] != "not_evaluable",
+            "targets": {},
+            "nontargets": {},
+            "new": {},
+        }
+        readers.setdefault((trial.get(row["subject"], ""), row["evalid"]), []).append(read)
+    groups = {}
+    for (subject, evalid), reads in readers.items():
+        reads.sort(key=lambda read: read["number"])
+        last = None
+        for read in reads:
+            elapsed = read["day"] - 1 if read["day"] > 0 else read["day"]
+            last = read["day"] = elapsed if last is None else max(elapsed, last + 1)
+            groups[subject, "R" + evalid.split(" ")[-1] + "-" + read["text"]] = read
+    for row in package.table("sdtm/json/tr.json"):
+        read = groups.get((row["USUBJID"], row["TRLNKGRP"]))
+        if read is None:
+            raise Damaged(f"TR has {row['USUBJID']} {row['TRLNKGRP']}, responses.csv has no such read.")
+        lesion = row["TRLNKID"].split(".")[0]
+        if row["TRGRPID"] == "TARGET" and row["TRTESTCD"] in ("LDIAM", "LPERP"):
+            size = None if row["TRSTRESN"] is None else Fraction(row["TRSTRESN"])
+            earlier = read["targets"].get(lesion, (Fraction(0), None))[0]
+            whole = None if size is None or earlier is None else earlier + size
+            read["targets"][lesion] = (whole, row["TRTESTCD"] == "LPERP")
+        elif row["TRTESTCD"] == "TUMSTATE":
+            read["new" if row["TRGRPID"] == "NEW" else "nontargets"][lesion] = row["TRORRES"]
+    return readers
+
+
+def check_responses(package: Package):
+    """Each sum, change and response is what follows from the measurements."""
+    settings = package.json("criteria.json")["parameters"]
+    nodal = {
+        (f"{row['trial']}-{row['subject']}", "R" + row["evalid"].split(" ")[-1] + "-" + row["lesion"])
+        for row in package.table("lesions.csv")
+        if row["nodal"] == "Y"
+    }
+    recorded: dict = {}
+    for domain, value in (("TR", "TRSTRESN"), ("RS", "RSSTRESC")):
+        for row in package.table(f"sdtm/json/{domain.lower()}.json"):
+            if not row.get("TRLNKID"):
+                where = row[f"{domain}LNKGRP"] or row["RSEVALID"]
+                recorded[row["USUBJID"], where, row[f"{domain}TESTCD"]] = (domain, row[f"{domain}SEQ"], row[value])
+    for (subject, evalid), reads in reads_of(package).items():
+        reader = "R" + evalid.split(" ")[-1]
+        own = {lesion for one, lesion in nodal if one == subject}
+        for where, code, follows in derived(reads, settings, own):
+            name = evalid if where is None else f"{reader}-{where}"
+            domain, sequence, says = recorded.pop((subject, name, code), ("TR" if "D" in code[-2:] else "RS", 0, None))
+            if not same(says, shown(follows)):
+                yield (
+                    f"{domain} record {domain}SEQ {sequence} of {subject} ({name}, {code}) says "
+                    f"{says if says not in (None, '') else 'nothing'}; from the measurements follows "
+                    f"{shown(follows) if follows not in (None, '') else 'nothing'}."
+                )
+    for (subject, where, code), (domain, sequence, says) in recorded.items():
+        if where not in ("", "ADJUDICATOR") and code not in ("TUMSTATE",):
+            record = f"{domain} record {domain}SEQ {sequence} of {subject} ({where}, {code})"
+            yield f"{record} says {says}; nothing asks for it."
+
+
+def shown(value: object):
+    """Return a value as text; a number with as many decimals as it has."""
+    if not isinstance(value, Fraction):
+        return value
+    digits = 0
+    while value * 10**digits != int(value * 10**digits) and digits < 60:
+        digits += 1
+    text = str(abs(int(value * 10**digits))).rjust(digits + 1, "0")
+    sign = "-" if value < 0 else ""
+    return sign + (text[:-digits] + "." + text[-digits:] if digits else text)
+
+
+def derived(reads: list, settings: dict, nodal: set):
+    """Give visit, test and result of one reader's subject; the best response without a visit."""
+    if reads[0]["number"] != 1 or not reads[0]["evaluable"]:
+        later = [read for read in reads if read["number"] != 1]
+        for read in later:
+            yield read["text"], "NEWLIND", "N"
+            yield read["text"], "OVRLRESP", "NE"
+        yield None, "BESTRESP", "NE"
+        return
+    baseline, *later = reads
+    subject = Recist(settings, baseline, nodal)
+    if subject.targets:
+        yield baseline["text"], "SUMDIAM", subject.base
+    overall = []
+    for read in later:
+        found = subject.visit(read)
+        overall.append(found["OVRLRESP"])
+        for code, value in found.items():
+            if value is not None:
+                yield read["text"], code, value
+    yield None, "BESTRESP", best(dated(later, overall, settings), settings, bool(subject.targets))
+
+
+# ---- what was signed ------------------------------------------------------------------------------------------------
+
+
+def check_statements(package: Package, manifest: dict):
+    """Criteria, charter and signatures are those that the manifest states."""
+    criteria = package.json("criteria.json")
+    if sha256(canonical(criteria)) != manifest["criteria"]["parameters_sha256"]:
+        yield "criteria.json: the parameters are not those of the digest in the manifest."
+    charter = package.json("charter.json")
+    for version in charter["versions"]:
+        if sha256(canonical(version["content"])) != version["sha256"]:
+            yield f"charter.json: version {version['version']} is not the one of its digest."
+    if charter["versions"][-1]["sha256"] != manifest["charter"]["sha256"]:
+        yield "charter.json: the last version is not the one that the manifest names."
+    signed = {"Database lock": {"trial": manifest["trial"], "state": "locked"}}
+    for version in charter["versions"]:
+        what = f"Imaging charter, version {version['version']}"
+        signed[what] = {"trial": charter["trial"], "version": version["version"], "charter": version["content"]}
+    for mark in manifest["signatures"]:
+        if sha256(canonical(signed.get(mark["what"]))) != mark["content_sha256"]:
+            yield f"The signature of {mark['printed_name']} on “{mark['what']}” is not one on what the package holds."
+
+
+def verify(path: str):
+    """Return what is wrong, a sentence each, and what could not be asked."""
+    try:
+        members, archive = members_of(path)
+        manifest = manifest_of(members)
+    except Damaged as fault:
+        return [str(fault)], []
+    problems = list(check_files(members, manifest, archive))
+    notes = []
+    package = Package(members)
+    checks = [
+        lambda: check_records(package),
+        lambda: check_transport(package),
+        lambda: check_tables(package),
+        lambda: check_statements(package, manifest),
+    ]
+    if manifest.get("criteria", {}).get("name") != "RECIST 1.1":
+        notes.append("The responses were not derived again: this verifier knows RECIST 1.1 only.")
+    elif differing_rules(package):
+        notes.append(
+            "The responses were not derived again: versions of the charter differ in the criteria's parameters."
+        )
+    else:
+        checks.append(lambda: check_responses(package))
+    for check in checks:
+        try:
+            problems += check()
+        except Damaged as fault:
+            problems.append(str(fault))
+        except (KeyError, ValueError, TypeError, AttributeError, IndexError, ZeroDivisionError) as fault:
+            problems.append(f"A table was changed: it cannot be read ({type(fault).__name__}: {fault}).")
+    return list(dict.fromkeys(problems)), notes
+
+
+def differing_rules(package: Package) -> bool:
+    try:
+        versions = package.json("charter.json")["versions"]
+        rules = [canonical([v["content"].get(name) for name in ("criteria", "criteria_parameters")]) for v in versions]
+    except (Damaged, KeyError, TypeError, AttributeError):
+        return False
+    return len(set(rules)) > 1
+
+
+def main(arguments: list) -> int:
+    if len(arguments) != 1:
+        sys.stderr.write("python3 parallax_verify.py PACKAGE\n")
+        return 2
+    try:
+        problems, notes = verify(arguments[0])
+    except NoPackage as fault:
+        sys.stderr.write(f"{fault}\n")
+        return 2
+    for note in notes:
+        sys.stdout.write(f"Note: {note}\n")
+    if not problems:
+        sys.stdout.write("The package is what was locked: files, records, sums and responses hold.\n")
+        return 0
+    for problem in problems[:MOST_SENTENCES]:
+        sys.stdout.write(f"{problem}\n")
+    if len(problems) > MOST_SENTENCES:
+        sys.stdout.write(f"And {len(problems) - MOST_SENTENCES} more.\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,257 @@
+"""The offline verifier: an untouched package passes; whatever is changed in one is found, and named."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import importlib.util
+import io
+import json
+import random
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from compliance import exporting, signing
+from reading.exports import endpoint_report, records
+from reading.exports.endpoint_package import VERIFIER, EndpointPackage
+from reading.exports.locked import LockedTrial
+from reading.exports.snapshot import snapshot
+from tests.reading.exports import recorded
+from tests.reading.exports.derived import random_trial
+
+#: Columns that other files of the package decide.
+DERIVABLE = {
+    "measurements.csv": ("diameter_mm", "acptfl", "study_day", "shifted_date"),
+    "responses.csv": (
+        *("sum_mm", "change_from_baseline", "change_from_nadir", "target_response", "non_target_response"),
+        *("new_lesion", "overall_response", "derivation"),
+    ),
+    "best_overall_response.csv": ("best_overall_response", "acptfl"),
+}
+TRIAL = random_trial(4, seed=9)
+
+
+@pytest.fixture(scope="module")
+def verifier() -> ModuleType:
+    """Load the file as it is shipped."""
+    found = importlib.util.spec_from_file_location("parallax_verify", VERIFIER)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def packed(monkeypatch):
+    """Pack a trial without setting the type of its report, which takes seconds and is not what is asked here."""
+    monkeypatch.setattr(endpoint_report, "report", lambda trial, lock, files: b"%PDF-1.7\n" + lock.encode())
+    return lambda trial: exporting.pack(EndpointPackage(), trial).data
+
+
+def members(data: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def resealed(files: Mapping[str, bytes]) -> bytes:
+    """Write a package anew around changed files, with every digest in it made right."""
+    kept = {name: data for name, data in files.items() if name not in ("manifest.json", "records.json")}
+    kept["records.json"] = records.records(kept)
+    manifest = json.loads(files["manifest.json"])
+    del manifest["manifest_sha256"]
+    manifest["files"] = [
+        {"name": name, "size": len(kept[name]), "sha256": hashlib.sha256(kept[name]).hexdigest()}
+        for name in sorted(kept)
+    ]
+    kept["manifest.json"] = exporting.readable({**manifest, "manifest_sha256": signing.digest(manifest)})
+    return exporting._zip(kept)
+
+
+def problems_of(verifier: ModuleType, data: bytes, tmp_path: Path) -> list[str]:
+    path = tmp_path / "package.zip"
+    path.write_bytes(data)
+    problems, _ = verifier.verify(str(path))
+    return problems
+
+
+def test_a_package_goes_through_with_python_alone_as_archive_and_as_folder(packed, tmp_path):
+    data = packed(TRIAL)
+    (tmp_path / "package.zip").write_bytes(data)
+    with zipfile.ZipFile(tmp_path / "package.zip") as archive:
+        archive.extractall(tmp_path / "folder")
+    program = tmp_path / "folder" / "parallax_verify.py"
+    assert program.read_bytes() == VERIFIER.read_bytes()
+    shutil.copy(program, tmp_path / "verify.py")
+    for package in ("package.zip", "folder"):
+        run = subprocess.run(
+            [sys.executable, "-I", "-S", "verify.py", package], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert (run.returncode, run.stderr) == (0, "")
+        assert "files, records, sums and responses hold" in run.stdout
+
+
+def test_without_a_package_it_says_so_and_ends_with_two(tmp_path):
+    (tmp_path / "notes.txt").write_text("no package")
+    for given in (["nowhere.zip"], ["notes.txt"], ["."], []):
+        run = subprocess.run([sys.executable, "-I", VERIFIER, *given], cwd=tmp_path, capture_output=True, text=True)
+        assert run.returncode == 2
+        assert run.stderr
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"confirmation_required": True, "partial_response_continues": False},
+        {"disease_after_cr": "progression_if_confirmed", "nontarget_incomplete": "persisting_decides"},
+        {"equivocal_timepoint": "progression", "min_sd_days": 100, "min_duration_for_nontarget": False},
+        {"disease_after_cr": "sum_rule_only", "equivocal_dates_back": False, "pd_increase_percent": Decimal(10)},
+    ],
+    ids=["paper", "confirmed", "after CR", "late SD", "other thresholds"],
+)
+def test_its_reading_of_recist_agrees_with_the_rule_pack_s(verifier, packed, tmp_path, settings):
+    assert problems_of(verifier, packed(random_trial(12, seed=31, settings=settings)), tmp_path) == []
+
+
+@pytest.mark.django_db
+def test_a_recorded_trial_with_adjudication_and_a_missed_visit_goes_through(verifier, packed, tmp_path):
+    assert problems_of(verifier, packed(snapshot(recorded.build())), tmp_path) == []
+
+
+def test_each_of_120_changed_bytes_is_found_and_its_file_named(verifier, packed, tmp_path):
+    data, dice = packed(TRIAL), random.Random(1)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        starts = [(e.header_offset, e.header_offset + 30 + len(e.filename), e.filename) for e in archive.infolist()]
+        ends = [start for start, _, _ in starts[1:]] + [archive.start_dir]
+    for _ in range(120):
+        place = dice.randrange(len(data))
+        changed = bytearray(data)
+        changed[place] ^= 1 << dice.randrange(8)
+        named = [name for (_, begin, name), end in zip(starts, ends, strict=True) if begin <= place < end] or [
+            "structure",
+            "archive",
+            "missing",
+        ]
+        problems = problems_of(verifier, bytes(changed), tmp_path)
+        assert any(word in problem for word in named for problem in problems), (place, named, problems)
+
+
+def test_each_of_120_cells_changed_with_every_digest_made_right_is_found_and_its_record_named(
+    verifier, packed, tmp_path
+):
+    files, dice = members(packed(TRIAL)), random.Random(2)
+    datasets = [name for name in sorted(files) if name.startswith("sdtm/json/")]
+    for number in range(120):
+        name = dice.choice([*DERIVABLE, *datasets])
+        data, subject = (_cell_of_csv if name.endswith(".csv") else _cell_of_json)(name, files[name], number, dice)
+        problems = problems_of(verifier, resealed({**files, name: data}), tmp_path)
+        assert any(subject in problem for problem in problems), (name, subject, problems)
+
+
+def _cell_of_csv(name: str, data: bytes, number: int, dice: random.Random) -> tuple[bytes, str]:
+    """Change one derivable cell, of a row in which it is not empty."""
+    rows = list(csv.DictReader(io.StringIO(data.decode(), newline="")))
+    column = dice.choice(DERIVABLE[name])
+    row = dice.choice([row for row in rows if row[column]] or rows)
+    row[column] = _other(row[column], number)
+    target = io.StringIO(newline="")
+    writer = csv.DictWriter(target, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return target.getvalue().encode(), row["subject"]
+
+
+def _cell_of_json(name: str, data: bytes, number: int, dice: random.Random) -> tuple[bytes, str]:
+    held = json.loads(data)
+    row = dice.choice(held["rows"])
+    names = [column["name"] for column in held["columns"]]
+    place = dice.randrange(len(names))
+    kept = list(row)
+    row[place] = _other(row[place], number)
+    word = dict(zip(names, kept, strict=True)).get("USUBJID") or held["name"].lower()
+    if names[place] == "USUBJID" and kept[place]:
+        word = str(row[place])
+    return json.dumps(held).encode(), word
+
+
+def _other(value: object, number: int) -> object:
+    if isinstance(value, int):
+        return value + 1
+    text = str(value or "")
+    if text.startswith("["):
+        return text.replace('"result"', '"results"', 1) if text != "[]" else "[1]"
+    if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text):
+        return str(Decimal(text) + 1)
+    return {"Y": "", "PD": "SD"}.get(text, "PD" if text.isupper() and len(text) < 4 else f"{text}{number}")
+
+
+def test_a_measurement_changed_in_every_form_no_longer_gives_the_responses(verifier, packed, tmp_path):
+    """What only deriving anew can find: one changed size, in the CSV tables, both SDTM forms and with every digest."""
+    dice = random.Random(3)
+    for _ in range(15):
+        changed, subject = _with_one_other_size(TRIAL, dice)
+        problems = problems_of(verifier, packed(changed), tmp_path)
+        assert any("from the measurements follows" in problem and subject in problem for problem in problems)
+
+
+def _with_one_other_size(trial: LockedTrial, dice: random.Random) -> tuple[LockedTrial, str]:
+    subject = dice.choice(
+        [s for s in trial.subjects if any(m.diameter_mm for t in s.timepoints for m in t.reads[0].measurements)]
+    )
+    visit = dice.choice([t for t in subject.timepoints if any(m.diameter_mm for m in t.reads[0].measurements)])
+    read = visit.reads[0]
+    entry = dice.choice([m for m in read.measurements if m.diameter_mm])
+    assert entry.diameter_mm is not None
+    size = entry.diameter_mm + Decimal("0.1")
+    other = replace(
+        read,
+        measurements=tuple(replace(m, diameter_mm=size) if m is entry else m for m in read.measurements),
+        values=tuple(
+            replace(v, value=size) if (v.lesion, v.part) == (entry.lesion, entry.part) else v for v in read.values
+        ),
+    )
+    visits = tuple(replace(t, reads=(other, *t.reads[1:])) if t is visit else t for t in subject.timepoints)
+    subjects = tuple(replace(s, timepoints=visits) if s is subject else s for s in trial.subjects)
+    return replace(trial, subjects=subjects), subject.code
+
+
+@pytest.mark.parametrize("name", ["RS", "charter", "signature", "missing", "extra"])
+def test_what_was_changed_is_said_in_a_sentence(verifier, packed, tmp_path, name):
+    files = members(packed(TRIAL))
+    if name == "RS":
+        held = json.loads(files["sdtm/json/rs.json"])
+        place = [column["name"] for column in held["columns"]].index("RSSTRESC")
+        row = next(row for row in held["rows"] if row[place] == "PR")
+        row[place] = "CR"
+        files["sdtm/json/rs.json"] = json.dumps(held).encode()
+        said = "says CR; from the measurements follows PR."
+    elif name == "charter":
+        held = json.loads(files["charter.json"])
+        held["versions"][0]["content"]["criteria"] = "iRECIST"
+        files["charter.json"] = json.dumps(held).encode()
+        said = "charter.json: version 1 is not the one of its digest."
+    elif name == "signature":
+        held = json.loads(files["manifest.json"])
+        held["signatures"][-1]["content_sha256"] = "0" * 64
+        files["manifest.json"] = json.dumps(held).encode()
+        said = "The signature of Dr Ada Trial on “Database lock” is not one on what the package holds."
+    elif name == "missing":
+        del files["lesions.csv"]
+        assert "lesions.csv is missing." in problems_of(verifier, exporting._zip(files), tmp_path)
+        return
+    else:
+        files["notes.txt"] = b"a file more"
+        assert problems_of(verifier, exporting._zip(files), tmp_path) == ["notes.txt is not in the manifest."]
+        return
+    assert any(problem.endswith(said) for problem in problems_of(verifier, resealed(files), tmp_path))
