@@ -23,6 +23,7 @@ ENTRIES = (
     ("reading.see_results", "Agreement", "reading:variability", "scale", "g a"),
     ("trials.see_progress", "Progress", "trials:progress", "chart-dots", "g p"),
     ("imaging.see_metrics", "Sites", "imaging:metrics", "building-hospital", "g n"),
+    ("reading.see_endpoints", "Endpoints", "reading:endpoints", "report-analytics", "g o"),
     ("reading.see_package", "Package", "reading:package", "package", "g e"),
     ("trials.administer", "Set-up", "trials:setup", "settings", "g t"),
     ("trials.audit", "Audit trail", "trials:audit", "history", "g i"),
@@ -30,6 +31,7 @@ ENTRIES = (
 #: What a reader or adjudicator opens is theirs, and names no trial.
 OWN_ENTRIES = (
     ("reading.read", "My reads", "reading:worklist", "eye", "g m"),
+    ("reading.read", "My figures", "reading:mine", "chart-dots", "g f"),
     ("reading.adjudicate", "Adjudications", "reading:adjudications", "gavel", "g j"),
 )
 BLINDED = {Role.READER, Role.ADJUDICATOR}

@@ -21,13 +21,11 @@ from rest_framework.routers import BaseRouter
 from compliance import access
 from compliance.api import Resource
 from compliance.models import Export
-from reading import blinding, pages, selectors
-from reading.agreement_figures import FIGURES
+from reading import api_figures, blinding, pages, selectors
 from reading.blinded import BlindedTask
 from reading.models import Adjudication, ReadTask
-from reading.services import adjudicating, assessing, measuring, packaging
+from reading.services import adjudicating, assessing, packaging
 from trials.models import Trial
-from trials.selectors import trials_of
 
 _CODE = OpenApiParameter("blinded_code", OpenApiTypes.STR, OpenApiParameter.PATH, description="Code of the record.")
 
@@ -336,37 +334,6 @@ class AdjudicationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, _Cod
         return Response(BlindedAdjudicationSerializer(blinding.blinded_adjudication(case)).data)
 
 
-class VariabilityViewSet(Resource):
-    """Reader agreement, by trial."""
-
-    permission = "reading.see_results"
-
-    def get_queryset(self) -> QuerySet[Any]:
-        """Return the person's trials."""
-        fake = getattr(self, "swagger_fake_view", False)
-        return Trial.objects.none() if fake else trials_of(access.actor(self.request))
-
-    @extend_schema(responses=OpenApiTypes.OBJECT)
-    def retrieve(self, request: Request, pk: str) -> Response:
-        """Statistics of agreement between the trial's readers, from the reads signed so far."""
-        trial = self.get_object()
-        return Response(measuring.show_variability(trial=trial, actor=access.actor(request), at=timezone.now()))
-
-    @extend_schema(
-        parameters=[
-            OpenApiParameter("name", enum=list(FIGURES), location=OpenApiParameter.PATH),
-            OpenApiParameter("kind", enum=["svg", "png", "csv"], location=OpenApiParameter.PATH),
-        ],
-        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
-    )
-    @action(detail=True, methods=["get"], url_path=r"figures/(?P<name>[\w-]+)/(?P<kind>\w+)")
-    def figure(self, request: Request, pk: str, name: str, kind: str) -> HttpResponse:
-        """One figure of the report as SVG or PNG, or the numbers it shows as CSV."""
-        trial = self.get_object()
-        found = measuring.show_figure(trial=trial, name=name, kind=kind, actor=access.actor(request), at=timezone.now())
-        return HttpResponse(found.content, content_type=found.media_type)
-
-
 class PackageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     """Endpoint packages of locked trials."""
 
@@ -394,5 +361,5 @@ def register(router: BaseRouter) -> None:
     """Add this room's resources to the API's router."""
     router.register("read-tasks", ReadTaskViewSet, basename="read-task")
     router.register("adjudications", AdjudicationViewSet, basename="adjudication")
-    router.register("trials-variability", VariabilityViewSet, basename="trial-variability")
+    api_figures.register(router)
     router.register("packages", PackageViewSet, basename="package")

@@ -34,4 +34,8 @@ def register() -> None:
     access.register("reading.decide_reopening", role(Role.READING_MANAGER, Role.TRIAL_ADMINISTRATOR))
     access.register("reading.see_progress", role(Role.READING_MANAGER, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR))
     access.register("reading.see_results", role(Role.READING_MANAGER, Role.AUDITOR))
+    # After the lock alone; whoever may have the package sees its figures, and who led the reading.
+    access.register(
+        "reading.see_endpoints", role(Role.READING_MANAGER, Role.SPONSOR, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR)
+    )
     access.register("reading.see_package", role(Role.SPONSOR, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR))

@@ -38,6 +38,11 @@ def reads_open_for(reader: User) -> QuerySet[ReadTask]:
     )
 
 
+def signed_by(reader: User) -> QuerySet[ReadTask]:
+    """Tasks that the reader has signed, hidden re-reads among them, as in the reader's list."""
+    return tasks_of(reader).filter(state__in=SIGNED)
+
+
 def read_task_for(user: User) -> QuerySet[ReadTask]:
     """Tasks whose page the person may open: own ones."""
     return tasks_of(user)

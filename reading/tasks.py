@@ -11,6 +11,7 @@ from compliance import jobs
 from compliance.models import User
 from reading import selectors
 from reading.assignment import NotEnoughReaders
+from reading.exports import showing
 from reading.services import adjudicating, assigning, packaging, rereading
 from trials.models import Subject, Timepoint, Trial
 from trials.states import TrialState
@@ -55,8 +56,13 @@ def replan_subject(*, subject_id: int, at: dt.datetime) -> None:
 
 @jobs.handler("reading.build_package")
 def build_package(*, trial_id: int, actor_id: int, at: dt.datetime) -> None:
-    """Build the endpoint package of a trial that was locked, in the name of who locked it; twice gives one."""
-    packaging.build_package(trial=Trial.objects.get(pk=trial_id), actor=User.objects.get(pk=actor_id), at=at)
+    """Build the endpoint package of a trial that was locked, in the name of who locked it; twice gives one.
+
+    What the endpoint figures are drawn from is kept as well, so that whoever asks first does not wait for it.
+    """
+    trial = Trial.objects.get(pk=trial_id)
+    packaging.build_package(trial=trial, actor=User.objects.get(pk=actor_id), at=at)
+    showing.endpoints_of(trial)
 
 
 @shared_task(name="reading.sweep_reads", ignore_result=True)

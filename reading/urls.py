@@ -6,6 +6,7 @@ from django.urls import path
 
 from reading import (
     views,
+    views_figures,
     views_manage,
     views_marks,
     views_outside,
@@ -18,6 +19,8 @@ from reading import (
 app_name = "reading"
 urlpatterns = [
     path("", views.worklist, name="worklist"),
+    path("mine/", views_figures.mine, name="mine"),
+    path("mine/<slug:name>.<slug:kind>", views_figures.my_figure, name="my_figure"),
     path("tasks/<slug:blinded_code>/", views.task_read, name="task"),
     path("tasks/<slug:blinded_code>/save/", views.task_save, name="task_save"),
     path("tasks/<slug:blinded_code>/sign/", views.task_sign, name="task_sign"),
@@ -68,6 +71,12 @@ urlpatterns = [
         "trials/<int:pk>/variability/<slug:name>.<slug:kind>",
         views_manage.variability_figure,
         name="variability_figure",
+    ),
+    path("trials/<int:pk>/endpoints/", views_figures.endpoints, name="endpoints"),
+    path(
+        "trials/<int:pk>/endpoints/<slug:results>/<slug:name>.<slug:kind>",
+        views_figures.endpoint_figure,
+        name="endpoint_figure",
     ),
     path("trials/<int:pk>/reopenings/", views_reopening.reopenings, name="reopenings"),
     path("trials/<int:pk>/reopenings/ask/", views_reopening.ask, name="reopening_ask"),

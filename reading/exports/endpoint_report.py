@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 
 from compliance import printing
 from compliance.exporting import code_version
-from reading.exports import endpoint_agreement, endpoint_plots
+from reading.exports import endpoint_agreement, endpoint_plots, endpoint_quality
 from reading.exports import endpoint_summary as summary
 from reading.exports.endpoint_methods import methods
 from reading.exports.locked import LockedTrial, moment
@@ -37,6 +37,7 @@ def context(trial: LockedTrial, lock: str, files: Mapping[str, bytes]) -> dict[s
     visit_columns, by_timepoint = summary.responses_by_timepoint(trial)
     cross_columns, cross = summary.cross_table(trial)
     reads = [read for _, _, read in trial.reads()]
+    figures = endpoint_plots.drawn(trial)
     return {
         "trial": trial,
         "burden": trial.criteria.burden[:1].lower() + trial.criteria.burden[1:],
@@ -51,8 +52,16 @@ def context(trial: LockedTrial, lock: str, files: Mapping[str, bytes]) -> dict[s
         "by_visit": summary.disposition_by_timepoint(trial),
         "bor_columns": bor_columns,
         "bor": bor,
-        "waterfall": endpoint_plots.waterfall(trial),
-        "spider": endpoint_plots.spider(trial),
+        "burden_figures": [figures["waterfall"], figures["spider"]],
+        "time_figures": [figures["swimmer"], figures["progression-free"], figures["duration"]],
+        "best_figure": figures["best-response"],
+        "concordance": figures.get("concordance"),
+        "timelines": endpoint_quality.timelines(trial),
+        "reader_columns": endpoint_quality.READERS,
+        "reader_lines": endpoint_quality.readers(trial),
+        "site_columns": endpoint_quality.SITES,
+        "site_lines": endpoint_quality.sites(trial),
+        "images_by_site": endpoint_quality.images_by_site(trial),
         "visit_columns": visit_columns,
         "visit_width": len(visit_columns) + 1,
         "by_timepoint": by_timepoint,

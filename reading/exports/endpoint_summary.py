@@ -19,6 +19,8 @@ from reading.exports.locked import (
     LockedTimepoint,
     LockedTrial,
 )
+from reading.variability import Undefined
+from reading.variability.proportion import proportion_ci
 
 _STATES = {
     "PRESENT": "present",
@@ -156,7 +158,17 @@ def best_responses(trial: LockedTrial) -> tuple[list[str], list[Line]]:
         return columns, lines
     counts = [sum(bor in responders for bor in bors[c]) for c in columns]
     rates = tuple(share(n, len(bors[c])) for n, c in zip(counts, columns, strict=True))
-    return columns, [*lines, Line(f"Objective response ({' or '.join(responders)})", rates, strong=True)]
+    limits = tuple(_interval(n, len(bors[c])) for n, c in zip(counts, columns, strict=True))
+    return columns, [
+        *lines,
+        Line(f"Objective response ({' or '.join(responders)})", rates, strong=True),
+        Line("Exact 95% interval (Clopper and Pearson)", limits),
+    ]
+
+
+def _interval(count: int, of: int) -> str:
+    found = proportion_ci(count, of)
+    return "–" if isinstance(found, Undefined) else " to ".join(f"{100 * end:.1f}%" for end in found.ci)
 
 
 def responses_by_timepoint(trial: LockedTrial) -> tuple[list[str], list[tuple[str, list[Line]]]]:

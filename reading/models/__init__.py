@@ -3,6 +3,7 @@
 from .adjudication import Adjudication
 from .agreement import AgreementReport
 from .assessment import Assessment, Lesion, Measurement
+from .endpoints import EndpointReport
 from .link import LinkVersion
 from .mark import Mark, MarkVersion
 from .reopening import Reopening, SignedVersion
@@ -14,6 +15,7 @@ __all__ = [
     "Adjudication",
     "AgreementReport",
     "Assessment",
+    "EndpointReport",
     "Lesion",
     "LinkVersion",
     "Mark",

@@ -5,16 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from compliance import access, audit, jobs, printing
-from compliance.errors import HouseError
+from compliance import access, audit, jobs
 from compliance.models import User
 from reading.agreement_figures import FIGURES
 from reading.agreement_inputs import Pair, RereadPair, VariabilityInputs, reread_pairs, variability_inputs
 from reading.criteria import Criteria
 from reading.derivation import pack_of
+from reading.figure_files import KINDS, FigureFile, NoSuchFigure, as_file
 from reading.models import Adjudication, AgreementReport, ReadTask
 from reading.variability import (
     CaseOutcome,
@@ -38,21 +37,6 @@ QUIET = dt.timedelta(seconds=20)
 
 #: What the report rests on. What a reader enters counts from the signature on, which changes the task.
 _RESTS_ON = (ReadTask, Adjudication, Subject, Timepoint, ImagingCharter)
-
-
-class NoSuchFigure(HouseError):
-    """The report has no figure of this name, or it is not made in this kind of file."""
-
-    code = "no_such_figure"
-    status = 404
-
-
-@dataclass(frozen=True, slots=True)
-class FigureFile:
-    """A figure, or its numbers, as a file."""
-
-    content: bytes
-    media_type: str
 
 
 def show_variability(*, trial: Trial, actor: User, at: dt.datetime) -> dict[str, Any]:
@@ -89,18 +73,15 @@ def show_figure(*, trial: Trial, name: str, kind: str, actor: User, at: dt.datet
 
     Raises
     ------
-    NoSuchFigure, compliance.access.AccessDenied, compliance.printing.PrintNotPossible
+    reading.figure_files.NoSuchFigure, compliance.access.AccessDenied, compliance.printing.PrintNotPossible
     """
     access.require(actor, "reading.see_results", trial)
-    if name not in FIGURES or kind not in ("svg", "png", "csv"):
+    if name not in FIGURES or kind not in KINDS:
         raise NoSuchFigure(
             f"There is no figure “{name}.{kind}”. There are {', '.join(FIGURES)}, each as .svg, .png and .csv."
         )
     figure, report = FIGURES[name], show_variability(trial=trial, actor=actor, at=at)
-    if kind == "csv":
-        return FigureFile(figure.csv(report).encode("utf-8-sig"), "text/csv; charset=utf-8")
-    svg = figure.draw(report)
-    return FigureFile(svg.encode(), "image/svg+xml") if kind == "svg" else FigureFile(printing.png(svg), "image/png")
+    return as_file(kind, lambda: figure.draw(report), lambda: figure.csv(report))
 
 
 def variability_report(trial: Trial) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A drawing surface for figures: SVG text without script or style sheet, the same bytes on every machine.
 
-Coordinates are in px of a 640 × 400 figure with y down; every number is written with at most two decimals.
+Coordinates are in px of a figure 640 wide and 400 high, or higher, with y down; every number is written with at most
+two decimals.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from html import escape
 WIDTH, HEIGHT = 640, 400
 FONT = "DejaVu Sans, sans-serif"
 INK, MUTED, RULE, PAPER = "#1d2733", "#5d6b7a", "#c4ccd4", "#ffffff"
-#: Baseline of the title, of the line under it, and of a footnote.
-TITLE_Y, SUBTITLE_Y, FOOTNOTE_Y = 22.0, 40.0, 391.0
+#: Baseline of the title and of the line under it; of a footnote, from the bottom.
+TITLE_Y, SUBTITLE_Y, _FOOT = 22.0, 40.0, 9.0
 #: Mean width of a character of DejaVu Sans in units of its size; for room only, never for meaning.
 _CHARACTER = 0.6
 
@@ -55,6 +56,11 @@ def linear(low: float, high: float, start: float, end: float) -> Scale:
     return lambda value: start + (value - low) * (end - start) / (high - low)
 
 
+def counted(count: int, one: str, more: str = "") -> str:
+    """Return a number with its noun: 1 subject, 2 subjects."""
+    return f"{count} {one if count == 1 else more or one + 's'}"
+
+
 def text_width(text: str, size: float) -> float:
     """Return about how wide a text is, in px."""
     return len(text) * size * _CHARACTER
@@ -93,12 +99,15 @@ class Drawing:
         Printed above the figure, and its accessible name.
     description
         What the figure says, in words, for those who cannot see it.
+    height
+        Of the whole figure.
     """
 
-    def __init__(self, title: str, description: str) -> None:
+    def __init__(self, title: str, description: str, height: float = HEIGHT) -> None:
+        self._height = height
         self._head = f"<title>{escape(title)}</title><desc>{escape(description)}</desc>"
         self._shapes: list[str] = []
-        self._add("rect", x=0, y=0, width=WIDTH, height=HEIGHT, fill=PAPER)
+        self._add("rect", x=0, y=0, width=WIDTH, height=height, fill=PAPER)
         self.text(16, TITLE_Y, title, size=14, weight="bold")
 
     def _add(self, tag: str, content: str = "", **attributes: object) -> None:
@@ -123,10 +132,20 @@ class Drawing:
         """Draw a straight line."""
         self._add("line", x1=x1, y1=y1, x2=x2, y2=y2, stroke=colour, stroke_width=width, stroke_dasharray=dash)
 
-    def path(self, points: Sequence[tuple[float, float]], *, colour: str, width: float = 1) -> None:
+    def path(
+        self,
+        points: Sequence[tuple[float, float]],
+        *,
+        colour: str,
+        width: float = 1,
+        dash: str | None = None,
+        opacity: float | None = None,
+    ) -> None:
         """Draw a line through points."""
-        places = " ".join(f"{coordinate(x)},{coordinate(y)}" for x, y in points)
-        self._add("polyline", points=places, fill="none", stroke=colour, stroke_width=width, stroke_linejoin="round")
+        self._add(
+            "polyline", points=_places(points), fill="none", stroke=colour, stroke_width=width,
+            stroke_linejoin="round", stroke_dasharray=dash, stroke_opacity=opacity,
+        )  # fmt: skip
 
     def rect(self, x: float, y: float, width: float, height: float, *, fill: str, opacity: float | None = None) -> None:
         """Draw a filled rectangle."""
@@ -138,9 +157,15 @@ class Drawing:
 
     def diamond(self, x: float, y: float, *, fill: str, radius: float = 5) -> None:
         """Draw a point that stands out."""
-        corners = ((x, y - radius), (x + radius, y), (x, y + radius), (x - radius, y))
-        places = " ".join(f"{coordinate(a)},{coordinate(b)}" for a, b in corners)
-        self._add("polygon", points=places, fill=fill, stroke=PAPER, stroke_width=1)
+        self.polygon(((x, y - radius), (x + radius, y), (x, y + radius), (x - radius, y)), fill=fill)
+
+    def triangle(self, x: float, y: float, *, fill: str, radius: float = 4.5) -> None:
+        """Draw a point that points upwards."""
+        self.polygon(((x, y - radius), (x + radius, y + radius * 0.8), (x - radius, y + radius * 0.8)), fill=fill)
+
+    def polygon(self, corners: Sequence[tuple[float, float]], *, fill: str) -> None:
+        """Draw a filled shape with a white rim."""
+        self._add("polygon", points=_places(corners), fill=fill, stroke=PAPER, stroke_width=1)
 
     def text(
         self,
@@ -174,7 +199,7 @@ class Drawing:
 
     def footnote(self, said: str) -> None:
         """Write the quiet line at the foot."""
-        self.text(16, FOOTNOTE_Y, said, size=9.5, colour=MUTED)
+        self.text(16, self._height - _FOOT, said, size=9.5, colour=MUTED)
 
     def x_axis(self, x: Scale, marks: Sequence[float], title: str, *, left: float, right: float, y: float) -> None:
         """Draw a horizontal axis with its ticks and title below."""
@@ -204,9 +229,10 @@ class Drawing:
 
     def svg(self) -> str:
         """Return the figure as one SVG element."""
+        height = coordinate(self._height)
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {WIDTH} {HEIGHT}" '
-            f'width="{WIDTH}" height="{HEIGHT}" font-family="{FONT}">{self._head}{"".join(self._shapes)}</svg>'
+            f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {WIDTH} {height}" '
+            f'width="{WIDTH}" height="{height}" font-family="{FONT}">{self._head}{"".join(self._shapes)}</svg>'
         )
 
 
@@ -219,6 +245,10 @@ def notice(title: str, said: str) -> str:
         y = HEIGHT / 2 + (i - (len(rows) - 1) / 2) * 18
         drawing.text(WIDTH / 2, y, row, size=11.5, anchor="middle", colour=MUTED)
     return drawing.svg()
+
+
+def _places(points: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{coordinate(x)},{coordinate(y)}" for x, y in points)
 
 
 def _mark(value: float, marks: Sequence[float], *, signed: bool = False) -> str:

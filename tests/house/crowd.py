@@ -70,7 +70,7 @@ CHARTER = {
 
 @dataclass(frozen=True)
 class Thing:
-    """A record that an address can name, and where it belongs."""
+    """A record that an address can name, and where it belongs; what everybody has of their own is in no trial."""
 
     named: dict[str, object]
     trial: str
@@ -96,7 +96,7 @@ class Person:
         if not set(letters) & set(self.letters):
             return False
         return thing is None or (
-            thing.trial == self.trial
+            thing.trial in ("", self.trial)
             and (not self.site or thing.site in ("", self.site))
             and thing.owner in ("", self.username)
         )
@@ -269,6 +269,10 @@ class _Furnisher:
         trial = self.world.trial
         self._add("trial", trial.pk)
         self.crowd.add("figure", Thing({"pk": trial.pk, "name": "kappas", "kind": "csv"}, self.trial))
+        drawn = {"name": "waterfall", "kind": "csv"}
+        self.crowd.add("endpoint figure", Thing({"pk": trial.pk, "results": "accepted", **drawn}, self.trial))
+        if self.trial == "here":
+            self.crowd.add("own figure", Thing({"name": "read-times", "kind": "csv"}, ""))
         self.crowd.add("study address", Thing({"study": "1.2.3"}, self.trial))
         self.crowd.add("resource", Thing({"resource": "studies"}, self.trial))
         analyst = self.world.people[Role.QC_ANALYST]

@@ -131,7 +131,9 @@ class TestFrozenSample:
             "Figure 3. ",
             "Table 10. ",
             "1 Methods",
-            "6 Listings by subject",
+            "6 Quality by reader and site",
+            "7 Listings by subject",
+            "Figure 10. ",
         ):
             assert said in text, said
 

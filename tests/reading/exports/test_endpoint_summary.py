@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from reading.exports import endpoint_plots
 from reading.exports import endpoint_summary as summary
 from reading.exports.endpoint_report import context
+from reading.exports.endpoint_results import endpoints
 from reading.exports.locked import (
     ADJUDICATED,
     NOT_READ,
@@ -52,6 +52,8 @@ def test_best_responses_are_counted_by_reader_and_as_accepted():
         "PD": ("1 (7.1%)", "1 (7.1%)", "1 (7.1%)"),
         "Subjects evaluated": ("14", "14", "14"),
         "Objective response (CR or PR)": ("5 (35.7%)", "7 (50.0%)", "7 (50.0%)"),
+        # As R's binom.test(5, 14) and binom.test(7, 14).
+        "Exact 95% interval (Clopper and Pearson)": ("12.8% to 64.9%", "23.0% to 77.0%", "23.0% to 77.0%"),
     }
 
 
@@ -70,10 +72,10 @@ def test_percentages_are_said_with_sign_and_one_decimal(value, said):
 
 def test_changes_after_progression_are_not_drawn():
     """Best change counts up to progression, as best overall response does (RECIST 1.1 §4.6)."""
-    subject = next(s for s in TRIAL.subjects if s.code == "101-003")
-    assert subject.result is not None
-    assert subject.result.progression == "W8"
-    assert [timepoint.code for timepoint, _ in endpoint_plots.accepted_course(subject)] == ["W8"]
+    accepted = endpoints(TRIAL).sets[0]
+    course = next(course for course in accepted.subjects if course.subject == "101-003")
+    assert course.progressed
+    assert [visit.code for visit, _ in course.changes] == ["W8"]
 
 
 def test_a_trial_in_which_nothing_was_read_still_has_a_report():
