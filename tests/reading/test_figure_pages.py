@@ -37,7 +37,7 @@ def looked_at(chromium: Browser, url: str, user: User, path: str, name: str, fig
     client.force_login(user)
     cookie = [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": url}]
     for width, height in (DESKTOP, PHONE):
-        with browsing(chromium, base_url=url, viewport={"width": width, "height": height}) as context:
+        with browsing(chromium, base_url=url, viewport=(width, height)) as context:
             context.add_cookies(cookie)  # type: ignore[arg-type]
             page = context.new_page()
             page.goto(path)

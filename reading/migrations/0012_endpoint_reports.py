@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('reading', '0010_tokens_for_programs'),
+        ('reading', '0011_purposes_of_reads'),
         ('trials', '0013_salt_of_charters'),
     ]
 
