@@ -22,6 +22,7 @@ from compliance import access
 from compliance.api import Resource
 from compliance.models import Export
 from reading import api_figures, blinding, pages, selectors
+from reading.api_people import DrawViewSet, ReaderExclusionViewSet
 from reading.blinded import BlindedTask
 from reading.models import Adjudication, ReadTask
 from reading.services import adjudicating, assessing, packaging
@@ -362,4 +363,6 @@ def register(router: BaseRouter) -> None:
     router.register("read-tasks", ReadTaskViewSet, basename="read-task")
     router.register("adjudications", AdjudicationViewSet, basename="adjudication")
     api_figures.register(router)
+    router.register("reader-exclusions", ReaderExclusionViewSet, basename="reader-exclusion")
+    router.register("draws", DrawViewSet, basename="draw")
     router.register("packages", PackageViewSet, basename="package")

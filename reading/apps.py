@@ -26,5 +26,10 @@ class ReadingConfig(AppConfig):
             models.Adjudication,
             models.Reopening,
             models.SignedVersion,
+            models.ReaderExclusion,
+            models.Handover,
+            models.PoolMember,
+            models.ReaderPair,
+            models.Draw,
         )
         exporting.register("endpoint-package", "reading.exports.endpoint_package.EndpointPackage")

@@ -7,6 +7,7 @@ from typing import Any
 from compliance import access
 from compliance.models import User
 from reading.models import Adjudication, ReadTask
+from reading.states import ReadState
 from trials.models import Role
 from trials.rules import role
 
@@ -15,8 +16,10 @@ _adjudicator = role(Role.ADJUDICATOR)
 
 
 def own_task(user: User, about: Any) -> bool:
-    """The person is a reader here, and the task, if one is asked about, is theirs."""
-    return _reader(user, about) and (not isinstance(about, ReadTask) or about.reader_id == user.pk)
+    """The person is a reader here, and the task, if one is asked about, is theirs and was not handed on."""
+    return _reader(user, about) and (
+        not isinstance(about, ReadTask) or (about.reader_id == user.pk and about.state != ReadState.HANDED_ON)
+    )
 
 
 def own_adjudication(user: User, about: Any) -> bool:

@@ -36,7 +36,7 @@ class SignedRead:
 
 def reads_replayed_by(user: User) -> QuerySet[ReadTask]:
     """Reads that were ever signed, of the trials that the person audits."""
-    return ever_signed(ReadTask.every.filter(timepoint__subject__trial__in=trials_of(user, Role.AUDITOR)))
+    return ever_signed(ReadTask.kept.filter(timepoint__subject__trial__in=trials_of(user, Role.AUDITOR)))
 
 
 def subjects_audited_by(user: User) -> QuerySet[Subject]:
@@ -70,5 +70,7 @@ def signed_reads(task: ReadTask) -> tuple[SignedRead, ...]:
 
 def reads_shown_with(task: ReadTask) -> QuerySet[ReadTask]:
     """The same reader's earlier reads of the subject, which were signed when this one was made, in order."""
-    before = ReadTask.every.filter(timepoint__subject=task.timepoint.subject_id, slot=task.slot, order__lt=task.order)
+    before = ReadTask.kept.filter(
+        timepoint__subject=task.timepoint.subject_id, reader=task.reader_id, slot=task.slot, order__lt=task.order
+    )
     return ever_signed(before).order_by("order")

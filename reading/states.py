@@ -27,6 +27,7 @@ class ReadState(StrEnum):
     SUBMITTED = "submitted"
     LOCKED = "locked"
     WITHDRAWN = "withdrawn"
+    HANDED_ON = "handed_on"
 
 
 READ_TASK = Machine(
@@ -42,6 +43,13 @@ READ_TASK = Machine(
         "reopen": Move(ReadState.SUBMITTED, ReadState.WAITING, may="reading.decide_reopening", reason=True),
         "hold": Move((ReadState.ASSIGNED, ReadState.READING), ReadState.WAITING, may="reading.decide_reopening"),
         "withdraw": Move((ReadState.WAITING, ReadState.ASSIGNED, ReadState.READING), ReadState.WITHDRAWN),
+        # Another reader has a read of its own in this place; what was drafted here is kept, and nobody reads on.
+        "hand_on": Move(
+            (ReadState.WAITING, ReadState.ASSIGNED, ReadState.READING),
+            ReadState.HANDED_ON,
+            may="reading.manage",
+            reason=True,
+        ),
     },
 )
 

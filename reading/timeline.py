@@ -84,7 +84,7 @@ def _beginning(subject: Subject) -> Iterator[Step]:
 
 
 def _leg(timepoint: Timepoint) -> Leg:
-    tasks = ReadTask.every.filter(timepoint=timepoint).order_by("slot")
+    tasks = ReadTask.kept.filter(timepoint=timepoint).order_by("slot", "created_at")
     reads = tuple(read for task in ever_signed(tasks) for read in signed_reads(task))
     asked = Reopening.objects.filter(task__timepoint=timepoint).select_related("task", "asked_by", "decided_by")
     of_timepoint = Adjudication.every.filter(timepoint=timepoint).exclude(state=AdjudicationState.WITHDRAWN)

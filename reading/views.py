@@ -76,7 +76,7 @@ def _read_page(
 
 def _fresh(task: ReadTask) -> ReadTask:
     """The task as it is stored now, without what was read of it before a service ran."""
-    return ReadTask.every.select_related("timepoint__subject__trial", "charter", "reader").get(pk=task.pk)
+    return ReadTask.kept.select_related("timepoint__subject__trial", "charter", "reader").get(pk=task.pk)
 
 
 def _stage_of(request: HttpRequest, task: ReadTask, shown: BlindedTask, editable: bool) -> dict[str, Any]:

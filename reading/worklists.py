@@ -11,6 +11,7 @@ from compliance import access
 from compliance.models import User
 from compliance.worklists import Waiting, in_trial, own
 from reading.selectors import adjudications_of, tasks_of
+from reading.selectors_people import given_against_exclusions
 from reading.services.locking import readiness
 from reading.states import AdjudicationState, ReadState
 from trials.models import Trial
@@ -68,8 +69,17 @@ def of_managers(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]
     cleared = trial.subjects.filter(timepoints__qc_state=QcState.CLEARED)
     unread = cleared.exclude(timepoints__reading_state=ReadingState.READ).distinct().count()
     yield Waiting("Subjects in reading", unread, at("reading:progress", trial), "eye", "read")
+    yield from _given_against_exclusions(trial)
     note = "ICC, kappa, Bland-Altman so far"
     yield Waiting("Reader agreement", None, at("reading:variability", trial), "scale", "info", note)
+
+
+def _given_against_exclusions(trial: Trial) -> Iterator[Waiting]:
+    """Unsigned reads whose readers were excluded after the draw; they are to be handed on."""
+    found = given_against_exclusions(trial)
+    if count := len(set(found.values_list("timepoint__subject", "slot"))):
+        where = at("reading:people", trial)
+        yield Waiting("Subjects with an excluded reader", count, where, "users", "warn", "to be handed on")
 
 
 @in_trial

@@ -12,14 +12,19 @@ from .assigning import (
     side_order,
 )
 from .codes import blinded_code
+from .drawing import Chance, Pool, candidates, draw
 
 __all__ = [
     "Assignment",
     "CaseRef",
+    "Chance",
     "NotEnoughReaders",
+    "Pool",
     "ReaderRef",
     "assign",
     "blinded_code",
+    "candidates",
+    "draw",
     "extend",
     "pick_adjudicator",
     "reread_after_days",

@@ -6,15 +6,15 @@ on the order of the input, the Python version or the machine.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 from compliance.errors import HouseError
-
-Seed = int | str
+from reading.assignment.lots import Seed
+from reading.assignment.lots import lot as _draw
+from reading.assignment.lots import pair as _pair
 
 
 class NotEnoughReaders(HouseError):
@@ -251,15 +251,6 @@ def _chain(
                     return chain
                 queue.append(taker)
     return []
-
-
-def _draw(seed: Seed, *parts: str) -> bytes:
-    """Return 32 bytes that the seed and the ids determine; used as an order that looks like chance."""
-    return hashlib.sha256("\0".join([str(seed), *parts]).encode()).digest()
-
-
-def _pair(a: str, b: str) -> tuple[str, str]:
-    return (a, b) if a < b else (b, a)
 
 
 def _pairs(team: Collection[str]) -> list[tuple[str, str]]:

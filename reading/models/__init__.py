@@ -3,9 +3,13 @@
 from .adjudication import Adjudication
 from .agreement import AgreementReport
 from .assessment import Assessment, Lesion, Measurement
+from .draw import Draw
 from .endpoints import EndpointReport
+from .exclusion import ReaderExclusion
+from .handover import Handover
 from .link import LinkVersion
 from .mark import Mark, MarkVersion
+from .pool import PoolMember, ReaderPair
 from .reopening import Reopening, SignedVersion
 from .segment import Segment, SegmentVersion
 from .task import ReadTask
@@ -15,14 +19,19 @@ __all__ = [
     "Adjudication",
     "AgreementReport",
     "Assessment",
+    "Draw",
     "EndpointReport",
+    "Handover",
     "Lesion",
     "LinkVersion",
     "Mark",
     "MarkVersion",
     "Measurement",
+    "PoolMember",
     "ReadTask",
     "ReadToken",
+    "ReaderExclusion",
+    "ReaderPair",
     "Reopening",
     "Segment",
     "SegmentVersion",

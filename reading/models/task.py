@@ -9,7 +9,14 @@ from reading.states import READ_TASK, Purpose, ReadState
 from trials.models import ImagingCharter, Timepoint
 
 
-class _FirstReads(models.Manager["ReadTask"]):
+class _Standing(models.Manager["ReadTask"]):
+    """Reads that their readers still have; those handed on to somebody else are asked for by `ReadTask.kept`."""
+
+    def get_queryset(self) -> models.QuerySet[ReadTask]:
+        return super().get_queryset().exclude(state=ReadState.HANDED_ON)
+
+
+class _FirstReads(_Standing):
     """Reads that count: for the endpoint, and not read again to watch a reader; `ReadTask.every` has all."""
 
     def get_queryset(self) -> models.QuerySet[ReadTask]:
@@ -27,7 +34,8 @@ class ReadTask(Record):
     machines = {"state": READ_TASK}
 
     objects = _FirstReads()
-    every = models.Manager()
+    every = _Standing()
+    kept = models.Manager()
 
     timepoint = models.ForeignKey(Timepoint, on_delete=models.PROTECT, related_name="read_tasks")
     reader = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="read_tasks")
@@ -45,7 +53,13 @@ class ReadTask(Record):
     submitted_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["timepoint", "slot"], name="read_task_once_per_slot")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["timepoint", "slot"],
+                condition=~models.Q(state=ReadState.HANDED_ON),
+                name="read_task_once_per_slot",
+            )
+        ]
         indexes = [models.Index(fields=["reader", "state"], name="read_task_by_reader")]
         ordering = ["case_code", "order"]
 

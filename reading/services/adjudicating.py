@@ -16,7 +16,8 @@ from reading import blinding, explaining, selectors, signals
 from reading.assignment import CaseRef, pick_adjudicator, side_order
 from reading.criteria.discordance import Trigger
 from reading.models import Adjudication
-from reading.services.assigning import locked, references
+from reading.services.assigning import locked
+from reading.services.drawing import had_by, references
 from trials.models import ImagingCharter, Role, Subject, Timepoint
 from trials.selectors import members_with
 from trials.states import TrialState
@@ -94,11 +95,13 @@ def _open(
     place = f"{subject.code} {timepoint.code}" if timepoint else subject.code
     first, second = selectors.slot_results(subject)
     people = {user.username: user for user in members_with(trial, Role.ADJUDICATOR)}
+    # Who read before the reads were handed on has formed a view of them too.
+    had = User.objects.filter(pk__in=had_by(subject))
     chosen = pick_adjudicator(
         CaseRef(subject.code, subject.site.code),
         references(trial, list(people.values())),
         seed=trial.seed,
-        exclude={first.reader.username, second.reader.username},
+        exclude={first.reader.username, second.reader.username} | {u.username for u in had},
     )
     adjudication = Adjudication(
         subject=subject,

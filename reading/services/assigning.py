@@ -11,11 +11,10 @@ from compliance.errors import HouseError
 from compliance.models import User
 from compliance.transitions import advance
 from reading import blinding, selectors
-from reading.assignment import CaseRef, ReaderRef, assign
-from reading.models import ReadTask
+from reading.models import Handover, ReadTask
+from reading.services.drawing import readers_drawn
 from reading.states import REAL_TIME, ReadState
-from trials.models import ImagingCharter, Membership, Role, Subject, Timepoint, Trial
-from trials.selectors import members_with
+from trials.models import ImagingCharter, Subject, Timepoint
 from trials.states import QcState, ReadingState, TrialState
 
 
@@ -29,9 +28,9 @@ class NoCharter(HouseError):
 def open_reads(*, timepoint: Timepoint, at: dt.datetime) -> tuple[ReadTask, ...]:
     """Give a cleared timepoint to the subject's readers; calling again changes nothing.
 
-    The subject's readers are drawn from the trial's pool by the trial's seed and the subject code alone, so that
-    the draw replays whatever came first; the subject keeps them. A task waits until the reader has signed the
-    timepoints before it. Other cleared timepoints of the subject that were held up are opened too.
+    The subject's readers are drawn by the trial's seed, from pools, in pairs and evenly where the charter says so;
+    what the draw knew is kept, so that it replays, and the subject keeps its readers. A task waits until the reader
+    has signed the timepoints before it. Other cleared timepoints of the subject that were held up are opened too.
 
     Returns
     -------
@@ -71,24 +70,20 @@ def _open_cleared(subject: Subject, at: dt.datetime) -> None:
     charter = selectors.reading_charter(subject)
     if charter is None:
         raise NoCharter(f"Trial {subject.trial.code} has no charter in force, so no read can be opened. Sign one.")
-    readers = _readers_of(subject, charter)
+    readers = _readers_of(subject, charter, at)
     for timepoint in ready:
         for slot, reader in enumerate(readers, start=1):
-            _make_task(timepoint, slot, reader, charter, at)
+            make_task(timepoint, slot, reader, charter, at)
         advance(timepoint, "open", field="reading_state", actor=None, at=at)
 
 
-def _readers_of(subject: Subject, charter: ImagingCharter) -> list[User]:
-    """The subject's readers by place: those it has, else drawn from the pool."""
+def _readers_of(subject: Subject, charter: ImagingCharter, at: dt.datetime) -> list[User]:
+    """The subject's readers by place: those it has, else drawn."""
     has = ReadTask.objects.filter(timepoint__subject=subject).select_related("reader").order_by("slot", "order")
     given = {task.slot: task.reader for task in has}
     if given:
         return [given[slot] for slot in sorted(given)]
-    pool = {user.username: user for user in members_with(subject.trial, Role.READER)}
-    refs = references(subject.trial, list(pool.values()))
-    case = CaseRef(subject.code, subject.site.code)
-    (drawn,) = assign((case,), refs, per_case=charter.terms.readers_per_timepoint, seed=subject.trial.seed)
-    return [pool[username] for username in drawn.reader_ids]
+    return readers_drawn(subject, charter, at)
 
 
 def replan(*, subject: Subject, at: dt.datetime) -> int:
@@ -110,23 +105,24 @@ def replan(*, subject: Subject, at: dt.datetime) -> int:
     return changed
 
 
-def references(trial: Trial, people: list[User]) -> list[ReaderRef]:
-    """People as the draw knows them: a coordinator of a site is never given that site's subjects."""
-    at_sites = Membership.objects.filter(trial=trial, user__in=people, site__isnull=False)
-    sites: dict[int, set[str]] = {}
-    for user_id, site in at_sites.values_list("user", "site__code"):
-        sites.setdefault(user_id, set()).add(site)
-    return [ReaderRef(user.username, excluded_sites=frozenset(sites.get(user.pk, ()))) for user in people]
+def place_named(subject: Subject, slot: int, *, of: int) -> str:
+    """Return what a reader's name of a subject is made from: another one for each reader who had the place `of`.
+
+    `slot` is that of the tasks: the place itself, or that of its re-reads.
+    """
+    before = Handover.objects.filter(subject=subject, slot=of).count()
+    return f"reader {slot} after {before}" if before else f"reader {slot}"
 
 
-def _make_task(timepoint: Timepoint, slot: int, reader: User, charter: ImagingCharter, at: dt.datetime) -> None:
+def make_task(timepoint: Timepoint, slot: int, reader: User, charter: ImagingCharter, at: dt.datetime) -> None:
+    """Give a reader the task to read a timepoint; it waits until `release_waiting` opens it."""
     task = ReadTask(
         timepoint=timepoint,
         reader=reader,
         slot=slot,
         charter=charter,
         blinded_code=blinding.read_code(timepoint, slot),
-        case_code=blinding.case_code(timepoint.subject, f"reader {slot}"),
+        case_code=blinding.case_code(timepoint.subject, place_named(timepoint.subject, slot, of=slot)),
         order=timepoint.order,
         created_at=at,
     )

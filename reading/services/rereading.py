@@ -11,7 +11,7 @@ from compliance import audit
 from reading import blinding, selectors
 from reading.assignment import reread_after_days
 from reading.models import ReadTask
-from reading.services.assigning import locked, release_waiting
+from reading.services.assigning import locked, place_named, release_waiting
 from trials.models import Role, Subject, Trial
 from trials.selectors import members_with
 from trials.states import QcState, TrialState
@@ -78,7 +78,9 @@ def _again(first: ReadTask, at: dt.datetime) -> ReadTask:
         slot=slot,
         charter=first.charter,
         blinded_code=blinding.read_code(first.timepoint, slot),
-        case_code=blinding.case_code(first.timepoint.subject, f"reader {slot}"),
+        case_code=blinding.case_code(
+            first.timepoint.subject, place_named(first.timepoint.subject, slot, of=first.slot)
+        ),
         order=first.order,
         reread=True,
         created_at=at,

@@ -20,7 +20,7 @@ class ReadLocked(HouseError):
 
 def locked_task(task: ReadTask) -> ReadTask:
     return (
-        ReadTask.every.select_for_update(of=("self",))
+        ReadTask.kept.select_for_update(of=("self",))
         .select_related("timepoint__subject__trial", "charter", "reader")
         .get(pk=task.pk)
     )

@@ -21,8 +21,8 @@ from imaging.models import FaceReview, PixelReview, QcReview, RecipePreview, Tra
 from imaging.services import declaring, lending, receiving, reviewing, uploading
 from imaging.states import Verdict
 from reading import blinding
-from reading.models import Adjudication, ReadTask
-from reading.services import assessing, locking, packaging, reopening
+from reading.models import Adjudication, PoolMember, ReadTask
+from reading.services import assessing, excluding, locking, packaging, reopening
 from reading.services import lending as reading_lending
 from reading.services.entries import AssessmentEntry, LesionEntry
 from tests.factories import AT, PASSWORD, World, make_user, make_world, scan
@@ -36,6 +36,7 @@ from trials.models import (
     Site,
     SiteForm,
     SiteQualification,
+    Subject,
     Timepoint,
     Trial,
     UploadTest,
@@ -340,11 +341,13 @@ class _Furnisher:
         shown = blinding.blinded_task(signed).series[0]
         self.crowd.add("signed task frame", Thing({**replayed, "series": shown.key, "frame": 1}, self.trial))
         manager = self.world.people[Role.READING_MANAGER]
+        self._keep_readers(signed.timepoint.subject, manager)
         asked = reopening.ask_reopening(task=signed, reason="A typing error", actor=manager, at=LATER)
         self._add("reopening", asked.pk)
         for case in Adjudication.objects.filter(subject__trial=trial):
             stack = blinding.blinded_adjudication(case).timepoints[0].series[0]
             named = {"blinded_code": case.blinded_code}
+            self.crowd.add("case", Thing(named, self.trial))
             self.crowd.add("adjudication", Thing(named, self.trial, owner=case.adjudicator.username))
             self.crowd.add(
                 "adjudication frame",
@@ -358,6 +361,20 @@ class _Furnisher:
         tried = {"trial": trial, "charter": trial.charter_in_force, "person": self.world.coordinator}
         row = RecipePreview.objects.create(**tried, secret=b"", sizes=[1], created_at=AT)
         self.crowd.add("preview", Thing({"public_id": str(row.public_id)}, self.trial, owner=row.person.username))
+
+    def _keep_readers(self, subject: Subject, manager: User) -> None:
+        """What a reading manager has said of the trial's readers; the draws came before."""
+        trial, (first, second) = self.world.trial, self._readers()
+        excluded = excluding.exclude(
+            trial=trial, person=first, of=subject, kind="conflict", reason="Holds shares", actor=manager, at=LATER
+        )
+        self._add("exclusion", excluded.pk)
+        paired = excluding.make_pair(trial=trial, first=first, second=second, actor=manager, at=LATER)
+        self._add("reader pair", paired.pk)
+        member = PoolMember(trial=trial, person=first, pool="radiologists", joined_at=LATER)
+        self._add("pool member", audit.save(member, action="poolmember.joined", actor=manager, at=LATER).pk)
+        self._add("draw", subject.draw.pk)
+        self.crowd.add("place", Thing({"pk": subject.pk, "slot": 1}, self.trial))
 
     def _qualify(self, site: Site, place: str) -> None:
         """What a site has where the charter asks for a qualification."""

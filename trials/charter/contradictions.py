@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from trials.display_terms import faults_of_hangings
 from trials.form_terms import faults_of_fields, faults_of_forms
+from trials.pool_terms import faults_of_draw
 from trials.schedule import days_between
 from trials.series_terms import SeriesTerms
 from trials.subject_terms import MOST_LETTERS
@@ -81,6 +82,11 @@ def _series_are_of_the_modalities(charter: Charter) -> Iterator[Problem]:
 def _nobody_knows_a_subject_again(charter: Charter) -> Iterator[Problem]:
     if charter.rereads.percent and "subject" not in charter.blinded_to:
         yield Problem(("rereads", "percent"), "readers who are told the subject know a case that comes again")
+
+
+@_about("readers", "readers_per_timepoint")
+def _readers_can_be_drawn_so(charter: Charter) -> Iterator[Problem]:
+    yield from faults_of_draw(charter.readers, charter.readers_per_timepoint, ("readers",))
 
 
 @_about("external_viewers", "windows_locked")

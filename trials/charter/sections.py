@@ -27,6 +27,7 @@ from trials.charter.records import (
 )
 from trials.display_terms import OUTSIDE, TOOLS, Hanging
 from trials.form_terms import FormTerms
+from trials.pool_terms import DrawTerms
 from trials.qc_terms import QcTerms
 from trials.query_terms import QueryTerms
 from trials.reading_terms import RereadTerms
@@ -126,6 +127,7 @@ class Charter:
         "One, or two with adjudication.",
         default=2,
     )
+    readers: DrawTerms = READING.term(Group(DrawTerms), "Who reads")
     adjudication: AdjudicationTerms = READING.term(Group(AdjudicationTerms), "Adjudication")
     blinded_to: tuple[str, ...] = READING.term(
         Several(Choice(HIDEABLE)), "Readers are blinded to", "Beside the other reader's results, and all clinical data."
