@@ -12,9 +12,10 @@ from imaging.metrics import Facts
 from imaging.models import ImagingStudy, QcReview
 from imaging.selectors_qc import Part, first_decisions
 from imaging.states import ReviewState
-from trials.models import Query, Role, Site, Trial
+from trials.models import Query, Role, Site, Timepoint, Trial
 from trials.schedule import date_of
 from trials.selectors import sites_coordinated_by, trials_of
+from trials.states import SubjectState
 
 #: Roles that see every site's metrics; a coordinator sees the own sites'.
 _OF_ALL_SITES = (Role.QC_ANALYST, Role.SPONSOR, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR)
@@ -36,7 +37,7 @@ def facts_of(sites: QuerySet[Site]) -> Facts:
     facts = Facts(*(defaultdict(list) for _ in range(5)))
     arrived: dict[int, dt.datetime] = {}
     decided: set[int] = set()
-    rounds = QcReview.objects.filter(timepoint__subject__site__in=sites).order_by("timepoint", "round")
+    rounds = QcReview.objects.filter(timepoint__in=_counted(sites)).order_by("timepoint", "round")
     for timepoint, site, state, opened_at, decided_at in rounds.values_list(
         "timepoint", "timepoint__subject__site__code", "state", "opened_at", "decided_at"
     ):
@@ -48,7 +49,7 @@ def facts_of(sites: QuerySet[Site]) -> Facts:
     by_part = {Part.IMAGES: facts.first_images, Part.FORM: facts.first_forms}
     for one in first_decisions(sites):
         by_part[one.part][one.site].append(one.passed)
-    scans = ImagingStudy.objects.filter(timepoint__subject__site__in=sites, study_day__isnull=False)
+    scans = ImagingStudy.objects.filter(timepoint__in=_counted(sites), study_day__isnull=False)
     for timepoint, site, reference, day in scans.values_list(
         "timepoint", "timepoint__subject__site__code", "timepoint__subject__reference_date"
     ).annotate(day=Min("study_day")):
@@ -59,6 +60,11 @@ def facts_of(sites: QuerySet[Site]) -> Facts:
         assert answered_at is not None
         facts.to_answer[site].append(_days(answered_at - raised_at))
     return facts
+
+
+def _counted(sites: QuerySet[Site]) -> QuerySet[Timepoint]:
+    """Timepoints of the sites' subjects; cases that train readers say nothing of a site."""
+    return Timepoint.objects.filter(subject__site__in=sites).exclude(subject__state=SubjectState.CASE)
 
 
 def _days(taken: dt.timedelta) -> float:

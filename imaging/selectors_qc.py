@@ -19,7 +19,7 @@ from imaging.selectors import series_with_images
 from imaging.states import GOOD, ReviewState, Verdict
 from imaging.urgency import Wait
 from trials.models import ScannerNotice, Site, Timepoint
-from trials.states import UNSETTLED, ImageState, QcState
+from trials.states import UNSETTLED, ImageState, QcState, SubjectState
 
 
 class Part(StrEnum):
@@ -240,7 +240,9 @@ def first_decisions(sites: QuerySet[Site]) -> list[FirstDecision]:
     last = QcDecision.objects.filter(review=OuterRef("pk")).order_by("-stage")
     decided = QcReview.objects.filter(
         timepoint__subject__site__in=sites, state__in=(ReviewState.CLEARED, ReviewState.FAILED)
-    ).annotate(
+    )
+    # Cases that train readers say nothing of a site.
+    decided = decided.exclude(timepoint__subject__state=SubjectState.CASE).annotate(
         images=Subquery(last.values("images_verdict")[:1]),
         form=Subquery(last.values("form_verdict")[:1]),
     )

@@ -31,5 +31,9 @@ class ReadingConfig(AppConfig):
             models.PoolMember,
             models.ReaderPair,
             models.Draw,
+            models.QualificationCase,
+            models.CaseReference,
+            models.Attempt,
+            models.CaseRead,
         )
         exporting.register("endpoint-package", "reading.exports.endpoint_package.EndpointPackage")

@@ -343,3 +343,43 @@ class ReplayedRead:
     marks: tuple[ReplayedMark, ...]
     painted: tuple[tuple[str, str], ...]
     response: BlindedResponse | None
+
+
+@dataclass(frozen=True, slots=True)
+class BlindedPoint:
+    """One thing that a case was scored by: what was asked, the answers of reader and reference, whether they agree.
+
+    `title` is the timepoint's, empty for what is about the case as a whole.
+    """
+
+    asked: str
+    title: str
+    own: str
+    reference: str
+    agrees: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BlindedReview:
+    """A case that its reader has signed, beside its reference, at one of its timepoints.
+
+    `timepoints` are the titles of the case's timepoints with the codes of the reader's reads. Marks and lesions of the
+    reference have the keys of the reader's own read.
+    """
+
+    code: str
+    case: str
+    title: str
+    kind: str
+    criteria: str
+    version: int
+    given: int
+    points: tuple[BlindedPoint, ...]
+    timepoints: tuple[tuple[str, str], ...]
+    presets: tuple[BlindedPreset, ...]
+    own_lesions: tuple[BlindedLesion, ...]
+    reference_lesions: tuple[BlindedLesion, ...]
+    own_marks: tuple[BlindedMark, ...]
+    reference_marks: tuple[BlindedMark, ...]
+    own_response: BlindedResponse | None
+    reference_response: BlindedResponse | None

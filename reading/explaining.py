@@ -17,7 +17,7 @@ def explained(first: SlotResult, second: SlotResult, triggers: Iterable[Trigger]
     """Return the cause for which two readers of a subject differ where the triggers say, with their lesions paired."""
     places = {place for trigger in triggers for place in trigger.timepoint_ids}
     pack = derivation.pack_of(first.reads[0].task.charter)
-    return explain(_reading(first), _reading(second), places, response_to_sums(pack))
+    return explain(reading_of(first), reading_of(second), places, response_to_sums(pack))
 
 
 def as_stored(found: Discordance) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def as_stored(found: Discordance) -> dict[str, Any]:
     }
 
 
-def _reading(slot: SlotResult) -> Reading:
+def reading_of(slot: SlotResult) -> Reading:
     entries: dict[int, list[Measurement]] = {read.task.pk: [] for read in slot.reads}
     stored = Measurement.objects.filter(assessment__task__in=entries).select_related(
         "assessment", "lesion", "instance__series"

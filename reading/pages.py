@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -23,11 +23,11 @@ from reading.blinded import (
 )
 from reading.models import Adjudication, ReadTask
 from reading.services.packaging import ENDPOINT_PACKAGE
-from reading.states import AdjudicationState, ReadState
+from reading.states import AdjudicationState, Purpose, ReadState
 from reading.variability.causes import SAID, Cause
 from trials.models import Role, Subject, Timepoint, Trial
 from trials.selectors import open_queries_of, trials_of
-from trials.states import ImageState, QcState, ReadingState
+from trials.states import ImageState, QcState, ReadingState, SubjectState
 
 # --- readers and adjudicators: codes only ---------------------------------------------------------------------
 
@@ -42,6 +42,8 @@ class ReadRow:
     state: str
     is_open: bool
     submitted_at: dt.datetime | None
+    #: What holds it, where it is not open.
+    waits_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +60,33 @@ class Worklist:
         return self.open[0] if self.open else None
 
 
-def read_row(task: ReadTask) -> ReadRow:
-    """Return what a reader's list says of a read; its images must be cleared for it to be open."""
+def read_row(task: ReadTask, *, closed: bool = False) -> ReadRow:
+    """Return what a reader's list says of a read; its images must be cleared for it to be open.
+
+    `closed`: the reader has not qualified for it.
+    """
     return ReadRow(
         code=task.blinded_code,
         case=task.case_code,
         title=blinding.title_of(task.timepoint, task.charter),
         state=task.state,
-        is_open=task.state in (ReadState.ASSIGNED, ReadState.READING) and task.timepoint.qc_state == QcState.CLEARED,
+        is_open=task.state in (ReadState.ASSIGNED, ReadState.READING)
+        and task.timepoint.qc_state == QcState.CLEARED
+        and not closed,
         submitted_at=task.submitted_at,
+        waits_for="your qualification" if closed else "images with quality control",
     )
 
 
-def worklist_of(reader: User) -> Worklist:
-    """A reader's reads: those begun first, then the oldest; the signed ones by time, the latest first."""
-    tasks = sorted(selectors.tasks_of(reader), key=lambda t: (t.state != ReadState.READING, t.created_at, t.pk))
-    rows = [read_row(task) for task in tasks]
+def worklist_of(reader: User, closed: Collection[int] = ()) -> Worklist:
+    """A reader's reads: those begun first, then the oldest; the signed ones by time, the latest first.
+
+    Cases of training and qualification have a list of their own. `closed` are the trials for which the reader has not
+    qualified, by their keys: their reads wait.
+    """
+    mine = selectors.tasks_of(reader).exclude(purpose=Purpose.QUALIFICATION)
+    tasks = sorted(mine, key=lambda t: (t.state != ReadState.READING, t.created_at, t.pk))
+    rows = [read_row(task, closed=task.timepoint.subject.trial_id in closed) for task in tasks]
     signed = [row for row in rows if row.state in selectors.SIGNED]
     return Worklist(
         open=tuple(row for row in rows if row.is_open),
@@ -354,7 +367,7 @@ def packages_seen_by(user: User) -> QuerySet[Export]:
 
 def steps_to_lock(trial: Trial) -> dict[str, int]:
     """How far a trial is on its way to the lock, in counts that tell no outcome."""
-    timepoints = Timepoint.objects.filter(subject__trial=trial)
+    timepoints = Timepoint.objects.filter(subject__trial=trial).exclude(subject__state=SubjectState.CASE)
     counts = {
         "planned": Count("pk"),
         "received": Count("pk", filter=Q(image_state=ImageState.RECEIVED)),

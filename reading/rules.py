@@ -7,19 +7,24 @@ from typing import Any
 from compliance import access
 from compliance.models import User
 from reading.models import Adjudication, ReadTask
-from reading.states import ReadState
+from reading.states import Purpose, ReadState
 from trials.models import Role
 from trials.rules import role
 
 _reader = role(Role.READER)
 _adjudicator = role(Role.ADJUDICATOR)
+_examined = role(Role.READER, Role.ADJUDICATOR)
 
 
 def own_task(user: User, about: Any) -> bool:
-    """The person is a reader here, and the task, if one is asked about, is theirs and was not handed on."""
-    return _reader(user, about) and (
-        not isinstance(about, ReadTask) or (about.reader_id == user.pk and about.state != ReadState.HANDED_ON)
-    )
+    """The person is a reader here, and the task, if one is asked about, is theirs and was not handed on.
+
+    Cases of training and qualification are read by adjudicators too.
+    """
+    if not isinstance(about, ReadTask):
+        return _reader(user, about)
+    may = _examined if about.purpose == Purpose.QUALIFICATION else _reader
+    return about.reader_id == user.pk and about.state != ReadState.HANDED_ON and may(user, about)
 
 
 def own_adjudication(user: User, about: Any) -> bool:
@@ -30,6 +35,7 @@ def own_adjudication(user: User, about: Any) -> bool:
 def register() -> None:
     """Register this room's verbs."""
     access.register("reading.read", own_task)
+    access.register("reading.qualify", _examined)
     access.register("reading.adjudicate", own_adjudication)
     # Signed reads as their readers had them; what is not signed is nobody's but its reader's.
     access.register("reading.replay", role(Role.AUDITOR))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
 from compliance.models import User
 from reading import derivation
@@ -26,9 +26,14 @@ _WITH = ("timepoint__subject__trial", "charter", "reader")
 
 
 def tasks_of(reader: User) -> QuerySet[ReadTask]:
-    """The reader's own tasks that were ever open, in trials where the person is a reader now."""
+    """The reader's own tasks that were ever open, in trials where the person is a reader now.
+
+    Cases of training and qualification are read by adjudicators too.
+    """
     mine = ReadTask.every.filter(reader=reader, state__in=SHOWN)
-    return mine.filter(timepoint__subject__trial__in=trials_of(reader, Role.READER)).select_related(*_WITH)
+    reads = Q(timepoint__subject__trial__in=trials_of(reader, Role.READER))
+    examined = Q(timepoint__subject__trial__in=trials_of(reader, Role.ADJUDICATOR), purpose=Purpose.QUALIFICATION)
+    return mine.filter(reads | examined).select_related(*_WITH)
 
 
 def reads_open_for(reader: User) -> QuerySet[ReadTask]:
@@ -106,7 +111,7 @@ def is_absent(timepoint: Timepoint) -> bool:
 
 def is_readable(timepoint: Timepoint) -> bool:
     """Tell whether a timepoint is to be read now: the subject is enrolled, and a baseline scan may come or is here."""
-    if timepoint.subject.state == SubjectState.SCREENED:
+    if timepoint.subject.state in (SubjectState.SCREENED, SubjectState.CASE):
         return False
     baseline = timepoint if derivation.is_baseline(timepoint) else timepoint.subject.timepoints.get(order=0)
     return not is_absent(timepoint) and not is_absent(baseline)
@@ -254,10 +259,11 @@ def slot_results(
     by_slot: dict[int, list[ReadTask]] = {}
     for task in signed:
         by_slot.setdefault(task.slot, []).append(task)
-    return tuple(_slot_result(slot, tasks, charter) for slot, tasks in sorted(by_slot.items()))
+    return tuple(slot_result(slot, tasks, charter) for slot, tasks in sorted(by_slot.items()))
 
 
-def _slot_result(slot: int, tasks: Sequence[ReadTask], charter: ImagingCharter | None) -> SlotResult:
+def slot_result(slot: int, tasks: Sequence[ReadTask], charter: ImagingCharter | None = None) -> SlotResult:
+    """One reader's result of a subject from these reads, each signed; `charter` as in `slot_results`."""
     outcome = derivation.subject_response(tasks, charter)
     responses = {response.timepoint_id: response for response in outcome.timepoints}
     first = next((task for task in tasks if derivation.is_baseline(task.timepoint)), None)
@@ -341,6 +347,7 @@ def progress_of(trial: Trial) -> QuerySet[Timepoint]:
     tasks = ReadTask.objects.select_related("reader").order_by("slot")
     return (
         Timepoint.objects.filter(subject__trial=trial)
+        .exclude(subject__state=SubjectState.CASE)
         .select_related("subject")
         .prefetch_related(Prefetch("read_tasks", queryset=tasks))
         .order_by("subject__code", "order")

@@ -100,3 +100,74 @@ REOPENING = Machine(
         "decline": Move(ReopeningState.ASKED, ReopeningState.DECLINED, may="reading.decide_reopening", reason=True),
     },
 )
+
+
+class ReferenceState(StrEnum):
+    READING = "reading"
+    SUBMITTED = "submitted"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    SUPERSEDED = "superseded"
+
+
+CASE_REFERENCE = Machine(
+    "reference of a case",
+    initial=ReferenceState.READING,
+    moves={
+        # The expert has signed the last timepoint.
+        "submit": Move(ReferenceState.READING, ReferenceState.SUBMITTED),
+        "approve": Move(ReferenceState.SUBMITTED, ReferenceState.APPROVED, may="reading.manage", signature=True),
+        "decline": Move(
+            (ReferenceState.READING, ReferenceState.SUBMITTED),
+            ReferenceState.DECLINED,
+            may="reading.manage",
+            reason=True,
+        ),
+        # A later one was approved; attempts that were scored by this one keep it.
+        "supersede": Move(ReferenceState.APPROVED, ReferenceState.SUPERSEDED),
+    },
+)
+
+
+class CaseState(StrEnum):
+    IN_USE = "in_use"
+    RETIRED = "retired"
+
+
+QUALIFICATION_CASE = Machine(
+    "case for training or qualification",
+    initial=CaseState.IN_USE,
+    moves={"retire": Move(CaseState.IN_USE, CaseState.RETIRED, may="reading.manage", reason=True)},
+)
+
+
+class AttemptState(StrEnum):
+    PREPARED = "prepared"
+    BEGUN = "begun"
+    PASSED = "passed"
+    FAILED = "failed"
+    WAIVED = "waived"
+
+
+#: With these the reader may read.
+QUALIFIED = (AttemptState.PASSED, AttemptState.WAIVED)
+#: The reader's turn.
+UNDER_WAY = (AttemptState.PREPARED, AttemptState.BEGUN)
+
+ATTEMPT = Machine(
+    "attempt at qualification",
+    initial=AttemptState.PREPARED,
+    moves={
+        # The person signs that the charter's statement was read.
+        "begin": Move(AttemptState.PREPARED, AttemptState.BEGUN, may="reading.qualify", signature=True),
+        "pass": Move(AttemptState.BEGUN, AttemptState.PASSED),
+        "fail": Move(AttemptState.BEGUN, AttemptState.FAILED),
+        "waive": Move(
+            (AttemptState.PREPARED, AttemptState.BEGUN, AttemptState.FAILED),
+            AttemptState.WAIVED,
+            may="reading.manage",
+            reason=True,
+            signature=True,
+        ),
+    },
+)

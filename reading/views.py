@@ -18,13 +18,14 @@ from compliance.errors import HouseError
 from compliance.models import Signature
 from compliance.policy import draws_pictures
 from compliance.signing import WrongPassword
-from reading import blinding, forms, pages, selectors, views_pixels
+from reading import blinding, forms, pages, pages_qualification, selectors, views_pixels
 from reading.blinded import BlindedTask
 from reading.models import Adjudication, ReadTask
 from reading.selectors_outside import is_lent
+from reading.selectors_qualification import shown_with_reference, trials_closed_to
 from reading.services import adjudicating, assessing
 from reading.services.assessing import IncompleteRead, StaleDraft
-from reading.states import AdjudicationState, ReadState
+from reading.states import AdjudicationState, Purpose, ReadState
 from trials.forms import SignatureForm
 
 
@@ -32,7 +33,13 @@ from trials.forms import SignatureForm
 @access.guarded("reading.read")
 def worklist(request: HttpRequest) -> HttpResponse:
     """My reads: what to read next, under blinded codes."""
-    return render(request, "reading/worklist.html", {"worklist": pages.worklist_of(access.actor(request))})
+    reader, at = access.actor(request), timezone.now()
+    context = {
+        "worklist": pages.worklist_of(reader, trials_closed_to(reader, at)),
+        "examined": pages_qualification.examined(reader, at),
+        "cases": pages_qualification.cases_to_read(reader),
+    }
+    return render(request, "reading/worklist.html", context)
 
 
 @require_safe
@@ -43,7 +50,7 @@ def task_read(request: HttpRequest, task: ReadTask) -> HttpResponse:
         assessing.open_task(task=task, actor=access.actor(request), at=timezone.now())
     except blinding.NotOpen as problem:
         messages.info(request, problem.message)
-        return redirect("reading:worklist")
+        return redirect(_list_of(task))
     return _read_page(request, task)
 
 
@@ -174,7 +181,14 @@ def task_sign(request: HttpRequest, task: ReadTask) -> HttpResponse:
     except HouseError as problem:
         return _read_page(request, task, form, problem=problem)
     messages.success(request, f"Read {task.blinded_code} is signed and locked.")
-    return redirect("reading:worklist")
+    if shown_with_reference(task):
+        return redirect("reading:qualification_review", blinded_code=task.blinded_code)
+    return redirect(_list_of(task))
+
+
+def _list_of(task: ReadTask) -> str:
+    """The list that a read stands in; adjudicators have cases to read, and no list of reads."""
+    return "reading:qualification" if task.purpose == Purpose.QUALIFICATION else "reading:worklist"
 
 
 @require_safe

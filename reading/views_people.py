@@ -164,7 +164,7 @@ def _end(request: HttpRequest, record: PoolMember | ReaderPair, said: str) -> Ht
 def reads_hand_on(request: HttpRequest, subject: Subject, slot: int) -> HttpResponse:
     """Who may take over a subject's reads in one place; by POST somebody does."""
     tasks = handing.reads_to_hand_on(subject, slot)
-    takers = handing.takers_of_reads(subject, slot) if tasks else []
+    takers = handing.takers_of_reads(subject, slot, timezone.now()) if tasks else []
     form = forms.HandOnForm(takers, request.POST or None)
 
     def act() -> str:
@@ -186,7 +186,7 @@ def reads_hand_on(request: HttpRequest, subject: Subject, slot: int) -> HttpResp
 @access.guarded("reading.manage", selectors.adjudications_seen_by, by="blinded_code")
 def case_hand_on(request: HttpRequest, adjudication: Adjudication) -> HttpResponse:
     """Who may take over an adjudication; by POST somebody does."""
-    takers = handing.takers_of_case(adjudication)
+    takers = handing.takers_of_case(adjudication, timezone.now())
     form = forms.HandOnForm(takers, request.POST or None)
 
     def act() -> str:

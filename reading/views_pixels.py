@@ -33,6 +33,11 @@ def replay_addresses(code: str) -> Addresses:
     return _addresses("replay", code)
 
 
+def review_addresses(code: str) -> Addresses:
+    """Return where the pictures of a signed read lie for its reader, on a page where nothing is drawn."""
+    return _addresses("task", code)
+
+
 def _addresses(what: str, code: str) -> Addresses:
     return Addresses(
         pixels=reverse(f"reading:{what}_pixels", args=(code, SERIES, 0)),

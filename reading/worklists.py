@@ -10,13 +10,16 @@ from django.urls import reverse
 from compliance import access
 from compliance.models import User
 from compliance.worklists import Waiting, in_trial, own
-from reading.selectors import adjudications_of, tasks_of
+from reading.models import CaseReference
+from reading.pages_qualification import examined, people_of
+from reading.selectors import adjudications_of, held_up_for_readers, tasks_of
 from reading.selectors_people import given_against_exclusions
+from reading.selectors_qualification import terms_of
 from reading.services.locking import readiness
-from reading.states import AdjudicationState, ReadState
+from reading.states import AdjudicationState, Purpose, ReadState, ReferenceState
 from trials.models import Trial
 from trials.selectors import is_locked
-from trials.states import QcState, ReadingState
+from trials.states import QcState, ReadingState, SubjectState
 from trials.worklists import at
 
 
@@ -25,7 +28,7 @@ def of_readers(user: User, trial: Trial | None, now: dt.datetime) -> Iterator[Wa
     """Reads to do, under blinded codes."""
     if not access.may(user, "reading.read"):
         return
-    tasks = tasks_of(user)
+    tasks = tasks_of(user).exclude(purpose=Purpose.QUALIFICATION)
     if trial is not None:
         tasks = tasks.filter(timepoint__subject__trial=trial)
     ready = tasks.filter(state__in=(ReadState.ASSIGNED, ReadState.READING))
@@ -40,6 +43,30 @@ def of_readers(user: User, trial: Trial | None, now: dt.datetime) -> Iterator[Wa
         f"{later} more open as you go" if later else "",
         first.created_at if first else None,
     )
+
+
+@own
+def of_those_examined(user: User, trial: Trial | None, now: dt.datetime) -> Iterator[Waiting]:
+    """Cases to read before the trial's own, and what is to be acknowledged."""
+    if not access.may(user, "reading.qualify"):
+        return
+    asked = [one for one in examined(user, now) if trial is None or one.trial_id == trial.pk]
+    cases = tasks_of(user).filter(purpose=Purpose.QUALIFICATION, state__in=(ReadState.ASSIGNED, ReadState.READING))
+    if trial is not None:
+        cases = cases.filter(timepoint__subject__trial=trial)
+    begin = sum(one.standing.may_begin for one in asked)
+    count, first = begin + cases.count(), cases.order_by("created_at").first()
+    if asked or count:
+        note = "your reads wait for it" if any(not one.standing.is_open for one in asked) else ""
+        yield Waiting(
+            "Training and qualification",
+            count,
+            reverse("reading:qualification"),
+            "target",
+            "warn" if note else "ok",
+            note,
+            first.created_at if first else None,
+        )
 
 
 @own
@@ -66,8 +93,12 @@ def of_managers(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]
     """Where the reading stands."""
     if is_locked(trial) or not access.may(user, "reading.manage", trial):
         return
-    cleared = trial.subjects.filter(timepoints__qc_state=QcState.CLEARED)
+    cleared = trial.subjects.exclude(state=SubjectState.CASE).filter(timepoints__qc_state=QcState.CLEARED)
     unread = cleared.exclude(timepoints__reading_state=ReadingState.READ).distinct().count()
+    if held_up := held_up_for_readers(trial):
+        note = "cleared, and nobody qualified is free" if terms_of(trial) else "cleared, and too few readers are free"
+        yield Waiting("Timepoints without readers", len(held_up), at("reading:progress", trial), "users", "warn", note)
+    yield from _of_qualification(trial, now)
     yield Waiting("Subjects in reading", unread, at("reading:progress", trial), "eye", "read")
     yield from _given_against_exclusions(trial)
     note = "ICC, kappa, Bland-Altman so far"
@@ -80,6 +111,17 @@ def _given_against_exclusions(trial: Trial) -> Iterator[Waiting]:
     if count := len(set(found.values_list("timepoint__subject", "slot"))):
         where = at("reading:people", trial)
         yield Waiting("Subjects with an excluded reader", count, where, "users", "warn", "to be handed on")
+
+
+def _of_qualification(trial: Trial, now: dt.datetime) -> Iterator[Waiting]:
+    """References to approve, and people who failed and have no attempt left."""
+    submitted = CaseReference.objects.filter(case__subject__trial=trial, state=ReferenceState.SUBMITTED)
+    url = at("reading:qualification_trial", trial)
+    if count := submitted.count():
+        yield Waiting("References to approve", count, url, "target", "info")
+    stuck = [row for row in people_of(trial, now) if row.standing.state == "failed" and not row.standing.may_begin]
+    if stuck:
+        yield Waiting("People who did not qualify", len(stuck), url, "circle-x", "warn", "no attempt left")
 
 
 @in_trial

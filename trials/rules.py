@@ -63,6 +63,7 @@ def register() -> None:
     access.register("trials.see_subjects", role(*SITE_AWARE))
     access.register("trials.review_charter", role(Role.READING_MANAGER, Role.QC_ANALYST))
     access.register("trials.enrol", role(Role.SITE_COORDINATOR, Role.TRIAL_ADMINISTRATOR))
+    access.register("trials.set_aside_case", role(Role.READING_MANAGER))
     access.register("trials.answer_for_site", role(Role.SITE_COORDINATOR))
     access.register("trials.register_scanner", role(Role.SITE_COORDINATOR, Role.TRIAL_ADMINISTRATOR))
     access.register("trials.judge_upload_test", role(Role.QC_ANALYST))

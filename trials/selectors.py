@@ -268,27 +268,22 @@ PROGRESS_STEPS = (
 
 def progress(trial: Trial) -> Sequence[dict[str, Any]]:
     """Per site, how many subjects and timepoints stand at each step; outcomes are no part of it."""
+    # Cases that train readers are no step of the trial.
+    of_subjects = ~Q(subjects__state=SubjectState.CASE)
+
+    def timepoints(**at: str) -> Count:
+        where = {f"subjects__timepoints__{field}": state for field, state in at.items()}
+        return Count("subjects__timepoints", filter=of_subjects & Q(**where), distinct=True)
+
     counts = {
         "screened": Count("subjects", filter=Q(subjects__state=SubjectState.SCREENED), distinct=True),
         "screen_failed": Count("subjects", filter=Q(subjects__state=SubjectState.SCREEN_FAILED), distinct=True),
         "enrolled": Count("subjects", filter=Q(subjects__enrolled_at__isnull=False), distinct=True),
-        "expected": Count("subjects__timepoints", distinct=True),
-        "received": Count(
-            "subjects__timepoints",
-            filter=Q(subjects__timepoints__image_state=ImageState.RECEIVED),
-            distinct=True,
-        ),
-        "cleared": Count(
-            "subjects__timepoints", filter=Q(subjects__timepoints__qc_state=QcState.CLEARED), distinct=True
-        ),
-        "read": Count(
-            "subjects__timepoints",
-            filter=Q(subjects__timepoints__reading_state=ReadingState.READ),
-            distinct=True,
-        ),
-        "missed": Count(
-            "subjects__timepoints", filter=Q(subjects__timepoints__image_state=ImageState.MISSED), distinct=True
-        ),
+        "expected": timepoints(),
+        "received": timepoints(image_state=ImageState.RECEIVED),
+        "cleared": timepoints(qc_state=QcState.CLEARED),
+        "read": timepoints(reading_state=ReadingState.READ),
+        "missed": timepoints(image_state=ImageState.MISSED),
     }
     rows = list(trial.sites.annotate(**counts).values("code", "name", *counts))
     queries = dict(

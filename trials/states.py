@@ -56,18 +56,21 @@ class SubjectState(StrEnum):
     SCREEN_FAILED = "screen_failed"
     WITHDRAWN = "withdrawn"
     CONSENT_WITHDRAWN = "consent_withdrawn"
+    CASE = "case"
 
 
 #: Of these nothing more is expected, and nothing is taken.
 LEFT = (SubjectState.SCREEN_FAILED, SubjectState.WITHDRAWN, SubjectState.CONSENT_WITHDRAWN)
 #: These do not take part, or not yet: nothing of them is read, and no result has them.
-NOT_ENROLLED = (SubjectState.SCREENED, SubjectState.SCREEN_FAILED)
+NOT_ENROLLED = (SubjectState.SCREENED, SubjectState.SCREEN_FAILED, SubjectState.CASE)
 
 SUBJECT = Machine(
     "subject",
     initial=SubjectState.SCREENED,
     moves={
         "enrol": Move(SubjectState.SCREENED, SubjectState.ENROLLED, may="trials.enrol"),
+        # Its images train and examine readers; it is nobody's subject, and no result has it.
+        "set_aside": Move(SubjectState.SCREENED, SubjectState.CASE, may="trials.set_aside_case"),
         "fail_screening": Move(SubjectState.SCREENED, SubjectState.SCREEN_FAILED, may="trials.enrol", reason=True),
         "withdraw": Move(
             (SubjectState.SCREENED, SubjectState.ENROLLED), SubjectState.WITHDRAWN, may="trials.enrol", reason=True

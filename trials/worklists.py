@@ -28,7 +28,7 @@ from trials.selectors_sites import (
     standings,
     upload_tests_waiting,
 )
-from trials.states import LEFT, OPEN_CHARTER, ImageState, QueryState
+from trials.states import LEFT, OPEN_CHARTER, ImageState, QueryState, SubjectState
 
 
 def at(name: str, trial: Trial) -> str:
@@ -43,7 +43,7 @@ def of_coordinators(user: User, trial: Trial, now: dt.datetime) -> Iterator[Wait
     if is_locked(trial) or not own.exists():
         return
     planned = timepoints_seen_by(user).filter(subject__site__in=own, image_state=ImageState.EXPECTED)
-    expected = list(planned.exclude(subject__state__in=LEFT))
+    expected = list(planned.exclude(subject__state__in=(*LEFT, SubjectState.CASE)))
     late = [timepoint.late_on for timepoint in expected if timepoint.late_on < now.date()]
     yield Waiting(
         "Scans late",
@@ -171,7 +171,7 @@ def of_onlookers(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting
     if access.may(user, "trials.see_progress", trial) and not access.may(user, "trials.see_subjects", trial):
         yield Waiting(
             "Progress of the trial",
-            trial.subjects.count(),
+            trial.subjects.exclude(state=SubjectState.CASE).count(),
             at("trials:progress", trial),
             "chart-dots",
             "info",

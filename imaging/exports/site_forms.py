@@ -18,7 +18,7 @@ from imaging.models import TransferForm
 from trials.form_answers import cell
 from trials.form_terms import ASKED, COLUMNS, KINDS, FieldTerms, FormTerms
 from trials.models import DeclaredForm, Site, SiteForm, Subject, Timepoint, Trial
-from trials.states import FormState
+from trials.states import FormState, SubjectState
 from trials.terms.kinds import plain_number
 
 _DICTIONARY = (
@@ -77,6 +77,7 @@ class SiteFormsExport(Exporter[SiteForms]):
         assert isinstance(about, Trial)
         related = ("charter", "timepoint__subject__site")
         transfers = TransferForm.objects.filter(timepoint__subject__trial=about).select_related(*related)
+        transfers = transfers.exclude(timepoint__subject__state=SubjectState.CASE)
         further = SiteForm.objects.filter(site__trial=about).select_related(*related, "site", "subject")
         tables: dict[str, tuple[dict[int, FormTerms], list[Row]]] = {}
         for form in (*transfers.filter(state__in=_SIGNED), *further.filter(state__in=_SIGNED)):

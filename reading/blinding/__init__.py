@@ -26,6 +26,7 @@ from reading.blinding.pictures import (
     thumbnail,
 )
 from reading.blinding.reads import blinded_task, title_of
+from reading.blinding.references import blinded_review
 from reading.blinding.replays import replayed_read
 from reading.blinding.shown import blinded_links, blinded_segment, signed_drawings
 
@@ -39,6 +40,7 @@ __all__ = [
     "blinded_adjudication",
     "blinded_links",
     "blinded_mark",
+    "blinded_review",
     "blinded_segment",
     "blinded_task",
     "case_code",

@@ -22,7 +22,7 @@ from reading.blinding.reads import title_of
 from reading.blinding.replays import reads_of_replay
 from reading.blinding.stacks import named_series, pictures_of, shown_stacks, stacks_of
 from reading.models import Adjudication, ReadTask
-from reading.states import ReadState
+from reading.states import Purpose, ReadState
 from trials.charter.records import WindowPreset
 from trials.models import ImagingCharter, Role, Timepoint
 
@@ -124,7 +124,8 @@ def look_at_read(task: ReadTask, *, actor: User) -> Looked:
         raise NotOpen(f"Read {task.blinded_code} is not open. Open it from your list of reads first.")
     before, trial = list(selectors.own_reads_before(task)), task.timepoint.subject.trial
     mine = ReadTask.every.filter(pk=task.pk, reader=actor, state=task.state, timepoint=task.timepoint_id)
-    own = Ground(mine), Ground(access.grant_of(actor, [Role.READER.permission], trial))
+    roles = [Role.READER, Role.ADJUDICATOR] if task.purpose == Purpose.QUALIFICATION else [Role.READER]
+    own = Ground(mine), Ground(access.grant_of(actor, [one.permission for one in roles], trial))
     grounds: dict[int, Sequence[Ground]] = {task.timepoint_id: own}
     for one in before:
         grounds[one.timepoint_id] = *own, Ground(ReadTask.every.filter(pk=one.pk, state=one.state))

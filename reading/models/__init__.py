@@ -10,6 +10,7 @@ from .handover import Handover
 from .link import LinkVersion
 from .mark import Mark, MarkVersion
 from .pool import PoolMember, ReaderPair
+from .qualification import Attempt, CaseRead, CaseReference, QualificationCase
 from .reopening import Reopening, SignedVersion
 from .segment import Segment, SegmentVersion
 from .task import ReadTask
@@ -19,6 +20,9 @@ __all__ = [
     "Adjudication",
     "AgreementReport",
     "Assessment",
+    "Attempt",
+    "CaseRead",
+    "CaseReference",
     "Draw",
     "EndpointReport",
     "Handover",
@@ -28,6 +32,7 @@ __all__ = [
     "MarkVersion",
     "Measurement",
     "PoolMember",
+    "QualificationCase",
     "ReadTask",
     "ReadToken",
     "ReaderExclusion",

@@ -16,10 +16,10 @@ from reading import blinding, explaining, selectors, signals
 from reading.assignment import CaseRef, pick_adjudicator, side_order
 from reading.criteria.discordance import Trigger
 from reading.models import Adjudication
+from reading.selectors_qualification import able
 from reading.services.assigning import locked
 from reading.services.drawing import had_by, references
 from trials.models import ImagingCharter, Role, Subject, Timepoint
-from trials.selectors import members_with
 from trials.states import TrialState
 
 
@@ -94,7 +94,7 @@ def _open(
     trial = subject.trial
     place = f"{subject.code} {timepoint.code}" if timepoint else subject.code
     first, second = selectors.slot_results(subject)
-    people = {user.username: user for user in members_with(trial, Role.ADJUDICATOR)}
+    people = {user.username: user for user in able(trial, Role.ADJUDICATOR, at)}
     # Who read before the reads were handed on has formed a view of them too.
     had = User.objects.filter(pk__in=had_by(subject))
     chosen = pick_adjudicator(

@@ -16,11 +16,12 @@ from reading import blinding, derivation, selectors, signals
 from reading.criteria import Criteria
 from reading.criteria.values import InvalidRead, as_json
 from reading.models import Assessment, ReadTask
+from reading.services import qualifying
 from reading.services.assigning import locked, release_waiting
 from reading.services.drafting import Draft, InvalidEntry
 from reading.services.entries import AssessmentEntry
-from reading.services.working import locked_task, require_images, require_reading, require_sequence
-from reading.states import ReadState
+from reading.services.working import locked_task, require_images, require_qualified, require_reading, require_sequence
+from reading.states import Purpose, ReadState
 
 
 class StaleDraft(HouseError):
@@ -56,6 +57,8 @@ def open_task(*, task: ReadTask, actor: User, at: dt.datetime) -> ReadTask:
         row = locked_task(task)
         if row.state in (ReadState.WAITING, ReadState.WITHDRAWN):
             raise blinding.NotOpen(f"Read {task.blinded_code} is not open. Finish the earlier timepoints of its case.")
+        if row.state not in selectors.SIGNED:
+            require_qualified(row, at)
         if row.state == ReadState.ASSIGNED:
             require_images(row)
             require_sequence(row)
@@ -117,6 +120,7 @@ def submit_read(
         subject = locked(task.timepoint.subject_id)
         row = locked_task(task)
         require_reading(row)
+        require_qualified(row, at)
         if entry is not None:
             _store(row, entry, actor, at)
         before = list(selectors.own_reads_before(row))
@@ -128,6 +132,8 @@ def submit_read(
         audit.save(assessment, action="assessment.derived", actor=actor, at=at)
         advance(task, "submit", actor=actor, at=at, signature=signature, submitted_at=at, simulated=simulated)
         release_waiting(subject, at)
+        if row.purpose == Purpose.QUALIFICATION:
+            qualifying.settle(task=row, at=at)
         others = ReadTask.objects.filter(timepoint=task.timepoint_id)
         if row.counts and all(state in selectors.SIGNED for state in others.values_list("state", flat=True)):
             advance(row.timepoint, "finish", field="reading_state", actor=None, at=at)

@@ -14,6 +14,7 @@ from compliance.models import User
 from reading.assignment import CaseRef, Chance, Pool, ReaderRef, candidates, draw
 from reading.assignment.lots import pair
 from reading.models import Draw, PoolMember, ReaderExclusion, ReaderPair, ReadTask
+from reading.selectors_qualification import able
 from reading.states import Purpose
 from trials.models import ImagingCharter, Membership, Role, Subject, Trial
 from trials.selectors import members_with
@@ -29,7 +30,7 @@ def readers_drawn(subject: Subject, charter: ImagingCharter, at: dt.datetime) ->
     ------
     reading.assignment.NotEnoughReaders
     """
-    chance = chance_of(subject, charter)
+    chance = chance_of(subject, charter, at)
     readers = draw(chance, seed=subject.trial.seed)
     kept = Draw(subject=subject, charter=charter, chance=chance.to_json(), readers=list(readers), drawn_at=at)
     audit.save(kept, action="draw.made", actor=None, at=at)
@@ -37,11 +38,11 @@ def readers_drawn(subject: Subject, charter: ImagingCharter, at: dt.datetime) ->
     return [people[username] for username in readers]
 
 
-def chance_of(subject: Subject, charter: ImagingCharter) -> Chance:
-    """Return all that the draw of a subject's readers would know now."""
+def chance_of(subject: Subject, charter: ImagingCharter, at: dt.datetime | None = None) -> Chance:
+    """Return all that the draw of a subject's readers would know at a time; without one, whoever qualified or not."""
     trial, terms = subject.trial, charter.terms
     case = CaseRef(subject.code, subject.site.code)
-    refs = references(trial, eligible_readers(trial))
+    refs = references(trial, eligible_readers(trial, at))
     pools = pools_now(trial, charter)
     places, names = candidates(case, refs, pools, per_case=terms.readers_per_timepoint)
     load, together = counts_now(trial) if terms.readers.balanced else ({}, {})
@@ -56,9 +57,12 @@ def chance_of(subject: Subject, charter: ImagingCharter) -> Chance:
     )
 
 
-def eligible_readers(trial: Trial) -> list[User]:
-    """People who may be drawn to read in a trial, before exclusions of sites and subjects."""
-    return list(members_with(trial, Role.READER))
+def eligible_readers(trial: Trial, at: dt.datetime | None = None) -> list[User]:
+    """People who may be drawn to read in a trial, before exclusions of sites and subjects.
+
+    `at`: those alone who are qualified at that time, where the charter asks it.
+    """
+    return able(trial, Role.READER, at) if at else list(members_with(trial, Role.READER))
 
 
 def references(trial: Trial, people: Sequence[User]) -> list[ReaderRef]:

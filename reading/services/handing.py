@@ -18,6 +18,7 @@ from compliance.transitions import ReasonRequired, advance
 from reading import blinding, selectors
 from reading.assignment import CaseRef
 from reading.models import Adjudication, Handover, ReaderExclusion, ReadTask
+from reading.selectors_qualification import able
 from reading.services.assigning import locked, make_task, release_waiting
 from reading.services.drawing import chance_of, eligible_readers, had_by, pairs_now, references
 from reading.services.rereading import REREAD_SLOTS
@@ -47,13 +48,13 @@ def reads_to_hand_on(subject: Subject, slot: int) -> list[ReadTask]:
     return list(tasks.select_related("timepoint__subject__trial", "charter", "reader").order_by("order"))
 
 
-def takers_of_reads(subject: Subject, slot: int) -> list[Taker]:
+def takers_of_reads(subject: Subject, slot: int, at: dt.datetime | None = None) -> list[Taker]:
     """Return every reader of the trial who does not have the subject, with what stands against the hand-over."""
     charter = selectors.reading_charter(subject)
     assert charter is not None
-    chance, mates = chance_of(subject, charter), _mates(subject, slot)
+    chance, mates = chance_of(subject, charter, at), _mates(subject, slot)
     had, judges = had_by(subject), _judges_of(subject)
-    eligible = {person.pk for person in eligible_readers(subject.trial)}
+    eligible = {person.pk for person in eligible_readers(subject.trial, at)}
     excluded = _excluded(subject, list(members_with(subject.trial, Role.READER)))
     pairs = pairs_now(subject.trial)
     found = []
@@ -91,7 +92,7 @@ def hand_on_reads(*, subject: Subject, slot: int, taker: User, reason: str, acto
         subject = locked(subject.pk)
         tasks = reads_to_hand_on(subject, slot)
         _require_unsigned(subject, slot, tasks)
-        _require_able(subject, taker, takers_of_reads(subject, slot))
+        _require_able(subject, taker, takers_of_reads(subject, slot, at))
         for task in _open_ones(subject, slot):
             advance(task, "hand_on", actor=actor, at=at, reason=reason)
         made = Handover(
@@ -173,11 +174,12 @@ def standing_exclusions(trial: Trial, subject: Subject) -> dict[str, str]:
 # --- adjudications -------------------------------------------------------------------------------------------
 
 
-def takers_of_case(adjudication: Adjudication) -> list[Taker]:
+def takers_of_case(adjudication: Adjudication, at: dt.datetime | None = None) -> list[Taker]:
     """Return every other adjudicator of the trial, with what stands against giving them the case."""
     subject = adjudication.subject
     people = [p for p in members_with(subject.trial, Role.ADJUDICATOR) if p.pk != adjudication.adjudicator_id]
     had, excluded = had_by(subject), _excluded(subject, people)
+    qualified = set(able(subject.trial, Role.ADJUDICATOR, at)) if at else set(people)
     return [
         Taker(
             person,
@@ -185,7 +187,9 @@ def takers_of_case(adjudication: Adjudication) -> list[Taker]:
             if person.pk in had
             else f"is excluded from it: {excluded[person.username]}"
             if person.username in excluded
-            else "",
+            else ""
+            if person in qualified
+            else "may not be given cases now",
         )
         for person in people
     ]
@@ -206,7 +210,7 @@ def hand_on_case(*, adjudication: Adjudication, taker: User, reason: str, actor:
         row = Adjudication.every.select_for_update(of=("self",)).select_related("timepoint").get(pk=adjudication.pk)
         if row.state != AdjudicationState.OPEN:
             raise NotHandedOn(f"Adjudication {row.blinded_code} is {row.state}, so it stays where it is.")
-        found = next((one for one in takers_of_case(row) if one.person.pk == taker.pk), None)
+        found = next((one for one in takers_of_case(row, at) if one.person.pk == taker.pk), None)
         against = found.against if found else "is no other adjudicator of this trial"
         if against:
             raise NotHandedOn(f"Adjudication {row.blinded_code} was not handed on: {taker.username} {against}.")

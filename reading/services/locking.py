@@ -63,7 +63,7 @@ def _blockers(trial: Trial) -> Iterator[Blocker]:
         yield Blocker("The trial is locked already.")
     if not trial.subjects.exclude(state__in=NOT_ENROLLED).exists():
         yield Blocker("No subject is enrolled: there is nothing to lock.")
-    for subject in trial.subjects.order_by("code"):
+    for subject in trial.subjects.exclude(state=SubjectState.CASE).order_by("code"):
         if subject.state == SubjectState.SCREENED:
             screened = f"Subject {subject.code} is being screened: enrol it, or record that its screening failed."
             yield Blocker(screened, reverse("trials:subject", args=[subject.pk]))

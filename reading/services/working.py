@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from compliance import audit
 from compliance.errors import HouseError
 from reading import blinding, selectors
 from reading.models import ReadTask
+from reading.selectors_qualification import is_open_to
 from reading.states import REAL_TIME, ReadState
 from trials.models import Timepoint
 from trials.states import QcState
@@ -24,6 +27,15 @@ def locked_task(task: ReadTask) -> ReadTask:
         .select_related("timepoint__subject__trial", "charter", "reader")
         .get(pk=task.pk)
     )
+
+
+def require_qualified(task: ReadTask, at: dt.datetime) -> None:
+    """Refuse work on a read of the trial to a reader who has not qualified, or whose qualification has run out."""
+    if not is_open_to(task, at):
+        raise blinding.NotOpen(
+            f"Read {task.blinded_code} is not open: your training and qualification for it is not complete, or has run "
+            "out. What you entered is kept; the read opens when you have passed."
+        )
 
 
 def require_images(task: ReadTask) -> None:

@@ -282,6 +282,15 @@ MATRIX = tuple(
         ("GET", "reading/trials/<pk>/reopenings/", "trial", "MT"),
         ("POST", "reading/trials/<pk>/reopenings/ask/", "trial", "M"),
         ("GET POST", "reading/reopenings/<pk>/", "reopening", "MT"),
+        # --- reading: training and qualification
+        ("GET", "reading/qualification/", "", "RJ"),
+        ("GET", "reading/qualification/reads/<blinded_code>/", "examined task", "R"),
+        ("POST", "reading/trials/<pk>/qualification/begin/", "trial", "RJ"),
+        ("GET", "reading/trials/<pk>/qualification/", "trial", "MAT"),
+        ("POST", "reading/trials/<pk>/qualification/cases/", "trial", "M"),
+        ("GET POST", "reading/trials/<pk>/qualification/people/<username>/", "examined person", "M"),
+        ("GET POST", "reading/qualification/cases/<pk>/", "training case", "M"),
+        ("GET POST", "reading/qualification/references/<pk>/", "case reference", "M"),
         # --- reading: REST
         ("GET", "api/v1/read-tasks/", "", "R"),
         ("GET", "api/v1/read-tasks/<blinded_code>/", "task", "R"),

@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 from django.test import TestCase
@@ -21,8 +22,8 @@ from imaging.models import FaceReview, PixelReview, QcReview, RecipePreview, Tra
 from imaging.services import declaring, lending, receiving, reviewing, uploading
 from imaging.states import Verdict
 from reading import blinding
-from reading.models import Adjudication, PoolMember, ReadTask
-from reading.services import assessing, excluding, locking, packaging, reopening
+from reading.models import Adjudication, Attempt, CaseRead, PoolMember, ReadTask
+from reading.services import assessing, cases, excluding, locking, packaging, reopening
 from reading.services import lending as reading_lending
 from reading.services.entries import AssessmentEntry, LesionEntry
 from tests.factories import AT, PASSWORD, World, make_user, make_world, scan
@@ -358,6 +359,7 @@ class _Furnisher:
                 Thing({**named, "series": stack.key}, self.trial, owner=case.adjudicator.username),
             )
 
+        self._examine()
         tried = {"trial": trial, "charter": trial.charter_in_force, "person": self.world.coordinator}
         row = RecipePreview.objects.create(**tried, secret=b"", sizes=[1], created_at=AT)
         self.crowd.add("preview", Thing({"public_id": str(row.public_id)}, self.trial, owner=row.person.username))
@@ -375,6 +377,47 @@ class _Furnisher:
         self._add("pool member", audit.save(member, action="poolmember.joined", actor=manager, at=LATER).pk)
         self._add("draw", subject.draw.pk)
         self.crowd.add("place", Thing({"pk": subject.pk, "slot": 1}, self.trial))
+
+    def _examine(self) -> None:
+        """A case that the adjudicator has read as its expert, and the first reader to qualify."""
+        world, trial, manager = self.world, self.world.trial, self.world.people[Role.READING_MANAGER]
+        by: dict[str, Any] = {"actor": manager, "at": LATER}
+        code = f"CASE-{self.mark}"
+        case = cases.add_case(site=world.north, code=code, reference_date=REFERENCE, kind="test", **by)
+        world.subjects[code] = case.subject
+        self._deliver(code, "BL")
+        timepoint = case.subject.timepoints.get(code="BL")
+        self._declare(timepoint)
+        self._clear(timepoint)
+        reference = cases.ask_reference(case=case, expert=world.people[Role.ADJUDICATOR], **by)
+        self._read_case(reference.tasks().get())
+        reference.refresh_from_db()
+        cases.approve_reference(reference=reference, signature=Intent(PASSWORD), **by)
+        reader, _ = self._readers()
+        begun = {"charter": trial.charter_in_force, "state": "begun", "prepared_at": LATER}
+        attempt = Attempt.objects.create(trial=trial, person=reader, number=1, **begun)
+        CaseRead.objects.create(attempt=attempt, case=case, reference=reference, slot=2)
+        cases.give([timepoint], reader, 2, trial.charter_in_force, LATER)
+        read = ReadTask.every.get(timepoint=timepoint, slot=2)
+        self._read_case(read)
+        self._add("training case", case.pk)
+        self._add("case reference", reference.pk)
+        owned = {"trial": self.trial, "owner": reader.username}
+        self.crowd.add("examined task", Thing({"blinded_code": read.blinded_code}, **owned))
+        self.crowd.add("examined person", Thing({"pk": trial.pk, "username": reader.username}, self.trial))
+
+    def _read_case(self, task: ReadTask) -> None:
+        lesion = LesionEntry(None, "target", "LIVER", state="MEASURED", diameter_mm=Decimal("31.25"))
+        assessing.open_task(task=task, actor=task.reader, at=LATER)
+        committed(
+            lambda: assessing.submit_read(
+                task=task,
+                entry=AssessmentEntry(version=0, lesions=(lesion,)),
+                signature=Intent(PASSWORD),
+                actor=task.reader,
+                at=LATER,
+            )
+        )
 
     def _qualify(self, site: Site, place: str) -> None:
         """What a site has where the charter asks for a qualification."""

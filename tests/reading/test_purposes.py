@@ -57,7 +57,7 @@ def signed(task: ReadTask) -> ReadTask:
     return task
 
 
-@pytest.mark.parametrize("purpose", OTHER)
+@pytest.mark.parametrize("purpose", [Purpose.ELIGIBILITY, Purpose.PROGRESSION])
 def test_its_reader_finds_it_beside_the_other_reads(world: World, subject: Subject, purpose: Purpose) -> None:
     task = given(world, purpose)
 

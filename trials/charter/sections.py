@@ -30,6 +30,7 @@ from trials.form_terms import FormTerms
 from trials.pool_terms import DrawTerms
 from trials.qc_terms import QcTerms
 from trials.query_terms import QueryTerms
+from trials.reader_terms import ReaderTerms
 from trials.reading_terms import RereadTerms
 from trials.retention import Retention
 from trials.series_terms import MODALITY, SeriesTerms
@@ -134,6 +135,7 @@ class Charter:
     )
 
     rereads: RereadTerms = READING.term(Group(RereadTerms), "Hidden re-reads")
+    qualification: ReaderTerms = READING.term(Group(ReaderTerms), "Training and qualification of readers")
 
     window_presets: tuple[WindowPreset, ...] = DISPLAY.term(
         Rows(WindowPreset, "name", "display window", least=1),

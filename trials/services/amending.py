@@ -23,7 +23,7 @@ from trials.impact import Change, compared
 from trials.models import ImagingCharter, Subject, Timepoint
 from trials.services.enrolling import fault_of_code
 from trials.services.planning import plan_under, put_in_order
-from trials.states import NOT_ENROLLED, CharterState, ImageState
+from trials.states import NOT_ENROLLED, CharterState, ImageState, SubjectState
 
 #: The job that moves subjects.
 MOVE = "trials.move_subjects"
@@ -65,6 +65,8 @@ def impact(subject: Subject, charter: ImagingCharter) -> Sequence[Change]:
 
 
 def _of_code(subject: Subject, charter: ImagingCharter) -> str:
+    if subject.state == SubjectState.CASE:
+        return "as agreed"
     screened = subject.state in NOT_ENROLLED
     return fault_of_code(subject.code, subject.site, charter, screened=screened) or "as agreed"
 

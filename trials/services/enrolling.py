@@ -107,12 +107,12 @@ def _charter_for_new(site: Site, code: str, actor: User, at: dt.datetime) -> Ima
     if charter is None:
         raise NotRunning(f"Trial {trial.code} has no charter in force yet, so no subject can be enrolled.")
     require_qualified(site, charter, at)
-    _refuse_known(trial, code)
+    refuse_known(trial, code)
     _refuse_code(code, site, charter, screened=charter.terms.subjects.screening)
     return charter
 
 
-def _refuse_known(trial: Trial, code: str) -> None:
+def refuse_known(trial: Trial, code: str) -> None:
     if trial.subjects.filter(Q(code=code) | Q(screening_code=code)).exists():
         raise SubjectExists(f"Trial {trial.code} has a subject {code} already. Check the code.")
 
@@ -161,7 +161,7 @@ def enrol_screened(
     if charter.terms.subjects.screening_format or code not in ("", subject.code):
         if not code:
             raise CodeRefused(f"Subject {subject.code} gets another code with its enrolment. Say which.")
-        _refuse_known(subject.trial, code)
+        refuse_known(subject.trial, code)
         _refuse_code(code, subject.site, charter, screened=False)
         new = {"code": code, "screening_code": subject.code}
     with transaction.atomic():

@@ -14,7 +14,7 @@ def visits_of(subject: Subject, terms: Charter) -> list[Visit]:
     visits = terms.visits_for(subject.arm)
     if subject.state == SubjectState.SCREENED:
         return [visit for visit in visits if visit.at_screening]
-    return visits if subject.state == SubjectState.ENROLLED else []
+    return visits if subject.state in (SubjectState.ENROLLED, SubjectState.CASE) else []
 
 
 def planned_timepoints(subject: Subject, charter: ImagingCharter) -> list[Timepoint]:

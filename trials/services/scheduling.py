@@ -19,7 +19,7 @@ from compliance.mailing import address_of
 from compliance.models import User
 from trials import ical
 from trials.models import CalendarAddress, Site, Timepoint
-from trials.states import LEFT, ImageState
+from trials.states import LEFT, ImageState, SubjectState
 
 #: Names of events are derived from this and the timepoint, so that they stay when the installation moves.
 _NAMES = uuid.uuid5(uuid.NAMESPACE_URL, "https://parallax.invalid/timepoints")
@@ -68,7 +68,7 @@ def calendar_at(*, secret: str, at: dt.datetime) -> bytes | None:
 def calendar_of(site: Site, *, at: dt.datetime) -> bytes:
     """Return the visits whose scans a site is still to send, each as the span of its window."""
     expected = Timepoint.objects.filter(subject__site=site, image_state=ImageState.EXPECTED)
-    planned = expected.exclude(subject__state__in=LEFT).select_related("subject").order_by("pk")
+    planned = expected.exclude(subject__state__in=(*LEFT, SubjectState.CASE)).select_related("subject").order_by("pk")
     spans = [_span(site, timepoint) for timepoint in planned]
     return ical.calendar(f"{site.trial.code} scans", sorted(spans, key=lambda span: (span.first, span.uid)), at=at)
 

@@ -28,7 +28,7 @@ from reading.services.marking import put_mark
 from tests.reading.conftest import AT, World, follow_up
 from tests.reading.viewer.conftest import Opener, stage
 from tests.support.pictures import take
-from trials.models import Role, Subject
+from trials.models import Role, Subject, Timepoint
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pytest.mark.requires_tool("chromium")]
 
@@ -44,7 +44,12 @@ LONG, SHORT = LESION.diameters_mm[0]
 def scanned(world: World, code: str) -> None:
     """Receive and clear a scan of the phantom."""
     world.clear(code, slices=GRID.slices)
-    pictures = Instance.objects.filter(series__imaging_study__timepoint=world.timepoint(code)).order_by("number")
+    put_phantom(world.timepoint(code))
+
+
+def put_phantom(timepoint: Timepoint) -> None:
+    """Put the phantom's pictures in place of those of a timepoint."""
+    pictures = Instance.objects.filter(series__imaging_study__timepoint=timepoint).order_by("number")
     scan = sorted(ct_series(PHANTOM, 0, study_date=dt.date(2026, 1, 5), grid=GRID), key=lambda one: one.SliceLocation)
     for picture, dataset in zip(pictures, scan, strict=True):
         buffer = io.BytesIO()
