@@ -75,6 +75,33 @@ TIMEPOINTS = Table(
     ),
 )
 
+IMAGES = Table(
+    "images",
+    "Images",
+    "One archived series of one imaging visit",
+    ("subject", "timepoint", "series_instance_uid"),
+    (
+        _TRIAL,
+        _SITE,
+        _SUBJECT,
+        _TIMEPOINT,
+        _STUDY_DAY,
+        _SHIFTED,
+        Column("study_instance_uid", "The imaging study; a pseudonymous identifier, as in the archive."),
+        Column("series_instance_uid", "The series; a pseudonymous identifier, as in the archive."),
+        Column("modality", "DICOM modality: CT, MR, PT …"),
+        Column("label", "What the charter calls this series.", "text"),
+        Column("for_reading", "Y where readers were shown it.", "flag"),
+        Column("instances", "Archived files.", "integer"),
+        Column("size", "Bytes of all of them.", "integer", "B"),
+        Column("erased", "Files whose pictures were erased since, such as at a withdrawal of consent.", "integer"),
+        Column(
+            "sha256",
+            "SHA-256 over one line for each file, by SOP Instance UID: the UID, a space, its SHA-256, a line feed.",
+        ),
+    ),
+)
+
 LESIONS = Table(
     "lesions",
     "Lesions",
@@ -245,7 +272,7 @@ BEST_OVERALL_RESPONSE = Table(
     ),
 )
 
-TABLES = (SUBJECTS, TIMEPOINTS, LESIONS, MEASUREMENTS, RESPONSES, VALUES, ADJUDICATIONS, BEST_OVERALL_RESPONSE)
+TABLES = (SUBJECTS, TIMEPOINTS, IMAGES, LESIONS, MEASUREMENTS, RESPONSES, VALUES, ADJUDICATIONS, BEST_OVERALL_RESPONSE)
 
 DICTIONARY = Table(
     "data_dictionary",

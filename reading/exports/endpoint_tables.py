@@ -13,6 +13,7 @@ from reading.exports.endpoint_columns import (
     ADJUDICATIONS,
     BEST_OVERALL_RESPONSE,
     DICTIONARY,
+    IMAGES,
     LESIONS,
     MEASUREMENTS,
     RESPONSES,
@@ -56,6 +57,17 @@ def numbered(visits: Sequence[LockedTimepoint]) -> Iterator[tuple[Decimal, Locke
         else:
             planned, between = planned + 1, 0
             yield Decimal(planned), visit
+
+
+def _images(trial: LockedTrial) -> Iterator[Row]:
+    for subject in trial.subjects:
+        for visit in subject.timepoints:
+            for series in visit.series:
+                yield (
+                    *_place(trial, subject, visit),
+                    *(series.study_instance_uid, series.series_instance_uid, series.modality, series.label),
+                    *(series.for_reading, series.instances, series.size, series.erased, series.sha256),
+                )
 
 
 def _lesions(trial: LockedTrial) -> Iterator[Row]:
@@ -148,6 +160,7 @@ def _line(content: Any) -> str:
 _ROWS = {
     SUBJECTS: _subjects,
     TIMEPOINTS: _timepoints,
+    IMAGES: _images,
     LESIONS: _lesions,
     MEASUREMENTS: _measurements,
     RESPONSES: _responses,

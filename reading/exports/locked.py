@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from compliance.signing import digest
+from reading.exports.locked_series import LockedSeries
 
 ADJUDICATOR = "ADJUDICATOR"
 ADJUDICATED = "ADJUDICATED"
@@ -255,6 +256,7 @@ class LockedTimepoint:
     series_read: int = 0
     study_instance_uid: str = ""
     pictures: tuple[LockedPicture, ...] = ()
+    series: tuple[LockedSeries, ...] = ()
     qc_waived: tuple[str, ...] = ()
     reads: tuple[LockedRead, ...] = ()
 

@@ -17,6 +17,7 @@ from reading.criteria import Criteria
 from reading.criteria.base import Term
 from reading.criteria.values import as_json
 from reading.criteria.values import plain as exact_text
+from reading.exports.archived import archived_at
 from reading.exports.drawn import mark_in, pictures_of, segments_in
 from reading.exports.locked import (
     ADJUDICATED,
@@ -188,6 +189,7 @@ def _timepoint(timepoint: Timepoint, slots: Sequence[SlotResult]) -> LockedTimep
         series_read=sum(study.series.filter(for_reading=True).count() for study in shown),
         study_instance_uid=next((study.study_instance_uid for study in (*dated, *shown)), ""),
         pictures=pictures_of(reads),
+        series=archived_at(timepoint),
         qc_waived=_waived(timepoint),
         reads=tuple(_read(read) for read in reads),
     )

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 import zipfile
@@ -112,6 +113,15 @@ def test_each_step_is_printed_with_its_counts_and_time(demo: Demo) -> None:
 
 def test_the_package_proves_itself(demo: Demo) -> None:
     assert verify(demo.package.read_bytes()) == []
+
+
+def test_the_package_goes_through_the_verifier_that_it_brings(demo: Demo, tmp_path: Path) -> None:
+    with zipfile.ZipFile(demo.package) as archive:
+        archive.extract("parallax_verify.py", tmp_path)
+    run = subprocess.run(
+        [sys.executable, "-I", "-S", tmp_path / "parallax_verify.py", demo.package], capture_output=True, text=True
+    )
+    assert (run.returncode, run.stdout.startswith("The package is what was locked")) == (0, True), run.stdout
 
 
 def test_another_run_gives_the_same_package(demo: Demo, tmp_path: Path) -> None:

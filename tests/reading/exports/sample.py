@@ -27,6 +27,7 @@ from reading.exports.locked import (
     Signed,
     Trigger,
 )
+from reading.exports.locked_series import LockedSeries
 from reading.exports.snapshot import locked_criteria
 from reading.variability import bland_altman, cohen_kappa, icc, percent_agreement
 from trials.charter import RECIST_TEMPLATE
@@ -180,6 +181,9 @@ def _subject(index: int, dice: random.Random) -> LockedSubject:
                 series_read=0 if gone else 1,
                 study_instance_uid=study,
                 pictures=_pictures(reads, study),
+                series=()
+                if gone
+                else (LockedSeries(study, f"{study}1", "CT", "Chest", True, 48, 25_165_824, 0, "b" * 64),),
                 qc_waived=("slice_gap",) if (index, order) == (1, 2) else (),
                 reads=reads,
             )

@@ -16,6 +16,7 @@ from django.db import transaction
 from compliance import exporting, printing, signing
 from compliance.access import AccessDenied
 from compliance.models import AuditEvent, Export, User
+from imaging.models import Instance
 from reading import criteria
 from reading.exports.endpoint_package import EndpointPackage
 from reading.exports.endpoint_tables import csv_files
@@ -29,7 +30,9 @@ from trials.models import Role, Trial
 from trials.schedule import date_of
 
 #: Of the tables of `recorded.build()`; changes with them alone. Responses carry the rule pack's trace.
-TABLES_SHA256 = "0486ad6e71a70fdd0733754cf36650f841fce848c34b4aff8e7fb294e6e3fcf2"
+TABLES_SHA256 = "79d3f1a2be8e5bb53c576cfb54c04df4ce110af6b135901123b2370acd03fa13"
+#: Of the transport files of the same trial.
+SDTM_SHA256 = "95f8cfdfbd30270c6c2ed611fd76a2d26576ac34fc981fda59760144271820b7"
 PACK_DEPENDENT = {"responses.csv", "data_dictionary.csv"}
 AT = dt.datetime(2026, 3, 3, 9, 0, tzinfo=dt.UTC)
 LATER = dt.datetime(2026, 9, 9, 21, 0, tzinfo=dt.UTC)
@@ -81,6 +84,7 @@ class TestFrozenSample:
             "charter.json",
             "criteria.json",
             "data_dictionary.csv",
+            "images.csv",
             "lesions.csv",
             "manifest.json",
             "measurements.csv",
@@ -207,6 +211,21 @@ class TestRecordedTrial:
         ]
         assert [len(visit.reads) for visit in two.timepoints] == [2, 2, 0]
 
+    def test_the_inventory_has_one_digest_over_the_files_of_each_series(self):
+        trial = snapshot(recorded.build())
+        (series,) = trial.subjects[0].timepoints[0].series
+        (file,) = Instance.objects.filter(series__series_instance_uid=series.series_instance_uid)
+        line = f"{file.sop_instance_uid} {file.sha256}\n"
+        assert series.sha256 == hashlib.sha256(line.encode()).hexdigest()
+        assert (series.modality, series.for_reading, series.instances, series.size, series.erased) == (
+            "CT",
+            True,
+            1,
+            1,
+            0,
+        )
+        assert [len(visit.series) for visit in trial.subjects[1].timepoints] == [1, 1, 0]
+
     def test_dates_are_study_days_and_shifted_dates(self):
         subject = snapshot(recorded.build()).subjects[0]
         assert [visit.study_day for visit in subject.timepoints] == [-5, 55, 114]
@@ -264,3 +283,8 @@ class TestRecordedTrial:
         files = csv_files(snapshot(recorded.build()))
         told = hashlib.sha256(b"".join(files[name] for name in sorted(files) if name not in PACK_DEPENDENT))
         assert told.hexdigest() == TABLES_SHA256
+
+    def test_every_database_gives_the_same_transport_files(self):
+        files = dict(sdtm_files(snapshot(recorded.build())))
+        told = hashlib.sha256(b"".join(files[name] for name in sorted(files) if name.endswith(".xpt")))
+        assert told.hexdigest() == SDTM_SHA256

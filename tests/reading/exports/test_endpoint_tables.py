@@ -23,6 +23,7 @@ def test_the_files_are_the_ones_promised():
         "adjudications.csv",
         "best_overall_response.csv",
         "data_dictionary.csv",
+        "images.csv",
         "lesions.csv",
         "measurements.csv",
         "responses.csv",
