@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import hashlib
 import importlib.util
@@ -24,7 +25,7 @@ import pytest
 from compliance import exporting, signing
 from reading.exports import endpoint_report, records
 from reading.exports.endpoint_package import VERIFIER, EndpointPackage
-from reading.exports.locked import LockedTrial
+from reading.exports.locked import LockedRead, LockedTrial
 from reading.exports.snapshot import snapshot
 from tests.reading.exports import recorded
 from tests.reading.exports.derived import random_trial
@@ -122,6 +123,36 @@ def test_without_a_package_it_says_so_and_ends_with_two(tmp_path):
 )
 def test_its_reading_of_recist_agrees_with_the_rule_pack_s(verifier, packed, tmp_path, settings):
     assert problems_of(verifier, packed(random_trial(12, seed=31, settings=settings)), tmp_path) == []
+
+
+def test_criteria_that_it_does_not_know_are_said_not_to_be_derived_and_differ_in_nothing(verifier, packed, tmp_path):
+    """Two diameters of a lesion, and parts of a response that only values.csv has a place for."""
+    trial = random_trial(3, seed=5)
+
+    def other(read: LockedRead) -> LockedRead:
+        across = [
+            replace(value, name="across_mm", code="LPERP", value=Decimal(3))
+            for value in read.values
+            if value.code == "LDIAM"
+        ]
+        return replace(read, target="", non_target="", new_lesion=None, values=(*read.values, *across))
+
+    subjects = tuple(
+        replace(subject, timepoints=tuple(replace(t, reads=tuple(map(other, t.reads))) for t in subject.timepoints))
+        for subject in trial.subjects
+    )
+    path = tmp_path / "package.zip"
+    path.write_bytes(packed(replace(trial, subjects=subjects, criteria=replace(trial.criteria, name="Others"))))
+    problems, notes = verifier.verify(str(path))
+    assert [problem for problem in problems if "criteria.json" not in problem] == []
+    assert notes == ["The responses were not derived again: this verifier knows RECIST 1.1 only."]
+
+
+def test_it_is_written_for_python_3_9_and_imports_nothing_but_the_standard_library():
+    tree = ast.parse(VERIFIER.read_text(encoding="utf-8"), feature_version=(3, 9))
+    imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert imported <= sys.stdlib_module_names
 
 
 @pytest.mark.django_db
