@@ -75,6 +75,29 @@ TIMEPOINTS = Table(
     ),
 )
 
+DEVIATIONS = Table(
+    "deviations",
+    "Protocol deviations",
+    "One deviation of one imaging visit from the charter",
+    ("subject", "timepoint", "kind", "check"),
+    (
+        _TRIAL,
+        _SITE,
+        _SUBJECT,
+        _TIMEPOINT,
+        _STUDY_DAY,
+        _SHIFTED,
+        Column(
+            "kind",
+            "missed: no images came; early, late: scanned outside the visit's window; check_waived: a person waived a "
+            "check of the charter; declared: the site's signed transfer form declares one, in words that stay in the "
+            "system.",
+        ),
+        Column("days", "Days outside the window.", "integer", "d"),
+        Column("check", "The check that was waived."),
+    ),
+)
+
 IMAGES = Table(
     "images",
     "Images",
@@ -272,7 +295,18 @@ BEST_OVERALL_RESPONSE = Table(
     ),
 )
 
-TABLES = (SUBJECTS, TIMEPOINTS, IMAGES, LESIONS, MEASUREMENTS, RESPONSES, VALUES, ADJUDICATIONS, BEST_OVERALL_RESPONSE)
+TABLES = (
+    SUBJECTS,
+    TIMEPOINTS,
+    DEVIATIONS,
+    IMAGES,
+    LESIONS,
+    MEASUREMENTS,
+    RESPONSES,
+    VALUES,
+    ADJUDICATIONS,
+    BEST_OVERALL_RESPONSE,
+)
 
 DICTIONARY = Table(
     "data_dictionary",

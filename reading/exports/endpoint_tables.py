@@ -12,6 +12,7 @@ from reading.exports.csv_table import write
 from reading.exports.endpoint_columns import (
     ADJUDICATIONS,
     BEST_OVERALL_RESPONSE,
+    DEVIATIONS,
     DICTIONARY,
     IMAGES,
     LESIONS,
@@ -57,6 +58,32 @@ def numbered(visits: Sequence[LockedTimepoint]) -> Iterator[tuple[Decimal, Locke
         else:
             planned, between = planned + 1, 0
             yield Decimal(planned), visit
+
+
+def _deviations(trial: LockedTrial) -> Iterator[Row]:
+    for subject in trial.subjects:
+        for visit in subject.timepoints:
+            for kind, days, check in _deviations_at(visit):
+                yield (*_place(trial, subject, visit), kind, days, check)
+
+
+def _deviations_at(visit: LockedTimepoint) -> Iterator[tuple[str, int | None, str]]:
+    """Give what was otherwise than planned; between the last day before day 1 and day 1 lies one day."""
+    if visit.images == "missed":
+        yield "missed", None, ""
+    if visit.study_day is not None and not visit.unscheduled:
+        day, first, last = (_elapsed(n) for n in (visit.study_day, visit.window_first_day, visit.window_last_day))
+        if day < first:
+            yield "early", first - day, ""
+        if day > last:
+            yield "late", day - last, ""
+    yield from (("check_waived", None, check) for check in visit.qc_waived)
+    if visit.deviation_declared:
+        yield "declared", None, ""
+
+
+def _elapsed(study_day: int) -> int:
+    return study_day - 1 if study_day > 0 else study_day
 
 
 def _images(trial: LockedTrial) -> Iterator[Row]:
@@ -160,6 +187,7 @@ def _line(content: Any) -> str:
 _ROWS = {
     SUBJECTS: _subjects,
     TIMEPOINTS: _timepoints,
+    DEVIATIONS: _deviations,
     IMAGES: _images,
     LESIONS: _lesions,
     MEASUREMENTS: _measurements,

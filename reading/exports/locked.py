@@ -258,6 +258,7 @@ class LockedTimepoint:
     pictures: tuple[LockedPicture, ...] = ()
     series: tuple[LockedSeries, ...] = ()
     qc_waived: tuple[str, ...] = ()
+    deviation_declared: bool = False
     reads: tuple[LockedRead, ...] = ()
 
     @property

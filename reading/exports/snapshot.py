@@ -10,7 +10,7 @@ from typing import Any
 from compliance import signing
 from compliance.errors import HouseError
 from compliance.models import Record
-from imaging.models import Finding, ImagingStudy
+from imaging.models import Finding, ImagingStudy, TransferForm
 from imaging.states import ReviewState, Verdict
 from reading import derivation, selectors
 from reading.criteria import Criteria
@@ -46,7 +46,7 @@ from reading.selectors import ReadResult, SlotResult, SubjectResult
 from reading.services.measuring import variability_report
 from trials.models import ImagingCharter, Timepoint, Trial
 from trials.schedule import date_of
-from trials.states import OPEN_CHARTER
+from trials.states import OPEN_CHARTER, FormState
 
 #: What a signed derivation and its recomputation must have in common.
 _DERIVED = ("overall", "target", "nontarget", "new_lesion", "sum_mm", "nadir_mm", "quantities")
@@ -191,6 +191,7 @@ def _timepoint(timepoint: Timepoint, slots: Sequence[SlotResult]) -> LockedTimep
         pictures=pictures_of(reads),
         series=archived_at(timepoint),
         qc_waived=_waived(timepoint),
+        deviation_declared=_deviation_declared(timepoint),
         reads=tuple(_read(read) for read in reads),
     )
 
@@ -200,6 +201,13 @@ def _waived(timepoint: Timepoint) -> tuple[str, ...]:
         review__timepoint=timepoint, review__state=ReviewState.CLEARED, verdict=Verdict.WAIVE
     )
     return tuple(sorted(set(waived.values_list("code", flat=True))))
+
+
+def _deviation_declared(timepoint: Timepoint) -> bool:
+    """Tell whether the site's signed transfer form says what was done otherwise; its words may name days and people."""
+    form = TransferForm.objects.filter(timepoint=timepoint, state=FormState.SIGNED).first()
+    declaring = [one.key for one in form.terms.fields if one.fact == "deviations"] if form else []
+    return any(form.answers.get(key) for key in declaring) if form else False
 
 
 def _read(read: ReadResult) -> LockedRead:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 from reading.exports.endpoint_columns import TABLES
 from reading.exports.endpoint_tables import csv_files, numbered
@@ -23,6 +24,7 @@ def test_the_files_are_the_ones_promised():
         "adjudications.csv",
         "best_overall_response.csv",
         "data_dictionary.csv",
+        "deviations.csv",
         "images.csv",
         "lesions.csv",
         "measurements.csv",
@@ -66,6 +68,31 @@ def test_a_missed_visit_keeps_its_row_without_a_day():
     missed = [row for row in rows("timepoints.csv") if row["images"] == "missed"]
     assert [(row["subject"], row["timepoint"], row["study_day"], row["shifted_date"]) for row in missed] == [
         ("202-003", "W16", "", "")
+    ]
+
+
+def test_a_visit_that_was_otherwise_than_the_charter_asks_is_a_deviation():
+    """A missed visit, a waived check, days outside the window (there is no day 0), and what the site declared."""
+
+    def visit(code: str, day: int | None, first: int, last: int, **more: object) -> LockedTimepoint:
+        return LockedTimepoint(code, code, 0, 1, first, last, "received", "cleared", "read", study_day=day, **more)
+
+    visits = (
+        visit("EARLY", -9, -7, 7),
+        visit("ACROSS", 2, -7, -1),
+        visit("PLANNED", 57, 50, 64, qc_waived=("slice_gap",)),
+        visit("UNS-01", 90, 80, 85, unscheduled=True),
+        replace(visit("GONE", None, 106, 120, deviation_declared=True), images="missed"),
+    )
+    sample = locked_trial(1)
+    trial = replace(sample, subjects=(replace(sample.subjects[0], timepoints=visits),))
+    told = csv.DictReader(io.StringIO(csv_files(trial)["deviations.csv"].decode(), newline=""))
+    assert [(row["timepoint"], row["kind"], row["days"], row["check"]) for row in told] == [
+        ("EARLY", "early", "2", ""),
+        ("ACROSS", "late", "2", ""),
+        ("PLANNED", "check_waived", "", "slice_gap"),
+        ("GONE", "missed", "", ""),
+        ("GONE", "declared", "", ""),
     ]
 
 
