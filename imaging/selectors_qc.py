@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from compliance import signing
 from compliance.models import Signature, User
+from imaging import signals
 from imaging.models import Finding, QcDecision, QcReview, Series, TransferForm
 from imaging.second_look import drawn
 from imaging.selectors import series_with_images
@@ -148,6 +149,8 @@ def by_urgency(reviews: QuerySet[Any], at: dt.datetime) -> list[Waiting]:
     places = _places({one.timepoint.subject.site_id for one in found})
     terms = {one.timepoint.charter_id: one.timepoint.charter for one in found}
     first = {pk: charter.terms.quality_control.first_timepoints for pk, charter in terms.items()}
+    answers: Any = signals.urgency_weighed.send(sender=Timepoint, timepoints=[one.timepoint for one in found])
+    waited_for = {key for _, keys in answers for key in keys}
     waiting = [
         Waiting(
             one,
@@ -156,6 +159,7 @@ def by_urgency(reviews: QuerySet[Any], at: dt.datetime) -> list[Waiting]:
                 blocking=one.blocking,
                 sent_back=sent_back[one.timepoint_id],
                 reopened=one.cleared_at is not None,
+                waited_for=one.timepoint_id in waited_for,
                 first_of_site=places[one.timepoint_id] < first[one.timepoint.charter_id],
             ),
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 #: Points, each with what earns them; the page of the queue says the same.
-DAY, BLOCKING, SENT_BACK, REOPENED, FIRST_OF_SITE = 1, 5, 3, 3, 2
+DAY, BLOCKING, SENT_BACK, REOPENED, FIRST_OF_SITE, WAITED_FOR = 1, 5, 3, 3, 2, 100
 RULE = (
-    f"Most urgent first: {DAY} point for each day of waiting, {BLOCKING} for blocking findings, {SENT_BACK} for each "
-    f"time that it was sent back, {REOPENED} if it was cleared before, {FIRST_OF_SITE} if it is among its site's first."
+    f"Most urgent first: {WAITED_FOR} points if a decision at the site waits for its read, {DAY} for each day of "
+    f"waiting, {BLOCKING} for blocking findings, {SENT_BACK} for each time that it was sent back, {REOPENED} if it was "
+    f"cleared before, {FIRST_OF_SITE} if it is among its site's first."
 )
 
 
@@ -21,6 +22,7 @@ class Wait:
     sent_back: int = 0
     reopened: bool = False
     first_of_site: bool = False
+    waited_for: bool = False
 
     @property
     def points(self) -> int:
@@ -31,12 +33,14 @@ class Wait:
             + SENT_BACK * self.sent_back
             + REOPENED * self.reopened
             + FIRST_OF_SITE * self.first_of_site
+            + WAITED_FOR * self.waited_for
         )
 
     @property
     def reasons(self) -> list[str]:
         """What earns the points, in words."""
         said = {
+            "its read is waited for": self.waited_for,
             f"waits {self.days} day{'s' * (self.days != 1)}": self.days > 0,
             f"{self.blocking} blocking finding{'s' * (self.blocking != 1)}": self.blocking > 0,
             "sent back before" if self.sent_back == 1 else f"sent back {self.sent_back} times": self.sent_back > 0,

@@ -23,6 +23,7 @@ from compliance.api import Resource
 from compliance.models import Export
 from reading import api_figures, blinding, pages, selectors
 from reading.api_people import DrawViewSet, ReaderExclusionViewSet
+from reading.api_real_time import DueSerializer, QuestionSerializer, RealTimeReadViewSet
 from reading.blinded import BlindedTask
 from reading.models import Adjudication, ReadTask
 from reading.services import adjudicating, assessing, packaging
@@ -145,6 +146,7 @@ class ReadRowSerializer(serializers.Serializer):
     state = serializers.CharField()
     is_open = serializers.BooleanField()
     submitted_at = serializers.DateTimeField(allow_null=True)
+    due = DueSerializer(allow_null=True)
 
 
 class BlindedTaskSerializer(serializers.Serializer):
@@ -173,6 +175,8 @@ class BlindedTaskSerializer(serializers.Serializer):
     response = DerivedSerializer(allow_null=True)
     unanswered = serializers.ListField(child=serializers.CharField())
     disclosed = serializers.DictField(child=serializers.CharField())
+    question = QuestionSerializer(allow_null=True)
+    due = DueSerializer(allow_null=True)
 
     @extend_schema_field(OpenApiTypes.OBJECT)
     def get_form(self, task: BlindedTask) -> object:
@@ -362,6 +366,7 @@ def register(router: BaseRouter) -> None:
     """Add this room's resources to the API's router."""
     router.register("read-tasks", ReadTaskViewSet, basename="read-task")
     router.register("adjudications", AdjudicationViewSet, basename="adjudication")
+    router.register("real-time-reads", RealTimeReadViewSet, basename="real-time-read")
     api_figures.register(router)
     router.register("reader-exclusions", ReaderExclusionViewSet, basename="reader-exclusion")
     router.register("draws", DrawViewSet, basename="draw")

@@ -24,6 +24,7 @@ class ReadingConfig(AppConfig):
             models.SegmentVersion,
             models.LinkVersion,
             models.Adjudication,
+            models.RealTimeRead,
             models.Reopening,
             models.SignedVersion,
             models.ReaderExclusion,

@@ -192,11 +192,34 @@ class BlindedPreset:
 
 
 @dataclass(frozen=True, slots=True)
+class BlindedQuestion:
+    """What is asked of the reader beside the criteria, and what is answered so far.
+
+    `answers` is what can be answered, each with its words; `derived` is what was derived that bears on it.
+    """
+
+    asks: str
+    answers: tuple[tuple[str, str], ...]
+    verdict: str
+    words: str
+    reason: str
+    derived: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlindedDue:
+    """Until when a read is waited for; None while its clock rests."""
+
+    due_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class BlindedTask:
     """Everything a reader sees of a read; `disclosed` holds what the charter does not hide.
 
     `form` and `terms` are what the criteria ask and the responses that they know. `answered` is the answers in
-    words; `stated_response` is what the reader says against the derived one.
+    words; `stated_response` is what the reader says against the derived one. `question` and `due` are those of a read
+    on a clock.
     """
 
     code: str
@@ -222,6 +245,8 @@ class BlindedTask:
     response: BlindedResponse | None
     unanswered: tuple[str, ...]
     disclosed: Mapping[str, str]
+    question: BlindedQuestion | None = None
+    due: BlindedDue | None = None
 
 
 @dataclass(frozen=True, slots=True)

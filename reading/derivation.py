@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Max, Min, QuerySet
 
 from imaging.models import ImagingStudy, Series
-from reading import criteria
+from reading import criteria, verdicts
 from reading.criteria import Criteria
 from reading.criteria.form import MEASURED, TARGET, VOLUME, At, Entry, Form, Sheet, Values, typed
 from reading.criteria.inputs import BaselineTarget
@@ -19,6 +19,7 @@ from reading.criteria.results import Step, SubjectResponse, TimepointResponse
 from reading.criteria.values import plain
 from reading.models import Assessment, Lesion, ReadTask
 from reading.models.segment import segments_of
+from reading.states import Purpose
 from trials.models import ImagingCharter, Timepoint
 
 NOT_EVALUABLE = "NE"
@@ -214,15 +215,20 @@ def _baseline_derivation(task: ReadTask) -> dict[str, Any]:
     size, key = pack.baseline_burden(sheet), pack.burden.key
     found = None if size is None else plain(size)
     check = pack.check_baseline(proposed_targets(task, sheet)).to_json()
+    trace, more = [pack.baseline_step(sheet)], {}
+    if task.purpose == Purpose.ELIGIBILITY:
+        more[verdicts.MEASURABLE], step = verdicts.measurable_of(sheet, check["violations"])
+        trace.append(step)
     return {
         "kind": "baseline",
         "timepoint_id": task.timepoint.code,
         "sum_mm": found if key == "sum_mm" else None,
         "overall": "",
-        "trace": [pack.baseline_step(sheet).to_json()],
+        "trace": [step.to_json() for step in trace],
         "violations": check["violations"],
         "pack": check["pack"],
         **({} if key == "sum_mm" else {"quantities": {key: found}}),
+        **more,
         "charter": _stamp(task),
     }
 
@@ -265,9 +271,9 @@ def unanswered(task: ReadTask, before: Sequence[ReadTask]) -> tuple[str, ...]:
     assessment = getattr(task, "assessment", None)
     if assessment is None:
         return ("Nothing is entered yet.",)
-    if assessment.image_quality == "not_evaluable":
-        return ()
     pack = pack_of(task.charter)
+    if assessment.image_quality == "not_evaluable":
+        return verdicts.open_points(task, assessment, pack)
     form, at = pack.form(), at_of(task.timepoint)
     sheet = sheets_of([*before, task], form, days_of([t.timepoint for t in (*before, task)]))[-1]
     answered = {entry.lesion for entry in sheet.entries}
@@ -288,7 +294,8 @@ def unanswered(task: ReadTask, before: Sequence[ReadTask]) -> tuple[str, ...]:
     if at is At.FIRST and not points:
         check = pack.check_baseline(proposed_targets(task, sheet))
         points += [violation.message for violation in check.violations]
-    return (*points, *_redrawn(assessment), *_repainted(assessment, form), *_disagreement(assessment))
+    answer = verdicts.open_points(task, assessment, pack)
+    return (*points, *_redrawn(assessment), *_repainted(assessment, form), *_disagreement(assessment), *answer)
 
 
 def _place(form: Form, lesion: Lesion) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 
-from reading.blinded import BlindedLesion, BlindedTask
+from reading.blinded import BlindedLesion, BlindedQuestion, BlindedTask
 from reading.criteria.form import DIAMETER, NEW, NON_TARGET, TARGET, Field, Lesions
 from reading.lesion_form import Asked, LesionForm, ask, at_of, cure, field_of, initial_of, value_of
 from reading.models import Assessment
@@ -44,7 +44,21 @@ class AssessmentForm(forms.Form):
             self.fields[f"answer_{question.name}"] = field_of(question, label)
         terms = () if task.is_baseline else task.terms
         offered = [(term.value, f"{term.value}, {term.words.lower()}") for term in terms]
+        if task.question is not None:
+            self._ask(task.question)
         self.fields["stated_response"].choices = [("", "As derived"), *offered]  # type: ignore[attr-defined]
+
+    def _ask(self, question: BlindedQuestion) -> None:
+        self.fields["verdict"] = forms.ChoiceField(
+            choices=question.answers, required=False, widget=forms.RadioSelect, label=question.asks
+        )
+        self.fields["verdict_reason"] = forms.CharField(
+            required=False,
+            max_length=1000,
+            label="Why",
+            widget=forms.Textarea(attrs={"rows": 2}),
+            help_text="Needed where you answer otherwise than what is derived.",
+        )
 
     @property
     def questions(self) -> list[Asked]:
@@ -100,6 +114,8 @@ class ReadForm:
             "comment": task.comment,
             "stated_response": task.stated_response,
             "stated_reason": task.stated_reason,
+            "verdict": task.question.verdict if task.question else "",
+            "verdict_reason": task.question.reason if task.question else "",
             **{f"answer_{q.name}": initial_of(q, task.answers) for q in task.form.questions},
         }
         # On images that cannot be evaluated no lesion needs an entry, and no question an answer.
@@ -162,6 +178,8 @@ class ReadForm:
             answers=data["answers"],
             stated_response=data["stated_response"],
             stated_reason=data["stated_reason"],
+            verdict=data.get("verdict", ""),
+            verdict_reason=data.get("verdict_reason", ""),
         )
 
     def unnumbered(self) -> list[str]:

@@ -16,6 +16,7 @@ from imaging.display import manifest
 from reading import blinding, selectors
 from reading.blinded import (
     BlindedAdjudication,
+    BlindedDue,
     BlindedLesion,
     BlindedMeasurement,
     BlindedPreset,
@@ -44,6 +45,7 @@ class ReadRow:
     submitted_at: dt.datetime | None
     #: What holds it, where it is not open.
     waits_for: str = ""
+    due: BlindedDue | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,12 @@ def read_row(task: ReadTask, *, closed: bool = False) -> ReadRow:
         and not closed,
         submitted_at=task.submitted_at,
         waits_for="your qualification" if closed else "images with quality control",
+        due=blinding.due_of(task),
     )
 
 
 def worklist_of(reader: User, closed: Collection[int] = ()) -> Worklist:
-    """A reader's reads: those begun first, then the oldest; the signed ones by time, the latest first.
+    """A reader's reads: what is waited for first, then those begun, then the oldest; signed ones, the latest first.
 
     Cases of training and qualification have a list of their own. `closed` are the trials for which the reader has not
     qualified, by their keys: their reads wait.
@@ -89,10 +92,15 @@ def worklist_of(reader: User, closed: Collection[int] = ()) -> Worklist:
     rows = [read_row(task, closed=task.timepoint.subject.trial_id in closed) for task in tasks]
     signed = [row for row in rows if row.state in selectors.SIGNED]
     return Worklist(
-        open=tuple(row for row in rows if row.is_open),
+        open=tuple(sorted((row for row in rows if row.is_open), key=_waited_for)),
         on_hold=tuple(row for row in rows if not row.is_open and row.state not in selectors.SIGNED),
         signed=tuple(sorted(signed, key=lambda row: (row.submitted_at is None, row.submitted_at), reverse=True)),
     )
+
+
+def _waited_for(row: ReadRow) -> tuple[bool, bool, float]:
+    due = row.due.due_at if row.due else None
+    return row.due is None, due is None, due.timestamp() if due else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from django.dispatch import receiver
 
 from compliance import jobs
 from compliance.errors import HouseError
-from imaging.signals import timepoint_cleared
+from imaging.signals import timepoint_cleared, timepoint_reopened, urgency_weighed
 from reading import criteria
 from reading.models import Adjudication, ReadTask
+from reading.selectors_real_time import urgent_among
 from reading.services import closing, measuring, weighing
 from reading.signals import adjudication_decided, read_submitted
 from trials.charter import Charter
@@ -36,6 +38,20 @@ from trials.terms.kinds import Problem
 def open_its_reads(*, timepoint: Timepoint, at: dt.datetime, **_: Any) -> None:
     """A timepoint passed quality control: its readers may begin."""
     jobs.enqueue("reading.open_reads", str(timepoint.pk), at=at, timepoint_id=timepoint.pk)
+    about, cleared_at = timepoint.subject_id, at.isoformat()
+    jobs.enqueue("reading.go_on_on_clocks", str(timepoint.pk), at=at, subject_id=about, cleared_at=cleared_at)
+
+
+@receiver(timepoint_reopened)
+def read_anew_on_its_clock(*, timepoint: Timepoint, at: dt.datetime, **_: Any) -> None:
+    """Images came after the clearance: what is being read on a clock is asked anew."""
+    jobs.enqueue("reading.begin_anew", str(timepoint.pk), at=at, timepoint_id=timepoint.pk)
+
+
+@receiver(urgency_weighed)
+def tell_what_is_waited_for(*, timepoints: Sequence[Timepoint], **_: Any) -> set[int]:
+    """Quality control asks what comes first: what a read on a clock waits for."""
+    return urgent_among(timepoints)
 
 
 @receiver(read_submitted)
@@ -63,7 +79,8 @@ def read_what_was_cleared(*, subject: Subject, at: dt.datetime, **_: Any) -> Non
 
 @receiver(subject_withdrawn)
 def settle_what_was_read(*, subject: Subject, at: dt.datetime, **_: Any) -> None:
-    """A subject left: visits not reached are waited for no longer."""
+    """A subject left: visits not reached are waited for no longer, nor a read on a clock if it never took part."""
+    jobs.enqueue("reading.settle_clocks", str(subject.pk), at=at, subject_id=subject.pk)
     jobs.enqueue("reading.settle_subject", str(subject.pk), at=at, subject_id=subject.pk)
 
 

@@ -39,6 +39,11 @@ def register() -> None:
     access.register("reading.adjudicate", own_adjudication)
     # Signed reads as their readers had them; what is not signed is nobody's but its reader's.
     access.register("reading.replay", role(Role.AUDITOR))
+    watching = (Role.READING_MANAGER, Role.QC_ANALYST, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR)
+    access.register("reading.see_real_time", role(Role.SITE_COORDINATOR, Role.SPONSOR, *watching))
+    access.register("reading.watch_real_time", role(Role.SITE_COORDINATOR, *watching))
+    access.register("reading.ask_real_time", role(Role.SITE_COORDINATOR))
+    access.register("reading.take_note", role(Role.SITE_COORDINATOR))
     access.register("reading.manage", role(Role.READING_MANAGER))
     access.register("reading.decide_reopening", role(Role.READING_MANAGER, Role.TRIAL_ADMINISTRATOR))
     access.register("reading.see_progress", role(Role.READING_MANAGER, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR))

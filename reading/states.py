@@ -54,6 +54,32 @@ READ_TASK = Machine(
 )
 
 
+class RealTimeState(StrEnum):
+    ASKED = "asked"
+    RUNNING = "running"
+    ANSWERED = "answered"
+    LOCKED = "locked"
+    WITHDRAWN = "withdrawn"
+
+
+REAL_TIME_READ = Machine(
+    "read on a clock",
+    initial=RealTimeState.ASKED,
+    moves={
+        # The images are cleared: the clock runs.
+        "start": Move(RealTimeState.ASKED, RealTimeState.RUNNING),
+        # Its reader signed; what the signature names is the read.
+        "answer": Move(RealTimeState.RUNNING, RealTimeState.ANSWERED),
+        "lock": Move(RealTimeState.ANSWERED, RealTimeState.LOCKED),
+        # Other images came, or the subject is read no further.
+        "withdraw": Move((RealTimeState.ASKED, RealTimeState.RUNNING), RealTimeState.WITHDRAWN, reason=True),
+        "call_off": Move(
+            (RealTimeState.ASKED, RealTimeState.RUNNING), RealTimeState.WITHDRAWN, may="reading.manage", reason=True
+        ),
+    },
+)
+
+
 class AdjudicationState(StrEnum):
     OPEN = "open"
     DECIDED = "decided"

@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from compliance import jobs
 from compliance.models import User
-from reading import selectors
+from reading import selectors, selectors_real_time
 from reading.assignment import NotEnoughReaders
 from reading.exports import showing
-from reading.services import adjudicating, assigning, packaging, rereading
+from reading.services import adjudicating, asking, assigning, minding, packaging, rereading
 from trials.models import Subject, Timepoint, Trial
 from trials.states import TrialState
 
@@ -47,6 +47,24 @@ def settle_subject(*, subject_id: int, at: dt.datetime) -> None:
     open_adjudications(subject_id=subject_id, at=at)
 
 
+@jobs.handler("reading.go_on_on_clocks")
+def go_on_on_clocks(*, subject_id: int, cleared_at: str, at: dt.datetime) -> None:
+    """A timepoint was cleared: the clocks of what waits for it run from then on, however late this job comes."""
+    asking.go_on(subject=Subject.objects.get(pk=subject_id), at=dt.datetime.fromisoformat(cleared_at))
+
+
+@jobs.handler("reading.settle_clocks")
+def settle_clocks(*, subject_id: int, at: dt.datetime) -> None:
+    """Bring a subject's reads on a clock to where they can be."""
+    asking.go_on(subject=Subject.objects.get(pk=subject_id), at=at)
+
+
+@jobs.handler("reading.begin_anew")
+def begin_anew(*, timepoint_id: int, at: dt.datetime) -> None:
+    """Other images came for a timepoint: what is being read there on a clock is asked anew."""
+    asking.begin_anew(timepoint=Timepoint.objects.get(pk=timepoint_id), at=at)
+
+
 @jobs.handler("reading.replan_subject")
 def replan_subject(*, subject_id: int, at: dt.datetime) -> None:
     """A subject was moved to another version of the charter: its reads follow, and what waits for them."""
@@ -67,8 +85,11 @@ def build_package(*, trial_id: int, actor_id: int, at: dt.datetime) -> None:
 
 @shared_task(name="reading.sweep_reads", ignore_result=True)
 def sweep_reads() -> None:
-    """Open the re-reads whose day has come, and ask again for reads whose news was lost, as by a crash."""
+    """Open the re-reads whose day has come, mind the clocks, and ask again for reads whose news was lost in a crash."""
     at = timezone.now()
+    minding.remind(at=at)
+    for subject in selectors_real_time.held_up():
+        asking.go_on(subject=subject, at=at)
     for trial in Trial.objects.filter(state=TrialState.RUNNING):
         rereading.open_rereads(trial=trial, at=at)
         for timepoint in selectors.held_up_for_readers(trial):

@@ -16,7 +16,8 @@ from imaging.models import QcReview
 from imaging.selectors import reviews_of, transfers_of, with_counts
 from imaging.states import ReviewState
 from reading import pages, selectors
-from reading.models import Adjudication, ReadTask, Reopening
+from reading.models import Adjudication, ReadTask, RealTimeRead, Reopening
+from reading.questions import QUESTIONS
 from reading.selectors_signed import SignedRead, ever_signed, signed_reads
 from reading.states import AdjudicationState, Purpose, ReopeningState
 from trials.models import ImagingCharter, Subject, Timepoint
@@ -88,11 +89,13 @@ def _leg(timepoint: Timepoint) -> Leg:
     reads = tuple(read for task in ever_signed(tasks) for read in signed_reads(task))
     asked = Reopening.objects.filter(task__timepoint=timepoint).select_related("task", "asked_by", "decided_by")
     of_timepoint = Adjudication.every.filter(timepoint=timepoint).exclude(state=AdjudicationState.WITHDRAWN)
+    questions = RealTimeRead.objects.filter(timepoint=timepoint)
     steps = (
         *_deliveries(timepoint),
         *(_round(review, timepoint) for review in reviews_of(timepoint)),
         *(_read(read) for read in reads),
         *(step for one in asked for step in _reopening(one)),
+        *(step for one in questions.select_related("asked_by", "charter") for step in _question(one)),
         *(step for one in of_timepoint.select_related("adjudicator") for step in _adjudication(one)),
     )
     return Leg(f"{timepoint.name} ({timepoint.code})", _sorted(steps), reads)
@@ -145,6 +148,18 @@ def _read(read: SignedRead) -> Step:
         charter=task.charter,
         signatures=(read.signature,) if read.signature else (),
     )
+
+
+def _question(one: RealTimeRead) -> Iterator[Step]:
+    title = QUESTIONS[one.purpose].title
+    who = str(one.asked_by) if one.asked_by else "by the charter"
+    yield Step(one.asked_at, f"{title} asked, round {one.round}", one.reason, who, "warn", "clock")
+    if one.answered_at is not None:
+        told = one.charter.terms.real_time.to_site(one.purpose)
+        released = f"Released to the site: {told}" if told else "Not told to the site"
+        yield Step(one.answered_at, QUESTIONS[one.purpose].say(one.verdict), released, "", "read", "clock")
+    if one.noted_at is not None:
+        yield Step(one.noted_at, f"{title}: outcome noted at the site", "", str(one.noted_by), "ok", "eye-check")
 
 
 def _reopening(one: Reopening) -> Iterator[Step]:

@@ -15,8 +15,9 @@ from reading.pages_qualification import examined, people_of
 from reading.selectors import adjudications_of, held_up_for_readers, tasks_of
 from reading.selectors_people import given_against_exclusions
 from reading.selectors_qualification import terms_of
+from reading.selectors_real_time import clock_of, open_questions_of, outcomes_to_note
 from reading.services.locking import readiness
-from reading.states import AdjudicationState, Purpose, ReadState, ReferenceState
+from reading.states import REAL_TIME, AdjudicationState, Purpose, ReadState, ReferenceState
 from trials.models import Trial
 from trials.selectors import is_locked
 from trials.states import QcState, ReadingState, SubjectState
@@ -34,13 +35,16 @@ def of_readers(user: User, trial: Trial | None, now: dt.datetime) -> Iterator[Wa
     ready = tasks.filter(state__in=(ReadState.ASSIGNED, ReadState.READING))
     count, first = ready.count(), ready.order_by("created_at").first()
     later = tasks.filter(state=ReadState.WAITING).count()
+    waited_for = ready.filter(purpose__in=REAL_TIME).count()
+    notes = [f"{waited_for} waited for at once"] if waited_for else []
+    notes += [f"{later} more open as you go"] if later else []
     yield Waiting(
         "Reads to do",
         count,
         reverse("reading:worklist"),
         "eye",
-        "read" if count else "ok",
-        f"{later} more open as you go" if later else "",
+        "warn" if waited_for else "read" if count else "ok",
+        ", ".join(notes),
         first.created_at if first else None,
     )
 
@@ -122,6 +126,30 @@ def _of_qualification(trial: Trial, now: dt.datetime) -> Iterator[Waiting]:
     stuck = [row for row in people_of(trial, now) if row.standing.state == "failed" and not row.standing.may_begin]
     if stuck:
         yield Waiting("People who did not qualify", len(stuck), url, "circle-x", "warn", "no attempt left")
+
+
+@in_trial
+def of_clocks(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]:
+    """Reads on a clock that have no answer yet, for reading managers; outcomes to take note of, for their sites."""
+    charter, page = trial.charter_in_force, at("reading:real_time", trial)
+    if is_locked(trial) or charter is None or not charter.terms.real_time.any:
+        return
+    if access.may(user, "reading.manage", trial):
+        still = list(open_questions_of(trial))
+        late = sum(clock is not None and clock.is_overdue(now) for clock in map(clock_of, still))
+        since = still[0].asked_at if still else None
+        tone = "bad" if late else "warn" if still else "ok"
+        yield Waiting("Reads on a clock", len(still), page, "clock", tone, f"{late} overdue" if late else "", since)
+    elif access.may(user, "reading.take_note", trial):
+        new = [one for one in outcomes_to_note(user) if one.timepoint.subject.trial_id == trial.pk]
+        since = new[0].answered_at if new else None
+        yield Waiting(
+            "Outcomes to take note of", len(new), page, "eye-check", "warn" if new else "ok", "of reads at once", since
+        )
+    elif access.may(user, "reading.watch_real_time", trial) or (
+        access.may(user, "reading.see_real_time", trial) and charter.terms.real_time.sponsor_sees
+    ):
+        yield Waiting("Reads on a clock", None, page, "clock", "info", "how they stand")
 
 
 @in_trial

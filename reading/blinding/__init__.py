@@ -25,7 +25,7 @@ from reading.blinding.pictures import (
     stacks_shown,
     thumbnail,
 )
-from reading.blinding.reads import blinded_task, title_of
+from reading.blinding.reads import blinded_task, due_of, title_of
 from reading.blinding.references import blinded_review
 from reading.blinding.replays import replayed_read
 from reading.blinding.shown import blinded_links, blinded_segment, signed_drawings
@@ -44,6 +44,7 @@ __all__ = [
     "blinded_segment",
     "blinded_task",
     "case_code",
+    "due_of",
     "frame_png",
     "hangings_of",
     "instance_of",

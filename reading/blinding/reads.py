@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from reading import derivation, selectors
+from reading import derivation, selectors, verdicts
 from reading.blinded import (
+    BlindedDue,
     BlindedFigure,
     BlindedLesion,
     BlindedMeasurement,
     BlindedPreset,
+    BlindedQuestion,
     BlindedResponse,
     BlindedStep,
     BlindedTask,
@@ -23,8 +25,11 @@ from reading.criteria import Criteria
 from reading.criteria.base import Figure
 from reading.criteria.form import Form, amount, typed
 from reading.measuring import not_square
-from reading.models import Lesion, Measurement, ReadTask
+from reading.models import Assessment, Lesion, Measurement, ReadTask
+from reading.models.real_time import is_asked
 from reading.models.segment import segments_of
+from reading.questions import QUESTIONS
+from reading.selectors_real_time import clock_of_task
 from reading.states import ReadState
 from trials.models import ImagingCharter, Subject, Timepoint
 from trials.states import QcState
@@ -73,7 +78,30 @@ def blinded_task(task: ReadTask) -> BlindedTask:
         response=response_of(assessment.derivation, pack) if assessment else None,
         unanswered=() if task.state in selectors.SIGNED else derivation.unanswered(task, before),
         disclosed=disclosed(subject, charter),
+        question=question_of(task, assessment),
+        due=due_of(task),
     )
+
+
+def question_of(task: ReadTask, assessment: Assessment | None) -> BlindedQuestion | None:
+    """Return what is asked of a reader beside the criteria; None where nothing is."""
+    if not is_asked(task):
+        return None
+    question, verdict = QUESTIONS[task.purpose], assessment.verdict if assessment else ""
+    return BlindedQuestion(
+        asks=question.asks,
+        answers=tuple((value, words) for value, words in question.answers.items()),
+        verdict=verdict,
+        words=question.say(verdict),
+        reason=assessment.verdict_reason if assessment else "",
+        derived=verdicts.said_of_derived(task, assessment.derivation) if assessment else "",
+    )
+
+
+def due_of(task: ReadTask) -> BlindedDue | None:
+    """Return until when a read is waited for; None for one that is on no clock, or signed."""
+    clock = clock_of_task(task)
+    return BlindedDue(clock.due_at) if clock else None
 
 
 def title_of(timepoint: Timepoint, charter: ImagingCharter) -> str:

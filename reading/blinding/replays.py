@@ -16,6 +16,7 @@ from reading.blinding.reads import answered, presets, response_of, said_of, titl
 from reading.blinding.stacks import Stack, stacks_of
 from reading.criteria.form import Form
 from reading.models import Lesion, MarkVersion, ReadTask
+from reading.questions import QUESTIONS
 from reading.selectors_signed import SignedRead, reads_shown_with
 
 
@@ -34,7 +35,7 @@ def replayed_read(read: SignedRead) -> ReplayedRead:
         criteria=charter.terms.criteria,
         image_quality=said["image_quality"],
         comment=said["comment"],
-        answered=answered(said.get("answers", {}), pack.form()),
+        answered=(*answered(said.get("answers", {}), pack.form()), *_verdict(said, task)),
         stated_response=disagreement.get("response", ""),
         stated_reason=disagreement.get("reason", ""),
         presets=presets(charter),
@@ -43,6 +44,15 @@ def replayed_read(read: SignedRead) -> ReplayedRead:
         painted=tuple(_painted(said.get("segments", ()))),
         response=response_of(said["derivation"], pack),
     )
+
+
+def _verdict(said: Mapping[str, Any], task: ReadTask) -> Iterable[tuple[str, str]]:
+    """What was answered to the question of a read on a clock, and why."""
+    if given := said.get("verdict"):
+        question = QUESTIONS[task.purpose]
+        yield question.asks, question.say(given["answer"])
+        if given["reason"]:
+            yield "Why", given["reason"]
 
 
 def reads_of_replay(task: ReadTask) -> tuple[ReadTask, ...]:

@@ -8,7 +8,8 @@ from decimal import Decimal
 from itertools import takewhile
 from typing import Any
 
-from reading.exports.csv_table import write
+from reading.exports import endpoint_real_time
+from reading.exports.csv_table import Table, write
 from reading.exports.endpoint_columns import (
     ADJUDICATIONS,
     BEST_OVERALL_RESPONSE,
@@ -19,10 +20,10 @@ from reading.exports.endpoint_columns import (
     MEASUREMENTS,
     RESPONSES,
     SUBJECTS,
-    TABLES,
     TIMEPOINTS,
     VALUES,
 )
+from reading.exports.endpoint_real_time import REAL_TIME_READS
 from reading.exports.locked import ADJUDICATOR, LockedSubject, LockedTimepoint, LockedTrial, plain
 
 Row = tuple[object, ...]
@@ -173,8 +174,8 @@ def _when(subject: LockedSubject, code: str) -> Row:
     return (code, timepoint.study_day, timepoint.shifted_date) if timepoint else ("", None, None)
 
 
-def _dictionary() -> Iterator[Row]:
-    for table in TABLES:
+def _dictionary(tables: Sequence[Table]) -> Iterator[Row]:
+    for table in tables:
         for order, column in enumerate(table.columns, start=1):
             key = column.name in table.key
             yield (table.file_name, order, column.name, key, column.kind, column.unit, column.meaning, column.sdtm)
@@ -200,5 +201,6 @@ _ROWS = {
 
 def csv_files(trial: LockedTrial) -> Mapping[str, bytes]:
     """Return every table of a locked trial as a CSV file, and the dictionary that explains their columns."""
-    files = {table.file_name: write(table, rows(trial)) for table, rows in _ROWS.items()}
-    return {**files, DICTIONARY.file_name: write(DICTIONARY, _dictionary())}
+    made = {**_ROWS, **({REAL_TIME_READS: endpoint_real_time.rows} if trial.real_time is not None else {})}
+    files = {table.file_name: write(table, rows(trial)) for table, rows in made.items()}
+    return {**files, DICTIONARY.file_name: write(DICTIONARY, _dictionary(tuple(made)))}

@@ -328,6 +328,30 @@ class LockedSubject:
 
 
 @dataclass(frozen=True, slots=True)
+class LockedRealTimeRead:
+    """A question that was asked of a timepoint on a clock, and its answer."""
+
+    site: str
+    subject: str
+    timepoint: str
+    purpose: str
+    round: int
+    asked_by: str
+    answer: str
+    reason: str
+    derived: str
+    hours_given: int
+    minutes_taken: int
+    in_time: bool
+    told_to_site: str
+
+    @property
+    def hours_taken(self) -> Decimal:
+        """Hours on the clock until the answer, to a hundredth."""
+        return (Decimal(self.minutes_taken) / 60).quantize(Decimal("0.01"))
+
+
+@dataclass(frozen=True, slots=True)
 class LockedTrial:
     """Everything an export of a locked trial may state, subjects by code, timepoints by schedule."""
 
@@ -343,6 +367,8 @@ class LockedTrial:
     subjects: tuple[LockedSubject, ...]
     #: Agreement of the readers, computed from the above; not part of what the lock identifier covers.
     variability: Mapping[str, Any]
+    #: Reads on a clock; None where no version of the charter had them.
+    real_time: tuple[LockedRealTimeRead, ...] | None = None
 
     @property
     def charter(self) -> LockedCharter:
@@ -371,7 +397,8 @@ class LockedTrial:
 
 def lock_identifier(trial: LockedTrial) -> str:
     """Return the digest (SHA-256) of everything recorded in a locked trial, computed agreement left out."""
-    return digest(plain(dataclasses.replace(trial, variability={})))
+    content = plain(dataclasses.replace(trial, variability={}))
+    return digest({name: value for name, value in content.items() if name != "real_time" or value is not None})
 
 
 def plain(value: Any) -> Any:

@@ -19,6 +19,7 @@ from reading.criteria.values import as_json
 from reading.criteria.values import plain as exact_text
 from reading.exports.archived import archived_at
 from reading.exports.drawn import mark_in, pictures_of, segments_in
+from reading.exports.endpoint_real_time import real_time_reads
 from reading.exports.locked import (
     ADJUDICATED,
     NOT_READ,
@@ -88,6 +89,7 @@ def snapshot(trial: Trial) -> LockedTrial:
         signatures=tuple(sorted(signatures, key=lambda mark: (mark.at, mark.what, mark.printed_name))),
         subjects=tuple(_subject(result) for result in results),
         variability=_variability(trial),
+        real_time=real_time_reads(trial),
     )
 
 

@@ -11,6 +11,7 @@ from .link import LinkVersion
 from .mark import Mark, MarkVersion
 from .pool import PoolMember, ReaderPair
 from .qualification import Attempt, CaseRead, CaseReference, QualificationCase
+from .real_time import RealTimeRead
 from .reopening import Reopening, SignedVersion
 from .segment import Segment, SegmentVersion
 from .task import ReadTask
@@ -37,6 +38,7 @@ __all__ = [
     "ReadToken",
     "ReaderExclusion",
     "ReaderPair",
+    "RealTimeRead",
     "Reopening",
     "Segment",
     "SegmentVersion",

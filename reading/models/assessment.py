@@ -19,7 +19,8 @@ class Assessment(Record):
 
     `version` counts saves, so that a stale page cannot overwrite a newer one. `answers` holds what the pack's form
     asks of the timepoint as a whole, by name. A reader who disagrees with the derived response states another one
-    with the reason; the derived one is kept, and it is the one that counts.
+    with the reason; the derived one is kept, and it is the one that counts. `verdict` answers what is asked of a
+    read on a clock (`reading.questions`).
     """
 
     task = models.OneToOneField(ReadTask, on_delete=models.PROTECT, related_name="assessment")
@@ -33,6 +34,8 @@ class Assessment(Record):
     answers = models.JSONField(default=dict)
     stated_response = models.CharField(max_length=24, blank=True)
     stated_reason = models.TextField(blank=True)
+    verdict = models.CharField(max_length=13, blank=True)
+    verdict_reason = models.TextField(blank=True)
     derivation = models.JSONField(default=dict)
 
     def __str__(self) -> str:
@@ -54,6 +57,7 @@ class Assessment(Record):
         drawn = [mark.content() for mark in marks_of(self.task)]
         painted = [segment.content() for segment in segments_of(self.task)]
         links = links_of(self.task)
+        verdict = {"answer": self.verdict, "reason": self.verdict_reason}
         disagreement = {"response": self.stated_response, "reason": self.stated_reason}
         return {
             "image_quality": self.image_quality,
@@ -68,6 +72,7 @@ class Assessment(Record):
             **({"segments": painted} if painted else {}),
             **({"links": links.links} if links and links.links else {}),
             **({"disagreement": disagreement} if self.stated_response else {}),
+            **({"verdict": verdict} if self.verdict else {}),
         }
 
 

@@ -16,12 +16,14 @@ from reading import blinding, derivation, selectors, signals
 from reading.criteria import Criteria
 from reading.criteria.values import InvalidRead, as_json
 from reading.models import Assessment, ReadTask
-from reading.services import qualifying
+from reading.models.real_time import is_asked
+from reading.questions import QUESTIONS
+from reading.services import answering, qualifying
 from reading.services.assigning import locked, release_waiting
 from reading.services.drafting import Draft, InvalidEntry
 from reading.services.entries import AssessmentEntry
 from reading.services.working import locked_task, require_images, require_qualified, require_reading, require_sequence
-from reading.states import Purpose, ReadState
+from reading.states import REAL_TIME, Purpose, ReadState
 
 
 class StaleDraft(HouseError):
@@ -139,6 +141,8 @@ def submit_read(
             advance(row.timepoint, "finish", field="reading_state", actor=None, at=at)
             # Written here rather than on hearing the news, so that a crash after the commit cannot lose it.
             jobs.enqueue("reading.open_adjudications", str(subject.pk), at=at, subject_id=subject.pk)
+        if row.purpose in REAL_TIME:
+            answering.go_on(task=row, at=at)
         transaction.on_commit(lambda: signals.read_submitted.send(sender=ReadTask, task=task, at=at))
     return task
 
@@ -159,10 +163,13 @@ def _store(task: ReadTask, entry: AssessmentEntry, actor: User, at: dt.datetime)
     except InvalidRead as problem:
         raise InvalidEntry(problem.message) from None
     _require_disagreement(task, pack, entry)
+    _require_verdict(task, entry)
     assessment.image_quality, assessment.comment = entry.image_quality, entry.comment.strip()
     assessment.answers = as_json(answers)
     assessment.stated_response = entry.stated_response
     assessment.stated_reason = entry.stated_reason.strip() if entry.stated_response else ""
+    assessment.verdict = entry.verdict
+    assessment.verdict_reason = entry.verdict_reason.strip() if entry.verdict else ""
     assessment.version += 1
     audit.save(assessment, action="assessment.saved", actor=actor, at=at)
     Draft(task, assessment, before, {"actor": actor, "at": at}).take(entry.lesions)
@@ -176,6 +183,13 @@ def _require_disagreement(task: ReadTask, pack: Criteria[Any], entry: Assessment
     stated = {"", *(term.value for term in pack.terms)} if not derivation.is_baseline(task.timepoint) else {""}
     if entry.stated_response not in stated:
         raise InvalidEntry("The response that you state is none of the criteria here. Choose one that is offered.")
+
+
+def _require_verdict(task: ReadTask, entry: AssessmentEntry) -> None:
+    """Refuse an answer where nothing is asked, and one that the question does not have."""
+    known = QUESTIONS[task.purpose].answers if is_asked(task) else {}
+    if entry.verdict and entry.verdict not in known:
+        raise InvalidEntry("The answer is none that is offered here. Choose one that is, or reload the page.")
 
 
 def _so_far(task: ReadTask, before: list[ReadTask]) -> dict[str, Any]:

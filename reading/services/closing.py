@@ -11,7 +11,8 @@ from compliance.transitions import advance
 from reading import selectors
 from reading.models import Adjudication, ReadTask
 from reading.services.assigning import locked
-from reading.states import AdjudicationState, ReadState
+from reading.services.calling_off import withdraw_all
+from reading.states import REAL_TIME, AdjudicationState, ReadState
 from trials.impact import Consequence
 from trials.models import Subject
 from trials.subject_terms import READ_NO_FURTHER
@@ -36,8 +37,9 @@ def close(*, subject: Subject, at: dt.datetime) -> None:
     """Close every read and adjudication of a subject that is not signed; they leave the lists of their people."""
     with transaction.atomic():
         subject = locked(subject.pk)
-        for task in _open_reads(subject).order_by("blinded_code"):
+        for task in _open_reads(subject).exclude(purpose__in=REAL_TIME).order_by("blinded_code"):
             advance(task, "withdraw", actor=None, at=at, reason=_WHY)
+        withdraw_all(subject, _WHY, at)
         for case in _open_cases(subject).order_by("blinded_code"):
             advance(case, "withdraw", actor=None, at=at, reason=_WHY)
 

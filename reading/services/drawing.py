@@ -11,10 +11,11 @@ from django.db.models import Q
 
 from compliance import audit
 from compliance.models import User
-from reading.assignment import CaseRef, Chance, Pool, ReaderRef, candidates, draw
+from reading.assignment import CaseRef, Chance, NotEnoughReaders, Pool, ReaderRef, candidates, draw
 from reading.assignment.lots import pair
 from reading.models import Draw, PoolMember, ReaderExclusion, ReaderPair, ReadTask
 from reading.selectors_qualification import able
+from reading.selectors_real_time import kept_apart
 from reading.states import Purpose
 from trials.models import ImagingCharter, Membership, Role, Subject, Trial
 from trials.selectors import members_with
@@ -42,7 +43,8 @@ def chance_of(subject: Subject, charter: ImagingCharter, at: dt.datetime | None 
     """Return all that the draw of a subject's readers would know at a time; without one, whoever qualified or not."""
     trial, terms = subject.trial, charter.terms
     case = CaseRef(subject.code, subject.site.code)
-    refs = references(trial, eligible_readers(trial, at))
+    apart = kept_apart(subject)
+    refs = references(trial, [one for one in eligible_readers(trial, at) if one.pk not in apart])
     pools = pools_now(trial, charter)
     places, names = candidates(case, refs, pools, per_case=terms.readers_per_timepoint)
     load, together = counts_now(trial) if terms.readers.balanced else ({}, {})
@@ -55,6 +57,17 @@ def chance_of(subject: Subject, charter: ImagingCharter, at: dt.datetime | None 
         {reader: load[reader] for reader in able if reader in load},
         {two: count for two, count in together.items() if able.issuperset(two)},
     )
+
+
+def readers_to_be(subject: Subject, charter: ImagingCharter, at: dt.datetime) -> set[str]:
+    """Return the user names of a subject's readers, or of those whom a draw would give it; nobody while it cannot."""
+    has = ReadTask.objects.filter(timepoint__subject=subject).values_list("reader__username", flat=True)
+    if has:
+        return set(has)
+    try:
+        return set(draw(chance_of(subject, charter, at), seed=subject.trial.seed))
+    except NotEnoughReaders:
+        return set()
 
 
 def eligible_readers(trial: Trial, at: dt.datetime | None = None) -> list[User]:
@@ -115,8 +128,10 @@ def counts_now(trial: Trial) -> tuple[Counter[str], Counter[tuple[str, str]]]:
 
 
 def had_by(subject: Subject) -> set[int]:
-    """Return the keys of those who have a subject now, or have opened a read of it before it was handed on."""
+    """Return the keys of those who have a subject, have opened a read of it before it was handed on, or read it on a
+    clock where the charter wants others for that.
+    """
     tasks = ReadTask.kept.filter(timepoint__subject=subject, reread=False, purpose=Purpose.ENDPOINT)
     standing = ReadTask.objects.filter(timepoint__subject=subject).values("pk")
     found = tasks.filter(Q(pk__in=standing) | Q(opened_at__isnull=False))
-    return set(found.values_list("reader", flat=True))
+    return set(found.values_list("reader", flat=True)) | kept_apart(subject)

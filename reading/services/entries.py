@@ -52,7 +52,8 @@ class AssessmentEntry:
     """What a reader entered; `version` is that of the draft it started from (0: none).
 
     The entry is the whole draft: a lesion found at this timepoint that it does not list is removed. `answers` are
-    to the form's questions about the timepoint. `stated_response` is what the reader says against the derived one.
+    to the form's questions about the timepoint. `stated_response` is what the reader says against the derived one,
+    `verdict` what is answered to the question of a read on a clock.
     """
 
     version: int
@@ -62,6 +63,8 @@ class AssessmentEntry:
     answers: Mapping[str, object] = field(default_factory=dict)
     stated_response: str = ""
     stated_reason: str = ""
+    verdict: str = ""
+    verdict_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

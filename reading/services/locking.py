@@ -18,9 +18,10 @@ from imaging.models import ReceivedInstance
 from imaging.selectors import held_count
 from imaging.states import ReceivedState
 from reading import selectors
-from reading.models import Adjudication, ReadTask, Reopening
+from reading.models import Adjudication, ReadTask, RealTimeRead, Reopening
+from reading.selectors_real_time import open_questions_of
 from reading.services.adjudicating import discordant_places
-from reading.states import AdjudicationState, ReadState, ReopeningState
+from reading.states import AdjudicationState, ReadState, RealTimeState, ReopeningState
 from trials.models import Subject, Timepoint, Trial
 from trials.selectors import open_queries_of
 from trials.states import NOT_ENROLLED, ImageState, QcState, SubjectState, TrialState
@@ -76,6 +77,9 @@ def _blockers(trial: Trial) -> Iterator[Blocker]:
     for reopening in asked.select_related("task").order_by("pk"):
         sentence = f"Read {reopening.task.blinded_code} was asked to be opened again: decide on it."
         yield Blocker(sentence, reverse("reading:reopening", args=[reopening.pk]))
+    for question in open_questions_of(trial):
+        url = reverse("reading:real_time", args=[trial.pk])
+        yield Blocker(f"The read for {question.purpose} at {question.timepoint} has no answer yet.", url)
     for query in open_queries_of(trial).select_related("site").order_by("pk"):
         yield Blocker(f"Query {query.pk} to {query.asked} is not closed.", reverse("trials:query", args=[query.pk]))
     if held := held_count(trial):
@@ -136,6 +140,9 @@ def lock_trial(*, trial: Trial, signature: Intent, actor: User, at: dt.datetime)
         decided = Adjudication.objects.filter(subject__trial=fresh, state=AdjudicationState.DECIDED)
         for adjudication in decided.order_by("blinded_code"):
             advance(adjudication, "lock", actor=actor, at=at)
+        answered = RealTimeRead.objects.filter(timepoint__subject__trial=fresh, state=RealTimeState.ANSWERED)
+        for question in answered.order_by("pk"):
+            advance(question, "lock", actor=actor, at=at)
         advance(trial, "lock", actor=actor, at=at, signature=signature, locked_at=at)
         jobs.enqueue("reading.build_package", str(trial.pk), at=at, trial_id=trial.pk, actor_id=actor.pk)
     return trial

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from django import template
+from django.utils import timezone
 
-from reading.blinded import BlindedMeasurement
+from reading.blinded import BlindedDue, BlindedMeasurement
+from reading.clocks import Clock
 
 register = template.Library()
 #: What marks are called, by the tool that drew them.
@@ -20,6 +22,12 @@ _TOOLS = {
 def organ(name: str) -> str:
     """Write a term in capitals as a word: LYMPH NODE as Lymph node; other words stay as they were entered."""
     return name.capitalize() if name.isupper() else name
+
+
+@register.filter
+def due_words(due: BlindedDue) -> str:
+    """Say until when a read is waited for: due in 5 h; overdue by 20 min; its clock rests."""
+    return Clock(due.due_at).said(timezone.now()) if due.due_at else "its clock rests"
 
 
 @register.filter

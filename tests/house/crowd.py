@@ -22,7 +22,7 @@ from imaging.models import FaceReview, PixelReview, QcReview, RecipePreview, Tra
 from imaging.services import declaring, lending, receiving, reviewing, uploading
 from imaging.states import Verdict
 from reading import blinding
-from reading.models import Adjudication, Attempt, CaseRead, PoolMember, ReadTask
+from reading.models import Adjudication, Attempt, CaseRead, PoolMember, ReadTask, RealTimeRead
 from reading.services import assessing, cases, excluding, locking, packaging, reopening
 from reading.services import lending as reading_lending
 from reading.services.entries import AssessmentEntry, LesionEntry
@@ -300,6 +300,7 @@ class _Furnisher:
             self.crowd.add("upload", Thing({"public_id": str(self._upload(timepoint).public_id)}, self.trial, place))
             self._qualify(site, place)
             self._add("subject", timepoint.subject_id, place)
+            self._add("question", self._question(timepoint).pk, place)
             self._add("timepoint", timepoint.pk, place)
             self._add("query", Query.objects.get(site=site).pk, place)
             self._add("review", review.pk, place)
@@ -439,6 +440,13 @@ class _Furnisher:
         size = {"rows": 16, "columns": 16, "frames": 1}
         look = PixelReview(received=received, timepoint=timepoint, opened_at=AT, why="text_usual", **size)
         return audit.save(look, action="pixelreview.asked", actor=None, at=AT)
+
+    def _question(self, timepoint: Timepoint) -> RealTimeRead:
+        """A read on a clock that waits for its images."""
+        asked = RealTimeRead(
+            timepoint=timepoint, purpose="eligibility", round=1, slot=21, charter=timepoint.charter, asked_at=AT
+        )
+        return audit.save(asked, action="realtimeread.asked", actor=None, at=AT)
 
     def _face(self, timepoint: Timepoint) -> FaceReview:
         """A look at the face mask of a series."""

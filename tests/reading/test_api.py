@@ -66,6 +66,7 @@ def test_a_reader_lists_own_reads_only(world, task):
             "state": "assigned",
             "is_open": True,
             "submitted_at": None,
+            "due": None,
         }
     ]
     assert client.get(f"/api/v1/read-tasks/{other.blinded_code}/").status_code == 404

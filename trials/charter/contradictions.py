@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from trials.display_terms import faults_of_hangings
 from trials.form_terms import faults_of_fields, faults_of_forms
 from trials.pool_terms import faults_of_draw
+from trials.real_time_terms import faults_of_real_time
 from trials.schedule import days_between
 from trials.series_terms import SeriesTerms
 from trials.subject_terms import MOST_LETTERS
@@ -87,6 +88,14 @@ def _nobody_knows_a_subject_again(charter: Charter) -> Iterator[Problem]:
 @_about("readers", "readers_per_timepoint")
 def _readers_can_be_drawn_so(charter: Charter) -> Iterator[Problem]:
     yield from faults_of_draw(charter.readers, charter.readers_per_timepoint, ("readers",))
+
+
+@_about("real_time", "schedule", "blinded_to")
+def _reads_on_a_clock_hold_together(charter: Charter) -> Iterator[Problem]:
+    knows_subject = "subject" not in charter.blinded_to
+    yield from faults_of_real_time(
+        charter.real_time, visits=len(charter.schedule), knows_subject=knows_subject, place=("real_time",)
+    )
 
 
 @_about("external_viewers", "windows_locked")

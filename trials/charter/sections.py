@@ -32,6 +32,7 @@ from trials.qc_terms import QcTerms
 from trials.query_terms import QueryTerms
 from trials.reader_terms import ReaderTerms
 from trials.reading_terms import RereadTerms
+from trials.real_time_terms import RealTimeTerms
 from trials.retention import Retention
 from trials.series_terms import MODALITY, SeriesTerms
 from trials.site_terms import SiteTerms
@@ -136,6 +137,7 @@ class Charter:
 
     rereads: RereadTerms = READING.term(Group(RereadTerms), "Hidden re-reads")
     qualification: ReaderTerms = READING.term(Group(ReaderTerms), "Training and qualification of readers")
+    real_time: RealTimeTerms = READING.term(Group(RealTimeTerms), "Reads on a clock")
 
     window_presets: tuple[WindowPreset, ...] = DISPLAY.term(
         Rows(WindowPreset, "name", "display window", least=1),
