@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -166,6 +167,29 @@ def missing_cases(trial: Trial, rows: list[CaseRow]) -> list[str]:
         for kind, number in asked.items()
         if ready.count(kind) < number
     ]
+
+
+#: Columns of the list of attempts.
+ATTEMPTS = (
+    *("person", "attempt", "state", "charter_version", "begun", "decided", "valid_until"),
+    *("points", "of", "pass_mark_percent", "tolerance_percent", "cases", "reason"),
+)
+
+
+def attempts_listed(trial: Trial) -> Iterator[tuple[object, ...]]:
+    """The rows of the list of attempts; a case is named with the version of its reference."""
+    attempts = Attempt.objects.filter(trial=trial).select_related("person", "charter")
+    for one in attempts.order_by("person__username", "number"):
+        moments = (one.begun_at, one.decided_at, one.valid_until)
+        reads = one.cases.select_related("case__subject", "reference").order_by("case__subject__code")
+        result = [one.result.get(name, "") for name in ("points", "of", "mark_percent", "tolerance_percent")]
+        yield (
+            *(one.person.username, one.number, one.state, one.charter.version),
+            *(moment.astimezone(dt.UTC).isoformat(timespec="seconds") if moment else "" for moment in moments),
+            *result,
+            ", ".join(f"{read.case.subject.code} v{read.reference.number}" for read in reads),
+            one.why,
+        )
 
 
 @dataclass(frozen=True, slots=True)

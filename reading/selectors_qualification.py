@@ -21,6 +21,7 @@ from reading.states import (
 from trials.models import Role, Trial
 from trials.reader_terms import ReaderTerms
 from trials.selectors import members_with, trials_of
+from trials.states import SubjectState
 
 #: Roles that may be asked to qualify.
 EXAMINED = (Role.READER, Role.ADJUDICATOR)
@@ -132,7 +133,11 @@ def references_managed_by(user: User) -> QuerySet[CaseReference]:
 def references_in_force(trial: Trial) -> list[CaseReference]:
     """The approved reference of each case that is in use, by the code of the case."""
     found = CaseReference.objects.filter(
-        case__subject__trial=trial, case__state=CaseState.IN_USE, state=ReferenceState.APPROVED
+        case__subject__trial=trial,
+        # Who withdrew consent is a case no more.
+        case__subject__state=SubjectState.CASE,
+        case__state=CaseState.IN_USE,
+        state=ReferenceState.APPROVED,
     )
     return list(found.select_related("case__subject__trial", "expert").order_by("case__subject__code"))
 

@@ -80,6 +80,7 @@ urlpatterns = [
         name="qualification_begin",
     ),
     path("trials/<int:pk>/qualification/", views_cases.cases_of_trial, name="qualification_trial"),
+    path("trials/<int:pk>/qualification/list/", views_cases.attempts_list, name="qualification_list"),
     path("trials/<int:pk>/qualification/cases/", views_cases.case_add, name="qualification_case_add"),
     path(
         "trials/<int:pk>/qualification/people/<str:username>/",

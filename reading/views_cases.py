@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from compliance import access, signing
+from compliance import access, signing, spreadsheets
 from compliance.errors import HouseError
 from compliance.models import Signature, User
 from compliance.signing import WrongPassword
@@ -65,6 +65,13 @@ def _trial_page(
         "may_manage": access.may(request.user, "reading.manage", trial) and not trial.frozen_by(),
     }
     return render(request, "reading/qualification_trial.html", context, status=_status(form, problem))
+
+
+@require_safe
+@access.guarded("reading.see_progress", trials_of)
+def attempts_list(request: HttpRequest, trial: Trial) -> HttpResponse:
+    """Every attempt of the trial as a file for spreadsheets: who, when, points, and the versions they rest on."""
+    return spreadsheets.download(f"{trial.code}-qualification.csv", pages.ATTEMPTS, pages.attempts_listed(trial))
 
 
 def _status(form: Any, problem: HouseError | None) -> int:

@@ -76,7 +76,13 @@ SUBJECT = Machine(
             (SubjectState.SCREENED, SubjectState.ENROLLED), SubjectState.WITHDRAWN, may="trials.enrol", reason=True
         ),
         "withdraw_consent": Move(
-            (SubjectState.SCREENED, SubjectState.ENROLLED, SubjectState.SCREEN_FAILED, SubjectState.WITHDRAWN),
+            (
+                SubjectState.SCREENED,
+                SubjectState.ENROLLED,
+                SubjectState.SCREEN_FAILED,
+                SubjectState.WITHDRAWN,
+                SubjectState.CASE,
+            ),
             SubjectState.CONSENT_WITHDRAWN,
             may="trials.enrol",
             reason=True,

@@ -19,7 +19,7 @@ from trials.charter import TEMPLATES
 from trials.models import Membership, Role, Site, Subject, Timepoint, Trial
 from trials.pages import gate_on_page, queries_on_page
 from trials.services import enrolling, keeping_keys, setting_up
-from trials.states import SubjectState
+from trials.states import LEFT, SubjectState
 
 
 def _said(request: HttpRequest, problem: HouseError) -> None:
@@ -215,7 +215,7 @@ def subject_show(request: HttpRequest, subject: Subject) -> HttpResponse:
 
 
 def _takes_arm(request: HttpRequest, subject: Subject) -> bool:
-    return access.may(request.user, "trials.see_arms", subject) and not subject.has_left
+    return access.may(request.user, "trials.see_arms", subject) and subject.state not in (*LEFT, SubjectState.CASE)
 
 
 def _takes_visits(request: HttpRequest, subject: Subject) -> bool:

@@ -293,6 +293,7 @@ MATRIX = tuple(
         ("GET", "reading/qualification/reads/<blinded_code>/", "examined task", "R"),
         ("POST", "reading/trials/<pk>/qualification/begin/", "trial", "RJ"),
         ("GET", "reading/trials/<pk>/qualification/", "trial", "MAT"),
+        ("GET", "reading/trials/<pk>/qualification/list/", "trial", "MAT"),
         ("POST", "reading/trials/<pk>/qualification/cases/", "trial", "M"),
         ("GET POST", "reading/trials/<pk>/qualification/people/<username>/", "examined person", "M"),
         ("GET POST", "reading/qualification/cases/<pk>/", "training case", "M"),

@@ -26,7 +26,7 @@ from reading.worklists import of_managers, of_those_examined
 from tests.reading.conftest import AT, PASSWORD, World, baseline, follow_up
 from trials.models import Role, Subject, Timepoint
 from trials.selectors import progress
-from trials.services import setting_up
+from trials.services import leaving, setting_up
 from trials.services.enrolling import SubjectExists
 from trials.states import QcState, SubjectState
 
@@ -279,6 +279,19 @@ def test_nobody_begins_without_enough_cases_nor_by_a_case_of_the_own_reading(wor
     with_reference(world, manager)
     with pytest.raises(qualifying.CasesMissing):
         qualifying.begin(trial=world.trial, signature=SIGNED, actor=world.people["judge"], at=AT)
+
+
+def test_a_case_of_somebody_who_withdrew_consent_is_given_to_nobody(world: World, asked: QualificationCase) -> None:
+    leaving.withdraw_consent(
+        subject=asked.subject,
+        withdrawn_on=AT.date(),
+        reason="Told the site",
+        signature=SIGNED,
+        actor=world.coordinator,
+        at=AT,
+    )
+    with pytest.raises(qualifying.CasesMissing):
+        qualifying.begin(trial=world.trial, signature=SIGNED, actor=reader(world), at=AT)
 
 
 def test_a_statement_alone_is_signed_once_and_opens_the_queue(world: World) -> None:

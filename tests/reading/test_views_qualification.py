@@ -223,6 +223,17 @@ def test_the_manager_follows_each_person_allows_another_attempt_and_waives(world
     assert client.get(reverse("reading:qualification_person", args=[world.trial.pk, "manager"])).status_code == 404
 
 
+def test_attempts_leave_as_a_list_with_what_they_rest_on(world: World, manager: User) -> None:
+    world.amend(qualification=TERMS)
+    with_reference(world, manager)
+    attempt_of(world, *GOOD)
+    answer = client_of(manager).get(reverse("reading:qualification_list", args=[world.trial.pk]))
+    header, row = answer.content.decode("utf-8-sig").splitlines()
+    assert header.startswith("person,attempt,state,charter_version,begun,decided,valid_until,points,of")
+    assert row.startswith("reader-a,1,passed,2,")
+    assert row.endswith(",5,5,80,10,CASE-1 v1,")
+
+
 def test_readers_who_have_not_qualified_are_sent_to_their_list(world: World, manager: User) -> None:
     world.amend(qualification={"statement": "Known."})
     readers = [reader(world, name) for name in ("reader-a", "reader-b")]
