@@ -31,13 +31,22 @@ from .drawing import (
 )
 from .proportion import Proportion
 
-#: One colour per response in every figure; a response that is not named has the last one.
+#: One colour per response in every figure, from best to worst over all criteria; a response of the same meaning has the
+#: same colour, and one that is not named the last.
 RESPONSE_COLOURS: Mapping[str, str] = {
     "CR": "#00664d",
+    "iCR": "#00664d",
     "PR": "#2a9d8f",
+    "iPR": "#2a9d8f",
+    "MR": "#8cc5b5",
     "SD": "#7b8fa6",
+    "iSD": "#7b8fa6",
     "NON-CR/NON-PD": "#9a8fb0",
+    "NON-iCR/NON-iUPD": "#9a8fb0",
+    "PDu": "#dfa594",
+    "iUPD": "#dfa594",
     "PD": "#c8553d",
+    "iCPD": "#c8553d",
     "NE": "#c9ced6",
 }
 OTHER_COLOUR = "#b9a36b"

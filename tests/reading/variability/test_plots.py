@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reading import criteria
 from reading.variability import BlandAltman, bland_altman
 from reading.variability.drawing import apart, figure, ticks
 from reading.variability.plots import bland_altman_svg, identity_scatter_svg
@@ -173,7 +174,12 @@ def test_a_spider_starts_at_baseline_and_marks_a_new_lesion() -> None:
 
 
 def test_a_response_that_is_not_known_has_the_last_colour() -> None:
-    assert OTHER_COLOUR in waterfall_svg([WaterfallBar("101-001", 5.0, "iUPD")])
+    assert OTHER_COLOUR in waterfall_svg([WaterfallBar("101-001", 5.0, "ODD")])
+
+
+def test_each_response_of_each_criteria_that_is_a_degree_has_a_colour() -> None:
+    terms = {term for name in criteria.available() for term in criteria.get(name).terms}
+    assert {term.value for term in terms if term.degree is not None} <= set(RESPONSE_COLOURS)
 
 
 def test_names_are_escaped() -> None:
