@@ -43,6 +43,7 @@ RESPONSE_COLOURS: Mapping[str, str] = {
     "iSD": "#7b8fa6",
     "NON-CR/NON-PD": "#9a8fb0",
     "NON-iCR/NON-iUPD": "#9a8fb0",
+    "NON-PD": "#9a8fb0",
     "PDu": "#dfa594",
     "iUPD": "#dfa594",
     "PD": "#c8553d",
