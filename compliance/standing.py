@@ -13,7 +13,7 @@ import datetime as dt
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,10 +72,41 @@ def keep(request: HttpRequest, grounds: Sequence[Ground], answer: Answer, *, at:
 
     The session and the account are grounds of each decision; it ends with the day (UTC), as views are recorded by day.
     """
-    address, key = _ADDRESS.fullmatch(request.path), request.session.session_key
+    address = _ADDRESS.fullmatch(request.path)
+    standing = _made(request, grounds, at) if address else None
+    if address and standing:
+        _remember({(address[1], address[3]): answer}, *standing)
+
+
+def keep_each(
+    request: HttpRequest, grounds: Sequence[Ground], answers: Mapping[str, Answer], *, at: dt.datetime
+) -> None:
+    """Remember what was decided at once for several addresses, such as all pictures of a page; as `keep`.
+
+    What each of them is asked with has nothing to do with the answer, and its number is 0.
+    """
+    standing = _made(request, grounds, at) if answers else None
+    if standing:
+        _remember({(path, ""): answer for path, answer in answers.items()}, *standing)
+
+
+def _remember(answers: Mapping[tuple[str, str], Answer], key: str, question: str, values: Any, until: Any) -> None:
+    with _lock:
+        for (before, after), answer in answers.items():
+            _known[key, before, after] = _Standing(question, values, until, answer)
+            _known.move_to_end((key, before, after))
+        while len(_known) > MOST:
+            _known.popitem(last=False)
+
+
+def _made(
+    request: HttpRequest, grounds: Sequence[Ground], at: dt.datetime
+) -> tuple[str, str, tuple[Any, ...], dt.datetime] | None:
+    """Whose decision it is, the question by which it is upheld with its values, and until when."""
+    key = request.session.session_key
     row = Session.objects.filter(pk=key).values_list("session_data", "expire_date").first() if key else None
-    if address is None or key is None or row is None:
-        return
+    if key is None or row is None:
+        return None
     user = actor(request)
     session = Ground(Session.objects.filter(pk=key, session_data=row[0]))
     account = Ground(User.objects.filter(pk=user.pk, is_active=True, password=user.password))
@@ -85,16 +116,14 @@ def keep(request: HttpRequest, grounds: Sequence[Ground], answer: Answer, *, at:
         try:
             sql, given = ground.rows.order_by().values("pk").query.sql_with_params()
         except EmptyResultSet:
-            return
+            if ground.absent:
+                continue
+            return None
         parts.append(f"{'NOT ' if ground.absent else ''}EXISTS ({sql})")
         values += given
     question = f"SELECT 1 WHERE {' AND '.join(parts)}"
     midnight = dt.datetime.combine(at.astimezone(dt.UTC).date() + dt.timedelta(days=1), dt.time(), dt.UTC)
-    standing = _Standing(question, tuple(values), min(at + LONGEST, row[1], midnight), answer)
-    with _lock:
-        _known[key, address[1], address[3]] = standing
-        while len(_known) > MOST:
-            _known.popitem(last=False)
+    return key, question, tuple(values), min(at + LONGEST, row[1], midnight)
 
 
 def forget() -> None:
@@ -114,10 +143,11 @@ class StandingMiddleware:
 
 
 def _answer(request: HttpRequest) -> HttpResponse | None:
-    address = _ADDRESS.fullmatch(request.path) if request.method == "GET" else None
-    if address is None:
+    if request.method != "GET":
         return None
-    key = request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""), address[1], address[3]
+    address = _ADDRESS.fullmatch(request.path)
+    before, number, after = address.groups() if address else (request.path, "0", "")
+    key = request.COOKIES.get(settings.SESSION_COOKIE_NAME, ""), before, after
     with _lock:
         standing = _known.get(key)
     if standing is None:
@@ -127,6 +157,6 @@ def _answer(request: HttpRequest) -> HttpResponse | None:
             _known.pop(key, None)
         return None
     try:
-        return standing.answer(request, int(address[2]))
+        return standing.answer(request, int(number))
     except (HouseError, OSError):
         return None  # whoever decides in full says what is the matter

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -35,7 +35,7 @@ from trials.states import ImageState, QcState, ReadingState, SubjectState
 
 @dataclass(frozen=True, slots=True)
 class ReadRow:
-    """A read in its reader's list."""
+    """A read in its reader's list; `picture` is the address of a small picture of it, perhaps empty."""
 
     code: str
     case: str
@@ -46,6 +46,7 @@ class ReadRow:
     #: What holds it, where it is not open.
     waits_for: str = ""
     due: BlindedDue | None = None
+    picture: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +82,22 @@ def read_row(task: ReadTask, *, closed: bool = False) -> ReadRow:
     )
 
 
-def worklist_of(reader: User, closed: Collection[int] = ()) -> Worklist:
+def worklist_of(
+    reader: User,
+    closed: Collection[int] = (),
+    pictures_of: Callable[[Sequence[ReadTask]], Mapping[int, str]] = lambda _: {},
+) -> Worklist:
     """A reader's reads: what is waited for first, then those begun, then the oldest; signed ones, the latest first.
 
     Cases of training and qualification have a list of their own. `closed` are the trials for which the reader has not
-    qualified, by their keys: their reads wait.
+    qualified, by their keys: their reads wait. `pictures_of` gives the addresses of the small pictures of reads, by
+    their numbers; it is asked of open ones, as nobody is to recognise a case by a signed one below it.
     """
     mine = selectors.tasks_of(reader).exclude(purpose=Purpose.QUALIFICATION)
     tasks = sorted(mine, key=lambda t: (t.state != ReadState.READING, t.created_at, t.pk))
     rows = [read_row(task, closed=task.timepoint.subject.trial_id in closed) for task in tasks]
+    pictures = pictures_of([task for task, row in zip(tasks, rows, strict=True) if row.is_open])
+    rows = [replace(row, picture=pictures.get(task.pk, "")) for task, row in zip(tasks, rows, strict=True)]
     signed = [row for row in rows if row.state in selectors.SIGNED]
     return Worklist(
         open=tuple(sorted((row for row in rows if row.is_open), key=_waited_for)),

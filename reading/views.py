@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -34,8 +35,9 @@ from trials.forms import SignatureForm
 def worklist(request: HttpRequest) -> HttpResponse:
     """My reads: what to read next, under blinded codes."""
     reader, at = access.actor(request), timezone.now()
+    pictures_of = partial(views_pixels.listed, request)
     context = {
-        "worklist": pages.worklist_of(reader, trials_closed_to(reader, at)),
+        "worklist": pages.worklist_of(reader, trials_closed_to(reader, at), pictures_of),
         "examined": pages_qualification.examined(reader, at),
         "cases": pages_qualification.cases_to_read(reader),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from django.http import HttpRequest, HttpResponse
@@ -75,8 +76,33 @@ def task_pixels(request: HttpRequest, task: ReadTask, series: str, frame: int) -
 @require_GET
 @access.guarded("reading.read", selectors.tasks_of, by="blinded_code")
 def task_thumbnail(request: HttpRequest, task: ReadTask, series: str) -> HttpResponse:
-    """A small picture of a series of this read."""
-    return _thumbnail(request, _task(request, task), series)
+    """A small picture of a series of this read; the list of reads shows one before the read is opened."""
+    return _thumbnail(request, blinding.glance_at_read(task, actor=access.actor(request), at=timezone.now()), series)
+
+
+def listed(request: HttpRequest, tasks: Sequence[ReadTask]) -> dict[int, str]:
+    """Return the addresses of the small pictures of a reader's own open reads, by the number of the read.
+
+    The page that shows the list decided on all of them, which is upheld when its pictures are asked for.
+    """
+    at = timezone.now()
+    pictures = blinding.ListedPictures(tasks, actor=access.actor(request), at=at)
+
+    def answer(listed: blinding.ListedPicture) -> standing.Answer:
+        def give(request: HttpRequest, _: int) -> HttpResponse:
+            shown = pictures.picture(listed, at=timezone.now())
+            return unchanging.answer(request, shown.tag, shown.read)
+
+        return give
+
+    paths = {
+        number: reverse("reading:task_thumbnail", args=(one.task.blinded_code, one.series_key))
+        for number, one in pictures.by_task.items()
+    }
+    if paths:
+        answers = {paths[number]: answer(one) for number, one in pictures.decided.items()}
+        standing.keep_each(request, pictures.grounds(), answers, at=at)
+    return {number: f"{path}?of={pictures.by_task[number].of}" for number, path in paths.items()}
 
 
 @require_GET

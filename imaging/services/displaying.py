@@ -10,13 +10,13 @@ import hashlib
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Count, Max, Q
+from django.db.models import Count, F, Max, Q, QuerySet
 
 from compliance import confined, standing, storage
 from compliance.errors import HouseError
@@ -162,7 +162,11 @@ _MOST_PLANS = 200
 
 def plan_of(series: Series) -> Plan:
     """Return the plan of a series; it is made anew where anything of it has changed."""
-    stamp = _stamp(series)
+    return plan_at(series, stamp_of(_stamped(Series.objects.filter(pk=series.pk)).get()))
+
+
+def plan_at(series: Series, stamp: tuple[Any, ...]) -> Plan:
+    """Return the plan of a series whose stamp was seen just now (`stamp_of`); as `plan_of`."""
     with _plans_lock:
         plan = _plans.get(series.pk)
     if plan is not None and plan.stamp == stamp:
@@ -170,7 +174,7 @@ def plan_of(series: Series) -> Plan:
     instances = list(series.instances.order_by("position_mm", "number", "sop_instance_uid"))
     kept = [one for one in instances if one.stored_state == OriginalState.KEPT]
     facts = facts_of(series, kept)
-    stamp = _stamp(series)
+    stamp = stamp_of(_stamped(Series.objects.filter(pk=series.pk)).get())
     copies = SeriesDisplay.objects.filter(series=series).values_list("copies", flat=True).first() or {}
     plan = Plan(stamp, tuple(_places(instances, facts, copies)))
     with _plans_lock:
@@ -180,14 +184,25 @@ def plan_of(series: Series) -> Plan:
     return plan
 
 
-def _stamp(series: Series) -> tuple[Any, ...]:
-    here = Series.objects.filter(pk=series.pk)
-    counted = here.annotate(
-        held=Count("instances"),
-        last=Max("instances__pk"),
-        kept=Count("instances", filter=Q(instances__stored_state=OriginalState.KEPT)),
+def pictured(timepoints: Collection[int]) -> list[Series]:
+    """Series of timepoints, by their numbers, that readers are shown and that have images still; with their stamps."""
+    shown = Series.objects.filter(for_reading=True, imaging_study__timepoint__in=timepoints)
+    stamped = _stamped(shown.select_related("imaging_study").order_by("number", "pk"))
+    return [series for series in stamped if stamp_of(series)[-1]]
+
+
+def _stamped(series: QuerySet[Series]) -> QuerySet[Series]:
+    return series.annotate(
+        _version=F("display__version"),
+        _held=Count("instances"),
+        _last=Max("instances__pk"),
+        _kept=Count("instances", filter=Q(instances__stored_state=OriginalState.KEPT)),
     )
-    return counted.values_list("display__version", "held", "last", "kept").get()
+
+
+def stamp_of(series: Any) -> tuple[Any, ...]:
+    """Return the stamp of a series out of `pictured`: what is known for showing it, and of how many images."""
+    return series._version, series._held, series._last, series._kept
 
 
 def _places(instances: Sequence[Instance], facts: Mapping[int, Facts], copies: Mapping[str, Any]) -> Iterator[Place]:

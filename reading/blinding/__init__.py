@@ -8,6 +8,7 @@ under `blinded_to` is added by name; a pixel leaves as the values of a picture, 
 from reading.blinding.cases import blinded_adjudication
 from reading.blinding.counts import room_in
 from reading.blinding.hanging import hangings_of, tools_of
+from reading.blinding.listed import ListedPicture, ListedPictures, glance_at_read
 from reading.blinding.marks import blinded_mark, marks_of_reads
 from reading.blinding.names import adjudication_code, case_code, read_code
 from reading.blinding.pictures import (
@@ -33,6 +34,8 @@ from reading.blinding.shown import blinded_links, blinded_segment, signed_drawin
 __all__ = [
     "BlindedBytes",
     "BlindedPictures",
+    "ListedPicture",
+    "ListedPictures",
     "Looked",
     "NotOpen",
     "NotShown",
@@ -46,6 +49,7 @@ __all__ = [
     "case_code",
     "due_of",
     "frame_png",
+    "glance_at_read",
     "hangings_of",
     "instance_of",
     "look_at_case",

@@ -192,7 +192,7 @@ def frame_png(looked: Looked, series_key: str, n: int, preset: str, *, actor: Us
     if not 1 <= n <= len(stack):
         raise NotShown(_NOT_PART)
     instance, frame = stack[n - 1]
-    _record_viewing(looked, series, actor, at)
+    record_viewing(looked, series, actor, at)
     return viewing.picture(instance.archive_key, frame - 1, _stored(window, series, instance))
 
 
@@ -213,7 +213,7 @@ def pictures_shown(looked: Looked, series_key: str, *, actor: User, at: dt.datet
     """
     timepoint, series = _series(looked, series_key)
     plan = displaying.plan_of(series)
-    _record_viewing(looked, series, actor, at)
+    record_viewing(looked, series, actor, at)
     grounds: list[Ground] = []
     if timepoint.pk in looked.grounds:
         study = ImagingStudy.objects.filter(pk=series.imaging_study_id, timepoint=timepoint)
@@ -230,11 +230,21 @@ def thumbnail(looked: Looked, series_key: str, *, actor: User, at: dt.datetime) 
     NotShown
     """
     _, series = _series(looked, series_key)
-    plan = displaying.plan_of(series)
+    shown = small_picture(looked, series, displaying.plan_of(series))
+    record_viewing(looked, series, actor, at)
+    return shown
+
+
+def small_picture(looked: Looked, series: Series, plan: displaying.Plan) -> BlindedBytes:
+    """Return the small picture of a series; whoever gives it away records the look.
+
+    Raises
+    ------
+    NotShown
+    """
     if not plan.kept:
         raise NotShown(_NOT_PART)
     place, window = plan.middle, displaying.first_window(series, looked.charter.terms)
-    _record_viewing(looked, series, actor, at)
     tag = looked.names.of(f"thumbnail {place.sop_instance_uid} {place.frame} {window}")
     return BlindedBytes(tag, lambda: (displaying.thumbnail_of(series, place, window), "image/png"))
 
@@ -247,7 +257,7 @@ def _series(looked: Looked, series_key: str) -> tuple[Timepoint, Series]:
     raise NotShown(_NOT_PART)
 
 
-def _record_viewing(looked: Looked, series: Series, actor: User, at: dt.datetime) -> None:
+def record_viewing(looked: Looked, series: Series, actor: User, at: dt.datetime) -> None:
     """Record once per read, series and day (UTC) that somebody looked at a series; never fewer times."""
     about, code = looked.about, looked.names.code
     day = at.astimezone(dt.UTC).date().isoformat()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,9 +32,14 @@ class Stack:
 
 def named_series(names: Keys, timepoint: Timepoint, charter: ImagingCharter) -> list[tuple[str, str, Series]]:
     """The series of a timepoint that readers are shown, in the charter's order: label, key, series."""
+    return in_order(names, series_for_reading(timepoint), charter)
+
+
+def in_order(names: Keys, shown: Iterable[Series], charter: ImagingCharter) -> list[tuple[str, str, Series]]:
+    """Series that readers are shown, in the charter's order: label, key, series."""
     order = [terms.label for terms in charter.terms.series]
     found = []
-    for series in series_for_reading(timepoint):
+    for series in shown:
         # A label is the charter's own word; anything else, such as a site's description, is not repeated.
         label = series.label if series.label in order else f"{series.modality} series"
         rank = order.index(label) if label in order else len(order)
