@@ -31,6 +31,8 @@ export interface Series extends Kind {
   modality: string;
   unit: string;
   suv_factor: number | null;
+  /** Why PET has no SUV; empty where it has. */
+  suv_reason: string;
   interval: number | null;
   space: string;
   cine_ms: number | null;

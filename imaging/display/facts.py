@@ -16,7 +16,7 @@ from imaging.dicom.geometry import Plane, functional_group, numbers, plane_of
 from imaging.dicom.headers import Header, read_header
 from imaging.dicom.rendering import header_window
 from imaging.display.frames import is_looked_up, kind_of
-from imaging.display.suv import units_of
+from imaging.display.suv import Uptake, uptake_of
 
 #: Facts of an instance, as `facts_of` makes them.
 Facts = dict[str, Any]
@@ -32,12 +32,12 @@ def facts_of(path: str) -> Facts:
     -------
     dict
         `rows`, `columns`, `samples`, `bits`, `signed`, `float`, `photometric`: of a frame as it leaves
-        (`imaging.display.frames`); `unit` and `suv_factor` (`imaging.display.suv`); `spacing` [between rows, between
-        columns], mm, and `orientation` (six direction cosines), both None where the header has none; `space`: Frame
-        of Reference UID, perhaps empty; `cine_ms`; `window` [centre, width] of the header; `places`: for each frame
-        [position of its first pixel in patient LPS, mm, or None; slope; intercept], one for all where they are
-        alike; `raw` [offset, length]: where the first frame lies in the file as it is to leave, the others behind
-        it, or None where it must be decoded.
+        (`imaging.display.frames`); `unit`, `suv_factor` and `suv_reason` (`imaging.display.suv`), `suv_in_header`:
+        whether the file tells the factor; `spacing` [between rows, between columns], mm, and `orientation` (six
+        direction cosines), both None where the header has none; `space`: Frame of Reference UID, perhaps empty;
+        `cine_ms`; `window` [centre, width] of the header; `places`: for each frame [position of its first pixel in
+        patient LPS, mm, or None; slope; intercept], one for all where they are alike; `raw` [offset, length]: where
+        the first frame lies in the file as it is to leave, the others behind it, or None where it must be decoded.
     """
     header = read_header(Path(path))
     dataset = header.dataset
@@ -46,7 +46,7 @@ def facts_of(path: str) -> Facts:
     places = [_place(dataset, frame) for frame in range(frames)]
     plane = plane_of(dataset)
     window = header_window(dataset)
-    unit, factor = units_of(dataset)
+    uptake = uptake_of(dataset)
     spacing = _spacing(dataset)
     return {
         "rows": header.rows or 0,
@@ -56,8 +56,8 @@ def facts_of(path: str) -> Facts:
         "signed": kind.signed,
         "float": kind.float,
         "photometric": kind.photometric,
-        "unit": unit,
-        "suv_factor": factor,
+        **of_uptake(uptake),
+        "suv_in_header": uptake.factor is not None,
         "spacing": [round(value, 6) for value in spacing] if spacing else None,
         "orientation": [round(v, _COSINE) for v in (*plane.row_direction, *plane.column_direction)] if plane else None,
         "space": str(dataset.get("FrameOfReferenceUID") or ""),
@@ -66,6 +66,11 @@ def facts_of(path: str) -> Facts:
         "places": places[:1] if all(place == places[0] for place in places) else places,
         "raw": _raw(path, header),
     }
+
+
+def of_uptake(uptake: Uptake) -> Facts:
+    """Return what is to be known of the values of a picture as uptake."""
+    return {"unit": uptake.unit, "suv_factor": uptake.factor, "suv_reason": uptake.reason}
 
 
 def facts_of_all(paths: Sequence[str]) -> list[Facts | None]:

@@ -30,6 +30,8 @@ UNREADABLE: Facts = {
     "photometric": "MONOCHROME2",
     "unit": "",
     "suv_factor": None,
+    "suv_reason": "",
+    "suv_in_header": False,
     "spacing": None,
     "orientation": None,
     "space": "",
@@ -81,12 +83,22 @@ class Series:
             **{name: first[name] for name in _LIKE},
             "unit": units.pop() if len(units) == 1 else "",
             "suv_factor": factor,
+            "suv_reason": self._reason(factor),
+            # Facts that are older than these two know of headers alone.
+            "suv_in_header": all(picture.facts.get("suv_in_header", True) for picture in self.pictures),
             "interval": _interval(slices) if self.interval_mm is None else self.interval_mm,
             "space": self.named(first["space"]) if first["space"] else "",
             "cine_ms": first["cine_ms"],
             "window": first["window"] if self.window_shown else None,
             "slices": slices,
         }
+
+    def _reason(self, factor: float | None) -> str:
+        """Why the series has no SUV; empty where it has, or is no PET."""
+        if factor is not None or not self.pictures:
+            return ""
+        told = {(one.facts["suv_factor"], one.facts.get("suv_reason", "")) for one in self.pictures}
+        return next(iter(told))[1] if len(told) == 1 else "its pictures have no factor in common"
 
     def _slice(self, picture: Picture, first: Facts) -> list[Any]:
         position, slope, intercept = place_of(picture.facts, picture.frame)

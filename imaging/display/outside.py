@@ -118,9 +118,12 @@ def _meaning(
     intercept: float,
     windows: Sequence[tuple[str, float, float]],
 ) -> None:
-    """What the values stand for; those of PET are SUV where the factor is known."""
-    factor = series["suv_factor"] or 1.0
-    unit = "SUVbw" if series["suv_factor"] else series["unit"]
+    """What the values stand for; those of PET are SUV where the archived header itself tells the factor.
+
+    A factor that is kept beside an image, as its header was deprived of weight or times, goes into no file.
+    """
+    known = series["suv_factor"] if series["suv_in_header"] else None
+    factor, unit = known or 1.0, "SUVbw" if known else series["unit"]
     if series["samples"] == 1:
         made.RescaleSlope, made.RescaleIntercept = _ds(slope * factor, intercept * factor)
         made.RescaleType = unit or "US"

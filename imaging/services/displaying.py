@@ -20,8 +20,9 @@ from django.db.models import Count, F, Max, Q, QuerySet
 
 from compliance import confined, standing, storage
 from compliance.errors import HouseError
-from imaging.display.facts import Facts
+from imaging.display.facts import Facts, of_uptake
 from imaging.display.manifest import UNREADABLE
+from imaging.display.suv import Uptake
 from imaging.models import Instance, Series, SeriesDisplay
 from imaging.services.limits import budget
 from imaging.states import OriginalState
@@ -57,12 +58,20 @@ def kept_instances(series: Series) -> list[Instance]:
 
 
 def facts_of(series: Series, instances: Sequence[Instance]) -> dict[int, Facts]:
-    """Return the facts of instances of a series by their numbers; what is not known yet is read from the archive."""
+    """Return the facts of instances of a series by their numbers; what is not known yet is read from the archive.
+
+    Uptake is as it was noted of the header that came, which may have said more than the archived one does.
+    """
     known = SeriesDisplay.objects.filter(series=series).values_list("pictures", flat=True).first() or {}
     missing = [one for one in instances if str(one.pk) not in known]
     if missing:
         known = _keep(series, _read(missing))
-    return {one.pk: known[str(one.pk)] or UNREADABLE for one in instances}
+    return {one.pk: _noted(one, known[str(one.pk)] or UNREADABLE) for one in instances}
+
+
+def _noted(instance: Instance, facts: Facts) -> Facts:
+    noted = instance.measured.get("uptake")
+    return facts | of_uptake(Uptake.of(noted)) if noted else facts
 
 
 def _read(instances: Sequence[Instance]) -> dict[str, Facts | None]:

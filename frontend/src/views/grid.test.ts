@@ -23,6 +23,7 @@ export function series(given: Partial<Series> & { first?: Triple; gap?: number; 
     photometric: "MONOCHROME2",
     unit: "HU",
     suv_factor: null,
+    suv_reason: "",
     interval: gap,
     spacing: [1.5, 0.5],
     orientation: [1, 0, 0, 0, 1, 0],

@@ -15,7 +15,9 @@ export const unitOf = ({ suv_factor, unit }: Series): string => (suv_factor ? "S
 export const said = ({ series, value }: Value): string => {
   const unit = unitOf(series);
   const text = unit === "HU" ? Math.round(value).toString() : value.toFixed(unit === "SUV" ? 2 : 1);
-  return unit === "SUV" ? `SUV ${text}` : `${text} ${unit}`.trim();
+  if (unit === "SUV") return `SUV ${text}`;
+  const plain = `${text} ${unit}`.trim();
+  return series.suv_reason ? `${plain}; SUV undefined: ${series.suv_reason}` : plain;
 };
 
 /** The values at a place of a viewport (CSS pixels from its corner), the chief one first. */

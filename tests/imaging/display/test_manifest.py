@@ -32,6 +32,8 @@ def test_a_stack_is_told_with_its_places() -> None:
         "photometric": "MONOCHROME2",
         "unit": "",
         "suv_factor": None,
+        "suv_reason": "",
+        "suv_in_header": False,
         "interval": 5.0,
         "spacing": [2.0, 0.5],
         "orientation": AXIAL,
