@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 
+from reading.derivation import stands_alone
 from reading.models import ReadTask
 from reading.selectors import SIGNED, ReadResult, SubjectResult, is_fully_read, slot_results, subject_results
 from reading.states import AdjudicationState
@@ -72,6 +73,7 @@ def variability_inputs(trial: Trial) -> VariabilityInputs:
             continue
         code, (one, two) = result.subject.code, result.slots
         readers = " + ".join(sorted((one.reader.username, two.reader.username)))
+        read_in_full = is_fully_read(result.subject)
         for timepoint in result.timepoints:
             first, second = one.read_of(timepoint), two.read_of(timepoint)
             if first is None or second is None:
@@ -79,9 +81,11 @@ def variability_inputs(trial: Trial) -> VariabilityInputs:
             if first.burden is not None and second.burden is not None:
                 reads = first.task, second.task
                 burdens.append(BurdenPair(code, timepoint.code, first.burden, second.burden, reads))
-            if first.response and second.response:
+            # Reads by themselves amount to a response only beside all others.
+            told = read_in_full or not stands_alone(first.task.charter)
+            if told and first.response and second.response:
                 responses.append(Pair(code, timepoint.code, first.overall, second.overall, readers))
-        if is_fully_read(result.subject):
+        if read_in_full:
             best.append(Pair(code, "", one.outcome.bor, two.outcome.bor, readers))
             cases.append(_case(result))
     return VariabilityInputs(tuple(burdens), tuple(responses), tuple(best), tuple(cases))

@@ -157,6 +157,7 @@ class BlindedTaskSerializer(serializers.Serializer):
     title = serializers.CharField()
     state = serializers.CharField()
     is_baseline = serializers.BooleanField()
+    by_itself = serializers.BooleanField()
     is_open = serializers.BooleanField()
     criteria = serializers.CharField()
     form = serializers.SerializerMethodField()

@@ -217,9 +217,9 @@ class BlindedDue:
 class BlindedTask:
     """Everything a reader sees of a read; `disclosed` holds what the charter does not hide.
 
-    `form` and `terms` are what the criteria ask and the responses that they know. `answered` is the answers in
-    words; `stated_response` is what the reader says against the derived one. `question` and `due` are those of a read
-    on a clock.
+    `by_itself`: nothing earlier is shown or compared. `form` and `terms` are what the criteria ask and the responses
+    that they know. `answered` is the answers in words; `stated_response` is what the reader says against the derived
+    one. `question` and `due` are those of a read on a clock.
     """
 
     code: str
@@ -227,6 +227,7 @@ class BlindedTask:
     title: str
     state: str
     is_baseline: bool
+    by_itself: bool
     is_open: bool
     criteria: str
     form: Form
@@ -357,6 +358,7 @@ class ReplayedRead:
     case: str
     title: str
     is_baseline: bool
+    by_itself: bool
     criteria: str
     image_quality: str
     comment: str

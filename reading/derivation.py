@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from statistics import median
 from typing import Any
@@ -33,6 +33,11 @@ def pack_of(charter: ImagingCharter) -> Criteria[Any]:
 def is_baseline(timepoint: Timepoint) -> bool:
     """Tell whether a timepoint is the subject's baseline: the first of the schedule."""
     return timepoint.order == 0
+
+
+def stands_alone(charter: ImagingCharter) -> bool:
+    """Tell whether each timepoint is read by itself: readers see nothing earlier, and are asked everything anew."""
+    return charter.terms.reads.by_itself
 
 
 def days_of(timepoints: Iterable[Timepoint]) -> Mapping[int, int]:
@@ -79,26 +84,36 @@ def sheets_of(tasks: Sequence[ReadTask], form: Form, days: Mapping[int, int]) ->
 def _sheet(task: ReadTask, form: Form, day: int, facts: dict[str, Values]) -> Sheet:
     assessment, timepoint = task.assessment, task.timepoint
     entries = []
+    name_of = called(task)
     for entry in assessment.measurements.select_related("lesion").order_by("lesion__number", "part"):
         lesion, listed = entry.lesion, form.of(entry.lesion.category)
         if listed is None:
             continue
-        values = typed(listed.fields, entry.stated(), f"Lesion {lesion.label}")
+        name = name_of(lesion)
+        values = typed(listed.fields, entry.stated(), f"Lesion {name}")
         stays = {field.name for field in listed.fields if field.at == (At.FIRST,)}
-        known = facts.setdefault(lesion.label, {name: value for name, value in values.items() if name in stays})
+        known = facts.setdefault(name, {key: value for key, value in values.items() if key in stays})
         entries.append(
-            Entry(
-                lesion.label, lesion.category, lesion.organ, lesion.nodal, entry.state, {**known, **values}, entry.part
-            )
+            Entry(name, lesion.category, lesion.organ, lesion.nodal, entry.state, {**known, **values}, entry.part)
         )
-    asked = form.asked(at_of(timepoint))
+    asked = form.asked(at_of(task))
     answers = typed(asked, assessment.answers, f"Timepoint {timepoint.code}")
     return Sheet(timepoint.code, day, tuple(entries), answers, assessment.image_quality != "not_evaluable")
 
 
-def at_of(timepoint: Timepoint) -> At:
-    """Return where in a form's life a timepoint stands: at its beginning, or afterwards."""
-    return At.FIRST if is_baseline(timepoint) else At.LATER
+def called(task: ReadTask) -> Callable[[Lesion], str]:
+    """Return what the criteria know a lesion by: its number, or what its reader calls it where nothing is followed.
+
+    Timepoints that are read by themselves have in common only how their regions are called.
+    """
+    if stands_alone(task.charter):
+        return lambda lesion: " ".join(lesion.organ.casefold().split()) or lesion.label
+    return lambda lesion: lesion.label
+
+
+def at_of(task: ReadTask) -> At:
+    """Return where in a form's life a read stands: at its beginning, or afterwards."""
+    return At.FIRST if is_baseline(task.timepoint) or stands_alone(task.charter) else At.LATER
 
 
 def subject_response(tasks: Sequence[ReadTask], charter: ImagingCharter | None = None) -> SubjectResponse:
@@ -191,13 +206,15 @@ def derivations_of(tasks: Sequence[ReadTask], start: int = 0) -> list[dict[str, 
     start
         Place of the first read that is derived.
     """
+    if stands_alone(tasks[0].charter):
+        return [_entered_derivation(task, "alone") for task in tasks[start:]]
     pack, days = pack_of(tasks[0].charter), days_of([task.timepoint for task in tasks])
     evaluable = is_baseline(tasks[0].timepoint) and tasks[0].assessment.image_quality != "not_evaluable"
     sheets = sheets_of(tasks, pack.form(), days) if evaluable else []
     found = []
     for place, task in enumerate(tasks[start:], start):
         if is_baseline(task.timepoint):
-            found.append(_baseline_derivation(task))
+            found.append(_entered_derivation(task, "baseline"))
             continue
         # A later read may date progression back to an earlier one, which was signed without knowing of it.
         response = (
@@ -209,7 +226,8 @@ def derivations_of(tasks: Sequence[ReadTask], start: int = 0) -> list[dict[str, 
     return found
 
 
-def _baseline_derivation(task: ReadTask) -> dict[str, Any]:
+def _entered_derivation(task: ReadTask, kind: str) -> dict[str, Any]:
+    """Derive what was measured at a timepoint that is compared with no earlier one."""
     pack = pack_of(task.charter)
     sheet = baseline_sheet(task, pack)
     size, key = pack.baseline_burden(sheet), pack.burden.key
@@ -220,7 +238,7 @@ def _baseline_derivation(task: ReadTask) -> dict[str, Any]:
         more[verdicts.MEASURABLE], step = verdicts.measurable_of(sheet, check["violations"])
         trace.append(step)
     return {
-        "kind": "baseline",
+        "kind": kind,
         "timepoint_id": task.timepoint.code,
         "sum_mm": found if key == "sum_mm" else None,
         "overall": "",
@@ -240,7 +258,8 @@ def _stamp(task: ReadTask) -> dict[str, object]:
 def proposed_targets(task: ReadTask, sheet: Sheet) -> list[BaselineTarget]:
     """Return the targets chosen at baseline with what decides whether they are measurable."""
     entries = task.assessment.measurements.filter(lesion__category=TARGET).select_related("lesion", "instance__series")
-    series = {entry.lesion.label: entry.instance.series for entry in entries if entry.instance}
+    name_of = called(task)
+    series = {name_of(entry.lesion): entry.instance.series for entry in entries if entry.instance}
     return [
         proposed(
             target,
@@ -274,17 +293,15 @@ def unanswered(task: ReadTask, before: Sequence[ReadTask]) -> tuple[str, ...]:
     pack = pack_of(task.charter)
     if assessment.image_quality == "not_evaluable":
         return verdicts.open_points(task, assessment, pack)
-    form, at = pack.form(), at_of(task.timepoint)
+    form, at, name_of = pack.form(), at_of(task), called(task)
     sheet = sheets_of([*before, task], form, days_of([t.timepoint for t in (*before, task)]))[-1]
     answered = {entry.lesion for entry in sheet.entries}
     found_here = Lesion.every.filter(first_seen=task).order_by("number")
-    points = [
-        f"Lesion {x.label} has no entry yet."
-        for x in (*carried_forward(before), *found_here)
-        if x.label not in answered
-    ]
+    lesions = [name_of(lesion) for lesion in (*carried_forward(before), *found_here)]
+    points = [f"Lesion {name} has no entry yet." for name in lesions if name not in answered]
+    points += [f"Two are called “{name}”. Give each a name of its own." for name in _twice(lesions)]
     points += [f"Lesion {x.label}: the {_place(form, x)} is not chosen yet." for x in found_here if not x.organ]
-    here = {lesion.label for lesion in found_here}
+    here = {name_of(lesion) for lesion in found_here}
     for entry in sheet.entries:
         listed = form.of(entry.category)
         assert listed is not None
@@ -302,6 +319,10 @@ def _place(form: Form, lesion: Lesion) -> str:
     """What tells where a lesion is, as the form names it."""
     listed = form.of(lesion.category)
     return listed.place.lower() if listed else "organ"
+
+
+def _twice(names: Sequence[str]) -> list[str]:
+    return [name for name in dict.fromkeys(names) if names.count(name) > 1]
 
 
 def _redrawn(assessment: Assessment) -> tuple[str, ...]:

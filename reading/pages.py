@@ -71,7 +71,7 @@ def read_row(task: ReadTask, *, closed: bool = False) -> ReadRow:
     return ReadRow(
         code=task.blinded_code,
         case=task.case_code,
-        title=blinding.title_of(task.timepoint, task.charter),
+        title=blinding.title_of_read(task),
         state=task.state,
         is_open=task.state in (ReadState.ASSIGNED, ReadState.READING)
         and task.timepoint.qc_state == QcState.CLEARED

@@ -118,11 +118,14 @@ def go_by_its_visits(*, subject: Subject, at: dt.datetime, **_: Any) -> None:
 
 @receiver(charter_to_be_signed)
 def check_criteria(*, terms: Charter, **_: Any) -> list[Problem]:
-    """A charter is to be signed: its criteria must be known here with their parameters."""
+    """A charter is to be signed: its criteria must be known here, and go with the order of reading."""
     try:
-        criteria.get(terms.criteria, terms.criteria_parameters)
+        pack = criteria.get(terms.criteria, terms.criteria_parameters)
     except HouseError as problem:
         return [Problem(("criteria",), problem.message.rstrip("."))]
+    if terms.reads.by_itself and not pack.reads_stand_alone:
+        why = f"{pack.identifier} compares a timepoint with the ones before it, so none can be read by itself"
+        return [Problem(("reads", "order"), why)]
     return []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Prefetch, Q, QuerySet
@@ -82,14 +83,20 @@ def reopenings_seen_by(user: User) -> QuerySet[Reopening]:
 
 
 def own_reads_before(task: ReadTask) -> QuerySet[ReadTask]:
-    """The same reader's signed reads of the subject's earlier timepoints, in order."""
+    """The same reader's signed reads of the subject's earlier timepoints, in order; none beside one by itself."""
     return (
-        ReadTask.every.filter(
-            timepoint__subject=task.timepoint.subject_id, slot=task.slot, order__lt=task.order, state__in=SIGNED
-        )
+        reads_beside(task)
+        .filter(order__lt=task.order, state__in=SIGNED)
         .select_related("timepoint", "charter", "assessment")
         .order_by("order")
     )
+
+
+def reads_beside(task: ReadTask) -> QuerySet[ReadTask]:
+    """The same reader's reads of the subject that belong together with this one, it among them."""
+    if derivation.stands_alone(task.charter):
+        return ReadTask.every.filter(pk=task.pk)
+    return ReadTask.every.filter(timepoint__subject=task.timepoint.subject_id, slot=task.slot)
 
 
 def mark_of(task: ReadTask, key: UUID) -> MarkVersion | None:
@@ -120,7 +127,26 @@ def is_readable(timepoint: Timepoint) -> bool:
 def is_too_late(timepoint: Timepoint) -> bool:
     """Tell whether a later timepoint was signed before this one came: reading it now would change signed results."""
     later = ReadTask.objects.filter(timepoint__subject=timepoint.subject_id, order__gt=timepoint.order)
+    first = later.select_related("charter").first()
+    if first is None or derivation.stands_alone(first.charter):
+        return False
     return timepoint.reading_state == ReadingState.NOT_READY and later.filter(state__in=SIGNED).exists()
+
+
+def may_begin(subject: Subject, charter: ImagingCharter) -> bool:
+    """Tell whether a subject's first read may be opened: at once, or when all scans are in or will not come.
+
+    What was begun goes on, whatever comes then; a case on which readers train is no subject to wait for.
+    """
+    given = ReadTask.objects.filter(timepoint__subject=subject)
+    if not charter.terms.reads.in_batch or not given.exists() or given.filter(state__in=SHOWN).exists():
+        return True
+    for timepoint in subject.timepoints.select_related("subject").order_by("order"):
+        if timepoint.qc_state != QcState.CLEARED and not is_absent(timepoint):
+            return False
+        if timepoint.code == charter.terms.reads.cut_off:
+            break
+    return True
 
 
 def reading_charter(subject: Subject) -> ImagingCharter | None:
@@ -173,6 +199,13 @@ class ReadResult:
     burden: Decimal | None
     baseline_burden: Decimal | None
     accepted: bool = False
+
+    @property
+    def derived(self) -> Mapping[str, Any]:
+        """What was derived: as it was signed; of a read by itself, what it amounts to beside the others."""
+        if self.response and derivation.stands_alone(self.task.charter):
+            return self.response.to_json()
+        return self.assessment.derivation
 
     @property
     def overall(self) -> str:

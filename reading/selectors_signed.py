@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from compliance import signing
 from compliance.models import Signature, User
+from reading.derivation import stands_alone
 from reading.models import ReadTask, SignedVersion
 from reading.selectors import SIGNED
 from trials.models import Role, Subject
@@ -73,4 +74,6 @@ def reads_shown_with(task: ReadTask) -> QuerySet[ReadTask]:
     before = ReadTask.kept.filter(
         timepoint__subject=task.timepoint.subject_id, reader=task.reader_id, slot=task.slot, order__lt=task.order
     )
+    if stands_alone(task.charter):
+        before = before.none()
     return ever_signed(before).order_by("order")

@@ -178,6 +178,11 @@ def side_order(case_id: str, seed: Seed) -> tuple[int, int]:
     return (1, 2) if _draw(seed, "side", case_id)[0] < 128 else (2, 1)
 
 
+def drawn_order(case_id: str, slot: int, timepoints: Sequence[str], seed: Seed) -> list[str]:
+    """Return a case's timepoints in the order in which the reader in a slot sees them, each by itself."""
+    return sorted(timepoints, key=lambda code: _draw(seed, "order", case_id, str(slot), code))
+
+
 def reread_after_days(
     case_id: str, slot: int, seed: Seed, *, percent: float, washout: int, spread: int
 ) -> float | None:

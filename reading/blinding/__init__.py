@@ -10,7 +10,7 @@ from reading.blinding.counts import room_in
 from reading.blinding.hanging import hangings_of, tools_of
 from reading.blinding.listed import ListedPicture, ListedPictures, glance_at_read
 from reading.blinding.marks import blinded_mark, marks_of_reads
-from reading.blinding.names import adjudication_code, case_code, read_code
+from reading.blinding.names import adjudication_code, case_code, case_code_of, read_code
 from reading.blinding.pictures import (
     BlindedBytes,
     BlindedPictures,
@@ -26,7 +26,7 @@ from reading.blinding.pictures import (
     stacks_shown,
     thumbnail,
 )
-from reading.blinding.reads import blinded_task, due_of, title_of
+from reading.blinding.reads import blinded_task, due_of, title_of, title_of_read
 from reading.blinding.references import blinded_review
 from reading.blinding.replays import replayed_read
 from reading.blinding.shown import blinded_links, blinded_segment, signed_drawings
@@ -47,6 +47,7 @@ __all__ = [
     "blinded_segment",
     "blinded_task",
     "case_code",
+    "case_code_of",
     "due_of",
     "frame_png",
     "glance_at_read",
@@ -64,5 +65,6 @@ __all__ = [
     "stacks_shown",
     "thumbnail",
     "title_of",
+    "title_of_read",
     "tools_of",
 ]

@@ -18,7 +18,7 @@ from reading.blinding.marks import marks_of_reads
 from reading.blinding.names import Keys, case_code
 from reading.blinding.reads import answered, disclosed, figures_of, lesions_of, presets, response_of, title_of
 from reading.blinding.stacks import stacks_of
-from reading.models import Adjudication
+from reading.models import Adjudication, ReadTask
 from reading.states import AdjudicationState
 from reading.variability.causes import SAID, Cause
 from trials.models import Timepoint
@@ -37,6 +37,9 @@ def blinded_adjudication(adjudication: Adjudication) -> BlindedAdjudication:
     left, right = by_slot[adjudication.left_slot], by_slot[3 - adjudication.left_slot]
     titles = {t.code: title_of(t, charter) for t in timepoints}
 
+    def title_of_task(task: ReadTask) -> str:
+        return titles[task.timepoint.code]
+
     def side(name: str, result: selectors.SlotResult) -> BlindedSide:
         whole = adjudication.timepoint_id is None
         reads = [read for read in result.reads if read.timepoint.code in titles]
@@ -53,8 +56,8 @@ def blinded_adjudication(adjudication: Adjudication) -> BlindedAdjudication:
                     answered=answered(read.assessment.answers, pack.form()),
                     stated_response=read.assessment.stated_response,
                     stated_reason=read.assessment.stated_reason,
-                    response=response_of(read.assessment.derivation, pack),
-                    lesions=lesions_of(read.task, [r.task for r in reads[:position]], shown, names),
+                    response=response_of(read.derived, pack),
+                    lesions=lesions_of(read.task, [r.task for r in reads[:position]], shown, names, title_of_task),
                 )
                 for position, read in enumerate(reads)
             ),

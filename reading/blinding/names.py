@@ -8,7 +8,7 @@ import hmac
 from compliance import keys
 from reading.assignment import blinded_code
 from reading.models import Adjudication, ReadTask
-from trials.models import Subject, Timepoint, Trial
+from trials.models import ImagingCharter, Subject, Timepoint, Trial
 
 
 class _InUse:
@@ -30,6 +30,12 @@ def read_code(timepoint: Timepoint, slot: int) -> str:
 def case_code(subject: Subject, place: str) -> str:
     """Return the name under which one reader (`place`: the slot) or the adjudicator sees a subject, and no other."""
     return blinded_code(keys.of_trial(subject.trial.code), "case", f"{subject.code} {place}")
+
+
+def case_code_of(timepoint: Timepoint, place: str, charter: ImagingCharter) -> str:
+    """Return the case code of a read: that of its subject, or its own where each timepoint is read by itself."""
+    own = f" {timepoint.code}" if charter.terms.reads.by_itself else ""
+    return case_code(timepoint.subject, f"{place}{own}")
 
 
 def adjudication_code(subject: Subject, timepoint: Timepoint | None) -> str:

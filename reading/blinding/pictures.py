@@ -15,10 +15,10 @@ from compliance.standing import Ground
 from imaging.display import manifest
 from imaging.models import ImagingStudy, Instance, Series
 from imaging.services import displaying, viewing
-from reading import selectors
+from reading import derivation, selectors
 from reading.blinding.cases import is_of_case
 from reading.blinding.names import Keys
-from reading.blinding.reads import title_of
+from reading.blinding.reads import title_of, title_of_read
 from reading.blinding.replays import reads_of_replay
 from reading.blinding.stacks import named_series, pictures_of, shown_stacks, stacks_of
 from reading.models import Adjudication, ReadTask
@@ -162,9 +162,14 @@ def look_at_replay(task: ReadTask, *, actor: User) -> Looked:
 
 def stacks_shown(looked: Looked) -> list[tuple[str, list[manifest.Series]]]:
     """Return what a viewer is told: the title of each timepoint and its stacks, in order."""
+    about = looked.about
+    if isinstance(about, ReadTask) and derivation.stands_alone(about.charter):
+        titles = [title_of_read(about)]
+    else:
+        titles = [title_of(timepoint, looked.charter) for timepoint in looked.timepoints]
     return [
-        (title_of(timepoint, looked.charter), shown_stacks(looked.names, timepoint, looked.charter))
-        for timepoint in looked.timepoints
+        (title, shown_stacks(looked.names, timepoint, looked.charter))
+        for title, timepoint in zip(titles, looked.timepoints, strict=True)
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -23,7 +23,7 @@ from reading.blinding.names import Keys
 from reading.blinding.stacks import Stack, stacks_of
 from reading.criteria import Criteria
 from reading.criteria.base import Figure
-from reading.criteria.form import Form, amount, typed
+from reading.criteria.form import At, Form, amount, typed
 from reading.measuring import not_square
 from reading.models import Assessment, Lesion, Measurement, ReadTask
 from reading.models.real_time import is_asked
@@ -36,6 +36,8 @@ from trials.states import QcState
 
 #: Stands for a figure that there is none of.
 NOTHING = "–"
+#: What a timepoint is called that tells no place among others.
+BY_ITSELF = "Single timepoint"
 
 
 def blinded_task(task: ReadTask) -> BlindedTask:
@@ -50,9 +52,10 @@ def blinded_task(task: ReadTask) -> BlindedTask:
     return BlindedTask(
         code=task.blinded_code,
         case=task.case_code,
-        title=title_of(task.timepoint, charter),
+        title=title_of_read(task),
         state=task.state,
-        is_baseline=derivation.is_baseline(task.timepoint),
+        is_baseline=derivation.at_of(task) is At.FIRST,
+        by_itself=derivation.stands_alone(charter),
         is_open=task.state in (ReadState.ASSIGNED, ReadState.READING) and _images_cleared(task),
         criteria=terms.criteria,
         form=pack.form(),
@@ -110,6 +113,11 @@ def title_of(timepoint: Timepoint, charter: ImagingCharter) -> str:
     return place if timepoint.unscheduled or "dates" in charter.terms.blinded_to else f"{place}, {timepoint.name}"
 
 
+def title_of_read(task: ReadTask) -> str:
+    """Name a read to its reader; one that stands by itself does not tell its place."""
+    return BY_ITSELF if derivation.stands_alone(task.charter) else title_of(task.timepoint, task.charter)
+
+
 def disclosed(subject: Subject, charter: ImagingCharter) -> dict[str, str]:
     """Return what the charter does not hide of a subject, by its name under `blinded_to`."""
     values = {"site": subject.site.code, "subject": subject.code, "arm": subject.arm}
@@ -126,11 +134,15 @@ def _images_cleared(task: ReadTask) -> bool:
 
 
 def lesions_of(
-    task: ReadTask, before: Sequence[ReadTask], stacks: Sequence[Stack], names: Keys
+    task: ReadTask,
+    before: Sequence[ReadTask],
+    stacks: Sequence[Stack],
+    names: Keys,
+    titled: Callable[[ReadTask], str] = title_of_read,
 ) -> tuple[BlindedLesion, ...]:
-    """The reader's lesions known up to and including a read."""
+    """The reader's lesions known up to and including a read; `titled` names reads to whoever looks."""
     reads = [*before, task]
-    titles = {t.pk: title_of(t.timepoint, task.charter) for t in reads}
+    titles = {t.pk: titled(t) for t in reads}
     found = Lesion.every.filter(first_seen__in=reads).order_by("number")
     entries = (
         Measurement.objects.filter(lesion__in=found, assessment__task__in=reads)

@@ -12,9 +12,9 @@ from typing import Any
 from reading import derivation
 from reading.blinded import BlindedMark, ReplayedMark, ReplayedMeasurement, ReplayedRead
 from reading.blinding.names import Keys
-from reading.blinding.reads import answered, presets, response_of, said_of, title_of
+from reading.blinding.reads import answered, presets, response_of, said_of, title_of_read
 from reading.blinding.stacks import Stack, stacks_of
-from reading.criteria.form import Form
+from reading.criteria.form import At, Form
 from reading.models import Lesion, MarkVersion, ReadTask
 from reading.questions import QUESTIONS
 from reading.selectors_signed import SignedRead, reads_shown_with
@@ -30,8 +30,9 @@ def replayed_read(read: SignedRead) -> ReplayedRead:
     return ReplayedRead(
         code=task.blinded_code,
         case=task.case_code,
-        title=title_of(task.timepoint, charter),
-        is_baseline=derivation.is_baseline(task.timepoint),
+        title=title_of_read(task),
+        is_baseline=derivation.at_of(task) is At.FIRST,
+        by_itself=derivation.stands_alone(charter),
         criteria=charter.terms.criteria,
         image_quality=said["image_quality"],
         comment=said["comment"],

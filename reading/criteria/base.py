@@ -220,6 +220,9 @@ class Criteria(ABC, Generic[History]):
     measured_as: ClassVar[str] = "What was measured stands with its unit in values.csv."
     #: Best overall responses that make the subject a responder.
     responses: ClassVar[frozenset[str]]
+    #: Whether a timepoint can be read without seeing the ones before it: all that is entered has a name of its own,
+    #: and nothing is new, followed or compared by the reader.
+    reads_stand_alone: ClassVar[bool] = False
 
     def __init__(self, parameters: Mapping[str, Any] | None = None) -> None:
         given = dict(parameters or {})

@@ -47,6 +47,7 @@ class Continuous(Criteria[QuantityHistory]):
     )
     terms = (Term(EVALUABLE, "Evaluable", "info"), Term(NOT_EVALUABLE, "Not evaluable", "wait"))
     thresholds = ()
+    reads_stand_alone = True
     responses = frozenset()
 
     @property

@@ -8,6 +8,7 @@ from typing import Any
 from reading.exports.endpoint_summary import Line, day, trigger_words, words
 from reading.exports.locked import LockedTrial
 from trials.charter import Charter, Visit
+from trials.order_terms import ReadOrderTerms
 from trials.schedule import visit_window
 from trials.series_terms import SeriesTerms
 
@@ -71,9 +72,22 @@ def _reading(charter: Charter) -> str:
     hidden = listed(_BLINDED[item] for item in charter.blinded_to) or "nothing"
     return (
         f"Each timepoint was read by {_NUMBERS[charter.readers_per_timepoint]}, without knowledge of {hidden}, and of "
-        "any other reader's result. A subject's timepoints were read in the order of the schedule, and each read was "
-        "closed by the reader's signature before the next timepoint opened. Lesions keep their number through time "
-        "within one reader."
+        f"any other reader's result. {_order(charter.reads)}"
+    )
+
+
+def _order(terms: ReadOrderTerms) -> str:
+    if terms.by_itself:
+        return (
+            "When all of a subject's scans were in, each timepoint was read by itself, in an order drawn for each "
+            "reader from the trial's seed, without sight of another timepoint; each read was closed by the reader's "
+            "signature before the next opened. Regions are matched by their names."
+        )
+    waited = f" up to {terms.cut_off}" if terms.cut_off else ""
+    start = f" None was opened before all of the subject's scans{waited} were in." if terms.in_batch else ""
+    return (
+        "A subject's timepoints were read in the order of the schedule, and each read was closed by the reader's "
+        f"signature before the next timepoint opened.{start} Lesions keep their number through time within one reader."
     )
 
 

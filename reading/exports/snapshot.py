@@ -213,7 +213,7 @@ def _deviation_declared(timepoint: Timepoint) -> bool:
 
 
 def _read(read: ReadResult) -> LockedRead:
-    derived = read.assessment.derivation
+    derived = read.derived
     pack = derivation.pack_of(read.task.charter)
     _must_be_reproduced(read, pack)
     response = read.response
@@ -246,13 +246,14 @@ def _read(read: ReadResult) -> LockedRead:
 
 def _must_be_reproduced(read: ReadResult, pack: Criteria[Any]) -> None:
     signed = read.assessment.derivation
-    if read.response is not None:
+    if read.response is not None and read.derived is signed:
         again = read.response.to_json()
         reproduced = all(signed.get(name) == again.get(name) for name in _DERIVED)
     else:
-        key = pack.burden.key
+        # What was signed is compared with no earlier timepoint.
+        key, size = pack.burden.key, derivation.baseline_burden(read.task, pack)
         found = {**signed, **signed.get("quantities", {})}.get(key)
-        reproduced = found == (None if read.baseline_burden is None else exact_text(read.baseline_burden))
+        reproduced = found == (None if size is None else exact_text(size))
     if not reproduced:
         raise NotReproducible(
             f"No package was built: the response that {evalid(read.slot)} signed for {read.timepoint} does not come "

@@ -70,7 +70,8 @@ def discordant_places(
     if charter is None or len(slots) != 2 or subject.is_read_no_further:
         return
     by_subject = charter.terms.adjudication.by == "subject"
-    if by_subject and not selectors.is_fully_read(subject):
+    # Reads by themselves amount to something only when all of them are there.
+    if (by_subject or charter.terms.reads.by_itself) and not selectors.is_fully_read(subject):
         return
     triggers = selectors.discordances_between(slots[0], slots[1], charter)
     if by_subject:

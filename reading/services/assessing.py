@@ -14,6 +14,7 @@ from compliance.signing import Intent
 from compliance.transitions import advance
 from reading import blinding, derivation, selectors, signals
 from reading.criteria import Criteria
+from reading.criteria.form import At
 from reading.criteria.values import InvalidRead, as_json
 from reading.models import Assessment, ReadTask
 from reading.models.real_time import is_asked
@@ -159,7 +160,7 @@ def _store(task: ReadTask, entry: AssessmentEntry, actor: User, at: dt.datetime)
     before = list(selectors.own_reads_before(task))
     pack = derivation.pack_of(task.charter)
     try:
-        answers = pack.form().read_answers(entry.answers, derivation.at_of(task.timepoint))
+        answers = pack.form().read_answers(entry.answers, derivation.at_of(task))
     except InvalidRead as problem:
         raise InvalidEntry(problem.message) from None
     _require_disagreement(task, pack, entry)
@@ -179,8 +180,8 @@ def _store(task: ReadTask, entry: AssessmentEntry, actor: User, at: dt.datetime)
 
 
 def _require_disagreement(task: ReadTask, pack: Criteria[Any], entry: AssessmentEntry) -> None:
-    """Refuse a stated response that the criteria do not have, and one at baseline, where nothing is derived."""
-    stated = {"", *(term.value for term in pack.terms)} if not derivation.is_baseline(task.timepoint) else {""}
+    """Refuse a stated response that the criteria do not have, and one where no response is derived, as at baseline."""
+    stated = {""} if derivation.at_of(task) is At.FIRST else {"", *(term.value for term in pack.terms)}
     if entry.stated_response not in stated:
         raise InvalidEntry("The response that you state is none of the criteria here. Choose one that is offered.")
 

@@ -11,6 +11,7 @@ from compliance.errors import HouseError
 from compliance.models import User
 from compliance.transitions import advance
 from reading import blinding, selectors
+from reading.assignment import drawn_order
 from reading.models import Handover, ReadTask
 from reading.services.drawing import readers_drawn
 from reading.states import REAL_TIME, ReadState
@@ -100,6 +101,8 @@ def replan(*, subject: Subject, at: dt.datetime) -> int:
             for task in tasks.exclude(state=ReadState.WITHDRAWN).order_by("blinded_code"):
                 if task.charter_id != task.timepoint.charter_id:
                     task.charter = task.timepoint.charter
+                    place = place_named(subject, task.slot, of=task.slot)
+                    task.case_code = blinding.case_code_of(task.timepoint, place, task.charter)
                     audit.save(task, action="readtask.replanned", actor=None, at=at)
                     changed += 1
     return changed
@@ -122,7 +125,7 @@ def make_task(timepoint: Timepoint, slot: int, reader: User, charter: ImagingCha
         slot=slot,
         charter=charter,
         blinded_code=blinding.read_code(timepoint, slot),
-        case_code=blinding.case_code(timepoint.subject, place_named(timepoint.subject, slot, of=slot)),
+        case_code=blinding.case_code_of(timepoint, place_named(timepoint.subject, slot, of=slot), charter),
         order=timepoint.order,
         created_at=at,
     )
@@ -130,17 +133,31 @@ def make_task(timepoint: Timepoint, slot: int, reader: User, charter: ImagingCha
 
 
 def release_waiting(subject: Subject, at: dt.datetime) -> None:
-    """Open to each reader the first timepoint not signed yet, once the scans before it are in or will not come."""
+    """Open to each reader the next timepoint in the charter's order that is not signed yet.
+
+    One after the other: once the scans before it are in or will not come. Where the charter reads a case as a batch,
+    nothing before all are in.
+    """
+    charter = selectors.reading_charter(subject)
+    if charter is None or not selectors.may_begin(subject, charter):
+        return
     timepoints = list(subject.timepoints.select_related("subject").order_by("order"))
     in_order = ReadTask.every.filter(timepoint__subject=subject).exclude(purpose__in=REAL_TIME)
     tasks = {(t.slot, t.timepoint_id): t for t in in_order}
     for slot in sorted({slot for slot, _ in tasks}):
-        for timepoint in timepoints:
-            if selectors.is_absent(timepoint):
-                continue
+        for timepoint in _in_order(timepoints, slot, charter):
             task = tasks.get((slot, timepoint.pk))
+            if selectors.is_absent(timepoint) or (task is None and charter.terms.reads.by_itself):
+                continue
             if task is not None and task.state in selectors.SIGNED:
                 continue
             if task is not None and task.state == ReadState.WAITING:
                 advance(task, "release", actor=None, at=at)
             break
+
+
+def _in_order(timepoints: list[Timepoint], slot: int, charter: ImagingCharter) -> list[Timepoint]:
+    if not timepoints or not charter.terms.reads.by_itself:
+        return timepoints
+    subject, by_code = timepoints[0].subject, {timepoint.code: timepoint for timepoint in timepoints}
+    return [by_code[code] for code in drawn_order(subject.code, slot, list(by_code), subject.trial.seed)]

@@ -37,7 +37,7 @@ class Draft:
     def __init__(self, task: ReadTask, assessment: Assessment, before: list[ReadTask], by: Mapping[str, Any]) -> None:
         self.task, self.assessment, self.by = task, assessment, by
         self.form = derivation.pack_of(task.charter).form()
-        self.at = derivation.at_of(task.timepoint)
+        self.at = derivation.at_of(task)
         known = Lesion.every.filter(first_seen__in=[*before, task]).select_related("first_seen")
         self.lesions = {lesion.number: lesion for lesion in known}
         self.regions = {region.lesion: region for region in segments_of(task) if region.lesion is not None}

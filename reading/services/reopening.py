@@ -17,6 +17,7 @@ from compliance.errors import HouseError
 from compliance.models import User
 from compliance.signing import Intent
 from compliance.transitions import ReasonRequired, advance
+from reading import selectors
 from reading.models import Adjudication, ReadTask, Reopening, SignedVersion
 from reading.services.assigning import locked, resume
 from reading.states import AdjudicationState, ReadState, ReopeningState
@@ -41,7 +42,7 @@ class Consequences:
 
 def consequences(task: ReadTask) -> Consequences:
     """Return what opening a read again would take back: the reader's signed reads from it on, and adjudications."""
-    own = ReadTask.objects.filter(timepoint__subject=task.timepoint.subject_id, slot=task.slot, order__gte=task.order)
+    own = selectors.reads_beside(task).filter(reread=False, order__gte=task.order)
     of_subject = Adjudication.objects.filter(
         subject=task.timepoint.subject_id, state__in=(AdjudicationState.OPEN, AdjudicationState.DECIDED)
     ).select_related("timepoint")
@@ -103,11 +104,8 @@ def approve_reopening(*, reopening: Reopening, signature: Intent, actor: User, a
         for task in reversed(found.reads):
             _keep(task, reopening, actor, at)
             advance(task, "reopen", actor=actor, at=at, reason=reopening.reason, submitted_at=None)
-        begun = ReadTask.objects.filter(
-            timepoint__subject=subject,
-            slot=reopening.task.slot,
-            order__gt=reopening.task.order,
-            state__in=(ReadState.ASSIGNED, ReadState.READING),
+        begun = selectors.reads_beside(reopening.task).filter(
+            reread=False, order__gt=reopening.task.order, state__in=(ReadState.ASSIGNED, ReadState.READING)
         )
         for task in begun.order_by("order"):
             advance(task, "hold", actor=actor, at=at)

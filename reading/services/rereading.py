@@ -78,8 +78,8 @@ def _again(first: ReadTask, at: dt.datetime) -> ReadTask:
         slot=slot,
         charter=first.charter,
         blinded_code=blinding.read_code(first.timepoint, slot),
-        case_code=blinding.case_code(
-            first.timepoint.subject, place_named(first.timepoint.subject, slot, of=first.slot)
+        case_code=blinding.case_code_of(
+            first.timepoint, place_named(first.timepoint.subject, slot, of=first.slot), first.charter
         ),
         order=first.order,
         reread=True,

@@ -76,5 +76,6 @@ def _display(place: tuple[str, str], terms: Charter) -> Table:
     return {
         (timepoint, f"Criteria for {reader}"): terms.criteria,
         (timepoint, f"Display windows of {reader}"): windows,
+        (timepoint, f"Order of {reader}"): terms.reads.said,
         (timepoint, f"Hidden from {reader}"): ", ".join(sorted(terms.blinded_to)),
     }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from trials.display_terms import faults_of_hangings
 from trials.form_terms import faults_of_fields, faults_of_forms
+from trials.order_terms import faults_of_order
 from trials.pool_terms import faults_of_draw
 from trials.real_time_terms import faults_of_real_time
 from trials.schedule import days_between
@@ -156,3 +157,8 @@ def _the_checklist_can_be_answered(charter: Charter) -> Iterator[Problem]:
 def _hangings_name_what_there_is(charter: Charter) -> Iterator[Problem]:
     labels = {series.label for series in charter.series}
     yield from faults_of_hangings(charter.hanging, labels, {p.name for p in charter.window_presets}, ("hanging",))
+
+
+@_about("reads", "schedule", "blinded_to", "hanging")
+def _the_order_of_reading_can_be_kept(charter: Charter) -> Iterator[Problem]:
+    yield from faults_of_order(charter)

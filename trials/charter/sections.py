@@ -27,6 +27,7 @@ from trials.charter.records import (
 )
 from trials.display_terms import OUTSIDE, TOOLS, Hanging
 from trials.form_terms import FormTerms
+from trials.order_terms import ReadOrderTerms
 from trials.pool_terms import DrawTerms
 from trials.qc_terms import QcTerms
 from trials.query_terms import QueryTerms
@@ -129,6 +130,7 @@ class Charter:
         "One, or two with adjudication.",
         default=2,
     )
+    reads: ReadOrderTerms = READING.term(Group(ReadOrderTerms), "How a case is read")
     readers: DrawTerms = READING.term(Group(DrawTerms), "Who reads")
     adjudication: AdjudicationTerms = READING.term(Group(AdjudicationTerms), "Adjudication")
     blinded_to: tuple[str, ...] = READING.term(
