@@ -116,8 +116,7 @@ IMAGES = Table(
         Column("label", "What the charter calls this series.", "text"),
         Column("for_reading", "Y where readers were shown it.", "flag"),
         Column("instances", "Archived files.", "integer"),
-        Column("size", "Bytes of all of them.", "integer", "B"),
-        Column("erased", "Files whose pictures were erased since, such as at a withdrawal of consent.", "integer"),
+        Column("size", "Bytes of all of them, as they were archived.", "integer", "B"),
         Column(
             "sha256",
             "SHA-256 over one line for each file, by SOP Instance UID: the UID, a space, its SHA-256, a line feed.",

@@ -94,7 +94,7 @@ def _images(trial: LockedTrial) -> Iterator[Row]:
                 yield (
                     *_place(trial, subject, visit),
                     *(series.study_instance_uid, series.series_instance_uid, series.modality, series.label),
-                    *(series.for_reading, series.instances, series.size, series.erased, series.sha256),
+                    *(series.for_reading, series.instances, series.size, series.sha256),
                 )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LockedSeries:
-    """An archived series: how many files of how many bytes, how many of them were erased, and one digest over all.
+    """An archived series: how many files of how many bytes, and one digest over all, as they were archived.
 
     `sha256` is over a line for each file, by SOP Instance UID: the UID, a space, the file's SHA-256, a line feed.
     """
@@ -19,5 +19,4 @@ class LockedSeries:
     for_reading: bool
     instances: int
     size: int
-    erased: int
     sha256: str

@@ -183,7 +183,7 @@ def _subject(index: int, dice: random.Random) -> LockedSubject:
                 pictures=_pictures(reads, study),
                 series=()
                 if gone
-                else (LockedSeries(study, f"{study}1", "CT", "Chest", True, 48, 25_165_824, 0, "b" * 64),),
+                else (LockedSeries(study, f"{study}1", "CT", "Chest", True, 48, 25_165_824, "b" * 64),),
                 qc_waived=("slice_gap",) if (index, order) == (1, 2) else (),
                 reads=reads,
             )
