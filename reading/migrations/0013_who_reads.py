@@ -126,7 +126,7 @@ class Migration(migrations.Migration):
             model_name="draw",
             name="subject",
             field=models.OneToOneField(
-                on_delete=django.db.models.deletion.PROTECT, related_name="draw", to="trials.subject"
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to="trials.subject"
             ),
         ),
         migrations.AddField(

@@ -13,7 +13,7 @@ class Draw(Record):
     `chance` is `reading.assignment.Chance` as JSON; `readers` are user names, reader 1 first.
     """
 
-    subject = models.OneToOneField(Subject, on_delete=models.PROTECT, related_name="draw")
+    subject = models.OneToOneField(Subject, on_delete=models.PROTECT, related_name="+")
     charter = models.ForeignKey(ImagingCharter, on_delete=models.PROTECT, related_name="+")
     chance = models.JSONField()
     readers = models.JSONField()

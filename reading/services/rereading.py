@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from django.db import transaction
 
 from compliance import audit
+from compliance.models import User
 from reading import blinding, selectors
-from reading.assignment import reread_after_days
+from reading.assignment import CaseRef, reread_after_days
 from reading.models import ReadTask
 from reading.services.assigning import locked, place_named, release_waiting
+from reading.services.drawing import references
 from trials.models import Role, Subject, Trial
 from trials.selectors import members_with
 from trials.states import QcState, TrialState
@@ -23,8 +25,8 @@ REREAD_SLOTS = 10
 def open_rereads(*, trial: Trial, at: dt.datetime) -> tuple[ReadTask, ...]:
     """Give to readers again what the trial's seed has drawn and whose day has come; calling again changes nothing.
 
-    A subject comes again when all its timepoints were signed by all, to a reader who still reads in the trial, with
-    every timepoint that this reader had and by the same version of the charter.
+    A subject comes again when all its timepoints were signed by all, to a reader who still reads in the trial and was
+    not excluded from it meanwhile, with every timepoint that this reader had and by the same version of the charter.
     """
     if trial.state != TrialState.RUNNING or not _asked_for(trial):
         return ()
@@ -34,10 +36,16 @@ def open_rereads(*, trial: Trial, at: dt.datetime) -> tuple[ReadTask, ...]:
         with transaction.atomic():
             subject = locked(subject.pk)
             for tasks in _due(subject, at):
-                if tasks[0].reader in readers:
+                if tasks[0].reader in readers and not _is_excluded(tasks[0].reader, subject):
                     opened += [_again(task, at) for task in tasks]
             release_waiting(subject, at)
     return tuple(opened)
+
+
+def _is_excluded(reader: User, subject: Subject) -> bool:
+    """Whether the reader has been excluded from the subject since it was drawn."""
+    (known,) = references(subject.trial, [reader])
+    return not known.may_read(CaseRef(subject.code, subject.site.code))
 
 
 def _asked_for(trial: Trial) -> bool:

@@ -22,7 +22,7 @@ from imaging.models import FaceReview, PixelReview, QcReview, RecipePreview, Tra
 from imaging.services import declaring, lending, receiving, reviewing, uploading
 from imaging.states import Verdict
 from reading import blinding
-from reading.models import Adjudication, Attempt, CaseRead, PoolMember, ReadTask, RealTimeRead
+from reading.models import Adjudication, Attempt, CaseRead, Draw, PoolMember, ReadTask, RealTimeRead
 from reading.services import assessing, cases, excluding, locking, packaging, reopening
 from reading.services import lending as reading_lending
 from reading.services.entries import AssessmentEntry, LesionEntry
@@ -376,7 +376,7 @@ class _Furnisher:
         self._add("reader pair", paired.pk)
         member = PoolMember(trial=trial, person=first, pool="radiologists", joined_at=LATER)
         self._add("pool member", audit.save(member, action="poolmember.joined", actor=manager, at=LATER).pk)
-        self._add("draw", subject.draw.pk)
+        self._add("draw", Draw.objects.get(subject=subject).pk)
         self.crowd.add("place", Thing({"pk": subject.pk, "slot": 1}, self.trial))
 
     def _examine(self) -> None:

@@ -17,6 +17,7 @@ from reading.assignment import reread_after_days
 from reading.exports.snapshot import snapshot
 from reading.models import ReadTask
 from reading.services.assessing import open_task, submit_read
+from reading.services.excluding import exclude
 from reading.services.locking import lock_trial, readiness
 from reading.services.measuring import show_variability, variability_report
 from reading.services.rereading import open_rereads
@@ -88,6 +89,13 @@ def test_without_the_term_nothing_comes_again(world: World, subject: Subject) ->
         world.clear(code)
         world.read_by_both(code, entry)
     assert open_rereads(trial=world.trial, at=LATER) == ()
+
+
+def test_a_reader_who_was_excluded_meanwhile_does_not_get_the_case_again(world: World, read: Subject) -> None:
+    manager, reader = world.join("manager", Role.READING_MANAGER), world.task("BL", 1).reader
+    given = {"kind": "conflict", "reason": "Holds shares", "actor": manager, "at": LATER}
+    exclude(trial=world.trial, person=reader, of=read, **given)
+    assert {task.slot for task in open_rereads(trial=world.trial, at=LATER)} == {12}
 
 
 # --- nobody can tell -----------------------------------------------------------------------------------------------

@@ -256,6 +256,20 @@ def case(managed: World) -> Adjudication:
     return Adjudication.objects.get()
 
 
+def test_who_read_before_a_hand_over_is_not_drawn_to_adjudicate(managed: World, subject: Subject) -> None:
+    before = managed.task("BL", 1)
+    open_task(task=before, actor=before.reader, at=AT)
+    hand_on(managed)
+    setting_up.grant_membership(
+        trial=managed.trial, user=before.reader, role=Role.ADJUDICATOR, actor=managed.admin, at=AT
+    )
+    managed.clear("W16")
+    managed.read_by_both("BL", baseline(30))
+    managed.read_by_both("W8", follow_up(20), follow_up(28))
+    managed.read_by_both("W16", follow_up(20), follow_up(28))
+    assert Adjudication.objects.get().adjudicator.username == "judge"
+
+
 def pass_on(world: World, case: Adjudication, to: str = "umpire", reason: str = WHY) -> Adjudication:
     return hand_on_case(adjudication=case, taker=world.people[to], reason=reason, actor=world.people["manager"], at=AT)
 
