@@ -80,7 +80,11 @@ class VariabilityViewSet(_OfTrials):
         ]
         return Response({"figures": told})
 
-    @extend_schema(parameters=[_in_path("name", agreement_figures.FIGURES), _in_path("kind", KINDS)], responses=_FILE)
+    @extend_schema(
+        operation_id="v1_trials_variability_figure_retrieve",
+        parameters=[_in_path("name", agreement_figures.FIGURES), _in_path("kind", KINDS)],
+        responses=_FILE,
+    )
     @action(detail=True, methods=["get"], url_path=r"figures/(?P<name>[\w-]+)/(?P<kind>\w+)")
     def figure(self, request: Request, pk: str, name: str, kind: str) -> HttpResponse:
         """One figure of the report as SVG or PNG, or the numbers it shows as CSV."""
@@ -116,6 +120,7 @@ class EndpointsViewSet(_OfTrials):
         return Response({"figures": told})
 
     @extend_schema(
+        operation_id="v1_trials_endpoints_figure_retrieve",
         parameters=[_in_path("results"), _in_path("name", endpoint_figures.FIGURES), _in_path("kind", KINDS)],
         responses=_FILE,
     )
@@ -147,7 +152,11 @@ class OwnFiguresViewSet(Resource):
         ]
         return Response({"figures": told})
 
-    @extend_schema(parameters=[_in_path("name", own_figures.FIGURES), _in_path("kind", KINDS)], responses=_FILE)
+    @extend_schema(
+        operation_id="v1_my_figure_retrieve",
+        parameters=[_in_path("name", own_figures.FIGURES), _in_path("kind", KINDS)],
+        responses=_FILE,
+    )
     @action(detail=False, methods=["get"], url_path=r"(?P<name>[\w-]+)/(?P<kind>\w+)")
     def figure(self, request: Request, name: str, kind: str) -> HttpResponse:
         """One of the reader's own figures as SVG or PNG, or the numbers it shows as CSV."""

@@ -49,8 +49,13 @@ class AssessmentForm(forms.Form):
         self.fields["stated_response"].choices = [("", "As derived"), *offered]  # type: ignore[attr-defined]
 
     def _ask(self, question: BlindedQuestion) -> None:
+        # A draft may leave it open.
         self.fields["verdict"] = forms.ChoiceField(
-            choices=question.answers, required=False, widget=forms.RadioSelect, label=question.asks
+            choices=question.answers,
+            required=self.signing or not self.is_bound,
+            widget=forms.RadioSelect,
+            label=question.asks,
+            error_messages={"required": "Answer what is asked."},
         )
         self.fields["verdict_reason"] = forms.CharField(
             required=False,
