@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from PIL import Image
 
+from compliance import standing
 from compliance.models import AuditEvent
 from imaging.models import ImagingStudy, Instance, Series
 from imaging.states import OriginalState
@@ -211,6 +212,19 @@ def test_a_long_list_asks_no_more_questions_than_a_short_one(world: World, task:
     for n in range(3):
         world.clear("BL", world.enrol(f"SUBJ-000{n}"))
     assert asked() == short
+
+
+def test_a_reader_who_has_not_qualified_for_a_read_is_shown_nothing_of_it(
+    task: ReadTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = signed_in(task.reader)
+    (address,) = pictures_of(client)
+    standing.forget()
+    assert client.get(address).status_code == 200
+    monkeypatch.setattr("reading.blinding.listed.is_open_to", lambda task, at: False)
+    assert client.get(address).status_code == 409
+    monkeypatch.setattr("reading.views.trials_closed_to", lambda reader, at: {task.timepoint.subject.trial_id})
+    assert pictures_of(client) == []
 
 
 def test_a_read_that_was_opened_keeps_its_picture(task: ReadTask) -> None:
