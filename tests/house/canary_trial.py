@@ -20,8 +20,9 @@ from imaging.models import Instance, QcReview, ReceivedInstance, Transfer
 from imaging.services import receiving, reviewing
 from reading import blinding
 from reading.models import Adjudication, ReadTask
-from reading.services import assessing, marking
+from reading.services import assessing, cases, marking, qualifying
 from reading.services.entries import AssessmentEntry, LesionEntry, MarkEntry
+from reading.states import AttemptState
 from tests.factories import AT, PASSWORD, PLANTED, World, make_user, make_world, scan
 from tests.factories.scans import ROOT
 from tests.factories.world import REFERENCE
@@ -56,6 +57,9 @@ WROTE = {
     FIRST: ("161.57", "90.13", "QUILL-REMARK-ONE", "QUILL-DRAFT-ONE"),
     SECOND: ("187.65", "193.41", "QUARRY-REMARK-TWO", "QUARRY-DRAFT-TWO"),
 }
+#: Case on which readers qualify, what its expert measured, and each reader's own measure and remark.
+CASE, EXPERT_MM = "SUB-QZ-7733", "173.41"
+QUALIFIED = {FIRST: ("174.29", "QUILL-EXAM-ONE"), SECOND: ("172.83", "QUARRY-EXAM-TWO")}
 DAYS = {"BL": -5, "W8": 61, "W16": 112}
 LATER = dt.datetime(2026, 9, 15, 9, tzinfo=dt.UTC)
 BASELINE, *FOLLOW_UPS = RECIST_TEMPLATE["schedule"]
@@ -64,6 +68,7 @@ CHARTER = {
     "subjects": {"screening": True, "screening_format": "SCR-QZ-{number:4}", "code_format": "SUB-QZ-{number:4}"},
     "series": [{"label": "Chest", "modality": "CT", "required": True, "orientation": "axial", "min_instances": 4}],
     "adjudication": {"by": "timepoint", "triggers": ["overall_response"], "date_window_days": 0},
+    "qualification": {"statement": "I know RECIST 1.1.", "test_cases": 1},
     # Readers may open a read in a program of their own.
     "external_viewers": ["readers"],
     "windows_locked": False,
@@ -107,6 +112,7 @@ def make_canary_trial() -> CanaryTrial:
     )
     world.people[Role.SITE_COORDINATOR] = _join(world, SENDER, Role.SITE_COORDINATOR, at_site=True)
     connecting.issue_token(site=world.north, label="archive", actor=world.founder, at=AT)
+    _qualify(world)
     for place, ((screened, code), visits) in enumerate(zip(SUBJECTS, (("BL", "W8", "W16"), ("BL",)), strict=True)):
         _enrol(world, screened, code)
         for number, visit in enumerate(visits):
@@ -126,6 +132,25 @@ def _join(world: World, who: tuple[str, str], role: Role, *, at_site: bool = Fal
     site = world.north if at_site else None
     setting_up.grant_membership(trial=world.trial, user=user, role=role, site=site, actor=world.founder, at=AT)
     return user
+
+
+def _qualify(world: World) -> None:
+    """An expert reads a case; both readers pass on it, each with another measure."""
+    manager, judge = world.people[Role.READING_MANAGER], world.people[Role.ADJUDICATOR]
+    signature, by = Intent(PASSWORD), {"actor": manager, "at": AT}
+    case = cases.add_case(site=world.north, code=CASE, reference_date=REFERENCE, kind="test", **by)
+    world.subjects[CASE] = case.subject
+    _clear(world, CASE, "BL", scan_number=90)
+    reference = cases.ask_reference(case=case, expert=judge, **by)
+    _sign(reference.tasks().get(), _measured(EXPERT_MM))
+    reference.refresh_from_db()
+    cases.approve_reference(reference=reference, signature=signature, **by)
+    for who, (diameter, remark) in QUALIFIED.items():
+        reader = User.objects.get(username=who[0])
+        attempt = qualifying.begin(trial=world.trial, signature=signature, actor=reader, at=LATER)
+        _sign(attempt.cases.get().tasks().get(), _measured(diameter, remark))
+        attempt.refresh_from_db()
+        assert attempt.state == AttemptState.PASSED
 
 
 def _enrol(world: World, screened: str, code: str) -> None:
@@ -150,11 +175,17 @@ def _clear(world: World, subject: str, visit: str, scan_number: int) -> None:
 
 def _read(world: World, reader: User, subject: str, visit: str, diameter: str, remark: str) -> None:
     task = ReadTask.objects.get(timepoint=world.timepoint(subject, visit), reader=reader)
-    number = None if visit == "BL" else 1
+    _sign(task, _measured(diameter, f"{remark} {visit}", number=None if visit == "BL" else 1))
+
+
+def _measured(diameter: str, remark: str = "", *, number: int | None = None) -> AssessmentEntry:
     lesion = LesionEntry(number, "target", "LIVER", state="MEASURED", diameter_mm=Decimal(diameter))
-    entry = AssessmentEntry(version=0, comment=f"{remark} {visit}", lesions=(lesion,))
-    assessing.open_task(task=task, actor=reader, at=LATER)
-    signed = {"signature": Intent(PASSWORD), "actor": reader, "at": LATER}
+    return AssessmentEntry(version=0, comment=remark, lesions=(lesion,))
+
+
+def _sign(task: ReadTask, entry: AssessmentEntry) -> None:
+    signed = {"signature": Intent(PASSWORD), "actor": task.reader, "at": LATER}
+    assessing.open_task(task=task, actor=task.reader, at=LATER)
     committed(lambda: assessing.submit_read(task=task, entry=entry, **signed))
 
 
@@ -196,7 +227,7 @@ def _named(marks: dict[User, UUID]) -> CanaryTrial:
             "description": {value for value in DESCRIBED.values() if not value.startswith(ROOT)},
             "UID": uids,
             "date": {said for date in dates for said in written(date)},
-            "subject": {code for _, code in SUBJECTS},
+            "subject": {CASE, *(code for _, code in SUBJECTS)},
             "screening number": {code for code, _ in SUBJECTS},
             "arm": {ARM},
             "site": {SITE_CODE, SITE_NAME, "Quernstone"},
@@ -204,7 +235,11 @@ def _named(marks: dict[User, UUID]) -> CanaryTrial:
             "file": archived | {str(uid) for uid in ReceivedInstance.objects.values_list("spool_id", flat=True)},
         },
         of_readers={
-            reader: {"name": set(who), "result": set(WROTE[who][:3]), "draft": {WROTE[who][3], str(marks[reader])}}
+            reader: {
+                "name": set(who),
+                "result": set(WROTE[who][:3]),
+                "draft": {WROTE[who][3], str(marks[reader]), *QUALIFIED[who]},
+            }
             for reader, who in ((first, FIRST), (second, SECOND))
         },
     )
