@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,7 +27,9 @@ WALKERS = 1 if STEPS < 10_000 else 2
 
 @pytest.mark.parametrize("walker", range(WALKERS))
 @pytest.mark.usefixtures("db", "own_disk")
-def test_no_order_of_steps_leads_into_a_forbidden_state(monkeypatch: pytest.MonkeyPatch, walker: int) -> None:
+def test_no_order_of_steps_leads_into_a_forbidden_state(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, walker: int
+) -> None:
     # Whether bytes survive a power cut is intake's to prove; here it would cost more than all else.
     monkeypatch.setattr(os, "fsync", lambda _: None)
     world = make_world(charter=CHARTER)
@@ -35,7 +38,7 @@ def test_no_order_of_steps_leads_into_a_forbidden_state(monkeypatch: pytest.Monk
     setting_up.grant_membership(trial=world.trial, user=second, role=Role.READER, actor=world.founder, at=AT)
     analyst = make_user("second-analyst")
     setting_up.grant_membership(trial=world.trial, user=analyst, role=Role.QC_ANALYST, actor=world.founder, at=AT)
-    Workflow.world = world
+    Workflow.world, Workflow.told = world, tmp_path / "steps"
     Workflow.done.clear()
 
     run_state_machine_as_test(

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -623,9 +624,13 @@ def entry_for(task: ReadTask, draw: Draw, *, stale: bool = False) -> AssessmentE
 
 
 class Workflow(RuleBasedStateMachine):
-    """The machine that Hypothesis drives; `world` is set by the test, `done` counts over all examples."""
+    """The machine that Hypothesis drives; `world` is set by the test, `done` counts over all examples.
+
+    After each life the count is written to `told`, so that a proof of hours says how far it is.
+    """
 
     world: World
+    told: Path
     done: Counter[str] = Counter()
 
     def __init__(self) -> None:
@@ -640,6 +645,7 @@ class Workflow(RuleBasedStateMachine):
     def teardown(self) -> None:
         transaction.set_rollback(True)
         self.undo.__exit__(None, None, None)
+        self.told.write_text(f"{self.done.total()}\n")
         super().teardown()
 
     @initialize(steps=st.integers(0, 60), draw=draws)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from django.apps import apps
@@ -32,12 +33,10 @@ from trials.subject_terms import READ_NO_FURTHER
 State = dict[tuple[str, str], dict[Any, str]]
 
 
-def lives() -> Iterator[tuple[type[Record], str]]:
-    """Yield every record type with a life, and the field that holds where in it a record is."""
-    for model in apps.get_models():
-        if issubclass(model, Record):
-            for field in model.machines:
-                yield model, field
+@cache
+def lives() -> list[tuple[type[Record], str]]:
+    """Return every record type with a life, and the field that holds where in it a record is."""
+    return [(model, field) for model in apps.get_models() if issubclass(model, Record) for field in model.machines]
 
 
 def states() -> State:
@@ -60,6 +59,7 @@ def follow(before: State, now: State) -> bool:
     return changed
 
 
+@cache
 def reachable(model: type[Record], field: str, state: str) -> set[str]:
     """Return the states that a record can reach from one by moves of its life, itself included."""
     seen = {state}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from reading import criteria
 from reading.criteria.inputs import BaselineTarget
 
+SIZE = Decimal(20)
 LIVER, LUNG, NODE = ("LIVER", False), ("LUNG", False), ("LYMPH NODE", True)
 
 
@@ -53,14 +56,14 @@ def test_the_count_and_the_check_of_the_baseline_agree(
     pack: str, limits: dict[str, int], chosen: tuple[tuple[str, bool], ...]
 ) -> None:
     rules = criteria.get(pack, limits)
-    targets = [BaselineTarget(f"T{n:02d}", organ, nodal) for n, (organ, nodal) in enumerate(chosen, 1)]
+    targets = [BaselineTarget(f"T{n:02d}", organ, nodal, SIZE) for n, (organ, nodal) in enumerate(chosen, 1)]
     broken = {violation.code for violation in rules.check_baseline(targets).violations}
     assert rules.room(chosen).is_broken == bool(broken & {"MAX_TOTAL", "MAX_PER_ORGAN"})
 
 
 @pytest.mark.parametrize(
     ("pack", "said"),
-    [("Lugano", "2 of 6 targets: 2 in the liver"), ("Volumetric", "2 targets: 2 in the liver")],
+    [("Lugano 2014", "2 of 6 targets: 2 in the liver"), ("Volumetric", "2 targets: 2 in the liver")],
 )
 def test_limits_are_those_of_the_criteria(pack: str, said: str) -> None:
     assert criteria.get(pack).room((LIVER, LIVER)).said == said
