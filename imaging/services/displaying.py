@@ -205,13 +205,15 @@ def _stamped(series: QuerySet[Series]) -> QuerySet[Series]:
         _version=F("display__version"),
         _held=Count("instances"),
         _last=Max("instances__pk"),
+        # Numbers of rows that were undone are given again; keys of the archive never are.
+        _key=Max("instances__archive_key"),
         _kept=Count("instances", filter=Q(instances__stored_state=OriginalState.KEPT)),
     )
 
 
 def stamp_of(series: Any) -> tuple[Any, ...]:
     """Return the stamp of a series out of `pictured`: what is known for showing it, and of how many images."""
-    return series._version, series._held, series._last, series._kept
+    return series._version, series._held, series._last, series._key, series._kept
 
 
 def _places(instances: Sequence[Instance], facts: Mapping[int, Facts], copies: Mapping[str, Any]) -> Iterator[Place]:

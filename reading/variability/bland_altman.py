@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy import special
+import scipy
 
 from .base import (
     Interval,
@@ -120,7 +120,7 @@ def bland_altman(
     differences = [exact(logarithm(a / b)) if log else a - b for a, b in pairs]
     average, squares = mean_and_squares(differences)
     mean, sd = float(average), root(squares / (n - 1))
-    t = float(special.stdtrit(n - 1, (1 + confidence) / 2))
+    t = float(scipy.special.stdtrit(n - 1, (1 + confidence) / 2))
     of_limit = 3 / n if limit_variance == "1986" else 1 / n + multiplier**2 / (2 * (n - 1))
     lower, upper = mean - multiplier * sd, mean + multiplier * sd
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from scipy import special
+import scipy
 
 from .base import (
     Interval,
@@ -115,7 +115,7 @@ def lin_ccc(
         u2_accuracy = 2 * n * (mean_a - mean_b) ** 2 / scatter
         numerator = (1 - r2) * c2 * (1 - value**2) + 2 * value**2 * (1 - value) * u2_accuracy
         variance = (numerator - (value * u2_accuracy) ** 2 / 2) / (n - 2) / (1 - value**2) ** 2
-        half = float(special.ndtri((1 + confidence) / 2)) * root(max(variance, Fraction()))
+        half = float(scipy.special.ndtri((1 + confidence) / 2)) * root(max(variance, Fraction()))
         z = logarithm((1 + value) / (1 - value)) / 2
         ci = (math.tanh(z - half), math.tanh(z + half))
     return Concordance(float(value), ci, n, root(r2) if ab >= 0 else -root(r2), root(c2), confidence)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-from scipy import special
+import scipy
 
 from .base import Interval, InvalidRatings, Undefined, as_json, check_confidence, counted, exact, whole
 
@@ -199,7 +199,9 @@ def _interval_models_1_and_3(
         # f × the error mean square stands for F, so that perfect agreement (no error) gives 1.
         return (f - e) / (f if form.of_mean else f + (ms.k - 1) * e)
 
-    return _finite(limit(b / float(special.fdtri(df1, df2, tail))), limit(b * float(special.fdtri(df2, df1, tail))))
+    return _finite(
+        limit(b / float(scipy.special.fdtri(df1, df2, tail))), limit(b * float(scipy.special.fdtri(df2, df1, tail)))
+    )
 
 
 def _interval_model_2(
@@ -218,7 +220,7 @@ def _interval_model_2(
     if not a + b:
         return Undefined("Satterthwaite's degrees of freedom are 0.")
     v = float(df2 * (a + b) ** 2 / ((n - 1) * a**2 + b**2))
-    f_lower, f_upper = float(special.fdtri(n - 1, v, tail)), float(special.fdtri(v, n - 1, tail))
+    f_lower, f_upper = float(scipy.special.fdtri(n - 1, v, tail)), float(scipy.special.fdtri(v, n - 1, tail))
     spread = k * msj + (k * n - k - n) * mse
     lower = n * (msb - f_lower * mse) / (f_lower * spread + n * msb)
     upper = n * (f_upper * msb - mse) / (spread + n * f_upper * msb)

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from scipy import special
+import scipy
 
 from .base import Interval, InvalidRatings, Undefined, as_json, check_confidence, complete_pairs, exact, root
 
@@ -136,7 +136,7 @@ def cohen_kappa_of_table(
     value = 1 - seen * n / chance
     worst = max(map(max, disagreement))
     se = _standard_error(counts, [[1 - d / worst for d in row] for row in disagreement], value)
-    z = float(special.ndtri((1 + confidence) / 2))
+    z = float(scipy.special.ndtri((1 + confidence) / 2))
     return Kappa(
         value=float(value),
         se=se,

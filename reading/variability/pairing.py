@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
+import scipy
 
 #: Slices this near may show the same lesion, whatever its size, mm.
 REACH_MM = 10.0
@@ -93,7 +93,7 @@ def pair_lesions(first: Sequence[FoundLesion], second: Sequence[FoundLesion]) ->
     costs[np.arange(n), m + np.arange(n)] = DEAREST / 2
     costs[n + np.arange(m), np.arange(m)] = DEAREST / 2
     costs[n:, m:] = 0.0
-    rows, columns = linear_sum_assignment(costs)
+    rows, columns = scipy.optimize.linear_sum_assignment(costs)
     matched = sorted((int(r), int(c)) for r, c in zip(rows, columns, strict=True) if r < n and c < m)
     of_first, of_second = {row for row, _ in matched}, {column for _, column in matched}
     return Pairing(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy import special
+import scipy
 
 from .base import Interval, InvalidRatings, Undefined, check_confidence, exact
 
@@ -80,11 +80,11 @@ def proportion_ci(
 
 def _clopper_pearson(x: int, n: int, confidence: float) -> Interval:
     tail = (1 - confidence) / 2
-    low = float(special.betaincinv(x, n - x + 1, tail)) if x else 0.0
-    return (low, float(special.betainccinv(x + 1, n - x, tail)) if x < n else 1.0)
+    low = float(scipy.special.betaincinv(x, n - x + 1, tail)) if x else 0.0
+    return (low, float(scipy.special.betainccinv(x + 1, n - x, tail)) if x < n else 1.0)
 
 
 def _wilson(x: int, n: int, confidence: float) -> Interval:
-    z = float(special.ndtri((1 + confidence) / 2))
+    z = float(scipy.special.ndtri((1 + confidence) / 2))
     centre, half = x + z**2 / 2, z * math.sqrt(x * (n - x) / n + z**2 / 4)
     return ((centre - half) / (n + z**2), (centre + half) / (n + z**2))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from scipy import special
+import scipy
 
 from .base import InvalidRatings, Undefined, check_confidence, exact
 
@@ -128,7 +128,7 @@ def kaplan_meier(
     subjects = [(when, happened) for when, happened, _ in _subjects(time, event, [0] * len(time))]
     if not subjects:
         return Undefined("No subject has both a time and whether the event happened.")
-    z = float(special.ndtri((1 + confidence) / 2))
+    z = float(scipy.special.ndtri((1 + confidence) / 2))
     deaths, ends = Counter(when for when, happened in subjects if happened), Counter(when for when, _ in subjects)
     times, survival, at_risk, limits = sorted(deaths), [], [], []
     remaining, surviving, greenwood = len(subjects), 1.0, 0.0
@@ -208,7 +208,7 @@ def logrank(
     return Logrank(
         chi2=chi2,
         df=df,
-        p=float(special.chdtrc(df, chi2)),
+        p=float(scipy.special.chdtrc(df, chi2)),
         groups=tuple(groups),
         observed=tuple(int(x) for x in observed),
         expected=tuple(float(x) for x in expected),

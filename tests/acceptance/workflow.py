@@ -33,7 +33,7 @@ from reading.models import Adjudication, Assessment, Lesion, ReadTask, Reopening
 from reading.services import adjudicating, assessing, locking, reopening, replaying, rereading
 from reading.services.entries import AssessmentEntry, LesionEntry
 from reading.states import AdjudicationState, ReadState, ReopeningState
-from tests.acceptance.workflow_standing import STANDING, State, follow, states
+from tests.acceptance.workflow_standing import STANDING, State, follow, states, what_is_signed_is_what_was_signed
 from tests.factories import AT, PASSWORD, World, encoded, slice_of
 from tests.factories.world import REFERENCE
 from trials.charter import RECIST_TEMPLATE
@@ -138,6 +138,7 @@ class Walk:
         self.world = world
         self.done: Counter[str] = Counter() if done is None else done
         self.at = AT
+        self.worked = 0
         self.sent: list[tuple[int, int]] = []
 
     # --- a step -------------------------------------------------------------------------------------------
@@ -359,9 +360,11 @@ class Walk:
         self.done["deliver"] += 1
 
     def work(self, draw: Draw | None = None) -> None:
-        """The workers do what waits."""
+        """The workers do what waits, and now and then what is due by the clock."""
         jobs.drain()
-        rereading.open_rereads(trial=self.trial(), at=self.at)
+        if self.worked % 4 == 0:
+            rereading.open_rereads(trial=self.trial(), at=self.at)
+        self.worked += 1
         self.done["work"] += 1
 
     def settle_held(self, draw: Draw) -> None:
@@ -639,14 +642,18 @@ class Workflow(RuleBasedStateMachine):
         self.before = states()
         self.events = AuditEvent.objects.count()
         self.when_locked: State | None = None
+        self.asked = 0
         self.undo = transaction.atomic()
         self.undo.__enter__()
 
     def teardown(self) -> None:
-        transaction.set_rollback(True)
-        self.undo.__exit__(None, None, None)
-        self.told.write_text(f"{self.done.total()}\n")
-        super().teardown()
+        try:
+            what_is_signed_is_what_was_signed(self.walk.trial())
+        finally:
+            transaction.set_rollback(True)
+            self.undo.__exit__(None, None, None)
+            self.told.write_text(f"{self.done.total()}\n")
+            super().teardown()
 
     @initialize(steps=st.integers(0, 60), draw=draws)
     def it_is_under_way(self, steps: int, draw: Draw) -> None:
@@ -670,6 +677,9 @@ class Workflow(RuleBasedStateMachine):
         if events > self.events:
             for holds in STANDING:
                 holds(self.walk.trial())
+            self.asked += 1
+            if self.asked % 10 == 0:
+                what_is_signed_is_what_was_signed(self.walk.trial())
             self.locked_stays(now)
         self.before, self.events = now, events
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from imaging.deid.faces.doubts import Doubt, Doubtful
 from imaging.deid.faces.surface import Front, disc
@@ -56,18 +56,18 @@ def carved(body: Bits, unknown: Bits, front: Front, tip: tuple[int, int], box: B
     away = [axis - start for axis, start in zip((x, y, z), origin, strict=True)]
     u, v, w = (sum(a * d for a, d in zip(away, way, strict=True)) / scale for way in (up, aside, -forward))
 
-    solid = ndimage.binary_fill_holes(ndimage.binary_closing(body, _ball(2)))
+    solid = scipy.ndimage.binary_fill_holes(scipy.ndimage.binary_closing(body, _ball(2)))
     solid |= body | unknown  # a picture ends there, and not the head
-    depth = ndimage.distance_transform_edt(solid, sampling=step)
-    cut = -ndimage.grey_erosion(front.smooth, footprint=disc(_SMOOTH_MM, step)) + DEPTH_MM
+    depth = scipy.ndimage.distance_transform_edt(solid, sampling=step)
+    cut = -scipy.ndimage.grey_erosion(front.smooth, footprint=disc(_SMOOTH_MM, step)) + DEPTH_MM
     deepest = np.interp(u, [15.0, _ABOVE_MM], [DEEPEST_MM, DEEPEST_AT_BROW_MM]) * scale
     face = (u > -_BELOW_MM) & (u < _ABOVE_MM) & (np.abs(v) < _ASIDE_MM) & (w < _BEHIND_MM)
     face &= (y < cut[:, None, :]) & (depth <= deepest)
 
     # What a ball does not reach from within is thin: an ear is, a head is not.
-    reached = ndimage.distance_transform_edt(depth <= _EAR_MM, sampling=step) <= _EAR_MM
+    reached = scipy.ndimage.distance_transform_edt(depth <= _EAR_MM, sampling=step) <= _EAR_MM
     thin = solid & ~reached & (np.abs(v) > 40) & (np.abs(u) < 60) & (w > 40) & (w < 150)
-    ears = ndimage.binary_dilation(thin, _ball(2)) & ~reached
+    ears = scipy.ndimage.binary_dilation(thin, _ball(2)) & ~reached
     taken: Bits = face | ears
     return taken
 

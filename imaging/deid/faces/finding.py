@@ -14,8 +14,8 @@ from itertools import groupby
 from typing import NamedTuple, Self
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from imaging.deid.faces.carving import carved
 from imaging.deid.faces.doubts import Doubt, Doubtful
@@ -109,7 +109,7 @@ class Looks:
         solid: Bits = values > self.level
         if self.filled:
             for number in range(solid.shape[2]):
-                solid[:, :, number] = ndimage.binary_fill_holes(solid[:, :, number])
+                solid[:, :, number] = scipy.ndimage.binary_fill_holes(solid[:, :, number])
         return solid
 
 
@@ -130,7 +130,7 @@ def find_face(volume: Volume, *, hounsfield: bool) -> Face | None:
     coarse = Box.between(low.tolist(), high.tolist(), _COARSE_MM)
     values = volume.sampled(coarse)
     looks = Looks.among(values, hounsfield=hounsfield)
-    body = _largest(ndimage.binary_opening(looks.solid(values)))
+    body = _largest(scipy.ndimage.binary_opening(looks.solid(values)))
     levels = _levels(body, coarse.spacing_mm)
     head = _head(levels, np.isnan(values), coarse)
     if head is None:
@@ -156,7 +156,7 @@ def find_face(volume: Volume, *, hounsfield: bool) -> Face | None:
 
 def _largest(mask: Bits) -> Bits:
     """The largest connected part."""
-    labels, count = ndimage.label(mask)
+    labels, count = scipy.ndimage.label(mask)
     if not count:
         raise Doubtful(Doubt.EMPTY)
     sizes = np.bincount(labels.ravel())
@@ -193,8 +193,8 @@ def _levels(body: Bits, step: float) -> list[_Level]:
     slender = disc(_SLENDER_MM, step)
     levels = []
     for number in numbers[: round(_REACH_MM / step)].tolist():
-        part = ndimage.binary_fill_holes(_largest(body[:, :, number]))
-        broad = ndimage.binary_opening(part, slender)
+        part = scipy.ndimage.binary_fill_holes(_largest(body[:, :, number]))
+        broad = scipy.ndimage.binary_opening(part, slender)
         across = np.flatnonzero(broad.any(axis=1))
         levels.append(_Level(number, part, broad, float(np.ptp(across) + 1) * step if across.size else 0.0))
     return levels

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
-from scipy import ndimage
 
 from imaging.deid.admission import CannotDeidentify
 from imaging.deid.faces.cutting import Cut
@@ -94,9 +94,9 @@ class Face:
         near = tuple(slice(max(int(at.min()) - reach, 0), int(at.max()) + reach + 1) for at in self.voxels.nonzero())
         here, step, voxels = self.voxels[near], self.box.spacing_mm, np.zeros_like(self.voxels)
         if margin_mm > 0:
-            voxels[near] = ndimage.distance_transform_edt(~here, sampling=step) <= margin_mm
+            voxels[near] = scipy.ndimage.distance_transform_edt(~here, sampling=step) <= margin_mm
         else:
-            voxels[near] = ndimage.distance_transform_edt(here, sampling=step) > -margin_mm
+            voxels[near] = scipy.ndimage.distance_transform_edt(here, sampling=step) > -margin_mm
         return replace(self, voxels=voxels)
 
     def covers(self, plane: Plane) -> Bits:

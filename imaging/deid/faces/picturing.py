@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from scipy import ndimage
 
 from imaging.deid.admission import CannotDeidentify
 from imaging.deid.faces.choosing import SURFACE, Choice, Portrait, place_in
@@ -101,12 +101,12 @@ def _whole(volume: Volume) -> Box:
 
 def _corners_of(body: Bits, box: Box) -> list[list[float]] | None:
     """Corners of the largest thing in a grid, mm."""
-    labels, count = ndimage.label(ndimage.binary_opening(body))
+    labels, count = scipy.ndimage.label(scipy.ndimage.binary_opening(body))
     if not count:
         return None
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
-    at = ndimage.find_objects(labels, max_label=int(sizes.argmax()))[-1]
+    at = scipy.ndimage.find_objects(labels, max_label=int(sizes.argmax()))[-1]
     low, high = np.array([one.start for one in at]), np.array([one.stop - 1 for one in at])
     origin = np.array(box.origin)
     return [(origin + low * box.spacing_mm).tolist(), (origin + high * box.spacing_mm).tolist()]
@@ -165,7 +165,7 @@ def surface(proposal: Mapping[str, Any], choice: Mapping[str, Any] | None, turn:
     if choice is not None and show == AFTER:
         values = np.where(portrait.within(place_in(proposal, Choice.of(choice))), np.uint8(0), values)
     if turn:
-        values = ndimage.rotate(values, -turn, axes=(0, 1), reshape=True, order=1)
+        values = scipy.ndimage.rotate(values, -turn, axes=(0, 1), reshape=True, order=1)
     return png(_lit(values))
 
 
@@ -180,8 +180,8 @@ def _lit(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
         part = np.where((first > 0) & (here > before), (here - SURFACE) / (here - before), 0.0)
     seen = body.any(axis=1)
     height = np.where(seen, -(first - part), -float(values.shape[1]))
-    height = ndimage.zoom(ndimage.gaussian_filter(height, 1.0), _LARGER, order=1)
-    seen = ndimage.zoom(seen.astype(np.float32), _LARGER, order=1) > 0.5
+    height = scipy.ndimage.zoom(scipy.ndimage.gaussian_filter(height, 1.0), _LARGER, order=1)
+    seen = scipy.ndimage.zoom(seen.astype(np.float32), _LARGER, order=1) > 0.5
     along_x, along_z = np.gradient(height, 1 / _LARGER)
     light = (1 - 0.2 * along_x - 0.6 * along_z) / np.sqrt(1 + along_x**2 + along_z**2)
     shades = np.where(seen, np.clip(light, 0.05, 1.3) / 1.3 * 255, 0).astype(np.uint8)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from imaging.deid.faces.volume import Bits, Box, Floats
 
@@ -79,7 +79,7 @@ class Front:
         nearest, farthest = (round(away / step) for away in _BEFORE_MM)
         shell = [np.where(first >= away, _along(values, first - away), np.nan) for away in range(nearest, farthest + 1)]
         height = np.where(any_body, -y[first], -y[-1]).astype(np.float32)
-        smooth = ndimage.grey_opening(height, footprint=disc(_NOSE_RADIUS_MM * scale, step), mode="nearest")
+        smooth = scipy.ndimage.grey_opening(height, footprint=disc(_NOSE_RADIUS_MM * scale, step), mode="nearest")
         seen, before = any_body & np.isfinite(known), np.mean(shell, axis=0)
         return cls(height, smooth, any_body, seen, before, step, scale)
 
@@ -110,16 +110,16 @@ class Front:
             Points at which a tip may be.
         """
         around = disc(_NOSE_RADIUS_MM * self.scale, self.spacing_mm)
-        within = ndimage.binary_erosion(self.body, around, border_value=1)
+        within = scipy.ndimage.binary_erosion(self.body, around, border_value=1)
         out = np.where(where & within, self.height - self.smooth, 0)
         noses: list[Nose] = []
         others: list[Nose] = []
         while (most := float(out.max())) >= max(_NOSE_MM[0] * self.scale, _ALIKE * noses[0].out_mm if noses else 0):
             tip = int(out.argmax()) // out.shape[1], int(out.argmax()) % out.shape[1]
-            labels, _ = ndimage.label(out > most / 2)
+            labels, _ = scipy.ndimage.label(out > most / 2)
             nose = Nose(most, tip, labels == labels[tip])
             (noses if self._has_its_shape(nose) else others).append(nose)
-            out[ndimage.binary_dilation(nose.part, iterations=round(8 * self.scale / self.spacing_mm))] = 0
+            out[scipy.ndimage.binary_dilation(nose.part, iterations=round(8 * self.scale / self.spacing_mm))] = 0
         return noses + [other for other in others if any(self._is_above(other, nose) for nose in noses)]
 
     def _is_above(self, other: Nose, nose: Nose) -> bool:

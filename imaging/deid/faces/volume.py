@@ -13,10 +13,10 @@ from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
-from scipy import ndimage
 
 from imaging.deid.faces.doubts import Doubt, Doubtful
 from imaging.deid.pixels.frames import Pixels
@@ -198,7 +198,7 @@ class Volume:
         ]
         columns = sum(r * d for r, d in zip(relative, row / (row @ row), strict=True))
         rows = sum(r * d for r, d in zip(relative, column / (column @ column), strict=True))
-        sampled: Floats = ndimage.map_coordinates(
+        sampled: Floats = scipy.ndimage.map_coordinates(
             self.values, [index, rows, columns], order=1, mode="constant", cval=np.nan, output=np.float32
         )
         return sampled

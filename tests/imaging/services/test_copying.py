@@ -10,6 +10,7 @@ import numpy as np
 import openjpeg
 import pydicom.data
 import pytest
+from django.db import transaction
 from pydicom import dcmread
 
 from compliance import jobs, storage
@@ -177,3 +178,16 @@ def test_a_picture_that_cannot_be_read_has_no_copy_and_holds_up_no_other(world: 
     assert display.pictures[str(broken.pk)] is None
     assert display.copies[str(broken.pk)] is None
     assert len(display.copies) == 2
+
+
+def test_a_series_that_takes_the_number_of_one_that_was_undone_has_a_plan_of_its_own(world: World) -> None:
+    shown = []
+    for name in ("CT_small.dcm", "MR_small.dcm"):
+        with transaction.atomic():
+            series = archive(world, name)
+            displaying.facts_of(series, list(series.instances.all()))
+            (place,) = displaying.plan_of(series).places
+            shown.append((place.archive_key, series.instances.get().archive_key))
+            transaction.set_rollback(True)
+
+    assert [seen for seen, _ in shown] == [held for _, held in shown]
