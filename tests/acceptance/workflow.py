@@ -627,14 +627,17 @@ def entry_for(task: ReadTask, draw: Draw, *, stale: bool = False) -> AssessmentE
 
 
 class Workflow(RuleBasedStateMachine):
-    """The machine that Hypothesis drives; `world` is set by the test, `done` counts over all examples.
+    """The machine that Hypothesis drives; `world` is set by the test.
 
-    After each life the count is written to `told`, so that a proof of hours says how far it is.
+    Over all lives `done` counts what became of each call of a service, and `tried` the steps that chance drew, without
+    those by which a life came under way. After each life both are written to `told`, so that a long proof says how far
+    it is.
     """
 
     world: World
     told: Path
     done: Counter[str] = Counter()
+    tried = 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -652,7 +655,7 @@ class Workflow(RuleBasedStateMachine):
         finally:
             transaction.set_rollback(True)
             self.undo.__exit__(None, None, None)
-            self.told.write_text(f"{self.done.total()}\n")
+            self.told.write_text(f"{Workflow.tried} {self.done.total()}\n")
             super().teardown()
 
     @initialize(steps=st.integers(0, 60), draw=draws)
@@ -665,6 +668,7 @@ class Workflow(RuleBasedStateMachine):
     @rule(name=st.sampled_from(ANYTHING), draw=draws)
     def somebody_tries(self, name: str, draw: Draw) -> None:
         """Somebody tries something, or the trial goes on as it should."""
+        Workflow.tried += 1
         getattr(self.walk, name)(draw)
 
     @invariant()
