@@ -8,13 +8,14 @@ from compliance.models.base import Scope
 from imaging.models import Instance
 from reading.models.link import links_of
 from reading.models.mark import MarkVersion, marks_of
+from reading.models.of_read import OfRead
 from reading.models.segment import segments_of
 from reading.models.task import ReadTask
 from reading.states import Purpose, ReadState
 from trials.models import Subject
 
 
-class Assessment(Record):
+class Assessment(OfRead):
     """What a reader found at one timepoint. Measurements are entered; the response is derived, with its trace.
 
     `version` counts saves, so that a stale page cannot overwrite a newer one. `answers` holds what the pack's form
@@ -40,14 +41,6 @@ class Assessment(Record):
 
     def __str__(self) -> str:
         return f"assessment of {self.task}"
-
-    def scope(self) -> Scope:
-        return self.task.scope()
-
-    def frozen_by(self) -> str:
-        if self.task.state in (ReadState.SUBMITTED, ReadState.LOCKED):
-            return "the read is signed"
-        return self.task.frozen_by()
 
     def content(self) -> dict[str, object]:
         """Return everything the reader stated and what was derived from it, as plain values.

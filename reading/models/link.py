@@ -2,13 +2,11 @@ from __future__ import annotations
 
 from django.db import models
 
-from compliance.models import Record
-from compliance.models.base import Scope
+from reading.models.of_read import OfRead
 from reading.models.task import ReadTask
-from reading.states import ReadState
 
 
-class LinkVersion(Record):
+class LinkVersion(OfRead):
     """How a reader set the stacks of a read against each other, as it stood at one time; the last number counts.
 
     `links` holds, for each pair of series, `from` and `to` (series instance UIDs) and what leads from a place in the
@@ -27,15 +25,8 @@ class LinkVersion(Record):
     def __str__(self) -> str:
         return f"links of {self.task}, version {self.number}"
 
-    def scope(self) -> Scope:
-        return self.task.scope()
-
     def frozen_by(self) -> str:
-        if self.pk:
-            return "a version of links is kept as it was"
-        if self.task.state in (ReadState.SUBMITTED, ReadState.LOCKED):
-            return "the read is signed"
-        return self.task.frozen_by()
+        return "a version of links is kept as it was" if self.pk else super().frozen_by()
 
 
 def links_of(task: ReadTask) -> LinkVersion | None:

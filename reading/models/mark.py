@@ -5,11 +5,11 @@ from django.db import models
 from compliance.models import Record
 from compliance.models.base import Scope
 from imaging.models import Instance
+from reading.models.of_read import OfRead
 from reading.models.task import ReadTask
-from reading.states import ReadState
 
 
-class Mark(Record):
+class Mark(OfRead):
     """Something that a reader drew on a picture of a read; what it is stands in its versions.
 
     `key` is given by the page that drew it, so that a request sent twice is one mark. A mark is never deleted: its
@@ -26,14 +26,6 @@ class Mark(Record):
 
     def __str__(self) -> str:
         return f"mark {str(self.key)[:8]} of {self.task}"
-
-    def scope(self) -> Scope:
-        return self.task.scope()
-
-    def frozen_by(self) -> str:
-        if self.task.state in (ReadState.SUBMITTED, ReadState.LOCKED):
-            return "the read is signed"
-        return self.task.frozen_by()
 
 
 class MarkVersion(Record):

@@ -5,11 +5,11 @@ from django.db import models
 from compliance.models import Record
 from compliance.models.base import Scope
 from imaging.models import Series
+from reading.models.of_read import OfRead
 from reading.models.task import ReadTask
-from reading.states import ReadState
 
 
-class Segment(Record):
+class Segment(OfRead):
     """A region that a reader painted in a series of a read; what it covers stands in its versions.
 
     `key` is given by the page that painted it. A segment is never deleted: its last version says that it was removed.
@@ -25,14 +25,6 @@ class Segment(Record):
 
     def __str__(self) -> str:
         return f"segment {str(self.key)[:8]} of {self.task}"
-
-    def scope(self) -> Scope:
-        return self.task.scope()
-
-    def frozen_by(self) -> str:
-        if self.task.state in (ReadState.SUBMITTED, ReadState.LOCKED):
-            return "the read is signed"
-        return self.task.frozen_by()
 
 
 class SegmentVersion(Record):

@@ -7,15 +7,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db import transaction
-
-from compliance import access, audit
+from compliance import audit
 from compliance.errors import HouseError
 from compliance.models import User
 from reading.blinding.shown import series_of
 from reading.models import LinkVersion, ReadTask
 from reading.models.link import links_of
-from reading.services.working import locked_task, require_open_to_draw
+from reading.services.working import drawing_in, require_hand
 
 #: Pairs of series that may be linked, and how far apart two places of one patient may lie (mm, or slices).
 MOST_LINKS, FURTHEST = 60, 5000.0
@@ -58,12 +56,9 @@ def put_links(
         The read is signed.
     reading.blinding.NotShown, reading.blinding.NotOpen, compliance.access.AccessDenied
     """
-    access.require(actor, "reading.read", task)
-    require_open_to_draw(task)
+    require_hand(task, actor)
     told = _checked(task, links)
-    with transaction.atomic():
-        row = locked_task(task)
-        require_open_to_draw(row)
+    with drawing_in(task) as row:
         last = links_of(row)
         if last is not None and last.links == told:
             return last

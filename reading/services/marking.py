@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-
-from compliance import access, audit, confined, storage
+from compliance import audit, confined, storage
 from compliance.errors import HouseError
 from compliance.models import User
 from imaging.dicom.geometry import Plane
@@ -22,7 +20,7 @@ from reading import blinding, selectors
 from reading.measuring import Measured, Tool, beyond_edge, measure, outside_by
 from reading.models import Mark, MarkVersion, ReadTask
 from reading.services.entries import MarkEntry
-from reading.services.working import locked_task, require_open_to_draw
+from reading.services.working import drawing_in, require_hand
 
 #: A mark lies on its slice: within what arithmetic in a browser loses, mm.
 ON_PLANE_MM = 0.1
@@ -82,8 +80,7 @@ def put_mark(
     compliance.confined.NotRead, compliance.confined.Refused
         The picture cannot be read, so that its values are not known.
     """
-    access.require(actor, "reading.read", task)
-    require_open_to_draw(task)
+    require_hand(task, actor)
     instance = blinding.instance_of(task, entry.instance, entry.frame)
     # Before any row is locked: a picture may have to be read.
     found = _measured(entry, instance)
@@ -106,8 +103,7 @@ def remove_mark(*, task: ReadTask, key: UUID, expected: int | None, actor: User,
     ------
     StaleMark, ReadLocked, reading.blinding.NotOpen, compliance.access.AccessDenied
     """
-    access.require(actor, "reading.read", task)
-    require_open_to_draw(task)
+    require_hand(task, actor)
     last = selectors.mark_of(task, key)
     if last is None:
         raise StaleMark(None)
@@ -127,9 +123,7 @@ def remove_mark(*, task: ReadTask, key: UUID, expected: int | None, actor: User,
 def _add(
     task: ReadTask, key: UUID, expected: int | None, drawn: MarkVersion, actor: User, at: dt.datetime
 ) -> MarkVersion:
-    with transaction.atomic():
-        row = locked_task(task)
-        require_open_to_draw(row)
+    with drawing_in(task) as row:
         last = selectors.mark_of(row, key)
         if last is not None and _same(last, drawn):
             return last

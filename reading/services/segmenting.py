@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-
-from compliance import access, audit
+from compliance import audit
 from compliance.errors import HouseError
 from compliance.models import User
 from imaging.models import Instance, Series
@@ -19,7 +17,7 @@ from reading.blinding.shown import instances_of, series_of
 from reading.measuring.volumes import InvalidRuns, painted, volume_ml
 from reading.models import Lesion, ReadTask, Segment, SegmentVersion
 from reading.models.segment import segments_of
-from reading.services.working import locked_task, require_open_to_draw
+from reading.services.working import drawing_in, require_hand
 
 
 class StaleSegment(HouseError):
@@ -77,12 +75,9 @@ def put_segment(
         The read is signed.
     reading.blinding.NotShown, reading.blinding.NotOpen, compliance.access.AccessDenied
     """
-    access.require(actor, "reading.read", task)
-    require_open_to_draw(task)
+    require_hand(task, actor)
     version = _version(task, entry)
-    with transaction.atomic():
-        row = locked_task(task)
-        require_open_to_draw(row)
+    with drawing_in(task) as row:
         last = SegmentVersion.objects.filter(segment__task=row, segment__key=key).order_by("-number").first()
         if last is not None and _same(last, version):
             return last

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from compliance import audit
+from django.db import transaction
+
+from compliance import access, audit
 from compliance.errors import HouseError
+from compliance.models import User
 from reading import blinding, derivation, selectors
 from reading.models import ReadTask
 from reading.selectors_qualification import is_open_to
@@ -71,7 +76,27 @@ def require_reading(task: ReadTask) -> None:
     require_sequence(task)
 
 
-def require_open_to_draw(task: ReadTask) -> None:
+def require_hand(task: ReadTask, actor: User) -> None:
+    """Refuse whoever may not draw in a read, and a read in which nothing is drawn now.
+
+    Raises
+    ------
+    ReadLocked, reading.blinding.NotOpen, compliance.access.AccessDenied
+    """
+    access.require(actor, "reading.read", task)
+    _require_open_to_draw(task)
+
+
+@contextmanager
+def drawing_in(task: ReadTask) -> Iterator[ReadTask]:
+    """Hold a read that is open to draw in, while something is stored in it."""
+    with transaction.atomic():
+        row = locked_task(task)
+        _require_open_to_draw(row)
+        yield row
+
+
+def _require_open_to_draw(task: ReadTask) -> None:
     try:
         require_reading(task)
     except audit.RecordFrozen:
