@@ -59,6 +59,9 @@ def faults_of_order(charter: Charter) -> Iterator[Problem]:
         return
     if "dates" not in charter.blinded_to:
         yield Problem(("reads", "order"), "readers who are told the dates know the order of the visits")
+    if charter.real_time.asks("progression") and charter.real_time.readers:
+        said = "a reader of the case who verifies its progression sees its timepoints in their order"
+        yield Problem(("reads", "order"), said)
     for number, hanging in enumerate(charter.hanging, start=1):
         for place, cell in enumerate(hanging.cells, start=1):
             if cell.timepoint != "present":

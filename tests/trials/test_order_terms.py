@@ -53,6 +53,15 @@ def test_no_other_order_waits_for_a_visit(order: str):
     assert "none before all are in" in problem
 
 
+def test_a_drawn_order_is_not_told_by_verifying_progression():
+    of_others = {"reads": ["progression"]}
+    (problem,) = refused(reads={"order": "randomised"}, real_time={**of_others, "readers": "any"})
+
+    assert "sees its timepoints in their order" in problem
+    assert read(reads={"order": "randomised"}, real_time=of_others).reads.by_itself
+    assert read(reads={"order": "batch"}, real_time={**of_others, "readers": "any"}).real_time.readers == "any"
+
+
 def test_a_drawn_order_is_not_told_by_dates():
     (problem,) = refused(reads={"order": "randomised"}, blinded_to=["site", "subject"])
 

@@ -159,6 +159,6 @@ def _hangings_name_what_there_is(charter: Charter) -> Iterator[Problem]:
     yield from faults_of_hangings(charter.hanging, labels, {p.name for p in charter.window_presets}, ("hanging",))
 
 
-@_about("reads", "schedule", "blinded_to", "hanging")
+@_about("reads", "schedule", "blinded_to", "hanging", "real_time")
 def _the_order_of_reading_can_be_kept(charter: Charter) -> Iterator[Problem]:
     yield from faults_of_order(charter)
