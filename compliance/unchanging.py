@@ -11,6 +11,10 @@ from django.http import HttpRequest, HttpResponse
 KEPT = "private, max-age=31536000, immutable"
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
+#: Bytes of something long that are sent in one answer.
+_AT_ONCE = 8 << 20
+#: Gives the bytes between two places.
+ReadPart = Callable[[int, int], bytes]
 #: Gives the bytes and what they are.
 Read = Callable[[], tuple[bytes, str]]
 
@@ -29,9 +33,39 @@ def answer(request: HttpRequest, tag: str, read: Read) -> HttpResponse:
     response = HttpResponse(status=304) if _has(request, etag) else _bytes(request, etag, *read())
     if response.status_code != 304:
         response.headers["Content-Length"] = str(len(response.content))
+    return _kept(response, etag)
+
+
+def _kept(response: HttpResponse, etag: str) -> HttpResponse:
     response.headers["ETag"] = etag
     response.headers["Cache-Control"] = KEPT
     response.headers["Vary"] = "Cookie"
+    response.headers["Accept-Ranges"] = "bytes"
+    return response
+
+
+def answer_part(request: HttpRequest, tag: str, size: int, content_type: str, read: ReadPart) -> HttpResponse:
+    """As `answer`, for bytes that are too many to be read at once: no more of them are read than are sent.
+
+    To a range that is long a shorter one is answered (§14.2 leaves a server free); whoever asked asks on.
+    """
+    etag = f'"{tag}"'
+    response = HttpResponse(status=304) if _has(request, etag) else part_of(request, size, content_type, read, etag)
+    return _kept(response, etag)
+
+
+def part_of(request: HttpRequest, size: int, content_type: str, read: ReadPart, etag: str = "") -> HttpResponse:
+    """Answer with the part of some bytes that is asked for; nothing is said of whether they may be kept."""
+    asked = _part_of(request, etag)
+    if asked is None:
+        response = HttpResponse(read(0, size), content_type=content_type)
+    elif (range_ := _range(asked, size)) is None:
+        response = HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
+    else:
+        begin, end = range_[0], min(range_[1], range_[0] + _AT_ONCE)
+        headers = {"Content-Range": f"bytes {begin}-{end - 1}/{size}"}
+        response = HttpResponse(read(begin, end), status=206, content_type=content_type, headers=headers)
+    response.headers["Content-Length"] = str(len(response.content))
     response.headers["Accept-Ranges"] = "bytes"
     return response
 
@@ -45,15 +79,22 @@ def _bytes(request: HttpRequest, etag: str, content: bytes, content_type: str) -
     size, part = len(content), _part_of(request, etag)
     if part is None:
         return HttpResponse(content, content_type=content_type)
+    range_ = _range(part, size)
+    if range_ is None:
+        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
+    begin, end = range_
+    headers = {"Content-Range": f"bytes {begin}-{end - 1}/{size}"}
+    return HttpResponse(content[begin:end], status=206, content_type=content_type, headers=headers)
+
+
+def _range(part: tuple[int | None, int | None], size: int) -> tuple[int, int] | None:
+    """Begin and end of what is asked for; None where there is nothing of it."""
     first, last = part
     if first is None:
         begin, end = max(size - (last or 0), 0), size
     else:
         begin, end = first, size if last is None else min(last + 1, size)
-    if begin >= end:
-        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
-    headers = {"Content-Range": f"bytes {begin}-{end - 1}/{size}"}
-    return HttpResponse(content[begin:end], status=206, content_type=content_type, headers=headers)
+    return (begin, end) if begin < end else None
 
 
 def _part_of(request: HttpRequest, etag: str) -> tuple[int | None, int | None] | None:

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from compliance.models import User
 from imaging.models import PixelClaim, PixelReview, Transfer
+from imaging.models.pixels import FILM
 from imaging.states import HoldReason, PixelState, ReceivedState
 from trials.models import Trial
 from trials.selectors import sites_seen_by
@@ -59,7 +60,9 @@ def look_after(look: PixelReview, *, user: User, at: dt.datetime) -> PixelReview
 
 
 def series_of_look(look: PixelReview) -> QuerySet[PixelReview]:
-    """Waiting images of the same site, series and size, this one left out."""
+    """Waiting images of the same site, series and size, this one left out; of films each is watched by itself."""
+    if look.is_film:
+        return PixelReview.objects.none()
     site = look.received.transfer.site
     alike = looks_waiting(site.trial).filter(
         received__transfer__site=site,
@@ -67,7 +70,7 @@ def series_of_look(look: PixelReview) -> QuerySet[PixelReview]:
         rows=look.rows,
         columns=look.columns,
     )
-    return alike.exclude(pk=look.pk)
+    return alike.exclude(pk=look.pk).exclude(why=FILM)
 
 
 @dataclass(slots=True)

@@ -40,6 +40,7 @@ def stage_of(timepoint: Timepoint, person: User, *, before: Timepoint | None = N
         pixels_url=_address("imaging:series_pixels", 0),
         frame_url=_address("imaging:series_frame", 0),
         thumbnail_url=_address("imaging:series_thumbnail"),
+        film_url=_address("imaging:series_film", 0),
         presets=[{"name": p.name, "centre": p.centre, "width": p.width, "unit": p.unit} for p in presets],
         timepoints=told,
         windows_locked=False,

@@ -40,6 +40,7 @@ urlpatterns = [
     path("pixels/<int:pk>/claim/", views_pixels.look_claim, name="look_claim"),
     path("pixels/<int:pk>/leave/", views_pixels.look_leave, name="look_leave"),
     path("pixels/<int:pk>/take-back/", views_pixels.look_take_back, name="look_take_back"),
+    path("pixels/<int:pk>/film/", views_pixels.look_film, name="look_film"),
     path("pixels/<int:pk>/frames/<int:number>/rendered", views_pixels.look_frame, name="look_frame"),
     path("trials/<int:pk>/faces/", views_faces.face_list, name="faces"),
     path("faces/<int:pk>/", views_faces.face_show, name="face"),
@@ -87,5 +88,6 @@ urlpatterns = [
     path("series/<int:pk>/label/", views_qc.series_label, name="series_label"),
     path("series/<int:pk>/frames/<int:number>/rendered", views_display.series_frame, name="series_frame"),
     path("series/<int:pk>/frames/<int:number>/pixels", views_display.series_pixels, name="series_pixels"),
+    path("series/<int:pk>/films/<int:number>/video", views_display.series_film, name="series_film"),
     path("series/<int:pk>/thumbnail", views_display.series_thumbnail, name="series_thumbnail"),
 ]

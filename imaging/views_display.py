@@ -46,3 +46,14 @@ def series_thumbnail(request: HttpRequest, series: Series) -> HttpResponse:
     except viewing.NoSuchFrame as missing:
         raise Http404 from missing
     return unchanging.answer(request, shown.tag, shown.read)
+
+
+@require_safe
+@access.guarded("imaging.see_images", selectors.series_seen_by)
+def series_film(request: HttpRequest, series: Series, number: int) -> HttpResponse:
+    """A film of an archived series, or a part of it; the look is recorded."""
+    try:
+        tag, film = viewing.film(series=series, number=number, actor=access.actor(request), at=timezone.now())
+    except viewing.NoSuchFrame as missing:
+        raise Http404 from missing
+    return unchanging.answer_part(request, tag, film.length, film.content_type, film.read)

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from compliance import access
+from compliance import access, unchanging
 from compliance.confined import NotRead, Refused
 from compliance.errors import HouseError
 from compliance.models import User
@@ -30,6 +30,8 @@ from trials.states import CharterState
 
 #: Why a person is asked, on the page.
 WHY = {
+    "video": "A film, in which nothing can be blanked. Watch it to its end: if it shows text that names the subject, "
+    "or a person who could be recognised, do not let it go on, and set it aside on the page of its delivery.",
     "photograph": "A photograph. Blank faces, marks and names by which somebody could be recognised, if there are any.",
     "text_found": "Text was found. Blank what may tell who the subject is.",
     "text_template": "This device writes where the recipe's template says; no text was found elsewhere.",
@@ -115,6 +117,7 @@ def look_show(request: HttpRequest, look: PixelReview) -> HttpResponse:
             "form": forms_pixels.LookForm(initial={"round": look.round, "decision": forms_pixels.as_proposed(look)}),
             "reasons": REASONS,
             "kept_for": [REASONS[KeptFor(reason)] for _, reason in look.standing],
+            "film": _film_of(look) if look.is_film else None,
             "rects": [(one, one.right - one.left, one.bottom - one.top) for one in regions],
             "shown": {
                 "rows": look.rows,
@@ -214,6 +217,21 @@ def look_frame(request: HttpRequest, look: PixelReview, number: int) -> HttpResp
     return HttpResponse(png, content_type="image/png")
 
 
+@require_safe
+@access.guarded("imaging.review_pixels", selectors_pixels.looks_seen_by)
+def look_film(request: HttpRequest, look: PixelReview) -> HttpResponse:
+    """The film of the original, or a part of it, kept by nobody; the look is recorded."""
+    try:
+        with looking.film(look=look, actor=access.actor(request), at=timezone.now()) as film:
+            return unchanging.part_of(request, film.length, film.content_type, film.read)
+    except (NotRead, Refused) as problem:
+        return HttpResponse(problem.message, status=422, content_type="text/plain; charset=utf-8")
+    except OriginalGone as gone:
+        return HttpResponse(gone.message, status=gone.status, content_type="text/plain; charset=utf-8")
+    except FileNotFoundError as missing:
+        raise Http404 from missing
+
+
 def _claimed(look: PixelReview, held: Claim | None, actor: User) -> dict[str, Any]:
     """What the page says of somebody else who has the image open, and which one is free."""
     if held is None or held.person == actor:
@@ -225,6 +243,12 @@ def _claimed(look: PixelReview, held: Claim | None, actor: User) -> dict[str, An
         "free_url": reverse("imaging:look", args=[free.pk]) if free else "",
         "list_url": reverse("imaging:looks", args=[look.received.transfer.site.trial_id]),
     }
+
+
+def _film_of(look: PixelReview) -> dict[str, Any]:
+    """What the page tells its player; the frames' time is known when the film is loaded."""
+    size = {"rows": look.rows, "columns": look.columns, "frames": look.frames}
+    return {"url": reverse("imaging:look_film", args=[look.pk]), **size, "frame_ms": 0, "steady": True}
 
 
 def _last(request: HttpRequest, trial: Trial) -> tuple[PixelReview, int] | None:

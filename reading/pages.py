@@ -197,6 +197,7 @@ class Addresses:
     pixels: str
     rendered: str
     thumbnail: str
+    film: str
     marks: str | None = None
 
 
@@ -225,6 +226,7 @@ def stage(
         pixels_url=addresses.pixels,
         frame_url=addresses.rendered,
         thumbnail_url=addresses.thumbnail,
+        film_url=addresses.film,
         marks_url=addresses.marks,
         presets=[{"name": p.name, "centre": p.centre, "width": p.width, "unit": p.unit} for p in presets],
         timepoints=timepoints,

@@ -44,6 +44,7 @@ def _addresses(what: str, code: str) -> Addresses:
         pixels=reverse(f"reading:{what}_pixels", args=(code, SERIES, 0)),
         rendered=reverse(f"reading:{what}_frame", args=(code, SERIES, 0)),
         thumbnail=reverse(f"reading:{what}_thumbnail", args=(code, SERIES)),
+        film=reverse(f"reading:{what}_film", args=(code, SERIES, 0)),
     )
 
 
@@ -78,6 +79,13 @@ def task_pixels(request: HttpRequest, task: ReadTask, series: str, frame: int) -
 def task_thumbnail(request: HttpRequest, task: ReadTask, series: str) -> HttpResponse:
     """A small picture of a series of this read; the list of reads shows one before the read is opened."""
     return _thumbnail(request, blinding.glance_at_read(task, actor=access.actor(request), at=timezone.now()), series)
+
+
+@require_GET
+@access.guarded("reading.read", selectors.tasks_of, by="blinded_code")
+def task_film(request: HttpRequest, task: ReadTask, series: str, film: int) -> HttpResponse:
+    """A film of this read, or a part of it."""
+    return _film(request, _task(request, task), series, film)
 
 
 def listed(request: HttpRequest, tasks: Sequence[ReadTask]) -> dict[int, str]:
@@ -127,6 +135,13 @@ def adjudication_thumbnail(request: HttpRequest, adjudication: Adjudication, ser
 
 
 @require_GET
+@access.guarded("reading.adjudicate", selectors.adjudications_of, by="blinded_code")
+def adjudication_film(request: HttpRequest, adjudication: Adjudication, series: str, film: int) -> HttpResponse:
+    """A film of the case, or a part of it."""
+    return _film(request, _case(request, adjudication), series, film)
+
+
+@require_GET
 @access.guarded("reading.replay", selectors_signed.reads_replayed_by, by="blinded_code")
 def replay_frame(request: HttpRequest, task: ReadTask, series: str, frame: int) -> HttpResponse:
     """One picture of a signed read, rendered in one of the charter's windows."""
@@ -145,6 +160,13 @@ def replay_pixels(request: HttpRequest, task: ReadTask, series: str, frame: int)
 def replay_thumbnail(request: HttpRequest, task: ReadTask, series: str) -> HttpResponse:
     """A small picture of a series of a signed read."""
     return _thumbnail(request, _replay(request, task), series)
+
+
+@require_GET
+@access.guarded("reading.replay", selectors_signed.reads_replayed_by, by="blinded_code")
+def replay_film(request: HttpRequest, task: ReadTask, series: str, film: int) -> HttpResponse:
+    """A film of a signed read, or a part of it."""
+    return _film(request, _replay(request, task), series, film)
 
 
 def _rendered(request: HttpRequest, looked: blinding.Looked, series: str, frame: int) -> HttpResponse:
@@ -170,3 +192,8 @@ def _pixels(request: HttpRequest, looked: blinding.Looked, series: str, frame: i
 def _thumbnail(request: HttpRequest, looked: blinding.Looked, series: str) -> HttpResponse:
     shown = blinding.thumbnail(looked, series, actor=access.actor(request), at=timezone.now())
     return unchanging.answer(request, shown.tag, shown.read)
+
+
+def _film(request: HttpRequest, looked: blinding.Looked, series: str, number: int) -> HttpResponse:
+    tag, film = blinding.film(looked, series, number, actor=access.actor(request), at=timezone.now())
+    return unchanging.answer_part(request, tag, film.length, film.content_type, film.read)

@@ -46,6 +46,8 @@ _PICTURES = frozenset(
         *("77.1.5.1", "77.1.5.2", "77.1.5.4"),  # ophthalmic photographs and tomography
     )
 )
+# Endoscopic, microscopic and photographic films: a person looks at each of them.
+_FILMS = frozenset(_STORAGE + tail for tail in ("77.1.1.1", "77.1.2.1", "77.1.4.1"))
 # A face, a tattoo or a wristband in these is no text: a person looks at each of them.
 _PHOTOGRAPHS = frozenset(
     _STORAGE + tail for tail in ("77.1.1", "77.1.2", "77.1.3", "77.1.4", "77.1.5.1", "77.1.5.2", "77.1.7")
@@ -118,7 +120,19 @@ _SENTENCES = {
     "transfer_syntax": "The instance does not say how it is written. Export it as Explicit VR Little Endian.",
     "unknown_class": "The instance is of a kind that this system does not de-identify yet. Discard it.",
     "unwritable": "The instance holds a value that cannot be written again. Export it again from the source.",
-    "video": "The instance is a film, which is not searched for text. Discard it unless the charter asks for it.",
+    "video": (
+        "The instance is a film, in which only a person sees text and faces. Discard it, or use a recipe whose pixels "
+        "are blanked or reviewed."
+    ),
+    "video_boxes": "Boxes cannot be blanked in a film. Let it go on as it is, or discard it.",
+    "video_frames": (
+        "The film holds another number of frames than its header says (Number of Frames), so it may be cut off, and no "
+        "frame of it could be named. Export it again with the right number."
+    ),
+    "video_container": (
+        "The film is not stored as MP4 with H.264 or HEVC, or is damaged, so it cannot be cleaned and no browser plays "
+        "it. Export it as MP4 with H.264 and send it again."
+    ),
 }
 REASONS = frozenset(_SENTENCES)
 
@@ -190,8 +204,10 @@ def admit(dataset: Dataset, recipe: Recipe) -> None:
             raise CannotDeidentify("presentation")
         if sop_class in _GRAPHIC:
             return
-    if recipe.pixels != "hold" and sop_class in ACCEPTED_CLASSES | _PICTURES:
+    if recipe.pixels != "hold" and sop_class in ACCEPTED_CLASSES | _PICTURES | _FILMS:
         return
+    if sop_class in _FILMS:
+        raise CannotDeidentify("video")
     if sop_class == _SECONDARY_CAPTURE[0] or sop_class.startswith(_SECONDARY_CAPTURE[1]) or _is_of_a_screen(dataset):
         raise CannotDeidentify("secondary_capture")
     if says_it_has_text(dataset):

@@ -31,6 +31,7 @@ from imaging.deid.text import Cleaner, cleaner
 from imaging.deid.values import copied, text_of
 from imaging.deid.walk import Action, Walk
 from imaging.deid.writing import as_read
+from imaging.dicom.films import is_film
 
 _ITEM = re.compile(r"\[\d+\]")
 _SOP_CLASS, _SOP_INSTANCE, _PIXEL_DATA, _FLOATS = 0x00080016, 0x00080018, 0x7FE00010, (0x7FE00008, 0x7FE00009)
@@ -106,6 +107,8 @@ def deidentify(
                     raise CannotDeidentify("already_deidentified")
                 return Deidentified(_with_meta(copied(dataset), syntax), (), {"unchanged": 1})
             admit(dataset, recipe)
+            if is_film(syntax) and not recipe.reads_pixels:
+                raise CannotDeidentify("video")
             names = names_and_numbers(dataset, recipe)
             run = Walk(recipe, keys, _cleaner_for(dataset, recipe, keys, names | known))
             result = run.clean(dataset, "", 0)
@@ -181,6 +184,8 @@ def _clean_pixels(result: Dataset, source: Dataset, syntax: UID, run: Walk) -> U
             run.note(tag, "C", "padding")
     element = result.get_item(_PIXEL_DATA)
     if element is None or not isinstance(value := element.value, bytes):
+        if is_film(syntax):
+            raise CannotDeidentify("video_container")
         return syntax
     layout = Layout.of(source)
     if overlay_in_value(source, layout):
@@ -190,7 +195,7 @@ def _clean_pixels(result: Dataset, source: Dataset, syntax: UID, run: Walk) -> U
         vr = "OB" if syntax.is_encapsulated else element.VR or "OW"
         result[_PIXEL_DATA] = DataElement(_PIXEL_DATA, vr, cleaned)
         result[_PIXEL_DATA].is_undefined_length = syntax.is_encapsulated
-    if syntax.is_encapsulated:
+    if syntax.is_encapsulated and not is_film(syntax):
         frames, syntax = clear_compressed(_with_meta(result, syntax), layout)
         outcomes += ["bits"] * frames
     if outcomes:
@@ -223,6 +228,8 @@ def _blank(
     """Blank the text in the pixels, or ask a person; return how they are written now, and the only frame."""
     photograph, known = is_photograph(source), places(recipe.templates, source)
     try:
+        if is_film(result.file_meta.TransferSyntaxUID):
+            return cleaning.film(result, settled).transfer_syntax, None
         if settled is not None:
             cleaned = cleaning.blank(result, settled, words=words)
         elif photograph or recipe.pixels == "review":

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from imaging.deid.admission import native_length
+from imaging.deid.admission import CannotDeidentify, native_length
 from imaging.deid.codestreams import without_comments
 from imaging.deid.pixels.bits import Layout, clear_native
+from imaging.dicom import films
 
 
 def cleaned_pixels(value: bytes, source: Dataset, syntax: UID, layout: Layout) -> tuple[bytes, list[str]]:
@@ -25,13 +26,22 @@ def cleaned_pixels(value: bytes, source: Dataset, syntax: UID, layout: Layout) -
     bytes
         The same object when there was nothing to cut.
     list of str
-        What was cut: `padding`, `bits`, `comments`.
+        What was cut: `padding`, `bits`, `comments`, and of a film `film_notes`.
 
     Raises
     ------
     CannotDeidentify
-        The description is missing or is not made of numbers.
+        The description is missing or is not made of numbers; `video_container`; `video_frames`.
     """
+    if films.is_film(syntax):
+        try:
+            stream = films.stream_of(value)
+            cut, held = films.encapsulated(films.cleaned(stream, syntax)), films.described(stream).frames
+        except films.FilmNotTaken as problem:
+            raise CannotDeidentify("video_container") from problem
+        if source.get("NumberOfFrames") != held:
+            raise CannotDeidentify("video_frames")
+        return (value, []) if cut == value else (cut, ["film_notes"])
     if syntax.is_encapsulated:
         cut = without_comments(value)
         return cut, [] if cut is value else ["comments"]

@@ -32,6 +32,7 @@ from imaging.deid.recipe import InvalidRecipe, Recipe
 from imaging.dicom import digests, headers
 from imaging.dicom.devices import device_in
 from imaging.dicom.files import opened
+from imaging.dicom.films import described, is_film, stream_of
 from imaging.dicom.geometry import plane_of
 from imaging.display.suv import PET, uptake_of
 from imaging.quality.measuring import measured
@@ -55,6 +56,11 @@ _PHOTOGRAPH = (
     "The image is a photograph, so somebody at the core lab makes sure that nobody is recognisable in it before it "
     "goes on. The site need not do anything."
 )
+_FILM = (
+    "The image is a film, so somebody at the core lab makes sure that it shows neither text nor a person who could be "
+    "recognised before it goes on. The site need not do anything."
+)
+_SENTENCES = {"photograph": _PHOTOGRAPH, "video": _FILM}
 #: Faults of the bytes themselves that have a hold reason of their own; all others are `malformed`.
 _NAMED = {reason.value: reason for reason in (HoldReason.NOT_DICOM, HoldReason.EMPTY_FILE, HoldReason.TRUNCATED)}
 
@@ -155,6 +161,31 @@ def preview(path: str, recipe: Mapping[str, Any], secret: bytes) -> Facts:
         `changes` (`imaging.deid.preview.Change`) and `counters`; or `held`, `sentence` and perhaps `fault`.
     """
     return _guarded(lambda: _previewed(Path(path), recipe, secret))
+
+
+def film(path: str) -> tuple[int, str]:
+    """Return how many bytes the film of a received file has, as it came, and its content type.
+
+    Raises
+    ------
+    compliance.errors.HouseError
+        It is no film that is taken.
+    """
+    stream = _film_in(path)
+    return len(stream), described(stream).content_type
+
+
+def part_of_film(path: str, begin: int, end: int) -> bytes:
+    """Return what lies between two places of the film of a received file; raises as `film`."""
+    return _film_in(path)[begin:end]
+
+
+def _film_in(path: str) -> bytes:
+    header = headers.read_header(Path(path))
+    if not is_film(header.transfer_syntax_uid) or header.pixel_offset is None or header.pixel_length is None:
+        raise CannotDeidentify("video_container")
+    with opened(Path(path)) as content:
+        return stream_of(bytes(content[header.pixel_offset : header.pixel_offset + header.pixel_length]))
 
 
 def content_digest(path: str) -> str:
@@ -284,7 +315,7 @@ def _deidentified(
             looked=Looked.of(looked),
         )
     except TextInPixels as text:
-        sentence = _PHOTOGRAPH if text.reason == "photograph" else _LOOK
+        sentence = _SENTENCES.get(text.reason, _LOOK)
         asked = {"regions": text.regions, "size": text.size, "templates": list(text.templates)}
         asked["device"] = list(text.device)
         raise _Held(HoldReason.PIXEL_REVIEW, sentence, text.reason, **asked) from text
@@ -301,6 +332,9 @@ def _deidentified(
     if original.get("Modality") == PET:
         # Made of weight, dose and times together, so that it says none of them.
         facts["uptake"] = uptake_of(original).plain()
+    if is_film(result.dataset.file_meta.TransferSyntaxUID):
+        film = described(stream_of(result.dataset.PixelData))
+        facts["film"] = {"frames": film.frames, "duration_s": round(film.duration_s, 3)}
     del original, result  # their pixel data, before the output's are read for the search
     if leaks.find_leaks(output, identifiers, own=own):
         raise _Held(HoldReason.LEAK_FOUND, _LEAK)

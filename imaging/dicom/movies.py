@@ -21,9 +21,19 @@ _CHUNK = 1 << 20
 _HOLDERS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"dinf"})
 _KEPT = frozenset(
     {b"mvhd", b"tkhd", b"elst", b"mdhd", b"vmhd", b"dref", b"stsd", b"stts", b"stss", b"ctts", b"stsc", b"stsz"}
-    | {b"stco", b"co64", b"sdtp", b"hdlr"}
+    | {b"stco", b"co64", b"hdlr"}
 )
 _TIMED = frozenset({b"mvhd", b"tkhd", b"mdhd"})
+#: Bytes of a box's content in versions 0 and 1, and of an entry of a table behind its count: what follows is no one's.
+_LENGTHS = {b"mvhd": (100, 112), b"tkhd": (84, 96), b"mdhd": (24, 36), b"vmhd": (12, 12)}
+_ENTRIES = {b"stts": 8, b"stss": 4, b"ctts": 8, b"stsc": 12, b"stco": 4, b"co64": 8}
+#: Bytes of what describes the shape of pixels and their colours; of `colr`, by its type, numbers alone.
+_SHAPES, _COLOURS = {b"pasp": 8, b"clap": 32}, {b"nclx": 11, b"nclc": 10}
+#: Brands that say by which rules a file is written; any other word in their place may be somebody's.
+_BRANDS = frozenset(
+    {b"isom", *(b"iso%d" % n for n in range(2, 10)), b"mp41", b"mp42", b"avc1", b"hvc1", b"hev1", b"qt  ", b"M4V "}
+)
+_MOST_BRANDS = 4096
 #: Transfer syntaxes by codec: the highest level (times ten; HEVC: times thirty) and the UID (PS3.5 §8.2.7, §8.2.11).
 _AVC_HIGH, _HEVC_MAIN, _HEVC_MAIN_10 = 100, 1, 2
 _SYNTAXES = {
@@ -57,6 +67,14 @@ class Movie:
         Of all frames together.
     pieces
         What a clean copy holds, by place in the file: bytes, or the number of them to be copied. The rest is zeros.
+    codec
+        `avc` or `hevc`; `content_type` names it as browsers ask for it.
+    samples
+        Place and length of each sample: units, each behind its length of `length_bytes`.
+    steady
+        Whether all frames but the last stand equally long.
+    settings
+        Begin and end of the decoder's settings: the content of avcC or hvcC.
     """
 
     rows: int = 0
@@ -66,6 +84,12 @@ class Movie:
     transfer_syntax_uid: str = ""
     size: int = 0
     pieces: list[tuple[int, bytes | int]] = field(default_factory=list)
+    codec: str = ""
+    content_type: str = ""
+    length_bytes: int = 4
+    steady: bool = True
+    settings: tuple[int, int] = (0, 0)
+    samples: list[tuple[int, int]] = field(default_factory=list)
 
 
 def is_movie(head: bytes) -> bool:
@@ -155,7 +179,7 @@ def _survey(file: IO[bytes]) -> Movie:
             movie.pieces.append((at, head[: inner - at]))
             media.append((inner, at + size))
         elif kind == b"ftyp":
-            movie.pieces.append((at, size))
+            movie.pieces.append((at, _brands(file, at, inner, size)))
         else:
             movie.pieces.append((at, head[:4] + b"free" + head[8 : inner - at]))
         at += size
@@ -163,6 +187,18 @@ def _survey(file: IO[bytes]) -> Movie:
         raise MovieDamaged("The file holds no complete film. Send it again from its source.")
     _Index(movie, media, *index).read()
     return movie
+
+
+def _brands(file: IO[bytes], at: int, inner: int, size: int) -> bytes:
+    """The first box, with known brands alone and without its version, which is anybody's number."""
+    if size > _MOST_BRANDS:
+        raise ValueError("ftyp")
+    file.seek(at)
+    content = file.read(size)
+    words = [content[place : place + 4] for place in range(inner - at, size, 4)]
+    known = [word if word in _BRANDS or len(word) < 4 else b"isom" for word in words]
+    known[1:2] = [bytes(4)]
+    return (content[: inner - at] + b"".join(known))[:size]
 
 
 class _Index:
@@ -219,21 +255,46 @@ class _Index:
                 self._clean(inner, close)
             elif kind not in _KEPT:
                 self._blank(place, inner, close)
-            elif kind in _TIMED:
-                # When it was filmed, in seconds since 1904: two fields of 4 or, in version 1, of 8 bytes.
-                width = 16 if self.old[inner] == 1 else 8
-                self.new[inner + 4 : inner + 4 + width] = bytes(width)
-            elif kind == b"hdlr":
-                self.new[inner + 24 : close] = bytes(close - inner - 24)
-            elif kind == b"stsd":
-                self._clean_description(inner, close)
+            else:
+                self._clean_kept(kind, inner, close)
+
+    def _clean_kept(self, kind: bytes, inner: int, close: int) -> None:
+        """Clean a box that is needed of what may be said in it, and of what lies behind its content."""
+        end = inner + self._length(kind, inner, close)
+        if kind in _TIMED:
+            # When it was filmed, in seconds since 1904: two fields of 4 or, in version 1, of 8 bytes.
+            width = 16 if self.old[inner] == 1 else 8
+            self.new[inner + 4 : inner + 4 + width] = bytes(width)
+        elif kind == b"stsd":
+            self._clean_description(inner, close)
+        elif kind == b"dref":
+            for _, _, entry, last in self._children(inner + 8, close):
+                # Where the film lies: in this file (flag 1). QuickTime tells a path and a volume here.
+                self.new[entry:last] = b"\0\0\0\1"[: last - entry] + bytes(max(last - entry - 4, 0))
+        if end < close:
+            self.new[end:close] = bytes(close - end)
+
+    def _length(self, kind: bytes, inner: int, close: int) -> int:
+        """Bytes of a box's content that mean something."""
+        if kind in _LENGTHS:
+            return _LENGTHS[kind][self.old[inner] == 1]
+        if kind == b"hdlr":
+            return 24
+        if kind == b"stsz":
+            uniform, count = struct.unpack_from(">II", self.old, inner + 4)
+            return 12 + (0 if uniform else 4 * count)
+        entry = (20 if self.old[inner] == 1 else 12) if kind == b"elst" else _ENTRIES.get(kind, 0)
+        return int(8 + entry * struct.unpack_from(">I", self.old, inner + 4)[0]) if entry else close - inner
 
     def _clean_description(self, inner: int, close: int) -> None:
         for _, _, entry, end in self._children(inner + 8, close):
-            # The compressor's name is free text: 32 bytes of the 78 before the entry's own boxes.
-            self.new[entry + 42 : entry + 74] = bytes(32)
+            # Of the 78 bytes before the entry's own boxes: its maker, and the compressor's name, which is free text.
+            self.new[entry + 8 : entry + 24], self.new[entry + 42 : entry + 74] = bytes(16), bytes(32)
             for kind, place, content, last in self._children(entry + 78, end):
-                if kind not in (b"avcC", b"hvcC", b"colr", b"pasp", b"clap"):
+                length = _COLOURS.get(self.old[content : content + 4]) if kind == b"colr" else _SHAPES.get(kind)
+                if length and content + length < last:
+                    self.new[content + length : last] = bytes(last - content - length)
+                if not length and kind not in (b"avcC", b"hvcC"):
                     self._blank(place, content, last)
 
     def _describe(self, film: tuple[int, int, int]) -> None:
@@ -247,20 +308,31 @@ class _Index:
         if more or codec not in (b"avc1", b"avc3", b"hvc1", b"hev1"):
             raise MovieNotTaken("The film is not coded as H.264 or H.265. Export it as H.264, High Profile.")
         movie.columns, movie.rows = struct.unpack_from(">HH", self.old, entry + 24)
-        settings = {kind: content for kind, _, content, _ in _boxes(self.old, entry + 78, close)}
-        movie.transfer_syntax_uid = self._syntax(settings)
+        settings = {kind: (content, end) for kind, _, content, end in _boxes(self.old, entry + 78, close)}
+        movie.transfer_syntax_uid = self._syntax(codec.decode(), settings)
         sizes = self._sizes(*self._find(film, *table, b"stsz"))
         movie.frames, movie.duration_s = len(sizes), duration / timescale
+        movie.steady = self._is_steady(*self._find(film, *table, b"stts"))
         if not movie.frames or not movie.duration_s or not movie.rows or not movie.columns:
             raise ValueError("empty")
         self._keep_samples(film, table, sizes)
 
-    def _syntax(self, settings: dict[bytes, int]) -> str:
-        if (place := settings.get(b"avcC")) is not None:
+    def _is_steady(self, start: int, _: int) -> bool:
+        (count,) = struct.unpack_from(">I", self.old, start + 4)
+        runs = [struct.unpack_from(">II", self.old, start + 8 + 8 * run) for run in range(min(count, 3))]
+        return len(runs) == 1 or (len(runs) == 2 and bool(runs[1][0] == 1))
+
+    def _syntax(self, coded: str, settings: dict[bytes, tuple[int, int]]) -> str:
+        place, end = settings[b"avcC"] if b"avcC" in settings else settings[b"hvcC"]
+        if b"avcC" in settings:
             kind, profile, level = "avc", self.old[place + 1], self.old[place + 3]
+            named = f"{coded}.{self.old[place + 1 : place + 4].hex()}"
         else:
-            place = settings[b"hvcC"]
             kind, profile, level = "hevc", self.old[place + 1] & 31, self.old[place + 12]
+            named = f"{coded}.{profile}.{6 if profile == _HEVC_MAIN else 4}.L{level}.B0"
+        self.movie.codec, self.movie.content_type = kind, f'video/mp4; codecs="{named}"'
+        self.movie.length_bytes = (self.old[place + (4 if kind == "avc" else 21)] & 3) + 1
+        self.movie.settings = self.place + place, self.place + end
         for most, uid in _SYNTAXES.get((kind, profile), ()):
             if level <= most:
                 return uid
@@ -294,6 +366,9 @@ class _Index:
                 if not any(begin <= place and place + length <= end for begin, end in self.media):
                     raise ValueError("chunk")
                 self.movie.pieces.append((place, length))
+                for size in sizes[sample - per_chunk : sample]:
+                    self.movie.samples.append((place, size))
+                    place += size
         if sample != len(sizes):
             raise ValueError("samples")
         ordered = sorted((place, piece) for place, piece in self.movie.pieces if isinstance(piece, int))

@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from compliance.errors import HouseError
+from imaging.dicom import films
 from imaging.dicom.files import opened
 from imaging.dicom.geometry import Plane, functional_group, numbers, plane_of
 from imaging.dicom.headers import Header, read_header
@@ -37,7 +38,8 @@ def facts_of(path: str) -> Facts:
         direction cosines), both None where the header has none; `space`: Frame of Reference UID, perhaps empty;
         `cine_ms`; `window` [centre, width] of the header; `places`: for each frame [position of its first pixel in
         patient LPS, mm, or None; slope; intercept], one for all where they are alike; `raw` [offset, length]: where
-        the first frame lies in the file as it is to leave, the others behind it, or None where it must be decoded.
+        the first frame lies in the file as it is to leave, the others behind it, or None where it must be decoded;
+        `film`: where a film lies, what it is, and how its frames stand (`cine_ms` is by the header); None of pictures.
     """
     header = read_header(Path(path))
     dataset = header.dataset
@@ -65,6 +67,7 @@ def facts_of(path: str) -> Facts:
         "window": [window.centre, window.width] if window else None,
         "places": places[:1] if all(place == places[0] for place in places) else places,
         "raw": _raw(path, header),
+        "film": _film(path, header),
     }
 
 
@@ -129,6 +132,23 @@ def _cine_ms(dataset: Dataset) -> float | None:
     except (TypeError, ValueError):
         return None
     return round(sum(waits) / len(waits), 3) if waits and sum(waits) > 0 else None
+
+
+def _film(path: str, header: Header) -> dict[str, Any] | None:
+    """Begin and length in the file, `type` as browsers know it, `frames`, `frame_ms` between two, `steady` or not."""
+    if not films.is_film(header.transfer_syntax_uid) or header.pixel_offset is None or header.pixel_length is None:
+        return None
+    with opened(Path(path)) as view:
+        value = view[header.pixel_offset : header.pixel_offset + header.pixel_length]
+        begin, length = films.place_of(value)
+        film = films.described(bytes(value[begin : begin + length]))
+    told = {
+        "type": film.content_type,
+        "frames": film.frames,
+        "frame_ms": round(film.frame_ms, 4),
+        "steady": film.steady,
+    }
+    return {"begin": header.pixel_offset + begin, "length": length, **told}
 
 
 def _raw(path: str, header: Header) -> list[int] | None:

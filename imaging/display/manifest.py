@@ -39,6 +39,7 @@ UNREADABLE: Facts = {
     "window": None,
     "places": [[None, 1.0, 0.0]],
     "raw": None,
+    "film": None,
 }
 
 
@@ -91,7 +92,21 @@ class Series:
             "cine_ms": first["cine_ms"],
             "window": first["window"] if self.window_shown else None,
             "slices": slices,
+            "film": self.is_film,
         }
+
+    @property
+    def is_film(self) -> bool:
+        """Whether it holds films, which no viewport of pictures shows."""
+        return any(picture.facts.get("film") for picture in self.pictures)
+
+    def films(self, title: str, url: str) -> list[Film]:
+        """Return its films, with addresses made of one that holds `SERIES` and `/0/`."""
+        return [
+            Film.of(title, self.label, url.replace("SERIES", self.key).replace("/0/", f"/{n}/"), picture.facts)
+            for n, picture in enumerate(self.pictures, 1)
+            if picture.facts.get("film")
+        ]
 
     def _reason(self, factor: float | None) -> str:
         """Why the series has no SUV; empty where it has, or is no PET."""
@@ -122,6 +137,62 @@ def _interval(slices: Sequence[Sequence[Any]]) -> float | None:
     """The usual distance from slice to slice."""
     offsets = sorted({offset for _, _, offset, *_ in slices if offset is not None})
     return round(median(b - a for a, b in pairwise(offsets)), 3) if len(offsets) > 1 else None
+
+
+#: Header and film tell the same pace within a hundredth: headers round it.
+_SAME_PACE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """A film, beside the stacks of pictures: at which timepoint, where its bytes are had, and what they are.
+
+    `frame_ms` is by the film, `told_ms` by the header; `steady`: each of its frames stands as long as the others.
+    """
+
+    title: str
+    label: str
+    url: str
+    content_type: str
+    rows: int
+    columns: int
+    frames: int
+    frame_ms: float
+    told_ms: float | None
+    steady: bool
+
+    @classmethod
+    def of(cls, title: str, label: str, url: str, facts: Facts) -> Film:
+        """Make it of the facts of a film."""
+        film = facts["film"]
+        size = facts["rows"], facts["columns"]
+        told = facts["cine_ms"], film["steady"]
+        return cls(title, label, url, film["type"], *size, film["frames"], film["frame_ms"], *told)
+
+    @property
+    def seconds(self) -> float:
+        """How long what is seen took, by the header where it says so."""
+        return self.frames * (self.told_ms or self.frame_ms) / 1000
+
+    @property
+    def per_second(self) -> float:
+        """How many frames a second has, by the header where it says so."""
+        return 1000 / (self.told_ms or self.frame_ms)
+
+    @property
+    def played(self) -> float | None:
+        """How many frames a second has as the film is played, where the header says that it was taken otherwise."""
+        differs = self.told_ms and abs(self.told_ms - self.frame_ms) > _SAME_PACE * self.frame_ms
+        return 1000 / self.frame_ms if differs else None
+
+    def plain(self) -> dict[str, Any]:
+        """Write it as plain values."""
+        return {
+            **{name: getattr(self, name) for name in self.__slots__},
+            "seconds": round(self.seconds, 2),
+            "per_second": round(self.per_second, 2),
+            "played": None if self.played is None else round(self.played, 2),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +226,7 @@ class Manifest:
     marks_url: str | None = None
     links_url: str | None = None
     segments_url: str | None = None
+    film_url: str = ""
 
     def plain(self) -> dict[str, Any]:
         """Write it as plain values, for a page to carry as JSON.
@@ -162,7 +234,8 @@ class Manifest:
         A browser keeps what it got from an address, so the addresses change with what the stacks hold.
         """
         timepoints: list[dict[str, Any]] = [
-            {"title": title, "series": [one.plain() for one in series]} for title, series in self.timepoints
+            {"title": title, "series": [one.plain() for one in series if not one.is_film]}
+            for title, series in self.timepoints
         ]
         held = hashlib.sha256(json.dumps(timepoints).encode()).hexdigest()[:16]
         return {
@@ -180,4 +253,11 @@ class Manifest:
             "hangings": [dict(one) for one in self.hangings],
             "timepoints": timepoints,
             "views": list(self.views),
+            "pictured": any(one["series"] for one in timepoints),
+            "films": [
+                film.plain()
+                for title, series in self.timepoints
+                for one in series
+                for film in one.films(title, self.film_url)
+            ],
         }

@@ -58,7 +58,7 @@ class Names:
 
 def is_offered(series: Mapping[str, Any]) -> bool:
     """Whether a series of a manifest can be handed out so: its values are whole numbers, and it has some."""
-    return not series["float"] and series["rows"] > 0 and series["bits"] <= 16
+    return not series["film"] and not series["float"] and series["rows"] > 0 and series["bits"] <= 16
 
 
 def dataset_of(

@@ -13,6 +13,9 @@ from imaging.models.transfer import ReceivedInstance
 from imaging.states import PIXEL_REVIEW, PixelState
 from trials.models import Timepoint
 
+#: Why a person is asked about a film.
+FILM = "video"
+
 
 class PixelReview(Record):
     """A person's look at the pixels of a held image: what was proposed, and what was decided.
@@ -54,6 +57,11 @@ class PixelReview(Record):
 
     def scope(self) -> Scope:
         return self.received.scope()
+
+    @property
+    def is_film(self) -> bool:
+        """Whether it is about a film, which is watched by itself and in which nothing is blanked."""
+        return self.why == FILM
 
     @property
     def regions(self) -> list[Region]:

@@ -156,6 +156,11 @@ class Instance(Record):
     def __str__(self) -> str:
         return f"instance {self.pk} of {self.series}"
 
+    @property
+    def pictures(self) -> int:
+        """How many pictures of a stack it is: its frames, but a film is one."""
+        return 1 if "film" in self.measured else self.frames
+
     def scope(self) -> Scope:
         return self.series.scope()
 

@@ -96,7 +96,7 @@ def _copy(series: Series, places: Sequence[Place]) -> bool:
 
 def _copied(series: Series, frames: Sequence[Place], facts: Facts | None) -> dict[str, Any] | None:
     """Write the copy of an instance; None where the archive serves as well."""
-    if facts is None:
+    if facts is None or facts.get("film"):
         return None
     try:
         coded = [_encoded(displaying.original_frame_of(place).content, facts) for place in frames]

@@ -219,7 +219,7 @@ def stamp_of(series: Any) -> tuple[Any, ...]:
 def _places(instances: Sequence[Instance], facts: Mapping[int, Facts], copies: Mapping[str, Any]) -> Iterator[Place]:
     for one in instances:
         kept, raw, copy = one.pk in facts, facts.get(one.pk, UNREADABLE)["raw"], copies.get(str(one.pk))
-        for frame in range(1, one.frames + 1):
+        for frame in range(1, one.pictures + 1):
             yield Place(
                 instance_id=one.pk,
                 sop_instance_uid=one.sop_instance_uid,
@@ -286,6 +286,34 @@ def original_frame_of(place: Place) -> Frame:
             problem
         )
     return Frame(content, RAW)
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """Where the bytes of a film lie in the archive, and what they are."""
+
+    archive_key: str
+    begin: int
+    length: int
+    content_type: str
+
+    def read(self, begin: int, end: int) -> bytes:
+        """Return a part of it."""
+        return storage.read(storage.ARCHIVE, self.archive_key, self.begin + begin, end - begin)
+
+
+def film_of(series: Series, place: Place) -> Film:
+    """Return the film that lies at a place of a series.
+
+    Raises
+    ------
+    NotShowable
+        There is a picture.
+    """
+    told = facts_of(series, list(series.instances.filter(pk=place.instance_id)))[place.instance_id].get("film")
+    if not told:
+        raise NotShowable("This is a picture and no film. Reload the page.")
+    return Film(place.archive_key, told["begin"], told["length"], told["type"])
 
 
 def first_window(series: Series, terms: Charter) -> tuple[float, float] | None:

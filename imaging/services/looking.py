@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from imaging.models import PixelClaim, PixelReview, ReceivedInstance
 from imaging.selectors import PROCESS
 from imaging.selectors_pixels import series_of_look
 from imaging.services import originals
+from imaging.services.limits import budget
 from imaging.states import HoldReason, KeptFor, PixelState, ReceivedState
 from trials.models import Timepoint
 
@@ -278,3 +280,34 @@ def frame_png(*, look: PixelReview, number: int, whole_range: bool, actor: User,
         arguments = (str(path), number - 1) if whole_range else (str(path), number - 1, None)
         png: bytes = confined.call(step, *arguments, seconds=_PATIENCE)
     return png
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A film as it came: how many bytes it has, what they are, and what reads the part between two of them."""
+
+    length: int
+    content_type: str
+    read: Callable[[int, int], bytes]
+
+
+@contextmanager
+def film(*, look: PixelReview, actor: User, at: dt.datetime) -> Iterator[Shown]:
+    """Give the film of an original; the look is recorded.
+
+    Raises
+    ------
+    compliance.confined.NotRead, compliance.confined.Refused
+        It is no film.
+    """
+    access.require(actor, "imaging.review_pixels", look)
+    audit.record_of_the_day("pixelreview.viewed", look, actor=actor, at=at)
+    with originals.on_disk(look.received, trial_code=look.received.transfer.site.trial.code) as path:
+        limits = budget(look.received.size)
+        length, content_type = confined.call("imaging.deid.workshop:film", str(path), **limits)
+
+        def read(begin: int, end: int) -> bytes:
+            part: bytes = confined.call("imaging.deid.workshop:part_of_film", str(path), begin, end, **limits)
+            return part
+
+        yield Shown(length, content_type, read)

@@ -71,6 +71,15 @@ def thumbnail(*, series: Series, actor: User, at: dt.datetime) -> Kept:
     )
 
 
+def film(*, series: Series, number: int, actor: User, at: dt.datetime) -> tuple[str, displaying.Film]:
+    """Return a film of a series, by its place from 1, and a name of its content; the look is recorded."""
+    access.require(actor, "imaging.see_images", series)
+    place = _picture(series, number)
+    found = displaying.film_of(series, place)
+    audit.record_of_the_day("series.viewed", series, actor=actor, at=at)
+    return f"{place.sha256}-film", found
+
+
 def shown_series(series: Series, label: str) -> manifest.Series:
     """Return what a viewer is told of a series, under the key by which it is addressed: its number."""
     instances = displaying.kept_instances(series)
@@ -81,7 +90,7 @@ def shown_series(series: Series, label: str) -> manifest.Series:
         return hmac.digest(secret, f"space\0{uid}".encode(), hashlib.sha256).hex()[:32]
 
     pictures = [
-        manifest.Picture(str(one.pk), frame, facts[one.pk]) for one in instances for frame in range(1, one.frames + 1)
+        manifest.Picture(str(one.pk), frame, facts[one.pk]) for one in instances for frame in range(1, one.pictures + 1)
     ]
     return manifest.Series(
         key=str(series.pk),

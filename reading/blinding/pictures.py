@@ -254,6 +254,23 @@ def small_picture(looked: Looked, series: Series, plan: displaying.Plan) -> Blin
     return BlindedBytes(tag, lambda: (displaying.thumbnail_of(series, place, window), "image/png"))
 
 
+def film(looked: Looked, series_key: str, n: int, *, actor: User, at: dt.datetime) -> tuple[str, displaying.Film]:
+    """Return a film of a series by its place in the stack, from 1, after a tag of it as in `BlindedBytes`.
+
+    Raises
+    ------
+    NotShown, imaging.services.displaying.NotShowable
+    """
+    _, series = _series(looked, series_key)
+    places = displaying.plan_of(series).places
+    place = places[n - 1] if 1 <= n <= len(places) else None
+    if place is None or not place.kept:
+        raise NotShown(_NOT_PART)
+    found = displaying.film_of(series, place)
+    record_viewing(looked, series, actor, at)
+    return looked.names.of(f"film {place.sop_instance_uid}"), found
+
+
 def _series(looked: Looked, series_key: str) -> tuple[Timepoint, Series]:
     for timepoint in looked.timepoints:
         for _, key, series in named_series(looked.names, timepoint, looked.charter):

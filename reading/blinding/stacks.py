@@ -55,7 +55,7 @@ def in_order(names: Keys, shown: Iterable[Series], charter: ImagingCharter) -> l
 def pictures_of(series: Series) -> tuple[tuple[Instance, int], ...]:
     """Return each instance and frame (from 1) of a series in the order of the stack."""
     instances = series.instances.order_by("position_mm", "number", "sop_instance_uid")
-    return tuple((instance, frame) for instance in instances for frame in range(1, instance.frames + 1))
+    return tuple((instance, frame) for instance in instances for frame in range(1, instance.pictures + 1))
 
 
 def stacks_of(names: Keys, timepoint: Timepoint, charter: ImagingCharter) -> tuple[Stack, ...]:

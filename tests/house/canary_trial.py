@@ -1,7 +1,7 @@
 """A small trial in which everything that a reader must not learn is a word that nothing else says.
 
-Made by the services, as at work: scans come in with an identity in each header, are checked and cleared; two readers
-read them and disagree; a further visit waits to be read.
+Made by the services, as at work: scans come in with an identity in each header, a film with another one in its
+container, and are checked and cleared; two readers read them and disagree; a further visit waits to be read.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ import pydicom
 from compliance import storage
 from compliance.models import User
 from compliance.signing import Intent
-from imaging.models import Instance, QcReview, ReceivedInstance, Transfer
-from imaging.services import receiving, reviewing
+from imaging.models import Instance, PixelReview, QcReview, ReceivedInstance, Transfer
+from imaging.services import looking, receiving, reviewing
 from reading import blinding
 from reading.models import Adjudication, ReadTask
 from reading.services import assessing, cases, marking, qualifying
 from reading.services.entries import AssessmentEntry, LesionEntry, MarkEntry
 from reading.states import AttemptState
 from tests.factories import AT, PASSWORD, PLANTED, World, make_user, make_world, scan
+from tests.factories.films import film
 from tests.factories.scans import ROOT
 from tests.factories.world import REFERENCE
 from tests.house.crowd import committed
@@ -66,7 +67,11 @@ BASELINE, *FOLLOW_UPS = RECIST_TEMPLATE["schedule"]
 CHARTER = {
     "schedule": [{**BASELINE, "at_screening": True}, *FOLLOW_UPS],
     "subjects": {"screening": True, "screening_format": "SCR-QZ-{number:4}", "code_format": "SUB-QZ-{number:4}"},
-    "series": [{"label": "Chest", "modality": "CT", "required": True, "orientation": "axial", "min_instances": 4}],
+    "modalities": ["CT", "ES"],
+    "series": [
+        {"label": "Chest", "modality": "CT", "required": True, "orientation": "axial", "min_instances": 4},
+        {"label": "Airways", "modality": "ES", "required": False},
+    ],
     "adjudication": {"by": "timepoint", "triggers": ["overall_response"], "date_window_days": 0},
     "qualification": {"statement": "I know RECIST 1.1.", "test_cases": 1},
     # Readers may open a read in a program of their own.
@@ -113,10 +118,11 @@ def make_canary_trial() -> CanaryTrial:
     world.people[Role.SITE_COORDINATOR] = _join(world, SENDER, Role.SITE_COORDINATOR, at_site=True)
     connecting.issue_token(site=world.north, label="archive", actor=world.founder, at=AT)
     _qualify(world)
+    filmed = SUBJECTS[0][1], "BL"
     for place, ((screened, code), visits) in enumerate(zip(SUBJECTS, (("BL", "W8", "W16"), ("BL",)), strict=True)):
         _enrol(world, screened, code)
         for number, visit in enumerate(visits):
-            _clear(world, code, visit, scan_number=10 * place + number)
+            _clear(world, code, visit, scan_number=10 * place + number, with_film=(code, visit) == filmed)
     read = SUBJECTS[0][1]
     marks = {}
     for person, (baseline, week_8, remark, draft) in WROTE.items():
@@ -160,17 +166,32 @@ def _enrol(world: World, screened: str, code: str) -> None:
     Subject.objects.filter(pk=subject.pk).update(arm=ARM)
 
 
-def _clear(world: World, subject: str, visit: str, scan_number: int) -> None:
-    """Send a visit's scan as a scanner does, and clear it for reading."""
+def _clear(world: World, subject: str, visit: str, scan_number: int, *, with_film: bool = False) -> None:
+    """Send a visit's scan as a scanner does, perhaps with a film, and clear it for reading."""
     origin = receiving.Origin(
         door=Transfer.Door.DIMSE, site_id=world.north.pk, sender=f"{SITE_CODE}_CT", delivery=uuid4()
     )
     for one in scan(subject, slices=4, scan_number=100 + scan_number, day=DAYS[visit], **DESCRIBED):
         receiving.receive_instance(one, origin=origin, at=AT)
+    if with_film:
+        series = f"{ROOT}.{100 + scan_number}.8"
+        named = {"ClinicalTrialSubjectID": subject, "SeriesInstanceUID": series, "SOPInstanceUID": f"{series}.1"}
+        said = {**DESCRIBED, "FrameOfReferenceUID": None}
+        filmed = film(scan_number=100 + scan_number, day=DAYS[visit], **named, **said)
+        receiving.receive_instance(filmed, origin=origin, at=AT)
     committed(lambda: receiving.index_spool(at=AT))
-    review = QcReview.objects.get(timepoint=world.timepoint(subject, visit))
+    if with_film:
+        _watch(world)
+    review = QcReview.objects.filter(timepoint=world.timepoint(subject, visit)).latest("round")
     signed = {"signature": Intent(PASSWORD), "actor": world.analyst, "at": LATER}
     committed(lambda: reviewing.clear_timepoint(review=review, **signed))
+
+
+def _watch(world: World) -> None:
+    """Let the film that waits go on, as somebody who has seen that it shows nobody."""
+    look = PixelReview.objects.get()
+    said = {"decision": looking.Decision([], {}), "whole_series": False, "actor": world.analyst, "at": AT}
+    committed(lambda: looking.decide(look=look, round=look.round, **said))
 
 
 def _read(world: World, reader: User, subject: str, visit: str, diameter: str, remark: str) -> None:

@@ -334,14 +334,15 @@ class _Furnisher:
             token, _ = reading_lending.issue_read_token(task=task, actor=task.reader, at=LATER)
             self.crowd.add("read token", Thing({"pk": token.pk}, self.trial, owner=task.reader.username))
             self.crowd.add(
-                "task frame", Thing({**named, "series": stack.key, "frame": 1}, self.trial, owner=task.reader.username)
+                "task frame",
+                Thing({**named, "series": stack.key, "frame": 1, "film": 1}, self.trial, owner=task.reader.username),
             )
             self.crowd.add("task series", Thing({**named, "series": stack.key}, self.trial, owner=task.reader.username))
         signed = next(task for task in tasks.values() if task.state == "submitted")
         replayed = {"blinded_code": signed.blinded_code}
         self.crowd.add("signed task", Thing(replayed, self.trial))
         shown = blinding.blinded_task(signed).series[0]
-        self.crowd.add("signed task frame", Thing({**replayed, "series": shown.key, "frame": 1}, self.trial))
+        self.crowd.add("signed task frame", Thing({**replayed, "series": shown.key, "frame": 1, "film": 1}, self.trial))
         manager = self.world.people[Role.READING_MANAGER]
         self._keep_readers(signed.timepoint.subject, manager)
         asked = reopening.ask_reopening(task=signed, reason="A typing error", actor=manager, at=LATER)
@@ -353,7 +354,9 @@ class _Furnisher:
             self.crowd.add("adjudication", Thing(named, self.trial, owner=case.adjudicator.username))
             self.crowd.add(
                 "adjudication frame",
-                Thing({**named, "series": stack.key, "frame": 1}, self.trial, owner=case.adjudicator.username),
+                Thing(
+                    {**named, "series": stack.key, "frame": 1, "film": 1}, self.trial, owner=case.adjudicator.username
+                ),
             )
             self.crowd.add(
                 "adjudication series",

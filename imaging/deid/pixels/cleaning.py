@@ -30,7 +30,6 @@ _MARGIN = 2
 _SCALES = (1.0, 1.5, 1.0, 1.5)
 #: What a person settled is looked at in that order: the proposals were made in the other one.
 _SCALES_AGAIN = (1.5, 1.0, 1.5, 1.0)
-_VIDEO = "1.2.840.10008.1.2.4.10"
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def clean(dataset: Dataset, *, words: Collection[str] = (), places: Sequence[Pla
     Raises
     ------
     CannotDeidentify
-        `pixels_unreadable`, `pixels_too_many`, or `video`.
+        `pixels_unreadable`, or `pixels_too_many`.
     TextInPixels
         `text_remains`; `text_in_slice`: what was found in a slice may be anatomy; or `burned_in_annotation`: the image
         says that it has text, and none was found.
@@ -162,6 +161,28 @@ def blank(dataset: Dataset, settled: Settled, *, words: Collection[str] = ()) ->
         return cleaned
 
 
+def film(dataset: Dataset, settled: Settled | None) -> Cleaned:
+    """Let a film go on that a person has looked at; nothing in it can be blanked without coding it anew.
+
+    Raises
+    ------
+    TextInPixels
+        `video`: nobody has looked at it.
+    CannotDeidentify
+        `video_boxes`: something is to be blanked; `pixel_description`.
+    """
+    try:
+        rows, columns, frames = int(dataset.Rows), int(dataset.Columns), int(dataset.NumberOfFrames)
+    except (AttributeError, TypeError, ValueError):
+        raise CannotDeidentify("pixel_description") from None
+    if settled is None:
+        raise TextInPixels("video", [], (rows, columns, frames))
+    if settled.blank:
+        raise CannotDeidentify("video_boxes")
+    dataset.BurnedInAnnotation = "NO"
+    return Cleaned((), UID(dataset.file_meta.TransferSyntaxUID))
+
+
 @dataclass
 class _Found:
     """Boxes on each frame, the frames that they change, and why a person must settle them; places on all frames."""
@@ -203,8 +224,6 @@ def _opened(dataset: Dataset) -> tuple[Pixels | None, Look]:
     syntax, look = UID(dataset.file_meta.TransferSyntaxUID), look_at(dataset)
     if look is Look.NEVER:
         return None, look
-    if syntax.startswith(_VIDEO) and syntax.is_compressed:
-        raise CannotDeidentify("video")
     pixels = Pixels(dataset, syntax)
     if pixels.count * pixels.rows * pixels.columns > MAX_PIXELS:
         raise CannotDeidentify("pixels_too_many")

@@ -15,6 +15,7 @@ from compliance import confined, jobs
 from imaging.models import ImagingStudy, ReceivedInstance, RefusedFile, Transfer, WebUpload
 from imaging.services import attaching, originals, receiving, uploading
 from tests.factories import AT, World
+from tests.factories.films import stream
 from tests.imaging.dicom.attachments import SECRETS, jpeg, mp4, pdf, png, png_bomb
 from tests.imaging.intake.web import Browser
 
@@ -42,7 +43,7 @@ def lying(disk: Path) -> list[Path]:
         (jpeg(), {"picture": "photograph"}, "XC", "pixel_review", "is a photograph"),
         (png(), {"picture": "capture"}, "OT", "pixel_review", "Text may be written into the pixels"),
         (pdf(), {}, "DOC", "cannot_deidentify", "is a document"),
-        (mp4(), {}, "XC", "cannot_deidentify", "of a kind that this system does not de-identify yet"),
+        (stream(), {}, "XC", "pixel_review", "is a film"),
     ],
 )
 def test_an_attachment_waits_in_quarantine_for_a_person(
