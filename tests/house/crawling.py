@@ -31,6 +31,7 @@ ODD = {
     "pk": ("0", "1", "2", "3", "99999999"),
     "number": ("0", "1", "4096"),
     "frame": ("0", "1", "4096"),
+    "film": ("0", "1", "4096"),
     "series": ("0" * 32, "1.2.840.10008.1.2"),
     "blinded_code": ("ZZZZ-9999", "0"),
     "object_type": ("reading.readtask", "trials.subject"),

@@ -10,9 +10,12 @@ from compliance.models import AuditEvent
 from reading import blinding
 from reading.models import ReadTask
 from reading.services.assessing import open_task
+from reading.services.assigning import open_reads
 from tests.factories.films import FRAMES, filmed
 from tests.reading.conftest import AT, SERIES_DESCRIPTION, SITE_CODE, SUBJECT_CODE, World
-from trials.models import Membership, Subject
+from trials.models import Role, Subject, Timepoint
+from trials.services import setting_up
+from trials.states import QcState
 
 pytestmark = pytest.mark.django_db
 
@@ -64,12 +67,13 @@ def test_its_parts_leave_and_are_kept_by_this_browser_alone(task: ReadTask) -> N
     assert viewed.count() == 1
 
 
-def test_each_part_is_asked_anew_whether_its_reader_may_see_it(task: ReadTask) -> None:
+def test_each_part_is_asked_anew_whether_its_reader_may_see_it(world: World, task: ReadTask) -> None:
     client, address = signed_in(task.reader), film_of(task)
     part = client.get(address, headers={"Range": "bytes=0-7"})
     assert part.status_code == 206
 
-    Membership.objects.filter(user=task.reader).delete()
+    membership = world.trial.memberships.get(user=task.reader, role=Role.READER)
+    setting_up.end_membership(membership=membership, actor=world.admin, at=AT, reason="Left")
     for headers in ({"Range": "bytes=8-15"}, {"If-None-Match": part["ETag"]}, {"Range": "bytes=9999999-"}):
         refused = client.get(address, headers=headers)
         assert refused.status_code in (403, 404)
@@ -100,3 +104,17 @@ def test_slices_are_no_film_and_there_is_no_second_one(task: ReadTask) -> None:
 def test_a_film_counts_as_one_picture_of_its_read(task: ReadTask) -> None:
     film = next(one for one in blinding.blinded_task(task).series if one.modality == "ES")
     assert [(one.n, one.frame) for one in film.slices] == [(1, 1)]
+
+
+def test_a_film_is_closed_beside_pictures_and_open_alone(world: World, subject: Subject) -> None:
+    filmed(world.timepoint("BL"), world.site, "Endoscopy")
+    Timepoint.objects.filter(pk=world.timepoint("BL").pk).update(qc_state=QcState.CLEARED)
+    open_reads(timepoint=world.timepoint("BL"), at=AT)
+    task = open_task(task=world.task("BL", 1), actor=world.task("BL", 1).reader, at=AT)
+    address, said = reverse("reading:task", args=(task.blinded_code,)), "<summary>Timepoint 1: ES series, 24 frames"
+    alone = signed_in(task.reader).get(address).content.decode()
+    assert f'<details class="px-more" open>{said}' in alone
+
+    world.receive(world.timepoint("BL"))
+    beside = signed_in(task.reader).get(address).content.decode()
+    assert f'<details class="px-more">{said}' in beside

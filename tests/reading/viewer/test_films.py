@@ -8,13 +8,10 @@ import pytest
 from playwright.sync_api import expect
 
 from reading.models import ReadTask
-from reading.services.assigning import open_reads
 from tests.factories.films import FRAMES, filmed
 from tests.house.test_accessibility import AXE, RUN
-from tests.reading.conftest import AT, World
+from tests.reading.conftest import World
 from tests.reading.viewer.conftest import Opener
-from trials.models import Timepoint
-from trials.states import QcState
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser, pytest.mark.requires_tool("chromium")]
 
@@ -70,13 +67,3 @@ def test_a_film_that_the_browser_cannot_play_says_so(world: World, subject: obje
         page.get_by_text("ES series").click()
         expect(film.get_by_role("alert")).to_have_text(re.compile("This browser cannot play"))
         expect(film.get_by_role("button", name="Play")).to_be_disabled()
-
-
-def test_a_read_of_a_film_alone_shows_it_at_once(world: World, subject: object, opened: Opener) -> None:
-    filmed(world.timepoint("BL"), world.site, "Endoscopy")
-    Timepoint.objects.update(qc_state=QcState.CLEARED)
-    open_reads(timepoint=world.timepoint("BL"), at=AT)
-    with opened(world.task("BL", 1)) as page:
-        expect(page.locator("[data-film]")).to_have_attribute("data-state", "ready")
-        expect(page.locator("video")).to_be_visible()
-        expect(page.get_by_text("Nothing can be drawn or measured on a film")).to_be_visible()
