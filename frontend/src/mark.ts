@@ -1,6 +1,22 @@
 // What a reader drew, as it is kept (contract B): where, with which tool, as seen how, and what the server made of it.
 import type { ToolName, Triple } from "./manifest.ts";
 
+/** What one viewport of a layout showed: its timepoint and series, and how the volume was cut. */
+export interface CellState {
+  timepoint: number;
+  series: string;
+  preset: string;
+  plane: string;
+  /** mm; all: the whole volume. */
+  slab?: number | "all";
+  /** How far it was turned around the body's axis. */
+  degrees?: number;
+  map?: string;
+  over?: string;
+  over_preset?: string;
+  opacity?: number;
+}
+
 /** How the stage stood when a mark was made; `show(mark)` restores it. */
 export interface ViewState {
   preset: string;
@@ -12,6 +28,8 @@ export interface ViewState {
   layout: string;
   timepoints: number[];
   plane: string;
+  /** Where any viewport showed something else than a stack. */
+  cells?: CellState[];
 }
 
 export interface Measured {

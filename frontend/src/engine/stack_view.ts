@@ -1,7 +1,7 @@
 // One viewport that shows a stack of pictures: which slice, through which window, how near, and what it tells of it.
 import { FARTHEST, NEAREST } from "./hands.ts";
 import * as lib from "./library.ts";
-import { offsetOf, type Series, type Triple } from "../manifest.ts";
+import { kindOf, offsetOf, type Series, type Triple } from "../manifest.ts";
 import { idOf, idsOf, pictureOf } from "./pictures.ts";
 
 const ENGINE = "px";
@@ -180,6 +180,19 @@ export class StackView {
 
   toScreen(point: Triple): [number, number] {
     return [...this.viewport.worldToCanvas(point)] as [number, number];
+  }
+
+  /** Where the picture leads in the patient, to the right and down as it is drawn; undefined where it does not tell. */
+  get directions(): [Triple, Triple] | undefined {
+    const { drawn } = this;
+    if (!drawn || !kindOf(drawn.series, drawn.slice).orientation) return undefined;
+    const corner = this.toPatient(0, 0);
+    const towards = (x: number, y: number): Triple => {
+      const way = this.toPatient(x, y).map((end, n) => end - corner[n]!) as Triple;
+      const long = Math.hypot(...way);
+      return way.map((each) => each / long) as Triple;
+    };
+    return [towards(100, 0), towards(0, 100)];
   }
 
   /** Distance of the drawn slice from the first, mm. */

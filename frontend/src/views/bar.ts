@@ -5,9 +5,11 @@ import { Cine } from "./cine.ts";
 import type { ColourMap } from "./colours.ts";
 import type { Look } from "./face.ts";
 import { sharesSpace } from "./following.ts";
+import { LAYOUTS } from "./layouts.ts";
 import type { PlaneName } from "./plane.ts";
 import type { PlacedCell } from "./placed_cell.ts";
-import { LAYOUTS, type Viewer } from "./viewer.ts";
+import { TURN_MS } from "./turning.ts";
+import type { Viewer } from "./viewer.ts";
 
 const LAYOUT_WORDS: Record<string, string> = {
   "1x1": "One picture",
@@ -17,12 +19,14 @@ const LAYOUT_WORDS: Record<string, string> = {
   "2x2": "Two rows of two",
 };
 const FUSION = "fusion";
+const STILL = "This device asks for less motion, so nothing turns by itself. Drag it, or turn it with the arrows.";
 
 export class Bar {
   private readonly viewer: Viewer;
   private readonly brush: Brush;
   private readonly bar: HTMLElement;
   private readonly cine: Cine;
+  private readonly still = matchMedia("(prefers-reduced-motion: reduce)");
 
   constructor(viewer: Viewer, brush: Brush, bar: HTMLElement) {
     this.viewer = viewer;
@@ -51,6 +55,7 @@ export class Bar {
       cell.root.addEventListener("pointerdown", () => this.cine.plays && this.cine.stop());
       cell.root.addEventListener("wheel", () => this.cine.plays && this.cine.stop(), { passive: true });
     }
+    this.still.addEventListener("change", () => this.still.matches && viewer.active.turns && this.cine.stop());
     viewer.watch(() => this.renew());
     this.renew();
   }
@@ -71,7 +76,7 @@ export class Bar {
   private act(what: string): void {
     const { viewer, brush, cine } = this;
     const acts: Record<string, () => void> = {
-      play: () => (cine.plays ? cine.stop() : cine.play(this.player(viewer.active))),
+      play: () => (cine.plays ? cine.stop() : this.play()),
       slower: () => cine.faster(-1),
       faster: () => cine.faster(1),
       link: () => void viewer.linkHere(),
@@ -92,6 +97,13 @@ export class Bar {
     this.renew();
   }
 
+  /** Play what is shown; a body turns by itself only where the device does not ask for less motion. */
+  private play(): void {
+    const { viewer, cine } = this;
+    if (viewer.active.turns && this.still.matches) viewer.tell("px:problem", { sentence: STILL });
+    else cine.play(this.player(viewer.active));
+  }
+
   private player(cell: PlacedCell) {
     const { viewer } = this;
     return {
@@ -104,7 +116,7 @@ export class Bar {
       get settled() {
         return cell.settled;
       },
-      pace: cell.series?.cine_ms ?? null,
+      pace: cell.turns ? TURN_MS : (cell.series?.cine_ms ?? null),
       go: (n: number) => viewer.move(cell, n),
     };
   }
@@ -197,7 +209,10 @@ export class Bar {
       ...viewer.hangings.map(({ name }) => [name, name] as const),
       ...LAYOUTS.map((layout) => [layout, LAYOUT_WORDS[layout] as string] as const),
     ]);
-    if (active.face) (viewer.root.querySelector("[data-position]") as HTMLOutputElement).value = active.face.place;
+    if (active.face) {
+      (viewer.root.querySelector("[data-position]") as HTMLOutputElement).value = active.face.place;
+      viewer.root.querySelector("[data-slider]")?.setAttribute("aria-valuetext", active.face.place);
+    }
     this.part("layout").value = viewer.hung || viewer.layout;
     this.fill("timepoint", viewer.manifest.timepoints.map(({ title }, n) => [String(n), title] as const));
     this.part("timepoint").value = String(active.timepoint);
@@ -214,7 +229,9 @@ export class Bar {
     this.part("map").value = look?.map ?? (active.series && active.view.standing.inverted ? "inverse" : "grey");
     for (const option of this.part("map").options) option.disabled = !look && option.value === "hot iron";
     this.part<HTMLInputElement>("opacity").value = String(Math.round((look?.opacity ?? 0.5) * 100));
-    this.see("slab", Boolean(look) && !look?.beneath);
+    // One of the two is always there: pictures would move under the hand that comes to another viewport.
+    this.see("slab", !look?.beneath);
+    this.part("slab").disabled = !look;
     this.see("opacity", Boolean(look?.beneath));
     for (const each of viewer.root.querySelectorAll<HTMLElement>("[data-preset]"))
       if (active.own) each.setAttribute("aria-pressed", String(each.dataset.preset === active.own.name));

@@ -2,6 +2,7 @@
 import { windowOf, type Preset, type Series, type Triple } from "../manifest.ts";
 import { rangeOf, type ColourMap } from "./colours.ts";
 import { sharesSpace, type Standing } from "./following.ts";
+import { DEGREES, STEPS } from "./turning.ts";
 import type { PlaneName } from "./plane.ts";
 import { PlaneView, type Layer } from "./plane_view.ts";
 import type { Volume } from "./reslice.ts";
@@ -14,6 +15,8 @@ export interface Look {
   map: ColourMap;
   beneath?: Series;
   beneathPreset?: Preset;
+  /** How far a view of the whole volume is turned at first. */
+  degrees?: number;
   opacity: number;
 }
 
@@ -33,6 +36,7 @@ export class Face {
     this.look = look;
     this.told = told;
     this.view = new PlaneView(host, told);
+    if (look.degrees) this.view.turn = Math.round(look.degrees / DEGREES) + 1;
   }
 
   remove(): void {
@@ -116,6 +120,7 @@ export class Face {
   get place(): string {
     if (this.problem) return this.problem;
     if (!this.shown) return this.loaded || "Loading";
+    if (this.turns) return `Turned ${this.degrees}°`;
     return this.whole ? "Whole volume" : `${this.n} / ${this.count}`;
   }
 
@@ -130,16 +135,29 @@ export class Face {
     return this.look.slab === Infinity;
   }
 
+  /** Whether it is looked at from a side, and turns. */
+  get turns(): boolean {
+    return this.whole && this.look.plane !== "axial" && !this.look.beneath;
+  }
+
+  /** How far it is turned around the body's axis. */
+  get degrees(): number {
+    return (this.view.turn - 1) * DEGREES;
+  }
+
   get count(): number {
+    if (this.turns) return STEPS;
     return this.whole ? 1 : this.view.count;
   }
 
   get n(): number {
+    if (this.turns) return this.view.turn;
     return this.whole ? 1 : this.view.n;
   }
 
   set n(n: number) {
-    if (!this.whole) this.view.n = n;
+    if (this.turns) this.view.turn = n;
+    else if (!this.whole) this.view.n = n;
   }
 
   goTo(point: Triple): void {
@@ -151,8 +169,8 @@ export class Face {
     return standing && this.series && this.shown ? { ...standing, series: this.series } : undefined;
   }
 
-  get edges(): [string, string, string, string] {
-    return this.view.edges;
+  get directions(): [Triple, Triple] | undefined {
+    return this.view.directions;
   }
 
   toPatient(x: number, y: number): Triple | undefined {
@@ -165,7 +183,7 @@ export class Face {
 
   /** What lies at a point: each series with its value there. */
   valuesAt(point: Triple): { series: Series; value: number }[] {
-    if (!this.shown || this.whole) return [];
+    if (!this.shown || (this.whole && !this.turns)) return [];
     return this.view
       .valuesAt(point)
       .flatMap((value, n) => (value === undefined ? [] : [{ series: this.volumes[n]!.grid.series, value }]))

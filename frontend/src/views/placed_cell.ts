@@ -4,6 +4,7 @@ import { windowOf, type Manifest, type Preset, type Series, type Triple, type Vi
 import { Face, type Look } from "./face.ts";
 import { nearestSliceTo, standingOf, type Standing } from "./following.ts";
 import { middleOfSlice } from "./geometry.ts";
+import { drawSides, sidesOf } from "./sides.ts";
 
 const NO_WINDOW: Preset = { name: "", centre: 40, width: 400 };
 
@@ -25,6 +26,8 @@ export class PlacedCell extends Cell {
     this.face?.remove();
     this.face = look && new Face(this.root, look, () => this.renew());
     this.root.toggleAttribute("data-cut", Boolean(look));
+    this.root.toggleAttribute("data-fused", Boolean(look?.beneath));
+    drawSides(this.root, undefined); // until something is drawn
     this.say("[data-marks]", "");
     this.place = place;
     if (!look && place) this.goTo(place);
@@ -56,7 +59,8 @@ export class PlacedCell extends Cell {
       return;
     }
     this.place = undefined;
-    this.face.n = clamp(n, 1, this.face.count || 1);
+    // What turns goes round.
+    this.face.n = this.face.turns && Number.isFinite(n) ? n : clamp(n, 1, this.face.count || 1);
     this.n = this.face.n;
   }
 
@@ -71,6 +75,11 @@ export class PlacedCell extends Cell {
     return this.face ? this.face.standing?.point : this.series && middleOfSlice(this.series, this.n);
   }
 
+  /** Whether it shows a body that can be turned. */
+  get turns(): boolean {
+    return Boolean(this.face?.turns);
+  }
+
   goTo(point: Triple): void {
     const { face, series } = this;
     if (face) {
@@ -83,7 +92,10 @@ export class PlacedCell extends Cell {
   override draw(standard: Preset | null, heading: string): void {
     const preset = this.own ?? standard;
     const { series, face } = this;
-    if (!series) this.root.dataset.slice = "none";
+    if (!series) {
+      this.root.dataset.slice = "none";
+      drawSides(this.root, undefined);
+    }
     const named = series && preset && { ...preset, ...windowOf(preset, series) };
     if (!face || !series) {
       super.draw(named ?? null, heading);
@@ -117,6 +129,12 @@ export class PlacedCell extends Cell {
     if (this.face || !this.settled || series?.modality !== "PT" || this.inverted === series.key) return;
     this.inverted = series.key;
     this.view.invert();
+  }
+
+  /** Write which sides of the patient lie at the edges, where that is known. */
+  tellSides(): void {
+    const { directions } = this.face ?? this.view;
+    drawSides(this.root, directions && sidesOf(directions));
   }
 
   override get camera() {

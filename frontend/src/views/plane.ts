@@ -18,13 +18,6 @@ export const PLANES: Record<PlaneName, Plane> = {
   sagittal: { right: [0, 1, 0], down: [0, 0, -1], normal: [1, 0, 0] },
 };
 
-/** What lies at the edges of a plane: left, top, right, bottom. */
-export const EDGES: Record<PlaneName, [string, string, string, string]> = {
-  axial: ["R", "A", "L", "P"],
-  coronal: ["R", "H", "L", "F"],
-  sagittal: ["A", "H", "P", "F"],
-};
-
 /** A plane's pictures of one grid: `columns` by `rows` pixels of `step` mm from `left`, `top`; planes from `first` on. */
 export interface Cut {
   plane: Plane;

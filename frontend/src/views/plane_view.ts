@@ -3,8 +3,9 @@ import type { Triple } from "../manifest.ts";
 import { overlay, paint, table, type ColourMap, type Range } from "./colours.ts";
 import type { Standing } from "./following.ts";
 import { middle } from "./grid.ts";
-import { along, cutOf, EDGES, nearestPlane, pixelOf, PLANES, pointOf, type Cut, type PlaneName } from "./plane.ts";
+import { along, cutOf, nearestPlane, pixelOf, PLANES, pointOf, type Cut, type PlaneName } from "./plane.ts";
 import { reslice, valueAt, type Volume } from "./reslice.ts";
+import { brightest, DEGREES, project, quick, STEPS, turned, turningCut } from "./turning.ts";
 
 /** What is drawn: the first layer in full, a second one in colour over it. */
 export interface Layer {
@@ -32,6 +33,8 @@ function scaleBar(context: CanvasRenderingContext2D, { map, range, volume }: Lay
   context.fillText(String(Math.round(range.low * 100) / 100), width - 8, top + tall + 13);
 }
 
+/** How long a picture that turned stands before the full volume is thrown. */
+const REST_MS = 160;
 const LEAST_ZOOM = 0.25;
 const MOST_ZOOM = 20;
 
@@ -49,6 +52,10 @@ export class PlaneView {
   private waits = false;
   private fresh = false;
   private values: Float32Array[] = [];
+  private step = 1;
+  /** The first layer's volume as it turns. */
+  private coarse: Volume | undefined;
+  private resting = 0;
 
   constructor(host: HTMLElement, drawn: () => void) {
     this.drawn = drawn;
@@ -64,11 +71,52 @@ export class PlaneView {
     const [first] = layers;
     if (!first) return;
     const same = this.layers[0]?.volume === first.volume && this.name === name;
+    if (this.layers[0]?.volume !== first.volume) this.coarse = undefined;
     const place = same ? this.point : middle(first.volume.grid);
+    const turned = this.turns;
     Object.assign(this, { layers, name, slab });
-    if (!same) this.cut = cutOf(first.volume.grid, PLANES[name]);
+    if (!same || turned !== this.turns) this.lay(first.volume);
     if (place) this.at = nearestPlane(this.cut!, place);
     this.fresh = false;
+    this.draw();
+  }
+
+  private lay({ grid }: Volume): void {
+    const plane = PLANES[this.name];
+    this.cut = this.turns ? turningCut(grid, turned(plane, this.degrees)) : cutOf(grid, plane);
+  }
+
+  // --- turning ------------------------------------------------------------------------------------------------
+  /** Whether it shows the whole body from a side, which can be another one. */
+  get turns(): boolean {
+    return this.slab === Infinity && this.name !== "axial" && this.layers.length === 1;
+  }
+
+  get degrees(): number {
+    return (this.step - 1) * DEGREES;
+  }
+
+  /** Which of the pictures of a turn is shown, from 1; they go round. */
+  get turn(): number {
+    return this.step;
+  }
+
+  set turn(step: number) {
+    const next = ((((step - 1) % STEPS) + STEPS) % STEPS) + 1;
+    const [first] = this.layers;
+    if (next === this.step) return;
+    this.step = next;
+    if (!first || !this.turns) return;
+    this.lay(first.volume);
+    this.fresh = false;
+    clearTimeout(this.resting);
+    this.coarse ??= quick(first.volume);
+    if (this.coarse !== first.volume)
+      this.resting = window.setTimeout(() => {
+        this.resting = 0;
+        this.fresh = false;
+        this.draw();
+      }, REST_MS);
     this.draw();
   }
 
@@ -106,11 +154,12 @@ export class PlaneView {
 
   get standing(): Standing | undefined {
     const series = this.layers[0]?.volume.grid.series;
-    return series && { series, slice: this.at, point: this.point, normal: PLANES[this.name].normal };
+    return series && { series, slice: this.at, point: this.point, normal: this.cut?.plane.normal };
   }
 
-  get edges(): [string, string, string, string] {
-    return EDGES[this.name];
+  /** The directions of the picture, to the right and down. */
+  get directions(): [Triple, Triple] | undefined {
+    return this.cut && [this.cut.plane.right, this.cut.plane.down];
   }
 
   /** Pixels of the screen (CSS) for one pixel of the plane, and where its left upper corner lies. */
@@ -130,7 +179,11 @@ export class PlaneView {
   toPatient(x: number, y: number): Triple | undefined {
     const { cut, fit } = this;
     const middles = 0.5; // the middle of a pixel is its place
-    return cut && pointOf(cut, (x - fit.x) / fit.scale - middles, (y - fit.y) / fit.scale - middles, along(cut, this.at));
+    const [column, row] = [(x - fit.x) / fit.scale - middles, (y - fit.y) / fit.scale - middles];
+    const [first] = this.layers;
+    // Through the whole volume a place is that of the value which is seen there.
+    if (cut && first && this.turns) return brightest(first.volume, cut, column, row);
+    return cut && pointOf(cut, column, row, along(cut, this.at));
   }
 
   toScreen(point: Triple): [number, number] {
@@ -159,6 +212,7 @@ export class PlaneView {
   reset(): void {
     this.zoom = 1;
     this.pan = [0, 0];
+    this.turn = 1;
     this.draw();
   }
 
@@ -181,14 +235,27 @@ export class PlaneView {
     return Math.min(this.slab, cut.count * cut.gap);
   }
 
+  /** How the coarser picture lies, while that is shown. */
+  private thrownCut: Cut | undefined;
+
+  private thrown(volume: Volume): Float32Array {
+    const { coarse, resting, cut } = this;
+    this.thrownCut = coarse && resting ? turningCut(coarse.grid, cut!.plane) : undefined;
+    return project(this.thrownCut ? coarse! : volume, this.thrownCut ?? cut!);
+  }
+
   private render(cut: Cut): void {
     const { canvas, picture, layers } = this;
     if (!this.fresh) {
       // A second layer is cut where the first one is: both lie in one space.
-      this.values = layers.map(({ volume }) => reslice(volume, cut, this.place(cut), this.slabOf(cut)));
+      this.thrownCut = undefined;
+      this.values = layers.map(({ volume }) =>
+        this.turns ? this.thrown(volume) : reslice(volume, cut, this.place(cut), this.slabOf(cut)),
+      );
       this.fresh = true;
-      Object.assign(picture, { width: cut.columns, height: cut.rows });
-      const image = new ImageData(cut.columns, cut.rows);
+      const { columns, rows } = this.thrownCut ?? cut;
+      Object.assign(picture, { width: columns, height: rows });
+      const image = new ImageData(columns, rows);
       layers.forEach((layer, n) => {
         if (n) overlay(this.values[n]!, layer.range, layer.map, layer.opacity, image.data);
         else paint(this.values[n]!, layer.range, layer.map, image.data);
@@ -204,7 +271,7 @@ export class PlaneView {
     context.drawImage(picture, x, y, cut.columns * scale, cut.rows * scale);
     const top = layers.at(-1);
     if (top && layers.length > 1) scaleBar(context, top, canvas.clientWidth, canvas.clientHeight);
-    canvas.dataset.drawn = String(this.at);
+    canvas.dataset.drawn = String(this.turns ? this.step : this.at);
     this.drawn();
   }
 }

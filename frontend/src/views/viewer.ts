@@ -2,24 +2,23 @@
 import { Stage, type Here } from "../stage.ts";
 import type { Cell } from "../cell.ts";
 import type { Mark, ViewState } from "../mark.ts";
-import type { Hanging, HangingCell, Manifest, Preset, Triple, View } from "../manifest.ts";
-import type { ColourMap } from "./colours.ts";
+import type { Hanging, HangingCell, Manifest, Triple, View } from "../manifest.ts";
+import { drawCrossings } from "./crossings.ts";
 import type { Look } from "./face.ts";
-import { followed, linkHere, sharesSpace, type Link } from "./following.ts";
-import { laid, type Laid } from "./hanging.ts";
-import { crossing, drawLines } from "./lines.ts";
+import { sharesSpace } from "./following.ts";
+import { keptOf } from "./kept.ts";
+import { LAYOUTS, Layouts, MOST_CELLS, placesOf, presetOf } from "./layouts.ts";
 import { Links } from "./links.ts";
 import { PlacedCell } from "./placed_cell.ts";
 import type { Regions } from "./regions.ts";
-
-const MOST_CELLS = 4;
-export const LAYOUTS = ["1x1", "1x2", "1x3", "2x1", "2x2"];
-const placesOf = (layout: string): number => layout.split("x").reduce((product, side) => product * Number(side), 1);
+import { Steps } from "./step.ts";
 
 export class Viewer extends Stage {
   declare readonly cells: PlacedCell[];
   declare active: PlacedCell;
   readonly links: Links;
+  private readonly steps: Steps;
+  private readonly layouts: Layouts;
   /** Rows and columns while viewports are arranged; empty while the page shows them as it opened without a hanging. */
   layout = "";
   /** Name of the hanging in use, if it is one. */
@@ -31,6 +30,8 @@ export class Viewer extends Stage {
     super(root, manifest);
     const tell = (sentence: string): void => this.tell("px:problem", { sentence });
     this.links = new Links(manifest.links_url, tell, manifest.links);
+    this.steps = new Steps(this.links, () => this.inSight);
+    this.layouts = new Layouts(root, manifest, this.cells);
     this.linksLoaded = this.links.load();
     const [first] = this.hangings;
     if (manifest.hanging && first) this.hang(manifest.hanging);
@@ -70,83 +71,31 @@ export class Viewer extends Stage {
   // --- layouts ---------------------------------------------------------------------------------------------------
   /** Lay the pictures as a hanging says; what it names and is not there leaves its place empty. */
   hang(hanging: Hanging): void {
-    this.hung = hanging.name;
     this.linked = hanging.linked;
-    this.lay(hanging.layout, laid(this.manifest, hanging));
+    this.laidOut(hanging.layout, hanging.name);
+    this.layouts.hang(hanging);
+    this.settleAll();
   }
 
   /** Lay as many pictures as a layout has places: those in sight stay, then earlier timepoints, then more of the present. */
   arrange(layout: string): void {
-    const places = placesOf(layout);
-    const stay = this.inSight.slice(0, places);
-    const cell = (series: number, timepoint: number): Laid => {
-      const label = this.manifest.timepoints[timepoint]?.series[series]?.label ?? "";
-      const told: HangingCell = { series: label, timepoint: "present", plane: "stack" };
-      return { timepoint, series, over: undefined, cell: told };
-    };
-    const more: Laid[] = [];
-    for (let timepoint = this.last - 1; timepoint >= 0; timepoint -= 1)
-      if (!stay.some((each) => each.timepoint === timepoint)) more.push(cell(0, timepoint));
-    while (more.length < places) more.push(cell(0, this.last));
-    this.hung = "";
-    this.show_(layout);
-    this.cells.slice(0, places).forEach((each, n) => {
-      if (n >= stay.length) this.fill(each, more[n - stay.length]);
-    });
+    const stay = this.inSight.slice(0, placesOf(layout));
+    this.laidOut(layout);
+    this.layouts.arrange(layout, stay);
     this.settleAll();
   }
 
-  private lay(layout: string, places: (Laid | undefined)[]): void {
-    this.show_(layout);
-    places.forEach((place, n) => this.fill(this.cells[n] as PlacedCell, place));
-    this.settleAll();
-  }
-
-  private show_(layout: string): void {
-    const places = placesOf(layout);
+  private laidOut(layout: string, hung = ""): void {
     this.layout = layout;
+    this.hung = hung;
     this.compares = false;
-    const views = this.root.querySelector<HTMLElement>("[data-views]");
-    views?.classList.remove("px-view-2");
-    views?.setAttribute("data-layout", layout);
-    this.root.dataset.layout = layout;
-    this.cells.forEach((cell, n) => {
-      cell.root.hidden = n >= places;
-      cell.root.toggleAttribute("data-view", n < places);
-    });
-  }
-
-  private fill(cell: PlacedCell, place: Laid | undefined): void {
-    cell.cut(undefined);
-    cell.own = undefined;
-    // An empty place shows no series.
-    cell.timepoint = place?.timepoint ?? this.last;
-    cell.index = place?.series ?? -1;
-    if (!place) return;
-    const { cell: told } = place;
-    cell.own = this.presetOf(told.preset);
-    cell.set(cell.first);
-    if (told.plane !== "stack") cell.cut(this.lookOf(cell, told, place.over));
-  }
-
-  private lookOf(cell: PlacedCell, told: HangingCell, over: number | undefined): Look {
-    const series = this.seriesOf(cell);
-    const usual: ColourMap = cell.series?.modality === "PT" ? "inverse" : "grey";
-    const plane = told.plane === "coronal" || told.plane === "mip" ? "coronal" : told.plane === "sagittal" ? "sagittal" : "axial";
-    const look: Look = { plane, slab: told.plane === "mip" ? Infinity : 0, map: usual, opacity: 0.5 };
-    if (told.plane !== "fusion" || over === undefined) return look;
-    return { ...look, map: "hot iron", beneath: series[over]!, beneathPreset: this.presetOf(told.over_preset)! };
-  }
-
-  private presetOf(name: string | undefined): Preset | undefined {
-    return this.manifest.presets.find((preset) => preset.name === name);
   }
 
   /** The present timepoint's first picture is the one to work in; the others go where it is. */
   private settleAll(): void {
     const { inSight } = this;
     this.active = inSight.find((cell) => cell.timepoint === this.last && !cell.face && cell.series) ?? inSight[0]!;
-    if (this.linked) this.bring(this.active);
+    if (this.linked) this.steps.bring(this.active);
     this.draw();
   }
 
@@ -184,7 +133,7 @@ export class Viewer extends Stage {
       return;
     }
     const label = this.active.series?.label;
-    for (const cell of this.inSight) if (cell.series?.label === label) cell.own = this.presetOf(name) ?? cell.own;
+    for (const cell of this.inSight) if (cell.series?.label === label) cell.own = presetOf(this.manifest, name) ?? cell.own;
     this.draw();
   }
 
@@ -213,77 +162,54 @@ export class Viewer extends Stage {
     if (cell.face?.look.beneath) cell.cut(undefined); // what lay beneath belongs to the series before
     cell.set(cell.first);
     const other = this.inSight.find((each) => each !== cell && each.series);
-    if (this.linked && other) this.lead(other, [cell]);
+    if (this.linked && other) this.steps.bring(other, [cell]);
     this.draw();
   }
 
   // --- in step -----------------------------------------------------------------------------------------------------
+  /** What turns goes round; a stack has an end. */
+  override step(by: number, cell: PlacedCell = this.active): void {
+    if (cell.turns && Number.isFinite(by)) this.move(cell, cell.n + by);
+    else super.step(by, cell);
+  }
+
   override move(cell: PlacedCell, n: number): void {
     const before = cell.n;
     cell.set(n);
     if (cell.n !== before) cell.direction = cell.n < before ? -1 : 1;
     this.active = cell;
-    if (this.linked) this.bring(cell);
+    if (this.linked) this.steps.bring(cell);
     this.draw();
-  }
-
-  /** Let the others go where a viewport is. */
-  private bring(cell: PlacedCell): void {
-    this.lead(cell, this.inSight.filter((other) => other !== cell));
-  }
-
-  private lead(cell: PlacedCell, others: readonly PlacedCell[]): void {
-    const from = cell.standing;
-    for (const other of others) {
-      const to = other.standing;
-      const goes = from && to && followed(from, to, this.links.all);
-      if (!goes) continue;
-      other.direction = cell.direction;
-      if ("point" in goes) other.goTo(goes.point);
-      else other.set(goes.slice);
-    }
   }
 
   /** Turn following on or off. Turned on, what is in sight now counts as the same place, until the page is left. */
   override link(on: boolean): void {
-    if (on) this.links.pass(this.linksFrom(this.active));
+    if (on) this.steps.pass(this.active);
     super.link(on);
-  }
-
-  private linksFrom(cell: PlacedCell, any = false): Link[] {
-    const from = cell.standing;
-    return this.inSight.flatMap((other) => {
-      const to = other.standing;
-      if (!from || !to || other === cell || from.series.key === to.series.key) return [];
-      return any || !sharesSpace(from.series, to.series) ? [linkHere(from, to)] : [];
-    });
   }
 
   /** What is in sight now is the same place: kept with the read. */
   async linkHere(): Promise<void> {
     this.linked = true;
-    await this.links.add(this.linksFrom(this.active, true));
+    await this.steps.link(this.active);
     this.renew();
   }
 
   async unlink(): Promise<void> {
-    const { series } = this.active;
-    const pairs = this.inSight.flatMap((cell) => (series && cell.series ? [[series.key, cell.series.key] as const] : []));
-    await this.links.remove(pairs);
+    await this.steps.unlink(this.active);
     this.renew();
   }
 
   /** Whether the active viewport is linked to another in sight by the reader's own link. */
   get isLinkedHere(): boolean {
-    const { series } = this.active;
-    return this.inSight.some((cell) => series && cell.series && this.links.holds(series.key, cell.series.key));
+    return this.steps.holds(this.active);
   }
 
   /** Bring all planes that can to a point of the patient. */
   jump(point: Triple, from: PlacedCell): void {
     const { series } = from;
     for (const cell of this.inSight)
-      if (cell !== from && series && cell.series && sharesSpace(series, cell.series)) cell.goTo(point);
+      if (cell !== from && !cell.turns && series && cell.series && sharesSpace(series, cell.series)) cell.goTo(point);
     this.draw();
   }
 
@@ -308,7 +234,7 @@ export class Viewer extends Stage {
     Object.assign(target, { timepoint, index });
     target.set(n);
     this.active = target;
-    if (this.linked) this.bring(target);
+    if (this.linked) this.steps.bring(target);
     target.root.scrollIntoView({ block: "nearest" });
     this.draw();
   }
@@ -329,24 +255,24 @@ export class Viewer extends Stage {
 
   override view(cell: PlacedCell = this.active): ViewState {
     const told = super.view(cell);
-    if (!this.layout) return told;
-    return { ...told, preset: cell.own?.name ?? told.preset, layout: this.layout, plane: cell.face?.words ?? "stack" };
+    const cells = keptOf(this.inSight);
+    const all = { ...told, ...(cells && { cells }) };
+    if (!this.layout) return all;
+    return { ...all, preset: cell.own?.name ?? told.preset, layout: this.layout, plane: cell.face?.words ?? "stack" };
   }
 
   override async show(mark: Mark, cell?: PlacedCell): Promise<void> {
     const view = "slice" in mark.view ? (mark.view as ViewState) : null;
     // A page that names a viewport, as one with two sides does, keeps its own layout.
     const lays = view && !cell && LAYOUTS.includes(view.layout) && this.cells.length === MOST_CELLS;
-    if (view && lays && this.differs(view)) {
-      this.arrange(view.layout);
-      const label = this.find(mark.series)?.label ?? "";
-      view.timepoints.slice(0, placesOf(view.layout)).forEach((timepoint, n) => {
-        const cell = this.cells[n]!;
-        const index = this.manifest.timepoints[timepoint]?.series.findIndex((each) => each.label === label) ?? -1;
-        if (cell.timepoint !== timepoint && index >= 0) Object.assign(cell, { timepoint, index });
-      });
-    }
+    if (view && lays && (view.cells || this.differs(view))) this.layAsKept(view, this.find(mark.series)?.label ?? "");
     await super.show(mark, cell);
+  }
+
+  private layAsKept(view: ViewState, label: string): void {
+    this.arrange(view.layout);
+    this.layouts.restore(view, label);
+    this.settleAll();
   }
 
   /** Whether a kept view was laid in another way than what is in sight. */
@@ -367,26 +293,7 @@ export class Viewer extends Stage {
   override drawn(cell: PlacedCell): void {
     cell.turn();
     super.drawn(cell);
-    this.drawCrossings();
-  }
-
-  private drawCrossings(): void {
-    const { inSight } = this;
-    for (const cell of inSight) {
-      const here = cell.standing;
-      const around = cell.middle;
-      const ends = inSight.flatMap((other) => {
-        const there = other.standing;
-        if (other === cell || !here?.point || !here.normal || !there?.point || !there.normal || !around) return [];
-        if (!sharesSpace(here.series, there.series) || other.face?.look.slab === Infinity) return [];
-        const line = crossing(
-          { point: here.point, normal: here.normal },
-          { point: there.point, normal: there.normal },
-          around,
-        );
-        return line ? [line.map((end) => cell.camera.toScreen(end)) as [[number, number], [number, number]]] : [];
-      });
-      drawLines(cell.root, ends);
-    }
+    cell.tellSides();
+    drawCrossings(this.inSight);
   }
 }

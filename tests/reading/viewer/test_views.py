@@ -83,7 +83,7 @@ def test_a_pet_ct_opens_as_its_charter_says_and_its_values_are_true_in_every_pla
         names = [CT, PET, f"{PET} · axial, over {CT}", f"{PET} · coronal, MIP"]
         for place, name in enumerate(names, 1):
             expect(cell(page, place).locator("[data-name]")).to_have_text(f"Timepoint 1 · {name}")
-        expect(cell(page, 4).locator("[data-place]")).to_have_text("Whole volume")
+        expect(cell(page, 4).locator("[data-place]")).to_have_text("Turned 0°")
         for place, window in ((1, "Soft tissue C 50 W 400"), (2, "SUV 0 to 5 C 2.5 W 5"), (3, "SUV 0 to 10 C 5 W 10")):
             expect(cell(page, place).locator("[data-window]")).to_have_text(window)
         shows(page, 1, 16)
