@@ -40,6 +40,7 @@ def test_a_stack_is_told_with_its_places() -> None:
         "space": "named 5",
         "cine_ms": None,
         "window": None,
+        "film": False,
         "slices": [
             ["a", 1, 0.0, [0.0, 0.0, 10.0], 1.0, -1024.0],
             ["b", 1, 5.0, [0.0, 0.0, 15.0], 1.0, -1024.0],
