@@ -36,7 +36,15 @@ def test_the_policy_lets_a_page_load_from_this_server_alone() -> None:
     assert parts.pop("img-src") == "'self' data:"
     assert {parts.pop(name) for name in ("default-src", "base-uri", "frame-ancestors")} == {"'none'"}
     assert set(parts.values()) == {"'self'"}
-    assert set(parts) == {"script-src", "worker-src", "style-src", "font-src", "connect-src", "form-action"}
+    assert set(parts) == {
+        "script-src",
+        "worker-src",
+        "style-src",
+        "media-src",
+        "font-src",
+        "connect-src",
+        "form-action",
+    }
 
 
 def test_the_viewer_may_run_webassembly_besides_and_its_worker_too() -> None:
