@@ -8,6 +8,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 import imaging.api
 import reading.api
+import reading.api_consensus
+import reading.api_reviews
 import trials.api
 from compliance import access
 from compliance.api import Router
@@ -17,6 +19,8 @@ from imaging.intake import stow
 router = Router()
 for room in (trials, imaging, reading):
     room.api.register(router)
+reading.api_consensus.register(router)
+reading.api_reviews.register(router)
 
 urlpatterns = [
     path("", access.signed_in(views.home), name="home"),

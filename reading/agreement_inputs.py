@@ -9,7 +9,8 @@ from decimal import Decimal
 from reading.derivation import stands_alone
 from reading.models import ReadTask
 from reading.selectors import SIGNED, ReadResult, SubjectResult, is_fully_read, slot_results, subject_results
-from reading.states import AdjudicationState
+from reading.selectors_reviews import is_reviewed
+from reading.states import UNDECIDED
 from trials.models import Trial
 
 
@@ -39,7 +40,7 @@ class BurdenPair:
 class Case:
     """A subject whose timepoints were all read by two, the last on `read_on`, and what it was adjudicated for.
 
-    `causes` are those of the adjudications that are decided. `selected` is the reader the adjudicator sided with;
+    `causes` are those of the adjudications that are decided. `selected` is the reader whose reads were chosen;
     nobody, where timepoints were decided differently.
     """
 
@@ -73,7 +74,8 @@ def variability_inputs(trial: Trial) -> VariabilityInputs:
             continue
         code, (one, two) = result.subject.code, result.slots
         readers = " + ".join(sorted((one.reader.username, two.reader.username)))
-        read_in_full = is_fully_read(result.subject)
+        charter = result.slots[0].reads[0].task.charter
+        read_in_full = is_fully_read(result.subject) and is_reviewed(result.subject, charter)
         for timepoint in result.timepoints:
             first, second = one.read_of(timepoint), two.read_of(timepoint)
             if first is None or second is None:
@@ -104,7 +106,7 @@ def _case(result: SubjectResult) -> Case:
         read_on=max(read.task.submitted_at.date() for s in result.slots for read in s.reads if read.task.submitted_at),
         triggers=tuple(dict.fromkeys(trigger["name"] for a in result.adjudications for trigger in a.triggers)),
         causes=tuple(
-            a.discordance["cause"] for a in result.adjudications if a.discordance and a.state != AdjudicationState.OPEN
+            a.discordance["cause"] for a in result.adjudications if a.discordance and a.state not in UNDECIDED
         ),
     )
 
@@ -139,12 +141,13 @@ def reread_pairs(trial: Trial) -> tuple[RereadPair, ...]:
 
 
 def _reread(subject: str, first: ReadResult, second: ReadResult) -> RereadPair:
+    # As both were signed: nobody goes over a re-read in a global review.
     return RereadPair(
         first.task.reader.username,
         subject,
         first.timepoint.code,
-        first.overall,
-        second.overall,
+        first.response.overall if first.response else "",
+        second.response.overall if second.response else "",
         first.burden,
         second.burden,
     )

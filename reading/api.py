@@ -203,6 +203,8 @@ class BlindedReadSerializer(serializers.Serializer):
     stated_response = serializers.CharField()
     stated_reason = serializers.CharField()
     response = DerivedSerializer(allow_null=True)
+    reviewed_response = serializers.CharField()
+    reviewed_reason = serializers.CharField()
     lesions = LesionSerializer(many=True)
 
 

@@ -25,6 +25,7 @@ class ReadingConfig(AppConfig):
             models.LinkVersion,
             models.Adjudication,
             models.RealTimeRead,
+            models.GlobalReview,
             models.Reopening,
             models.SignedVersion,
             models.ReaderExclusion,

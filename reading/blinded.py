@@ -252,7 +252,10 @@ class BlindedTask:
 
 @dataclass(frozen=True, slots=True)
 class BlindedRead:
-    """One side's read of a timepoint, as an adjudicator sees it; answers in words."""
+    """One side's read of a timepoint, as an adjudicator sees it; answers in words.
+
+    `reviewed_response` is what its reader changed the response to in a global review; empty: it stands.
+    """
 
     title: str
     image_quality: str
@@ -261,7 +264,14 @@ class BlindedRead:
     stated_response: str
     stated_reason: str
     response: BlindedResponse | None
+    reviewed_response: str
+    reviewed_reason: str
     lesions: tuple[BlindedLesion, ...]
+
+    @property
+    def overall(self) -> str:
+        """The response that counts; empty at baseline."""
+        return self.reviewed_response or (self.response.overall if self.response else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +327,22 @@ class BlindedAdjudication:
     choice: str
     rationale: str
     cause: BlindedCause | None
+    disclosed: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class BlindedGlobalReview:
+    """A reader's own case as a whole; `reads` are the codes of the reads of `own`, in their order."""
+
+    code: str
+    case: str
+    state: str
+    own: BlindedSide
+    reads: tuple[str, ...]
+    figures: tuple[BlindedFigure, ...]
+    terms: tuple[Term, ...]
+    timepoints: tuple[BlindedTimepoint, ...]
+    presets: tuple[BlindedPreset, ...]
     disclosed: Mapping[str, str]
 
 

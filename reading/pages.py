@@ -20,11 +20,15 @@ from reading.blinded import (
     BlindedLesion,
     BlindedMeasurement,
     BlindedPreset,
+    BlindedSide,
+    BlindedTimepoint,
     ReplayedMeasurement,
 )
-from reading.models import Adjudication, ReadTask
+from reading.models import Adjudication, GlobalReview, ReadTask
+from reading.selectors_consensus import meetings_of
+from reading.selectors_reviews import reviews_of
 from reading.services.packaging import ENDPOINT_PACKAGE
-from reading.states import AdjudicationState, Purpose, ReadState
+from reading.states import UNDECIDED, GlobalReviewState, Purpose, ReadState
 from reading.variability.causes import SAID, Cause
 from trials.models import Role, Subject, Timepoint, Trial
 from trials.selectors import open_queries_of, trials_of
@@ -50,12 +54,29 @@ class ReadRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewRow:
+    """A global review in its reader's list."""
+
+    code: str
+    case: str
+    state: str
+    signed_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Worklist:
-    """A reader's list: what to do now, what is on hold, what is signed. `next` is the first to do."""
+    """A reader's list: what to do now, what is on hold, what is signed. `next` is the first to do.
+
+    `reviews` are cases to go over as a whole, `reviewed` those that were; `meetings` are
+    cases that the two readers settle together.
+    """
 
     open: tuple[ReadRow, ...]
     on_hold: tuple[ReadRow, ...]
     signed: tuple[ReadRow, ...]
+    reviews: tuple[ReviewRow, ...]
+    reviewed: tuple[ReviewRow, ...]
+    meetings: tuple[CaseRow, ...]
 
     @property
     def next(self) -> ReadRow | None:
@@ -99,16 +120,26 @@ def worklist_of(
     pictures = pictures_of([task for task, row in zip(tasks, rows, strict=True) if row.is_open])
     rows = [replace(row, picture=pictures.get(task.pk, "")) for task, row in zip(tasks, rows, strict=True)]
     signed = [row for row in rows if row.state in selectors.SIGNED]
+    reviews = [review_row(review) for review in reviews_of(reader)]
     return Worklist(
         open=tuple(sorted((row for row in rows if row.is_open), key=_waited_for)),
         on_hold=tuple(row for row in rows if not row.is_open and row.state not in selectors.SIGNED),
         signed=tuple(sorted(signed, key=lambda row: (row.submitted_at is None, row.submitted_at), reverse=True)),
+        reviews=tuple(row for row in reviews if row.state == GlobalReviewState.OPEN),
+        reviewed=tuple(row for row in reviews if row.state != GlobalReviewState.OPEN),
+        meetings=tuple(case_row(one) for one in meetings_of(reader)),
     )
 
 
 def _waited_for(row: ReadRow) -> tuple[bool, bool, float]:
     due = row.due.due_at if row.due else None
     return row.due is None, due is None, due.timestamp() if due else 0
+
+
+def review_row(review: GlobalReview) -> ReviewRow:
+    """Return what a reader's list says of a global review."""
+    own = ReadTask.objects.filter(timepoint__subject=review.subject_id, slot=review.slot).order_by("order")
+    return ReviewRow(review.blinded_code, own[0].case_code, review.state, review.signed_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +173,9 @@ def cases_of(adjudicator: User) -> tuple[tuple[CaseRow, ...], tuple[CaseRow, ...
     """An adjudicator's cases: those to decide, the oldest first; and the decided ones, the latest first."""
     found = selectors.adjudications_of(adjudicator).select_related("timepoint__charter")
     rows = [case_row(a) for a in found.order_by("opened_at", "pk")]
-    decided = [row for row in rows if row.state != AdjudicationState.OPEN]
+    decided = [row for row in rows if row.state not in UNDECIDED]
     decided.sort(key=lambda row: (row.decided_at is None, row.decided_at), reverse=True)
-    return tuple(row for row in rows if row.state == AdjudicationState.OPEN), tuple(decided)
+    return tuple(row for row in rows if row.state in UNDECIDED), tuple(decided)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,20 +199,16 @@ class ComparedRead:
 def compared(case: BlindedAdjudication) -> tuple[ComparedRead, ...]:
     """Set both sides' reads side by side, by timepoint."""
     pairs = zip(case.left.reads, case.right.reads, strict=True)
-    return tuple(
-        ComparedRead(a.title, a, b, (a.response and a.response.overall) != (b.response and b.response.overall))
-        for a, b in pairs
-    )
+    return tuple(ComparedRead(a.title, a, b, a.overall != b.overall) for a, b in pairs)
 
 
-def courses(case: BlindedAdjudication, side: str) -> tuple[LesionCourse, ...]:
+def courses(side: BlindedSide, timepoints: Iterable[BlindedTimepoint]) -> tuple[LesionCourse, ...]:
     """A side's lesions through time."""
-    reads = getattr(case, side).reads
-    if not reads:
+    if not side.reads:
         return ()
-    by_title = [timepoint.title for timepoint in case.timepoints]
+    by_title = [timepoint.title for timepoint in timepoints]
     rows = []
-    for lesion in reads[-1].lesions:
+    for lesion in side.reads[-1].lesions:
         entries = {entry.timepoint: entry for entry in (*lesion.prior, *lesion.present)}
         rows.append(LesionCourse(lesion, tuple(entries.get(title) for title in by_title)))
     return tuple(rows)
@@ -357,11 +384,11 @@ def adjudication_rows(trial: Trial) -> list[AdjudicationRow]:
         AdjudicationRow(
             a,
             tuple((trigger["name"], tuple(trigger["timepoint_ids"])) for trigger in a.triggers),
-            "" if a.state == AdjudicationState.OPEN else said_cause(a),
+            "" if a.state in UNDECIDED else said_cause(a),
         )
         for a in found.order_by("subject__code", "timepoint__order")
     ]
-    return sorted(rows, key=lambda row: row.adjudication.state != AdjudicationState.OPEN)
+    return sorted(rows, key=lambda row: row.adjudication.state not in UNDECIDED)
 
 
 def said_cause(adjudication: Adjudication) -> str:

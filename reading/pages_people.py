@@ -73,7 +73,8 @@ def people_rows(trial: Trial) -> list[PersonRow]:
             people[person.pk] = person
             roles.setdefault(person.pk, []).append(str(role.label))
     subjects, _ = counts_now(trial)
-    cases = Counter(Adjudication.objects.filter(subject__trial=trial).values_list("adjudicator", flat=True))
+    given = Adjudication.objects.filter(subject__trial=trial).exclude(adjudicator=None)
+    cases = Counter(given.values_list("adjudicator", flat=True))
     pools, kept_out = _by_person(trial)
     return [
         PersonRow(
@@ -135,16 +136,14 @@ def _places(row: Redrawn, reads: dict[int, Counter[str]], known: dict[str, Reade
 
 
 def open_cases(trial: Trial) -> list[CaseRow]:
-    """Adjudications that wait for a decision."""
-    found = Adjudication.objects.filter(subject__trial=trial, state=AdjudicationState.OPEN)
+    """Adjudications that wait for an adjudicator's decision; what readers settle themselves is nobody else's."""
+    found = Adjudication.objects.filter(subject__trial=trial, state=AdjudicationState.OPEN).exclude(adjudicator=None)
     cases = list(found.select_related("subject__site", "timepoint", "adjudicator").order_by("subject__code", "pk"))
-    known = _references(trial, {case.adjudicator.username for case in cases})
+    given = [(case, case.adjudicator.username) for case in cases if case.adjudicator]
+    known = _references(trial, {name for _, name in given})
     return [
-        CaseRow(
-            case,
-            not known[case.adjudicator.username].may_read(CaseRef(case.subject.code, case.subject.site.code)),
-        )
-        for case in cases
+        CaseRow(case, not known[name].may_read(CaseRef(case.subject.code, case.subject.site.code)))
+        for case, name in given
     ]
 
 

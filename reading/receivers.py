@@ -12,10 +12,10 @@ from compliance import jobs
 from compliance.errors import HouseError
 from imaging.signals import timepoint_cleared, timepoint_reopened, urgency_weighed
 from reading import criteria
-from reading.models import Adjudication, ReadTask
+from reading.models import Adjudication, GlobalReview, ReadTask
 from reading.selectors_real_time import urgent_among
 from reading.services import closing, measuring, weighing
-from reading.signals import adjudication_decided, read_submitted
+from reading.signals import adjudication_decided, read_submitted, review_signed
 from trials.charter import Charter
 from trials.impact import Change, Consequence
 from trials.models import ImagingCharter, Subject, Timepoint
@@ -64,6 +64,12 @@ def renew_the_report(*, task: ReadTask, at: dt.datetime, **_: Any) -> None:
 def renew_the_report_too(*, adjudication: Adjudication, at: dt.datetime, **_: Any) -> None:
     """An adjudication was decided: the report says so."""
     _renew(adjudication.subject, at)
+
+
+@receiver(review_signed)
+def renew_the_report_as_well(*, review: GlobalReview, at: dt.datetime, **_: Any) -> None:
+    """A global review was signed: the responses of the report are those that it left."""
+    _renew(review.subject, at)
 
 
 def _renew(subject: Subject, at: dt.datetime) -> None:

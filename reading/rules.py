@@ -6,7 +6,8 @@ from typing import Any
 
 from compliance import access
 from compliance.models import User
-from reading.models import Adjudication, ReadTask
+from reading.models import Adjudication, GlobalReview, ReadTask
+from reading.selectors_consensus import read_the_case
 from reading.states import Purpose, ReadState
 from trials.models import Role
 from trials.rules import role
@@ -32,9 +33,22 @@ def own_adjudication(user: User, about: Any) -> bool:
     return _adjudicator(user, about) and (not isinstance(about, Adjudication) or about.adjudicator_id == user.pk)
 
 
+def own_meeting(user: User, about: Any) -> bool:
+    """The person is a reader here, and one of the two whose case, if one is asked about, they settle themselves."""
+    own = not isinstance(about, Adjudication) or (about.is_by_consensus and read_the_case(user, about))
+    return _reader(user, about) and own
+
+
+def own_review(user: User, about: Any) -> bool:
+    """The person is a reader here, and the global review, if one is asked about, is theirs."""
+    return _reader(user, about) and (not isinstance(about, GlobalReview) or about.reader_id == user.pk)
+
+
 def register() -> None:
     """Register this room's verbs."""
     access.register("reading.read", own_task)
+    access.register("reading.review", own_review)
+    access.register("reading.meet", own_meeting)
     access.register("reading.qualify", _examined)
     access.register("reading.adjudicate", own_adjudication)
     # Signed reads as their readers had them; what is not signed is nobody's but its reader's.

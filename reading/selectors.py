@@ -14,8 +14,10 @@ from compliance.models import User
 from reading import derivation
 from reading.criteria import discordance
 from reading.criteria.results import DatedResponse, SubjectResponse, TimepointResponse
-from reading.models import Adjudication, Assessment, MarkVersion, ReadTask, Reopening
-from reading.states import AdjudicationState, Purpose, ReadState
+from reading.models import Adjudication, Assessment, GlobalReview, MarkVersion, ReadTask, Reopening
+from reading.reviewed import reviewed
+from reading.selectors_reviews import is_reviewed, signed_reviews
+from reading.states import UNDECIDED, AdjudicationState, Purpose, ReadState
 from trials.models import ImagingCharter, Role, Subject, Timepoint, Trial
 from trials.selectors import trials_of
 from trials.states import ImageState, QcState, ReadingState, SubjectState
@@ -69,9 +71,9 @@ def adjudications_of(user: User) -> QuerySet[Adjudication]:
 
 
 def adjudications_seen_by(user: User) -> QuerySet[Adjudication]:
-    """Every adjudication of the trials in which the person manages or audits the reading."""
+    """Every case that an adjudicator has, of the trials in which the person manages or audits the reading."""
     trials = trials_of(user, Role.READING_MANAGER, Role.AUDITOR)
-    seen = Adjudication.objects.filter(subject__trial__in=trials)
+    seen = Adjudication.objects.filter(subject__trial__in=trials).exclude(adjudicator=None)
     return seen.select_related("subject__trial", "timepoint", "adjudicator").order_by("blinded_code")
 
 
@@ -127,10 +129,9 @@ def is_readable(timepoint: Timepoint) -> bool:
 def is_too_late(timepoint: Timepoint) -> bool:
     """Tell whether a later timepoint was signed before this one came: reading it now would change signed results."""
     later = ReadTask.objects.filter(timepoint__subject=timepoint.subject_id, order__gt=timepoint.order)
-    first = later.select_related("charter").first()
-    if first is None or derivation.stands_alone(first.charter):
-        return False
-    return timepoint.reading_state == ReadingState.NOT_READY and later.filter(state__in=SIGNED).exists()
+    signed = later.filter(state__in=SIGNED).select_related("charter").first()
+    followed = signed is not None and not derivation.stands_alone(signed.charter)
+    return timepoint.reading_state == ReadingState.NOT_READY and followed
 
 
 def may_begin(subject: Subject, charter: ImagingCharter) -> bool:
@@ -199,6 +200,9 @@ class ReadResult:
     burden: Decimal | None
     baseline_burden: Decimal | None
     accepted: bool = False
+    #: What its reader changed the response to in a global review, and why; empty: it stands as derived.
+    changed_to: str = ""
+    changed_because: str = ""
 
     @property
     def derived(self) -> Mapping[str, Any]:
@@ -209,8 +213,8 @@ class ReadResult:
 
     @property
     def overall(self) -> str:
-        """The overall response; empty at baseline."""
-        return self.response.overall if self.response else ""
+        """The overall response that counts; empty at baseline."""
+        return self.changed_to or (self.response.overall if self.response else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +296,25 @@ def slot_results(
     by_slot: dict[int, list[ReadTask]] = {}
     for task in signed:
         by_slot.setdefault(task.slot, []).append(task)
-    return tuple(slot_result(slot, tasks, charter) for slot, tasks in sorted(by_slot.items()))
+    results = {slot: slot_result(slot, tasks, charter) for slot, tasks in sorted(by_slot.items())}
+    reviews = {} if reread else signed_reviews(subject)
+    return tuple(
+        _after_review(result, reviews[slot], charter) if slot in reviews else result for slot, result in results.items()
+    )
+
+
+def _after_review(slot: SlotResult, review: GlobalReview, charter: ImagingCharter | None) -> SlotResult:
+    """Put the responses that the reader changed in a global review where the derived ones were."""
+    pack = derivation.pack_of(charter or slot.reads[0].task.charter)
+    changed = {code: one for code, one in review.changed.items() if one["response"] in {t.value for t in pack.terms}}
+    reads = tuple(
+        replace(read, changed_to=change["response"], changed_because=change["reason"])
+        if (change := changed.get(read.timepoint.code))
+        else read
+        for read in slot.reads
+    )
+    outcome = reviewed(slot.outcome, {code: change["response"] for code, change in changed.items()}, pack)
+    return replace(slot, reads=reads, outcome=outcome)
 
 
 def slot_result(slot: int, tasks: Sequence[ReadTask], charter: ImagingCharter | None = None) -> SlotResult:
@@ -313,7 +335,8 @@ def slot_result(slot: int, tasks: Sequence[ReadTask], charter: ImagingCharter | 
 def subject_result(subject: Subject) -> SubjectResult:
     """A subject's result by each reader and, when all is done, the one that counts.
 
-    Where the readers agree, the first reader's read counts; where they do not, the one the adjudicator chose.
+    Where the readers agree, the first reader's read counts; where they do not, the one that the adjudicator chose, or
+    that both readers did by consensus.
     """
     slots = slot_results(subject)
     decided = subject.adjudications.exclude(state=AdjudicationState.WITHDRAWN)
@@ -322,13 +345,13 @@ def subject_result(subject: Subject) -> SubjectResult:
     assert charter is not None or not slots
     triggers = discordances_between(slots[0], slots[1], charter) if charter and len(slots) == 2 else ()
     timepoints = tuple(subject.timepoints.select_related("subject").order_by("order"))
-    undecided = any(a.state == AdjudicationState.OPEN for a in adjudications)
+    undecided = any(a.state in UNDECIDED for a in adjudications)
     waiting = places_of(triggers, timepoints, charter) - {a.timepoint_id for a in adjudications} if charter else set()
     if subject.is_read_no_further and charter and (waiting or len(slots) < charter.terms.readers_per_timepoint):
         # Nobody may settle any more which of the reads counts.
         nothing = AcceptedResult(None, derivation.NOT_EVALUABLE, "", "")
         return SubjectResult(subject, timepoints, slots, adjudications, triggers, nothing)
-    if not is_fully_read(subject) or undecided or waiting:
+    if not is_fully_read(subject) or not is_reviewed(subject, charter) or undecided or waiting:
         return SubjectResult(subject, timepoints, slots, adjudications, triggers, None)
     if not slots:
         # Nothing to read: no baseline scan will come, so nothing can be evaluated.
@@ -360,7 +383,8 @@ def _accepted(slots: Sequence[SlotResult], choices: Mapping[int | None, int]) ->
         )
     # Timepoint by timepoint: the accepted overall responses, in order, make the best overall response.
     pack = derivation.pack_of(slots[0].reads[0].task.charter)
-    accepted = [read.response for slot in slots for read in slot.reads if read.accepted and read.response]
+    counting = [(read.response, read.overall) for slot in slots for read in slot.reads if read.accepted]
+    accepted = [replace(response, overall=overall) for response, overall in counting if response]
     accepted.sort(key=lambda response: response.study_day)
     dated = [DatedResponse(r.study_day, r.overall) for r in accepted]
     best = pack.best_overall_response(dated)

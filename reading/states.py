@@ -82,11 +82,16 @@ REAL_TIME_READ = Machine(
 
 class AdjudicationState(StrEnum):
     OPEN = "open"
+    #: By consensus: one of the two readers has signed, the other is to.
+    PROPOSED = "proposed"
     DECIDED = "decided"
     LOCKED = "locked"
     WITHDRAWN = "withdrawn"
     SUPERSEDED = "superseded"
 
+
+#: Nothing counts yet, and nobody is told why the readers differ.
+UNDECIDED = (AdjudicationState.OPEN, AdjudicationState.PROPOSED)
 
 ADJUDICATION = Machine(
     "adjudication",
@@ -99,14 +104,43 @@ ADJUDICATION = Machine(
             reason=True,
             signature=True,
         ),
+        # Without an adjudicator the two readers settle it: each signs, and the second is the other one.
+        "propose": Move(
+            AdjudicationState.OPEN, AdjudicationState.PROPOSED, may="reading.meet", reason=True, signature=True
+        ),
+        "confirm": Move(AdjudicationState.PROPOSED, AdjudicationState.DECIDED, may="reading.meet", signature=True),
+        "send_back": Move(AdjudicationState.PROPOSED, AdjudicationState.OPEN, may="reading.meet", reason=True),
         "lock": Move(AdjudicationState.DECIDED, AdjudicationState.LOCKED),
-        "withdraw": Move(AdjudicationState.OPEN, AdjudicationState.WITHDRAWN),
+        "withdraw": Move(UNDECIDED, AdjudicationState.WITHDRAWN),
         # A read that it rests on is opened again.
         "supersede": Move(
-            (AdjudicationState.OPEN, AdjudicationState.DECIDED),
+            (*UNDECIDED, AdjudicationState.DECIDED),
             AdjudicationState.SUPERSEDED,
             may="reading.decide_reopening",
             reason=True,
+        ),
+    },
+)
+
+
+class GlobalReviewState(StrEnum):
+    OPEN = "open"
+    SIGNED = "signed"
+    LOCKED = "locked"
+    WITHDRAWN = "withdrawn"
+    SUPERSEDED = "superseded"
+
+
+GLOBAL_REVIEW = Machine(
+    "global review",
+    initial=GlobalReviewState.OPEN,
+    moves={
+        "sign": Move(GlobalReviewState.OPEN, GlobalReviewState.SIGNED, may="reading.review", signature=True),
+        "lock": Move(GlobalReviewState.SIGNED, GlobalReviewState.LOCKED),
+        "withdraw": Move(GlobalReviewState.OPEN, GlobalReviewState.WITHDRAWN),
+        # A read that it rests on is opened again, or another one came.
+        "supersede": Move(
+            (GlobalReviewState.OPEN, GlobalReviewState.SIGNED), GlobalReviewState.SUPERSEDED, reason=True
         ),
     },
 )

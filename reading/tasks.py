@@ -12,7 +12,7 @@ from compliance.models import User
 from reading import selectors, selectors_real_time
 from reading.assignment import NotEnoughReaders
 from reading.exports import showing
-from reading.services import adjudicating, asking, assigning, minding, packaging, rereading
+from reading.services import adjudicating, asking, assigning, minding, packaging, rereading, reviewing
 from trials.models import Subject, Timepoint, Trial
 from trials.states import TrialState
 
@@ -44,6 +44,7 @@ def settle_subject(*, subject_id: int, at: dt.datetime) -> None:
     subject = Subject.objects.get(pk=subject_id)
     for timepoint in subject.timepoints.order_by("order")[:1]:
         open_reads(timepoint_id=timepoint.pk, at=at)
+    reviewing.open_reviews(subject=subject, at=at)
     open_adjudications(subject_id=subject_id, at=at)
 
 

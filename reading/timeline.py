@@ -16,10 +16,10 @@ from imaging.models import QcReview
 from imaging.selectors import reviews_of, transfers_of, with_counts
 from imaging.states import ReviewState
 from reading import pages, selectors
-from reading.models import Adjudication, ReadTask, RealTimeRead, Reopening
+from reading.models import Adjudication, GlobalReview, ReadTask, RealTimeRead, Reopening
 from reading.questions import QUESTIONS
 from reading.selectors_signed import SignedRead, ever_signed, signed_reads
-from reading.states import AdjudicationState, Purpose, ReopeningState
+from reading.states import AdjudicationState, GlobalReviewState, Purpose, ReopeningState
 from trials.models import ImagingCharter, Subject, Timepoint
 
 _ROUND = {
@@ -183,17 +183,36 @@ def _adjudication(one: Adjudication) -> Iterator[Step]:
             one.decided_at,
             f"Adjudication {one.blinded_code} decided",
             said,
-            str(one.adjudicator),
+            "both readers, by consensus" if one.is_by_consensus else str(one.adjudicator),
             "ok",
             "gavel",
             signatures=tuple(signing.signatures_on(one)),
         )
 
 
+def _review(one: GlobalReview) -> Step:
+    changed = [f"{c['timepoint']}: {c['derived']} to {c['response']}, {c['reason']}" for c in one.changes]
+    said = "; ".join(changed) if changed else "Every response confirmed"
+    if one.state == GlobalReviewState.SUPERSEDED:
+        said += ". Superseded, as reads that it rests on changed"
+    assert one.signed_at is not None
+    return Step(
+        one.signed_at,
+        f"Global review {one.blinded_code} signed",
+        f"{said}.",
+        str(one.reader),
+        "read",
+        "eye-check",
+        signatures=tuple(signing.signatures_on(one)),
+    )
+
+
 def _end(subject: Subject) -> Iterator[Step]:
     whole = Adjudication.every.filter(subject=subject, timepoint=None).exclude(state=AdjudicationState.WITHDRAWN)
     for one in whole.select_related("adjudicator"):
         yield from _adjudication(one)
+    for review in GlobalReview.every.filter(subject=subject).exclude(signed_at=None).select_related("reader"):
+        yield _review(review)
     trial = subject.trial
     if trial.locked_at is None:
         return

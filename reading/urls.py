@@ -7,6 +7,7 @@ from django.urls import path
 from reading import (
     views,
     views_cases,
+    views_consensus,
     views_figures,
     views_manage,
     views_marks,
@@ -17,6 +18,7 @@ from reading import (
     views_real_time,
     views_reopening,
     views_replay,
+    views_reviews,
     views_stage,
 )
 
@@ -56,6 +58,48 @@ urlpatterns = [
     path("tasks/<slug:blinded_code>/programs/", views_outside.read_tokens, name="read_tokens"),
     path("tokens/<int:pk>/revoke/", views_outside.read_token_revoke, name="read_token_revoke"),
     path("dicomweb/<path:resource>", views_outside.read, name="dicomweb"),
+    path("reviews/<slug:blinded_code>/", views_reviews.review, name="review"),
+    path(
+        "reviews/<slug:blinded_code>/series/<slug:series>/frames/<int:frame>/rendered",
+        views_reviews.review_frame,
+        name="review_frame",
+    ),
+    path(
+        "reviews/<slug:blinded_code>/series/<slug:series>/frames/<int:frame>/pixels",
+        views_reviews.review_pixels,
+        name="review_pixels",
+    ),
+    path(
+        "reviews/<slug:blinded_code>/series/<slug:series>/thumbnail",
+        views_reviews.review_thumbnail,
+        name="review_thumbnail",
+    ),
+    path(
+        "reviews/<slug:blinded_code>/series/<slug:series>/films/<int:film>/video",
+        views_reviews.review_film,
+        name="review_film",
+    ),
+    path("consensus/<slug:blinded_code>/", views_consensus.consensus, name="consensus"),
+    path(
+        "consensus/<slug:blinded_code>/series/<slug:series>/frames/<int:frame>/rendered",
+        views_consensus.consensus_frame,
+        name="consensus_frame",
+    ),
+    path(
+        "consensus/<slug:blinded_code>/series/<slug:series>/frames/<int:frame>/pixels",
+        views_consensus.consensus_pixels,
+        name="consensus_pixels",
+    ),
+    path(
+        "consensus/<slug:blinded_code>/series/<slug:series>/thumbnail",
+        views_consensus.consensus_thumbnail,
+        name="consensus_thumbnail",
+    ),
+    path(
+        "consensus/<slug:blinded_code>/series/<slug:series>/films/<int:film>/video",
+        views_consensus.consensus_film,
+        name="consensus_film",
+    ),
     path("adjudications/", views.adjudication_list, name="adjudications"),
     path("adjudications/<slug:blinded_code>/", views.adjudication_decide, name="adjudication"),
     path(

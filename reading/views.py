@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -228,18 +229,24 @@ def adjudication_decide(request: HttpRequest, adjudication: Adjudication) -> Htt
             return redirect("reading:adjudications")
     elif request.method == "GET":
         adjudicating.open_case(adjudication=adjudication, actor=actor, at=at)
-    return _case_page(request, adjudication, form, problem)
+    return case_page(request, adjudication, form, problem, views_pixels.case_addresses, {})
 
 
-def _case_page(
-    request: HttpRequest, adjudication: Adjudication, form: forms.AdjudicationForm, problem: HouseError | None
+def case_page(
+    request: HttpRequest,
+    adjudication: Adjudication,
+    form: SignatureForm,
+    problem: HouseError | None,
+    addresses_of: Callable[[str], pages.Addresses],
+    more: dict[str, Any],
 ) -> HttpResponse:
+    """Show a discordant case to those who settle it; `more` is what the page shows beside, or instead."""
     case = blinding.blinded_adjudication(adjudication)
     titles = [timepoint.title for timepoint in case.timepoints]
     # The images open where the sides differ first.
     shown = next((titles.index(t.title) for t in case.triggers if t.title in titles), len(titles) - 1)
     sides: list[dict[str, Any]] = [
-        {"side": side, "name": name, "courses": pages.courses(case, side.side)}
+        {"side": side, "name": name, "courses": pages.courses(side, case.timepoints)}
         for side, name in ((case.left, "Assessment A"), (case.right, "Assessment B"))
     ]
     views = [
@@ -251,7 +258,7 @@ def _case_page(
         for entry in sides
     ]
     stacks = blinding.stacks_shown(blinding.look_at_case(adjudication, actor=access.actor(request)))
-    addresses = views_pixels.case_addresses(case.code)
+    addresses = addresses_of(case.code)
     context = {
         "case": case,
         "sides": sides,
@@ -264,6 +271,7 @@ def _case_page(
         "open": adjudication.state == AdjudicationState.OPEN,
         "signatures": signing.signatures_on(adjudication),
         "meaning": Signature.Meaning.AUTHORSHIP.label,
+        **more,
     }
     status = problem.status if problem else HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
     return draws_pictures(render(request, "reading/adjudication_decide.html", context, status=status))

@@ -18,7 +18,7 @@ from reading import agreement, pages, selectors
 from reading.agreement_figures import FIGURES
 from reading.services import locking, measuring, packaging
 from reading.services.locking import NotReady
-from reading.states import AdjudicationState
+from reading.states import UNDECIDED
 from trials.forms import SignatureForm
 from trials.models import Trial
 from trials.selectors import codes_beside, is_locked, trials_of
@@ -46,7 +46,7 @@ def progress(request: HttpRequest, trial: Trial) -> HttpResponse:
             "signed": sum(row.signed for row in readers),
             "planned": sum(row.total for row in readers),
             "adjudications": adjudications,
-            "open_adjudications": sum(row.adjudication.state == AdjudicationState.OPEN for row in adjudications),
+            "open_adjudications": sum(row.adjudication.state in UNDECIDED for row in adjudications),
             "held_up": selectors.held_up_for_readers(trial),
             "back_in_qc": selectors.back_in_quality_control(trial),
             "may_see_results": access.may(request.user, "reading.see_results", trial),

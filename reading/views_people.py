@@ -197,7 +197,7 @@ def case_hand_on(request: HttpRequest, adjudication: Adjudication) -> HttpRespon
             actor=access.actor(request),
             at=timezone.now(),
         )
-        return f"The adjudication of {made.subject.code} is with {made.adjudicator.username} now."
+        return f"The adjudication of {made.subject.code} is with {form.taken_by.username} now."
 
     what = {"subject": adjudication.subject, "case": adjudication}
     return _hand_on(request, adjudication.subject.trial, form, takers, act, what)

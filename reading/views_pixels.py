@@ -29,6 +29,16 @@ def case_addresses(code: str) -> Addresses:
     return _addresses("adjudication", code)
 
 
+def consensus_addresses(code: str) -> Addresses:
+    """Return where the pictures of a case lie for its two readers."""
+    return _addresses("consensus", code)
+
+
+def global_review_addresses(code: str) -> Addresses:
+    """Return where the pictures of a global review lie."""
+    return _addresses("review", code)
+
+
 def replay_addresses(code: str) -> Addresses:
     """Return where the pictures of a signed read lie for those who replay it."""
     return _addresses("replay", code)
@@ -64,28 +74,28 @@ def _replay(request: HttpRequest, task: ReadTask) -> blinding.Looked:
 @access.guarded("reading.read", selectors.tasks_of, by="blinded_code")
 def task_frame(request: HttpRequest, task: ReadTask, series: str, frame: int) -> HttpResponse:
     """One picture of this read, rendered in one of the charter's windows."""
-    return _rendered(request, _task(request, task), series, frame)
+    return rendered(request, _task(request, task), series, frame)
 
 
 @require_GET
 @access.guarded("reading.read", selectors.tasks_of, by="blinded_code")
 def task_pixels(request: HttpRequest, task: ReadTask, series: str, frame: int) -> HttpResponse:
     """The values of one picture of this read."""
-    return _pixels(request, _task(request, task), series, frame)
+    return pixels(request, _task(request, task), series, frame)
 
 
 @require_GET
 @access.guarded("reading.read", selectors.tasks_of, by="blinded_code")
 def task_thumbnail(request: HttpRequest, task: ReadTask, series: str) -> HttpResponse:
     """A small picture of a series of this read; the list of reads shows one before the read is opened."""
-    return _thumbnail(request, blinding.glance_at_read(task, actor=access.actor(request), at=timezone.now()), series)
+    return thumbnail(request, blinding.glance_at_read(task, actor=access.actor(request), at=timezone.now()), series)
 
 
 @require_GET
 @access.guarded("reading.read", selectors.tasks_of, by="blinded_code")
 def task_film(request: HttpRequest, task: ReadTask, series: str, film: int) -> HttpResponse:
     """A film of this read, or a part of it."""
-    return _film(request, _task(request, task), series, film)
+    return film_part(request, _task(request, task), series, film)
 
 
 def listed(request: HttpRequest, tasks: Sequence[ReadTask]) -> dict[int, str]:
@@ -117,65 +127,67 @@ def listed(request: HttpRequest, tasks: Sequence[ReadTask]) -> dict[int, str]:
 @access.guarded("reading.adjudicate", selectors.adjudications_of, by="blinded_code")
 def adjudication_frame(request: HttpRequest, adjudication: Adjudication, series: str, frame: int) -> HttpResponse:
     """One picture of the case, rendered in one of the charter's windows."""
-    return _rendered(request, _case(request, adjudication), series, frame)
+    return rendered(request, _case(request, adjudication), series, frame)
 
 
 @require_GET
 @access.guarded("reading.adjudicate", selectors.adjudications_of, by="blinded_code")
 def adjudication_pixels(request: HttpRequest, adjudication: Adjudication, series: str, frame: int) -> HttpResponse:
     """The values of one picture of the case."""
-    return _pixels(request, _case(request, adjudication), series, frame)
+    return pixels(request, _case(request, adjudication), series, frame)
 
 
 @require_GET
 @access.guarded("reading.adjudicate", selectors.adjudications_of, by="blinded_code")
 def adjudication_thumbnail(request: HttpRequest, adjudication: Adjudication, series: str) -> HttpResponse:
     """A small picture of a series of the case."""
-    return _thumbnail(request, _case(request, adjudication), series)
+    return thumbnail(request, _case(request, adjudication), series)
 
 
 @require_GET
 @access.guarded("reading.adjudicate", selectors.adjudications_of, by="blinded_code")
 def adjudication_film(request: HttpRequest, adjudication: Adjudication, series: str, film: int) -> HttpResponse:
     """A film of the case, or a part of it."""
-    return _film(request, _case(request, adjudication), series, film)
+    return film_part(request, _case(request, adjudication), series, film)
 
 
 @require_GET
 @access.guarded("reading.replay", selectors_signed.reads_replayed_by, by="blinded_code")
 def replay_frame(request: HttpRequest, task: ReadTask, series: str, frame: int) -> HttpResponse:
     """One picture of a signed read, rendered in one of the charter's windows."""
-    return _rendered(request, _replay(request, task), series, frame)
+    return rendered(request, _replay(request, task), series, frame)
 
 
 @require_GET
 @access.guarded("reading.replay", selectors_signed.reads_replayed_by, by="blinded_code")
 def replay_pixels(request: HttpRequest, task: ReadTask, series: str, frame: int) -> HttpResponse:
     """The values of one picture of a signed read."""
-    return _pixels(request, _replay(request, task), series, frame)
+    return pixels(request, _replay(request, task), series, frame)
 
 
 @require_GET
 @access.guarded("reading.replay", selectors_signed.reads_replayed_by, by="blinded_code")
 def replay_thumbnail(request: HttpRequest, task: ReadTask, series: str) -> HttpResponse:
     """A small picture of a series of a signed read."""
-    return _thumbnail(request, _replay(request, task), series)
+    return thumbnail(request, _replay(request, task), series)
 
 
 @require_GET
 @access.guarded("reading.replay", selectors_signed.reads_replayed_by, by="blinded_code")
 def replay_film(request: HttpRequest, task: ReadTask, series: str, film: int) -> HttpResponse:
     """A film of a signed read, or a part of it."""
-    return _film(request, _replay(request, task), series, film)
+    return film_part(request, _replay(request, task), series, film)
 
 
-def _rendered(request: HttpRequest, looked: blinding.Looked, series: str, frame: int) -> HttpResponse:
+def rendered(request: HttpRequest, looked: blinding.Looked, series: str, frame: int) -> HttpResponse:
+    """Answer with one picture of what is looked at, rendered."""
     actor, at = access.actor(request), timezone.now()
     png = blinding.frame_png(looked, series, frame, request.GET.get("preset", ""), actor=actor, at=at)
     return HttpResponse(png, content_type="image/png")
 
 
-def _pixels(request: HttpRequest, looked: blinding.Looked, series: str, frame: int) -> HttpResponse:
+def pixels(request: HttpRequest, looked: blinding.Looked, series: str, frame: int) -> HttpResponse:
+    """Answer with the values of one picture of what is looked at."""
     at = timezone.now()
     pictures = blinding.pictures_shown(looked, series, actor=access.actor(request), at=at)
 
@@ -189,11 +201,13 @@ def _pixels(request: HttpRequest, looked: blinding.Looked, series: str, frame: i
     return response
 
 
-def _thumbnail(request: HttpRequest, looked: blinding.Looked, series: str) -> HttpResponse:
+def thumbnail(request: HttpRequest, looked: blinding.Looked, series: str) -> HttpResponse:
+    """Answer with a small picture of a series of what is looked at."""
     shown = blinding.thumbnail(looked, series, actor=access.actor(request), at=timezone.now())
     return unchanging.answer(request, shown.tag, shown.read)
 
 
-def _film(request: HttpRequest, looked: blinding.Looked, series: str, number: int) -> HttpResponse:
+def film_part(request: HttpRequest, looked: blinding.Looked, series: str, number: int) -> HttpResponse:
+    """Answer with a film of what is looked at, or a part of it."""
     tag, film = blinding.film(looked, series, number, actor=access.actor(request), at=timezone.now())
     return unchanging.answer_part(request, tag, film.length, film.content_type, film.read)

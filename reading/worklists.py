@@ -13,11 +13,21 @@ from compliance.worklists import Waiting, in_trial, own
 from reading.models import CaseReference
 from reading.pages_qualification import examined, people_of
 from reading.selectors import adjudications_of, held_up_for_readers, tasks_of
+from reading.selectors_consensus import meetings_of
 from reading.selectors_people import given_against_exclusions
 from reading.selectors_qualification import terms_of
 from reading.selectors_real_time import clock_of, open_questions_of, outcomes_to_note
+from reading.selectors_reviews import reviews_of
 from reading.services.locking import readiness
-from reading.states import REAL_TIME, AdjudicationState, Purpose, ReadState, ReferenceState
+from reading.states import (
+    REAL_TIME,
+    UNDECIDED,
+    AdjudicationState,
+    GlobalReviewState,
+    Purpose,
+    ReadState,
+    ReferenceState,
+)
 from trials.models import Trial
 from trials.selectors import is_locked
 from trials.states import QcState, ReadingState, SubjectState
@@ -47,6 +57,40 @@ def of_readers(user: User, trial: Trial | None, now: dt.datetime) -> Iterator[Wa
         ", ".join(notes),
         first.created_at if first else None,
     )
+
+
+@own
+def of_reviewing_readers(user: User, trial: Trial | None, now: dt.datetime) -> Iterator[Waiting]:
+    """Cases to go over as a whole, under blinded codes."""
+    reviews = reviews_of(user).filter(state=GlobalReviewState.OPEN)
+    if trial is not None:
+        reviews = reviews.filter(subject__trial=trial)
+    if first := reviews.order_by("opened_at").first():
+        yield Waiting(
+            "Global reviews to sign",
+            reviews.count(),
+            reverse("reading:review", args=[first.blinded_code]),
+            "eye-check",
+            "read",
+            since=first.opened_at,
+        )
+
+
+@own
+def of_meeting_readers(user: User, trial: Trial | None, now: dt.datetime) -> Iterator[Waiting]:
+    """Cases to settle with the other reader; those that this person proposed wait for the other one."""
+    cases = meetings_of(user).filter(state__in=UNDECIDED).exclude(proposed_by=user)
+    if trial is not None:
+        cases = cases.filter(subject__trial=trial)
+    if first := cases.order_by("opened_at").first():
+        yield Waiting(
+            "Cases to settle with the other reader",
+            cases.count(),
+            reverse("reading:consensus", args=[first.blinded_code]),
+            "gavel",
+            "read",
+            since=first.opened_at,
+        )
 
 
 @own

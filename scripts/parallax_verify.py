@@ -24,8 +24,10 @@ import sys
 import zipfile
 from fractions import Fraction
 
-MANIFEST, RECORDS = "manifest.json", "records.json"
+MANIFEST, RECORDS, REVIEWS = "manifest.json", "records.json", "global_reviews.csv"
 RESPONSE = ("CR", "PR")
+DISEASE = ("PR", "SD", "NON-CR/NON-PD")
+BEFORE = "before the review"
 MOST_SENTENCES = 20
 
 
@@ -199,6 +201,10 @@ class Package:
         columns = self.columns(name)
         return [dict(zip(columns, row)) for row in self.rows(name)]
 
+    def left(self) -> dict:
+        """Return what readers left in their global reviews, by subject, timepoint and reader."""
+        return {(row["subject"], row["timepoint"], row["evalid"]): row for row in self.table(REVIEWS)}
+
     def trace(self, row: dict):
         """Return the steps of one response; none where its file has no such response."""
         name = f"traces/{row['subject']}.json"
@@ -330,6 +336,9 @@ def check_tables(package: Package, recist: bool):
             if row[column] or (recist and (*where, code) in sums):
                 pairs.append((column, sums.get((*where, code), {}).get("TRSTRESN"), "TR"))
         yield from differs("responses.csv", row, pairs)
+        left = package.left().get((row["subject"], row["timepoint"], row["evalid"]))
+        if left:
+            yield from differs("responses.csv", row, [("overall_response", left["overall_response"], REVIEWS)])
         trace = package.trace(row)
         if trace is None or canonical(trace) != canonical(json.loads(row["derivation"])):
             name = f"traces/{row['subject']}.json"
@@ -480,15 +489,20 @@ def confirmed(seen: list, kinds: tuple, settings: dict):
     return None
 
 
-def best(seen: list, settings: dict, has_targets: bool) -> str:
+def end(seen: list, judged: bool) -> int:
+    """Return the place of the first PD, after the last without one; `judged`: disease after CR is PD (Table 3, a)."""
+    complete = False
+    for place, (_, overall) in enumerate(seen):
+        if overall == "PD" or (judged and complete and overall in DISEASE):
+            return place
+        complete = complete or overall == "CR"
+    return len(seen)
+
+
+def best(seen: list, settings: dict, has_targets: bool, judged: bool = False) -> str:
     """Return the best overall response of dated responses up to and including the first PD (§4.4.3, Table 3)."""
-    before = []
-    for day, overall in seen:
-        if overall == "PD":
-            break
-        before.append((day, overall))
-    progressed = len(before) < len(seen)
-    counted = seen[: len(before) + 1]
+    place = end(seen, judged)
+    before, counted, progressed = seen[:place], seen[: place + 1], place < len(seen)
     if settings["confirmation_required"]:
         if confirmed(before, ("CR",), settings) is not None:
             return "CR"
@@ -533,6 +547,7 @@ def reads_of(package: Package):
     """Return each reader's visits of each subject, from TR; visits without any finding from responses.csv."""
     trial = {row["subject"]: f"{row['trial']}-{row['subject']}" for row in package.table("subjects.csv")}
     visits = {(row["subject"], row["timepoint"]): row for row in package.table("timepoints.csv")}
+    left = package.left()
     readers: dict = {}
     for row in package.table("responses.csv"):
         visit = visits.get((row["subject"], row["timepoint"]))
@@ -543,6 +558,7 @@ def reads_of(package: Package):
             "text": visit["visit_number"],
             "day": int(visit["study_day"] or visit["planned_day"]),
             "evaluable": row["image_quality"] != "not_evaluable",
+            "review": left.get((row["subject"], row["timepoint"], row["evalid"])),
             "targets": {},
             "nontargets": {},
             "new": {},
@@ -584,23 +600,28 @@ def check_responses(package: Package):
         for row in package.table(f"sdtm/json/{domain.lower()}.json"):
             if not row.get("TRLNKID"):
                 where = row[f"{domain}LNKGRP"] or row["RSEVALID"]
-                recorded[row["USUBJID"], where, row[f"{domain}TESTCD"]] = (domain, row[f"{domain}SEQ"], row[value])
+                record = f"{domain} record {domain}SEQ {row[f'{domain}SEQ']}"
+                recorded[row["USUBJID"], where, row[f"{domain}TESTCD"]] = (record, row[value])
+    visit = {(row["subject"], row["timepoint"]): row["visit_number"] for row in package.table("timepoints.csv")}
+    for (subject, timepoint, evalid), row in package.left().items():
+        where = "R" + evalid.split(" ")[-1] + "-" + visit.get((subject, timepoint), "")
+        recorded[f"{row['trial']}-{subject}", where, BEFORE] = (f"{REVIEWS}: a record", row["derived_response"])
     for (subject, evalid), reads in reads_of(package).items():
         reader = "R" + evalid.split(" ")[-1]
         own = {lesion for one, lesion in nodal if one == subject}
         for where, code, follows in derived(reads, settings, own):
             name = evalid if where is None else f"{reader}-{where}"
-            domain, sequence, says = recorded.pop((subject, name, code), ("TR" if "D" in code[-2:] else "RS", 0, None))
+            missing = ("TR record TRSEQ 0" if "D" in code[-2:] else "RS record RSSEQ 0", None)
+            record, says = recorded.pop((subject, name, code), missing)
             if not same(says, shown(follows)):
                 yield (
-                    f"{domain} record {domain}SEQ {sequence} of {subject} ({name}, {code}) says "
+                    f"{record} of {subject} ({name}, {code}) says "
                     f"{says if says not in (None, '') else 'nothing'}; from the measurements follows "
                     f"{shown(follows) if follows not in (None, '') else 'nothing'}."
                 )
-    for (subject, where, code), (domain, sequence, says) in recorded.items():
+    for (subject, where, code), (record, says) in recorded.items():
         if where not in ("", "ADJUDICATOR") and code not in ("TUMSTATE",):
-            record = f"{domain} record {domain}SEQ {sequence} of {subject} ({where}, {code})"
-            yield f"{record} says {says}; nothing asks for it."
+            yield f"{record} of {subject} ({where}, {code}) says {says}; nothing asks for it."
 
 
 def shown(value: object):
@@ -621,8 +642,7 @@ def derived(reads: list, settings: dict, nodal: set):
         later = [read for read in reads if read["number"] != 1]
         for read in later:
             yield read["text"], "NEWLIND", "N"
-            yield read["text"], "OVRLRESP", "NE"
-        yield None, "BESTRESP", "NE"
+        yield from told(later, ["NE" for _ in later], "NE", settings)
         return
     baseline, *later = reads
     subject = Recist(settings, baseline, nodal)
@@ -631,11 +651,33 @@ def derived(reads: list, settings: dict, nodal: set):
     overall = []
     for read in later:
         found = subject.visit(read)
-        overall.append(found["OVRLRESP"])
+        overall.append(found.pop("OVRLRESP"))
         for code, value in found.items():
             if value is not None:
                 yield read["text"], code, value
-    yield None, "BESTRESP", best(dated(later, overall, settings), settings, bool(subject.targets))
+    yield from told(later, overall, best(dated(later, overall, settings), settings, bool(subject.targets)), settings)
+
+
+def told(later: list, overall: list, follows: str, settings: dict):
+    """Give the responses of all visits and the best one, as the reader left them in the global review, if at all.
+
+    The best one stays as it follows from the measurements, unless what was changed makes another one of the responses.
+    """
+    left = [read["review"]["overall_response"] if read["review"] else said for read, said in zip(later, overall)]
+    for read, was, now in zip(later, overall, left):
+        yield read["text"], "OVRLRESP", now
+        if read["review"]:
+            yield read["text"], BEFORE, was
+    days = [read["day"] for read in later]
+    was, now = (stated(list(zip(days, responses)), settings) for responses in (overall, left))
+    yield None, "BESTRESP", follows if was == now else now
+
+
+def stated(seen: list, settings: dict) -> str:
+    """Return the best overall response of stated ones: disease after CR may be PD, targets are told from them."""
+    judged = settings["disease_after_cr"] == "progression"
+    said = {overall for _, overall in seen[: end(seen, judged) + 1]}
+    return best(seen, settings, "NON-CR/NON-PD" not in said or bool(said & {"PR", "SD"}), judged)
 
 
 # ---- what was signed ------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from trials.terms.kinds import Choice, Problem, Text
+from trials.terms.kinds import Choice, Flag, Problem, Text
 from trials.terms.records import term
 
 if TYPE_CHECKING:
@@ -30,6 +30,13 @@ class ReadOrderTerms:
         "All are in",
         "Of “none before all are in”: code of the visit that is waited for; later ones are read as they come. If left "
         "out, all visits are waited for.",
+    )
+
+    global_review: bool = term(
+        Flag(),
+        "A global review at the end",
+        "When a reader has signed every timepoint, the reader goes over the case once more, and may change responses "
+        "with a reason. Those are the ones that count.",
     )
 
     @property
@@ -57,6 +64,8 @@ def faults_of_order(charter: Charter) -> Iterator[Problem]:
         yield Problem(("reads", "cut_off"), f"{terms.cut_off} is no visit of the schedule")
     if not terms.by_itself:
         return
+    if terms.global_review:
+        yield Problem(("reads", "global_review"), "it would show beside each other what is read by itself")
     if "dates" not in charter.blinded_to:
         yield Problem(("reads", "order"), "readers who are told the dates know the order of the visits")
     if charter.real_time.asks("progression") and charter.real_time.readers:

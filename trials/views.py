@@ -77,6 +77,9 @@ def trial_progress(request: HttpRequest, trial: Trial) -> HttpResponse:
 def trial_setup(request: HttpRequest, trial: Trial) -> HttpResponse:
     """What a trial needs before its first scan, and what is still missing."""
     members = trial.memberships.filter(ended_at=None).select_related("user", "site").order_by("role", "user__username")
+    charter = trial.charter_in_force
+    # Readers who settle their cases together need nobody else.
+    spared = {Role.ADJUDICATOR} if charter and charter.terms.adjudication.by_consensus else set()
     return render(
         request,
         "trials/trial_setup.html",
@@ -86,7 +89,7 @@ def trial_setup(request: HttpRequest, trial: Trial) -> HttpResponse:
             "sites": trial.sites.prefetch_related("application_entities"),
             "members": members,
             "key_fault": keeping_keys.fault_of_keys(trial),
-            "missing_roles": [role for role in Role if role not in {m.role for m in members}],
+            "missing_roles": [role for role in Role if role not in spared | {m.role for m in members}],
             "site_form": forms.SiteForm(),
             "reason_form": forms.ReasonForm(),
             "amend_form": forms.AmendForm(),

@@ -10,7 +10,7 @@ from reading.blinding.counts import room_in
 from reading.blinding.hanging import hangings_of, tools_of
 from reading.blinding.listed import ListedPicture, ListedPictures, glance_at_read
 from reading.blinding.marks import blinded_mark, marks_of_reads
-from reading.blinding.names import adjudication_code, case_code, case_code_of, read_code
+from reading.blinding.names import adjudication_code, case_code, case_code_of, read_code, review_code
 from reading.blinding.pictures import (
     BlindedBytes,
     BlindedPictures,
@@ -23,6 +23,7 @@ from reading.blinding.pictures import (
     look_at_case,
     look_at_read,
     look_at_replay,
+    look_at_review,
     pictures_shown,
     stacks_shown,
     thumbnail,
@@ -30,6 +31,7 @@ from reading.blinding.pictures import (
 from reading.blinding.reads import blinded_task, due_of, title_of, title_of_read
 from reading.blinding.references import blinded_review
 from reading.blinding.replays import replayed_read
+from reading.blinding.reviews import blinded_global_review
 from reading.blinding.shown import blinded_links, blinded_segment, signed_drawings
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "NotShown",
     "adjudication_code",
     "blinded_adjudication",
+    "blinded_global_review",
     "blinded_links",
     "blinded_mark",
     "blinded_review",
@@ -58,10 +61,12 @@ __all__ = [
     "look_at_case",
     "look_at_read",
     "look_at_replay",
+    "look_at_review",
     "marks_of_reads",
     "pictures_shown",
     "read_code",
     "replayed_read",
+    "review_code",
     "room_in",
     "signed_drawings",
     "stacks_shown",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from reading import derivation, selectors
@@ -17,9 +17,9 @@ from reading.blinded import (
 from reading.blinding.marks import marks_of_reads
 from reading.blinding.names import Keys, case_code
 from reading.blinding.reads import answered, disclosed, figures_of, lesions_of, presets, response_of, title_of
-from reading.blinding.stacks import stacks_of
+from reading.blinding.stacks import Stack, stacks_of
 from reading.models import Adjudication, ReadTask
-from reading.states import AdjudicationState
+from reading.states import UNDECIDED
 from reading.variability.causes import SAID, Cause
 from trials.models import Timepoint
 
@@ -37,35 +37,11 @@ def blinded_adjudication(adjudication: Adjudication) -> BlindedAdjudication:
     left, right = by_slot[adjudication.left_slot], by_slot[3 - adjudication.left_slot]
     titles = {t.code: title_of(t, charter) for t in timepoints}
 
-    def title_of_task(task: ReadTask) -> str:
-        return titles[task.timepoint.code]
-
     def side(name: str, result: selectors.SlotResult) -> BlindedSide:
-        whole = adjudication.timepoint_id is None
-        reads = [read for read in result.reads if read.timepoint.code in titles]
-        return BlindedSide(
-            side=name,
-            best_overall_response=result.outcome.bor if whole else "",
-            progression=titles.get(result.timepoint_on(result.outcome.progression_day), "") if whole else "",
-            first_response=titles.get(result.timepoint_on(result.outcome.first_response_day), "") if whole else "",
-            reads=tuple(
-                BlindedRead(
-                    title=titles[read.timepoint.code],
-                    image_quality=read.assessment.image_quality,
-                    comment=read.assessment.comment,
-                    answered=answered(read.assessment.answers, pack.form()),
-                    stated_response=read.assessment.stated_response,
-                    stated_reason=read.assessment.stated_reason,
-                    response=response_of(read.derived, pack),
-                    lesions=lesions_of(read.task, [r.task for r in reads[:position]], shown, names, title_of_task),
-                )
-                for position, read in enumerate(reads)
-            ),
-            marks=marks_of_reads([read.task for read in reads], adjudication.blinded_code),
-        )
+        return side_of(name, result, titles, shown, names, whole=adjudication.timepoint_id is None)
 
     sides = side("left", left), side("right", right)
-    chosen = adjudication.chosen_slot
+    chosen = adjudication.chosen_slot or adjudication.proposal.get("slot")
     return BlindedAdjudication(
         code=adjudication.blinded_code,
         case=case_code(subject, "adjudicator"),
@@ -80,15 +56,65 @@ def blinded_adjudication(adjudication: Adjudication) -> BlindedAdjudication:
         ),
         presets=presets(charter),
         choice="" if chosen is None else ("left" if chosen == adjudication.left_slot else "right"),
-        rationale=adjudication.rationale,
+        rationale=adjudication.rationale or adjudication.proposal.get("rationale", ""),
         cause=_cause(adjudication, titles),
         disclosed=disclosed(subject, charter),
     )
 
 
+def side_of(
+    name: str,
+    result: selectors.SlotResult,
+    titles: Mapping[str, str],
+    stacks: Sequence[Stack],
+    names: Keys,
+    *,
+    whole: bool,
+) -> BlindedSide:
+    """Return one reader's reads of a case, unnamed.
+
+    Parameters
+    ----------
+    titles
+        What the timepoints that are shown are called, by their codes.
+    stacks, names
+        The images that are shown, and the keys under which they are.
+    whole
+        With what the reads amount to for the subject.
+    """
+    reads = [read for read in result.reads if read.timepoint.code in titles]
+    pack = derivation.pack_of(result.reads[0].task.charter)
+
+    def titled(task: ReadTask) -> str:
+        return titles[task.timepoint.code]
+
+    return BlindedSide(
+        side=name,
+        best_overall_response=result.outcome.bor if whole else "",
+        progression=titles.get(result.timepoint_on(result.outcome.progression_day), "") if whole else "",
+        first_response=titles.get(result.timepoint_on(result.outcome.first_response_day), "") if whole else "",
+        reads=tuple(
+            BlindedRead(
+                title=titles[read.timepoint.code],
+                image_quality=read.assessment.image_quality,
+                comment=read.assessment.comment,
+                answered=answered(read.assessment.answers, pack.form()),
+                stated_response=read.assessment.stated_response,
+                stated_reason=read.assessment.stated_reason,
+                response=response_of(read.derived, pack),
+                reviewed_response=read.changed_to,
+                reviewed_reason=read.changed_because,
+                lesions=lesions_of(read.task, [r.task for r in reads[:position]], stacks, names, titled),
+            )
+            for position, read in enumerate(reads)
+        ),
+        marks=marks_of_reads([read.task for read in reads], names.code),
+    )
+
+
 def _cause(adjudication: Adjudication, titles: Mapping[str, str]) -> BlindedCause | None:
     found = adjudication.discordance
-    if adjudication.state == AdjudicationState.OPEN or not found:
+    if adjudication.state in UNDECIDED or not found:
         return None
     swap = adjudication.left_slot == 2
     only = found["only_first"], found["only_second"]

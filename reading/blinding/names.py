@@ -7,14 +7,14 @@ import hmac
 
 from compliance import keys
 from reading.assignment import blinded_code
-from reading.models import Adjudication, ReadTask
+from reading.models import Adjudication, GlobalReview, ReadTask
 from trials.models import ImagingCharter, Subject, Timepoint, Trial
 
 
 class _InUse:
     """The codes that records of one type bear already, asked for one by one."""
 
-    def __init__(self, record_type: type[ReadTask] | type[Adjudication]) -> None:
+    def __init__(self, record_type: type[ReadTask] | type[Adjudication] | type[GlobalReview]) -> None:
         self.record_type = record_type
 
     def __contains__(self, code: object) -> bool:
@@ -36,6 +36,12 @@ def case_code_of(timepoint: Timepoint, place: str, charter: ImagingCharter) -> s
     """Return the case code of a read: that of its subject, or its own where each timepoint is read by itself."""
     own = f" {timepoint.code}" if charter.terms.reads.by_itself else ""
     return case_code(timepoint.subject, f"{place}{own}")
+
+
+def review_code(subject: Subject, slot: int) -> str:
+    """Return the name under which a reader sees the global review of a case."""
+    secret = keys.of_trial(subject.trial.code)
+    return blinded_code(secret, "global review", f"{subject.code} {slot}", taken=_InUse(GlobalReview))
 
 
 def adjudication_code(subject: Subject, timepoint: Timepoint | None) -> str:

@@ -21,7 +21,7 @@ from reading.blinding.names import Keys
 from reading.blinding.reads import title_of, title_of_read
 from reading.blinding.replays import reads_of_replay
 from reading.blinding.stacks import named_series, pictures_of, shown_stacks, stacks_of
-from reading.models import Adjudication, ReadTask
+from reading.models import Adjudication, GlobalReview, ReadTask
 from reading.states import Purpose, ReadState
 from trials.charter.records import WindowPreset
 from trials.models import ImagingCharter, Role, Timepoint
@@ -61,13 +61,13 @@ def instance_of(task: ReadTask, instance_key: str, frame: int) -> Instance:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A read or an adjudicated case at which somebody looks, the keys of it, and what is shown of it.
+    """A read or a case at which somebody looks, the keys of it, and what is shown of it.
 
     `grounds` are the rows on which it rests that each timepoint is shown, by the timepoint's number; none where they
     cannot be told.
     """
 
-    about: ReadTask | Adjudication
+    about: ReadTask | Adjudication | GlobalReview
     names: Keys
     timepoints: tuple[Timepoint, ...]
     charter: ImagingCharter
@@ -134,18 +134,33 @@ def look_at_read(task: ReadTask, *, actor: User) -> Looked:
 
 
 def look_at_case(adjudication: Adjudication, *, actor: User) -> Looked:
-    """Return what an adjudicator may look at in a case: the timepoints both reads were made on.
+    """Return what those may look at who settle a case: the timepoints both reads were made on.
 
     Raises
     ------
     compliance.access.AccessDenied
     """
-    access.require(actor, "reading.adjudicate", adjudication)
+    access.require(actor, "reading.meet" if adjudication.is_by_consensus else "reading.adjudicate", adjudication)
     subject = adjudication.subject
     charter = selectors.reading_charter(subject)
     assert charter is not None
     timepoints = tuple(t for t in subject.timepoints.order_by("order") if is_of_case(t, adjudication))
     return Looked(adjudication, Keys(subject.trial, adjudication.blinded_code), timepoints, charter)
+
+
+def look_at_review(review: GlobalReview, *, actor: User) -> Looked:
+    """Return what a reader may look at in a global review: all own timepoints.
+
+    Raises
+    ------
+    compliance.access.AccessDenied
+    """
+    access.require(actor, "reading.review", review)
+    subject, charter = review.subject, selectors.reading_charter(review.subject)
+    assert charter is not None
+    own = ReadTask.objects.filter(timepoint__subject=subject, slot=review.slot, state__in=selectors.SIGNED)
+    timepoints = tuple(task.timepoint for task in own.select_related("timepoint__subject__trial").order_by("order"))
+    return Looked(review, Keys(subject.trial, review.blinded_code), timepoints, charter)
 
 
 def look_at_replay(task: ReadTask, *, actor: User) -> Looked:

@@ -33,7 +33,10 @@ NAMES = {
     "PDDTC": "Date of Progression",
     "RSPVISIT": "Visit of First Response",
     "RSPDTC": "Date of First Response",
+    "DRVRESP": "Response Derived, Before Global Review",
+    "REVREAS": "Reason for the Change in the Review",
     "ADJREAS": "Rationale of the Adjudicator",
+    "CONREAS": "Rationale of the Readers' Consensus",
 }
 
 
@@ -124,6 +127,7 @@ def _of_reads(trial: LockedTrial, parents: dict[str, Dataset]) -> Iterator[tuple
                 stated = _Of(trial, subject, "RS", "RSLNKGRP", name)
                 yield from (("RS", said) for said in stated.say("STATRSP", read.stated_response))
                 yield from (("RS", said) for said in stated.say("STATREA", read.stated_reason))
+                yield from (("RS", said) for said in _of_review(stated, subject, visit.timepoint.code, read.evalid))
 
 
 def _of_read(whole: _Of, read: LockedRead) -> Iterator[Record]:
@@ -131,6 +135,14 @@ def _of_read(whole: _Of, read: LockedRead) -> Iterator[Record]:
     yield from whole.say("READCOM", read.comment)
     if read.simulated:
         yield from whole.say("SIMUL", "Y", "Assigned")
+
+
+def _of_review(stated: _Of, subject: LockedSubject, timepoint: str, evalid: str) -> Iterator[Record]:
+    """Say what a response was before its reader changed it in a global review, and why it was changed."""
+    for review in subject.reviews:
+        if (review.timepoint, review.evalid) == (timepoint, evalid) and review.response != review.derived:
+            yield from stated.say("DRVRESP", review.derived, "Derived")
+            yield from stated.say("REVREAS", review.reason)
 
 
 def _of_subjects(trial: LockedTrial, responses: Dataset) -> Iterator[Record]:
@@ -149,5 +161,6 @@ def _of_subjects(trial: LockedTrial, responses: Dataset) -> Iterator[Record]:
                 yield from about.say(visit, timepoint.name.upper(), "Derived")
                 yield from about.say(date, iso(timepoint.shifted_date), "Derived")
         if result.accepted:
-            said = " / ".join(a.rationale for a in subject.adjudications if a.rationale)
-            yield from about.say("ADJREAS", said)
+            for name, together in (("ADJREAS", False), ("CONREAS", True)):
+                settled = [a for a in subject.adjudications if a.by_consensus == together]
+                yield from about.say(name, " / ".join(a.rationale for a in settled if a.rationale))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from reading.exports.csv_table import Column, Table
 
 _TRIAL = Column("trial", "Protocol identifier of the trial.", sdtm="STUDYID")
@@ -294,6 +296,28 @@ BEST_OVERALL_RESPONSE = Table(
     ),
 )
 
+GLOBAL_REVIEWS = Table(
+    "global_reviews",
+    "Global reviews",
+    "One response of one reader, as the reader left it in the global review",
+    ("subject", "timepoint", "evalid"),
+    (
+        _TRIAL,
+        _SITE,
+        _SUBJECT,
+        _TIMEPOINT,
+        _STUDY_DAY,
+        _SHIFTED,
+        _EVALID,
+        Column("derived_response", "Overall response as derived, and signed at the timepoint."),
+        Column("overall_response", "Overall response after the review: the one that counts.", sdtm="OVRLRESP"),
+        Column("changed", "Y where the reader changed it.", "flag"),
+        Column("reason", "Why the reader changed it.", "text"),
+        Column("signed_at", "When the review was signed, in UTC."),
+    ),
+)
+
+#: The tables of every package; `GLOBAL_REVIEWS` is beside them where the charter asks for reviews.
 TABLES = (
     SUBJECTS,
     TIMEPOINTS,
@@ -323,3 +347,13 @@ DICTIONARY = Table(
         Column("sdtm", "The SDTM variable or test of the same meaning, for orientation.", "text"),
     ),
 )
+
+
+def settled_together() -> Table:
+    """Return the table of adjudications as it is explained where readers settle cases by consensus."""
+    said = {
+        "evalid": "Who decided: CONSENSUS of both readers, or ADJUDICATOR.",
+        "rationale": "The reason that was given.",
+    }
+    columns = (replace(one, meaning=said.get(one.name, one.meaning)) for one in ADJUDICATIONS.columns)
+    return replace(ADJUDICATIONS, columns=tuple(columns))

@@ -76,6 +76,13 @@ def _reading(charter: Charter) -> str:
     )
 
 
+_REVIEWED = (
+    " When all were signed, the reader went over the case as a whole and confirmed each response by signature, or "
+    "changed it with a reason; what the review left counts, and what was derived stands beside it in "
+    "global_reviews.csv."
+)
+
+
 def _order(terms: ReadOrderTerms) -> str:
     if terms.by_itself:
         return (
@@ -88,13 +95,15 @@ def _order(terms: ReadOrderTerms) -> str:
     return (
         "A subject's timepoints were read in the order of the schedule, and each read was closed by the reader's "
         f"signature before the next timepoint opened.{start} Lesions keep their number through time within one reader."
+        f"{_REVIEWED if terms.global_review else ''}"
     )
 
 
 def _criteria(trial: LockedTrial) -> str:
     criteria = trial.criteria
+    begun = "The" if trial.has_reviews else "No response was typed: the"
     return (
-        f"Responses follow {criteria.name}. No response was typed: the rule pack (version {criteria.version}) derived "
+        f"Responses follow {criteria.name}. {begun} rule pack (version {criteria.version}) derived "
         "each one from the reader's measurements in exact decimal arithmetic, without rounding before a comparison. "
         "The rules applied, with their clauses, inputs and results, are kept beside every response in responses.csv."
     )
@@ -118,6 +127,13 @@ def _adjudication(charter: Charter) -> str:
         "subject": "A subject was adjudicated as a whole, after all of its timepoints were read",
         "timepoint": "Each timepoint was adjudicated by itself, as soon as both reads were signed",
     }[terms.by]
+    if terms.by_consensus:
+        return (
+            f"Two reads were discordant when they differed in {triggers}{window}. {about}: the two readers saw both "
+            "reads side by side, unnamed, in an order drawn from the trial's seed; one proposed which counts, with the "
+            "reason and by signature, and the other confirmed it by signature. The chosen reader's evaluation is the "
+            "accepted one; without discordance, that of READER 1 is. Agreement is that of the independent reads."
+        )
     return (
         f"Two reads were discordant when they differed in {triggers}{window}. {about}: a third reader saw both "
         "reads side by side, unnamed, in an order drawn from the trial's seed, chose one and gave the reason. The "

@@ -70,6 +70,7 @@ def context(trial: LockedTrial, lock: str, files: Mapping[str, bytes]) -> dict[s
         "cross": cross,
         "adjudication_counts": summary.adjudication_counts(trial),
         "adjudicated": summary.adjudicated(trial),
+        "reviewed": trial.has_reviews,
         "listing_columns": summary.listing_columns(trial),
         "listing_width": len(summary.listing_columns(trial)) + 2,
         "listings": [summary.listing(subject, trial.criteria) for subject in trial.subjects],

@@ -253,7 +253,10 @@ def listing(subject: LockedSubject, criteria: LockedCriteria) -> Mapping[str, An
                 "timepoint": timepoint,
                 "day": "–" if timepoint.study_day is None else day(timepoint.study_day),
                 "missed": timepoint.images == "missed",
-                "lines": [_read_line(read, criteria) for read in timepoint.reads],
+                "lines": [
+                    {**_read_line(read, criteria), "derived": subject.derived_before(timepoint.code, read.evalid)}
+                    for read in timepoint.reads
+                ],
             }
             for timepoint in subject.timepoints
         ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import takewhile
 from typing import Any
@@ -15,6 +15,7 @@ from reading.exports.endpoint_columns import (
     BEST_OVERALL_RESPONSE,
     DEVIATIONS,
     DICTIONARY,
+    GLOBAL_REVIEWS,
     IMAGES,
     LESIONS,
     MEASUREMENTS,
@@ -22,9 +23,10 @@ from reading.exports.endpoint_columns import (
     SUBJECTS,
     TIMEPOINTS,
     VALUES,
+    settled_together,
 )
 from reading.exports.endpoint_real_time import REAL_TIME_READS
-from reading.exports.locked import ADJUDICATOR, LockedSubject, LockedTimepoint, LockedTrial, plain
+from reading.exports.locked import ADJUDICATOR, CONSENSUS, LockedSubject, LockedTimepoint, LockedTrial, moment, plain
 
 Row = tuple[object, ...]
 
@@ -154,7 +156,12 @@ def _adjudications(trial: LockedTrial) -> Iterator[Row]:
                 yield (
                     *(trial.code, subject.site, subject.code, adjudication.timepoint or "SUBJECT"),
                     *(trigger.name, trigger.timepoint, trigger.reader_1, trigger.reader_2),
-                    *(ADJUDICATOR, adjudication.chosen, adjudication.rationale, adjudication.simulated),
+                    *(
+                        CONSENSUS if adjudication.by_consensus else ADJUDICATOR,
+                        adjudication.chosen,
+                        adjudication.rationale,
+                        adjudication.simulated,
+                    ),
                 )
 
 
@@ -174,7 +181,19 @@ def _when(subject: LockedSubject, code: str) -> Row:
     return (code, timepoint.study_day, timepoint.shifted_date) if timepoint else ("", None, None)
 
 
-def _dictionary(tables: Sequence[Table]) -> Iterator[Row]:
+def _reviews(trial: LockedTrial) -> Iterator[Row]:
+    for subject in trial.subjects:
+        for review in subject.reviews:
+            timepoint = subject.timepoint(review.timepoint)
+            assert timepoint is not None
+            yield (
+                *_place(trial, subject, timepoint),
+                *(review.evalid, review.derived, review.response, review.derived != review.response, review.reason),
+                moment(review.signed_at),
+            )
+
+
+def _dictionary(tables: Iterable[Table]) -> Iterator[Row]:
     for table in tables:
         for order, column in enumerate(table.columns, start=1):
             key = column.name in table.key
@@ -202,5 +221,8 @@ _ROWS = {
 def csv_files(trial: LockedTrial) -> Mapping[str, bytes]:
     """Return every table of a locked trial as a CSV file, and the dictionary that explains their columns."""
     made = {**_ROWS, **({REAL_TIME_READS: endpoint_real_time.rows} if trial.real_time is not None else {})}
+    if trial.has_reviews:
+        made[GLOBAL_REVIEWS] = _reviews
     files = {table.file_name: write(table, rows(trial)) for table, rows in made.items()}
-    return {**files, DICTIONARY.file_name: write(DICTIONARY, _dictionary(tuple(made)))}
+    told = [settled_together() if table is ADJUDICATIONS and trial.has_consensus else table for table in made]
+    return {**files, DICTIONARY.file_name: write(DICTIONARY, _dictionary(told))}

@@ -9,14 +9,15 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from compliance.signing import digest
+from reading.exports.locked_review import ONLY_WHERE_ANY, LockedReview
 from reading.exports.locked_series import LockedSeries
 
-ADJUDICATOR = "ADJUDICATOR"
+ADJUDICATOR, CONSENSUS = "ADJUDICATOR", "CONSENSUS"
 ADJUDICATED = "ADJUDICATED"
 """EVALID of a result that is no single reader's: adjudicated timepoint by timepoint."""
 NOT_READ = "NOT READ"
@@ -295,13 +296,14 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class LockedAdjudication:
-    """A third reader's choice between two reads, of the subject or (with `timepoint`) of one timepoint."""
+    """The choice between two reads, by a third reader or by both: of the subject, or (`timepoint`) of one timepoint."""
 
     timepoint: str
     triggers: tuple[Trigger, ...]
     chosen: str
     rationale: str
     simulated: bool
+    by_consensus: bool = field(default=False, metadata=ONLY_WHERE_ANY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +318,13 @@ class LockedSubject:
     lesions: tuple[LockedLesion, ...] = ()
     results: tuple[LockedResult, ...] = ()
     adjudications: tuple[LockedAdjudication, ...] = ()
+    #: By place of the reader and timepoint, those that were confirmed too; where the charter asks for a review.
+    reviews: tuple[LockedReview, ...] = field(default=(), metadata=ONLY_WHERE_ANY)
+
+    def derived_before(self, timepoint: str, evalid: str) -> str:
+        """Return the response that a reader changed in the global review, as it was derived; empty: it stands."""
+        found = (one for one in self.reviews if (one.timepoint, one.evalid) == (timepoint, evalid))
+        return next((one.derived for one in found if one.derived != one.response), "")
 
     def timepoint(self, code: str) -> LockedTimepoint | None:
         """Find a timepoint by its code."""
@@ -388,6 +397,16 @@ class LockedTrial:
         return tuple(sorted({read.evalid for _, _, read in self.reads()}))
 
     @property
+    def has_reviews(self) -> bool:
+        """Whether readers went over their cases at the end."""
+        return any(subject.reviews for subject in self.subjects)
+
+    @property
+    def has_consensus(self) -> bool:
+        """Whether readers who differed settled a case together."""
+        return any(one.by_consensus for subject in self.subjects for one in subject.adjudications)
+
+    @property
     def simulated(self) -> bool:
         """Whether any read or adjudication was made by a simulation."""
         return any(read.simulated for _, _, read in self.reads()) or any(
@@ -404,7 +423,8 @@ def lock_identifier(trial: LockedTrial) -> str:
 def plain(value: Any) -> Any:
     """Return a locked value as JSON values: decimals as text, times in UTC, dates in ISO 8601."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {item.name: plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+        told = [item for item in dataclasses.fields(value) if not item.metadata or getattr(value, item.name)]
+        return {item.name: plain(getattr(value, item.name)) for item in told}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

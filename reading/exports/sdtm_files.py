@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import metadata
 
 from reading.exports import define_xml, xpt
@@ -20,13 +21,31 @@ from reading.exports.sdtm import IG, Dataset
 #: Where a domain comes from; one more domain is one more line.
 DOMAINS = (subjects, scans, identified, results, responses)
 
+REVIEWED = (
+    "Derived from TR by the rule pack that criteria.json names; traces/ holds each step. OVRLRESP is what the reader "
+    "left in the global review, with the derived one in SUPPRS (DRVRESP) where it was changed; BESTRESP follows."
+)
+TOGETHER = "Y on the records of the reader whose evaluation the charter's rules or the consensus of both accepted."
+
 
 def datasets(trial: LockedTrial) -> list[Dataset]:
     """Return every dataset of a locked trial; one without records is left out."""
     made = [domain(trial) for domain in DOMAINS]
     parents = {dataset.domain.name: dataset for dataset in made}
     related = [relations(trial)] if parents["TR"].records else []
-    return [dataset for dataset in (*made, *supplements(trial, parents), *related) if dataset.records]
+    every = (*made, *supplements(trial, parents), *related)
+    return [_explained(dataset, trial) for dataset in every if dataset.records]
+
+
+def _explained(dataset: Dataset, trial: LockedTrial) -> Dataset:
+    """Say how values came about, where readers went over their cases or settled them together."""
+    said = {}
+    if trial.has_reviews:
+        said["RSORRES"] = REVIEWED
+    if trial.has_consensus:
+        said[f"{dataset.domain.name}ACPTFL"] = TOGETHER
+    told = tuple(replace(one, method=said.get(one.name, one.method)) for one in dataset.variables)
+    return replace(dataset, domain=replace(dataset.domain, variables=told)) if said else dataset
 
 
 def sdtm_files(trial: LockedTrial) -> Iterator[tuple[str, bytes]]:

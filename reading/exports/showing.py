@@ -12,12 +12,12 @@ from reading.exports.endpoint_figures import COMPARED, FIGURES, EndpointFigure
 from reading.exports.endpoint_results import Endpoints, ResultSet, endpoints, kept
 from reading.exports.snapshot import snapshot
 from reading.figure_files import KINDS, FigureFile, NoSuchFigure, as_file
-from reading.models import Adjudication, EndpointReport, ReadTask
+from reading.models import Adjudication, EndpointReport, GlobalReview, ReadTask
 from trials.models import ImagingCharter, Subject, Timepoint, Trial
 from trials.selectors import is_locked
 
 #: What endpoints rest on; after the lock none of it changes.
-_RESTS_ON = (ReadTask, Adjudication, Subject, Timepoint, ImagingCharter)
+_RESTS_ON = (ReadTask, GlobalReview, Adjudication, Subject, Timepoint, ImagingCharter)
 
 
 def show_endpoints(*, trial: Trial, actor: User, at: dt.datetime) -> Endpoints:

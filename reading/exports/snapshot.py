@@ -41,9 +41,11 @@ from reading.exports.locked import (
     Trigger,
     evalid,
 )
+from reading.exports.locked_review import LockedReview
 from reading.exports.values import derived_values, entered_values
 from reading.models import Adjudication, Lesion, Measurement
 from reading.selectors import ReadResult, SlotResult, SubjectResult
+from reading.selectors_reviews import signed_reviews
 from reading.services.measuring import variability_report
 from trials.models import ImagingCharter, Timepoint, Trial
 from trials.schedule import date_of
@@ -157,7 +159,20 @@ def _subject(result: SubjectResult) -> LockedSubject:
             _adjudication(adjudication, result, timepoints)
             for adjudication in sorted(result.adjudications, key=lambda a: order[a.timepoint_id])
         ),
+        reviews=tuple(_reviews(result)),
     )
+
+
+def _reviews(result: SubjectResult) -> Iterable[LockedReview]:
+    reviews = signed_reviews(result.subject)
+    for slot in result.slots:
+        review = reviews.get(slot.slot)
+        if review is None or review.signed_at is None:
+            continue
+        for read in slot.reads:
+            if read.response:
+                said = read.response.overall, read.overall, read.changed_because
+                yield LockedReview(evalid(slot.slot), read.timepoint.code, *said, review.signed_at)
 
 
 def _shifted_day_1(timepoint: LockedTimepoint) -> dt.date | None:
@@ -326,6 +341,7 @@ def _adjudication(
         chosen=evalid(adjudication.chosen_slot) if adjudication.chosen_slot else "",
         rationale=adjudication.rationale,
         simulated=adjudication.simulated,
+        by_consensus=adjudication.is_by_consensus,
     )
 
 

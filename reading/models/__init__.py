@@ -13,6 +13,7 @@ from .pool import PoolMember, ReaderPair
 from .qualification import Attempt, CaseRead, CaseReference, QualificationCase
 from .real_time import RealTimeRead
 from .reopening import Reopening, SignedVersion
+from .review import GlobalReview
 from .segment import Segment, SegmentVersion
 from .task import ReadTask
 from .token import ReadToken
@@ -26,6 +27,7 @@ __all__ = [
     "CaseReference",
     "Draw",
     "EndpointReport",
+    "GlobalReview",
     "Handover",
     "Lesion",
     "LinkVersion",

@@ -22,6 +22,9 @@ class Adjudication(Record):
     `left_slot` is the reader slot shown on the left, from the trial's seed; `chosen_slot` is the answer.
     `triggers` lists which of the charter's triggers fired and where; `discordance` says why, and how the two readers'
     lesions pair. Nobody is shown the latter before the decision.
+
+    Without an `adjudicator` the two readers settle it: `proposal` is what one of them (`proposed_by`) has signed, with
+    `slot` and `rationale`; `sent_back` says why the last one was not confirmed.
     """
 
     machines = {"state": ADJUDICATION}
@@ -31,13 +34,18 @@ class Adjudication(Record):
 
     subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="adjudications")
     timepoint = models.ForeignKey(Timepoint, null=True, on_delete=models.PROTECT, related_name="adjudications")
-    adjudicator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="adjudications")
+    adjudicator = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="adjudications"
+    )
     blinded_code = models.CharField(max_length=16, unique=True)
     triggers = models.JSONField()
     discordance = models.JSONField(default=dict)
     left_slot = models.PositiveSmallIntegerField()
     chosen_slot = models.PositiveSmallIntegerField(null=True)
     rationale = models.TextField(blank=True)
+    proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    proposal = models.JSONField(default=dict)
+    sent_back = models.CharField(max_length=1000, blank=True)
     simulated = models.BooleanField(default=False)
     state = models.CharField(
         max_length=10, choices=[(s, s.title()) for s in AdjudicationState], default=AdjudicationState.OPEN
@@ -77,8 +85,18 @@ class Adjudication(Record):
             "left_slot": self.left_slot,
             "chosen_slot": self.chosen_slot,
             "rationale": self.rationale,
+            **self._proposed(),
         }
 
     def shown_content(self) -> dict[str, object]:
         """Return what the adjudicator looks at; choice and rationale come with the signature."""
-        return {"adjudication": self.blinded_code, "triggers": self.triggers, "left_slot": self.left_slot}
+        shown = {"adjudication": self.blinded_code, "triggers": self.triggers, "left_slot": self.left_slot}
+        return {**shown, **self._proposed()}
+
+    def _proposed(self) -> dict[str, object]:
+        return {"proposal": self.proposal} if self.proposal else {}
+
+    @property
+    def is_by_consensus(self) -> bool:
+        """Whether the two readers settle the case themselves."""
+        return self.adjudicator_id is None

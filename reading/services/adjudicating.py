@@ -17,6 +17,7 @@ from reading.assignment import CaseRef, pick_adjudicator, side_order
 from reading.criteria.discordance import Trigger
 from reading.models import Adjudication
 from reading.selectors_qualification import able
+from reading.selectors_reviews import is_reviewed
 from reading.services.assigning import locked
 from reading.services.drawing import had_by, references
 from trials.models import ImagingCharter, Role, Subject, Timepoint
@@ -34,7 +35,8 @@ def open_adjudications(*, subject: Subject, at: dt.datetime) -> tuple[Adjudicati
     """Open an adjudication wherever the charter's triggers find two readers of a subject discordant.
 
     By subject: once every timepoint that is to be read was signed by both. By timepoint: as soon as both signed
-    it. Each place is adjudicated once; calling again changes nothing.
+    it. Where the charter asks for global reviews, once both were signed. Each place is adjudicated once; calling again
+    changes nothing.
 
     Returns
     -------
@@ -65,6 +67,8 @@ def discordant_places(
 
     `charter`: as if the subject had been read under another version than its own.
     """
+    if not is_reviewed(subject, selectors.reading_charter(subject)):
+        return
     slots = selectors.slot_results(subject, charter)
     charter = charter or selectors.reading_charter(subject)
     if charter is None or len(slots) != 2 or subject.is_read_no_further:
@@ -95,19 +99,14 @@ def _open(
     trial = subject.trial
     place = f"{subject.code} {timepoint.code}" if timepoint else subject.code
     first, second = selectors.slot_results(subject)
-    people = {user.username: user for user in able(trial, Role.ADJUDICATOR, at)}
-    # Who read before the reads were handed on has formed a view of them too.
-    had = User.objects.filter(pk__in=had_by(subject))
-    chosen = pick_adjudicator(
-        CaseRef(subject.code, subject.site.code),
-        references(trial, list(people.values())),
-        seed=trial.seed,
-        exclude={first.reader.username, second.reader.username} | {u.username for u in had},
-    )
+    charter = selectors.reading_charter(subject)
+    assert charter is not None
+    by_consensus = charter.terms.adjudication.by_consensus
+    readers = {first.reader.username, second.reader.username}
     adjudication = Adjudication(
         subject=subject,
         timepoint=timepoint,
-        adjudicator=people[chosen],
+        adjudicator=None if by_consensus else _adjudicator_of(subject, readers, at),
         blinded_code=blinding.adjudication_code(subject, timepoint),
         triggers=[trigger.to_json() for trigger in triggers],
         discordance=explaining.as_stored(explaining.explained(first, second, triggers)),
@@ -117,11 +116,34 @@ def _open(
     return audit.save(adjudication, action="adjudication.opened", actor=None, at=at)
 
 
+def _adjudicator_of(subject: Subject, readers: set[str], at: dt.datetime) -> User:
+    """The adjudicator of a case: none of its readers, drawn by the trial's seed."""
+    people = {user.username: user for user in able(subject.trial, Role.ADJUDICATOR, at)}
+    known = references(subject.trial, list(people.values()))
+    case = CaseRef(subject.code, subject.site.code)
+    # Who read before the reads were handed on has formed a view of them too.
+    had = User.objects.filter(pk__in=had_by(subject))
+    readers = readers | {user.username for user in had}
+    return people[pick_adjudicator(case, known, seed=subject.trial.seed, exclude=readers)]
+
+
 def open_case(*, adjudication: Adjudication, actor: User, at: dt.datetime) -> Adjudication:
-    """Record that the adjudicator looks at a case; both reads' results are on its page."""
-    access.require(actor, "reading.adjudicate", adjudication)
+    """Record that somebody looks at a case who settles it; both reads' results are on its page."""
+    access.require(actor, "reading.meet" if adjudication.is_by_consensus else "reading.adjudicate", adjudication)
     audit.record("adjudication.viewed", adjudication, actor=actor, at=at)
     return adjudication
+
+
+def slot_shown(adjudication: Adjudication, choice: str) -> int:
+    """Return the place of the reader whose read was shown on a side.
+
+    Raises
+    ------
+    UnknownChoice
+    """
+    if choice not in ("left", "right"):
+        raise UnknownChoice(f"Adjudication {adjudication.blinded_code} was not decided: choose the left or right read.")
+    return adjudication.left_slot if choice == "left" else 3 - adjudication.left_slot
 
 
 def decide(
@@ -148,10 +170,8 @@ def decide(
     UnknownChoice, compliance.transitions.ReasonRequired, compliance.transitions.IllegalMove
     compliance.signing.WrongPassword, compliance.access.AccessDenied
     """
-    if choice not in ("left", "right"):
-        raise UnknownChoice(f"Adjudication {adjudication.blinded_code} was not decided: choose the left or right read.")
+    slot = slot_shown(adjudication, choice)
     with transaction.atomic():
-        slot = adjudication.left_slot if choice == "left" else 3 - adjudication.left_slot
         advance(
             adjudication,
             "decide",

@@ -23,6 +23,7 @@ from reading.services import answering, qualifying
 from reading.services.assigning import locked, release_waiting
 from reading.services.drafting import Draft, InvalidEntry
 from reading.services.entries import AssessmentEntry
+from reading.services.reviewing import open_reviews
 from reading.services.working import locked_task, require_images, require_qualified, require_reading, require_sequence
 from reading.states import REAL_TIME, Purpose, ReadState
 
@@ -135,6 +136,7 @@ def submit_read(
         audit.save(assessment, action="assessment.derived", actor=actor, at=at)
         advance(task, "submit", actor=actor, at=at, signature=signature, submitted_at=at, simulated=simulated)
         release_waiting(subject, at)
+        open_reviews(subject=subject, at=at)
         if row.purpose == Purpose.QUALIFICATION:
             qualifying.settle(task=row, at=at)
         others = ReadTask.objects.filter(timepoint=task.timepoint_id)

@@ -9,10 +9,10 @@ from django.db.models import QuerySet
 
 from compliance.transitions import advance
 from reading import selectors
-from reading.models import Adjudication, ReadTask
+from reading.models import Adjudication, GlobalReview, ReadTask
 from reading.services.assigning import locked
 from reading.services.calling_off import withdraw_all
-from reading.states import REAL_TIME, AdjudicationState, ReadState
+from reading.states import REAL_TIME, UNDECIDED, GlobalReviewState, ReadState
 from trials.impact import Consequence
 from trials.models import Subject
 from trials.subject_terms import READ_NO_FURTHER
@@ -34,7 +34,7 @@ def weigh(subject: Subject, rule: str) -> list[Consequence]:
 
 
 def close(*, subject: Subject, at: dt.datetime) -> None:
-    """Close every read and adjudication of a subject that is not signed; they leave the lists of their people."""
+    """Close every read, review and adjudication of a subject that is not signed; they leave their people's lists."""
     with transaction.atomic():
         subject = locked(subject.pk)
         for task in _open_reads(subject).exclude(purpose__in=REAL_TIME).order_by("blinded_code"):
@@ -42,6 +42,8 @@ def close(*, subject: Subject, at: dt.datetime) -> None:
         withdraw_all(subject, _WHY, at)
         for case in _open_cases(subject).order_by("blinded_code"):
             advance(case, "withdraw", actor=None, at=at, reason=_WHY)
+        for review in _open_reviews(subject).order_by("blinded_code"):
+            advance(review, "withdraw", actor=None, at=at, reason=_WHY)
 
 
 def timepoints_with_signed_reads(subject: Subject) -> set[int]:
@@ -55,7 +57,11 @@ def _open_reads(subject: Subject) -> QuerySet[ReadTask]:
 
 
 def _open_cases(subject: Subject) -> QuerySet[Adjudication]:
-    return subject.adjudications.filter(state=AdjudicationState.OPEN)
+    return subject.adjudications.filter(state__in=UNDECIDED)
+
+
+def _open_reviews(subject: Subject) -> QuerySet[GlobalReview]:
+    return GlobalReview.objects.filter(subject=subject, state=GlobalReviewState.OPEN)
 
 
 def _signed(subject: Subject) -> QuerySet[ReadTask]:

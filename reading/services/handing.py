@@ -150,7 +150,8 @@ def _mates(subject: Subject, slot: int) -> list[str]:
 
 
 def _judges_of(subject: Subject) -> set[int]:
-    return set(Adjudication.every.filter(subject=subject).values_list("adjudicator", flat=True))
+    given = Adjudication.every.filter(subject=subject).exclude(adjudicator=None)
+    return set(given.values_list("adjudicator", flat=True))
 
 
 def _excluded(subject: Subject, people: list[User]) -> dict[str, str]:
@@ -210,6 +211,8 @@ def hand_on_case(*, adjudication: Adjudication, taker: User, reason: str, actor:
         row = Adjudication.every.select_for_update(of=("self",)).select_related("timepoint").get(pk=adjudication.pk)
         if row.state != AdjudicationState.OPEN:
             raise NotHandedOn(f"Adjudication {row.blinded_code} is {row.state}, so it stays where it is.")
+        if row.is_by_consensus:
+            raise NotHandedOn(f"Case {row.blinded_code} is settled by its two readers, so it has no adjudicator.")
         found = next((one for one in takers_of_case(row, at) if one.person.pk == taker.pk), None)
         against = found.against if found else "is no other adjudicator of this trial"
         if against:

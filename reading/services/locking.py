@@ -18,10 +18,10 @@ from imaging.models import ReceivedInstance
 from imaging.selectors import held_count
 from imaging.states import ReceivedState
 from reading import selectors
-from reading.models import Adjudication, ReadTask, RealTimeRead, Reopening
+from reading.models import Adjudication, GlobalReview, ReadTask, RealTimeRead, Reopening
 from reading.selectors_real_time import open_questions_of
 from reading.services.adjudicating import discordant_places
-from reading.states import AdjudicationState, ReadState, RealTimeState, ReopeningState
+from reading.states import UNDECIDED, AdjudicationState, GlobalReviewState, ReadState, RealTimeState, ReopeningState
 from trials.models import Subject, Timepoint, Trial
 from trials.selectors import open_queries_of
 from trials.states import NOT_ENROLLED, ImageState, QcState, SubjectState, TrialState
@@ -72,6 +72,8 @@ def _blockers(trial: Trial) -> Iterator[Blocker]:
         for timepoint in subject.timepoints.select_related("subject__trial").order_by("order"):
             if sentence := _open_point(timepoint):
                 yield Blocker(sentence, reverse("imaging:timepoint", args=[timepoint.pk]))
+        for review in GlobalReview.objects.filter(subject=subject, state=GlobalReviewState.OPEN):
+            yield Blocker(f"Global review {review.blinded_code} is not signed.")
         yield from _adjudication(subject)
     asked = Reopening.objects.filter(task__timepoint__subject__trial=trial, state=ReopeningState.ASKED)
     for reopening in asked.select_related("task").order_by("pk"):
@@ -109,11 +111,14 @@ def _open_point(timepoint: Timepoint) -> str:
 
 def _adjudication(subject: Subject) -> Iterator[Blocker]:
     known = {a.timepoint_id: a for a in subject.adjudications.all()}
-    for adjudication in subject.adjudications.filter(state=AdjudicationState.OPEN).order_by("blinded_code"):
+    for adjudication in subject.adjudications.filter(state__in=UNDECIDED).order_by("blinded_code"):
         yield Blocker(f"Adjudication {adjudication.blinded_code} is not decided.")
+    charter = selectors.reading_charter(subject)
+    together = charter is not None and charter.terms.adjudication.by_consensus
+    todo = "their readers are not asked yet: try again in a minute" if together else "no adjudicator is free: add one"
     for timepoint, _ in discordant_places(subject):
         if (timepoint.pk if timepoint else None) not in known:
-            yield Blocker(f"The reads of subject {subject.code} differ, and no adjudicator is free: add one.")
+            yield Blocker(f"The reads of subject {subject.code} differ, and {todo}.")
 
 
 def lock_trial(*, trial: Trial, signature: Intent, actor: User, at: dt.datetime) -> Trial:
@@ -137,6 +142,9 @@ def lock_trial(*, trial: Trial, signature: Intent, actor: User, at: dt.datetime)
         for task in reads.order_by("blinded_code"):
             # What is left open here is a hidden re-read: nothing waits for it.
             advance(task, "lock" if task.state == ReadState.SUBMITTED else "withdraw", actor=actor, at=at)
+        signed = GlobalReview.objects.filter(subject__trial=fresh, state=GlobalReviewState.SIGNED)
+        for review in signed.order_by("blinded_code"):
+            advance(review, "lock", actor=actor, at=at)
         decided = Adjudication.objects.filter(subject__trial=fresh, state=AdjudicationState.DECIDED)
         for adjudication in decided.order_by("blinded_code"):
             advance(adjudication, "lock", actor=actor, at=at)

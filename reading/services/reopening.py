@@ -18,9 +18,9 @@ from compliance.models import User
 from compliance.signing import Intent
 from compliance.transitions import ReasonRequired, advance
 from reading import selectors
-from reading.models import Adjudication, ReadTask, Reopening, SignedVersion
+from reading.models import Adjudication, GlobalReview, ReadTask, Reopening, SignedVersion
 from reading.services.assigning import locked, resume
-from reading.states import AdjudicationState, ReadState, ReopeningState
+from reading.states import UNDECIDED, AdjudicationState, GlobalReviewState, ReadState, ReopeningState
 from trials.models import Timepoint
 from trials.states import ReadingState
 
@@ -34,21 +34,27 @@ class NotReopened(HouseError):
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
-    """What goes with a read that is opened again: reads to be signed again, it among them, and adjudications."""
+    """What goes with a read that is opened again: reads to be signed again, it among them; reviews; adjudications."""
 
     reads: tuple[ReadTask, ...]
     adjudications: tuple[Adjudication, ...]
+    reviews: tuple[GlobalReview, ...] = ()
 
 
 def consequences(task: ReadTask) -> Consequences:
     """Return what opening a read again would take back: the reader's signed reads from it on, and adjudications."""
     own = selectors.reads_beside(task).filter(reread=False, order__gte=task.order)
     of_subject = Adjudication.objects.filter(
-        subject=task.timepoint.subject_id, state__in=(AdjudicationState.OPEN, AdjudicationState.DECIDED)
+        subject=task.timepoint.subject_id, state__in=(*UNDECIDED, AdjudicationState.DECIDED)
     ).select_related("timepoint")
+    standing = GlobalReview.objects.filter(subject=task.timepoint.subject_id, slot=task.slot)
+    reviews = tuple(standing.filter(state__in=(GlobalReviewState.OPEN, GlobalReviewState.SIGNED)))
     return Consequences(
         tuple(own.filter(state=ReadState.SUBMITTED).select_related("timepoint", "charter", "reader").order_by("order")),
-        tuple(a for a in of_subject.order_by("pk") if a.timepoint is None or a.timepoint.order >= task.order),
+        tuple(
+            a for a in of_subject.order_by("pk") if reviews or a.timepoint is None or a.timepoint.order >= task.order
+        ),
+        reviews,
     )
 
 
@@ -101,6 +107,8 @@ def approve_reopening(*, reopening: Reopening, signature: Intent, actor: User, a
         found = consequences(reopening.task)
         for adjudication in found.adjudications:
             advance(adjudication, "supersede", actor=actor, at=at, reason=reopening.reason)
+        for review in found.reviews:
+            advance(review, "supersede", actor=actor, at=at, reason=reopening.reason)
         for task in reversed(found.reads):
             _keep(task, reopening, actor, at)
             advance(task, "reopen", actor=actor, at=at, reason=reopening.reason, submitted_at=None)

@@ -507,7 +507,8 @@ class Walk:
             )
 
     def adjudicate(self, draw: Draw) -> None:
-        cases = Adjudication.objects.select_related("subject__trial", "adjudicator").order_by("pk")
+        cases = Adjudication.objects.exclude(adjudicator=None).select_related("subject__trial", "adjudicator")
+        cases = cases.order_by("pk")
         waiting = cases.filter(state=AdjudicationState.OPEN)
         if case := self.one_of(waiting, draw.number) or self.one_of(cases, draw.number):
             actor = self.person(case.adjudicator, draw)

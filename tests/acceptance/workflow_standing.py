@@ -14,10 +14,10 @@ from compliance import signing
 from compliance.models import Record
 from imaging.models import ImagingStudy, Instance, QcReview, ReceivedInstance, Transfer, TransferForm
 from imaging.states import GOOD, OriginalState, ReviewState, Verdict
-from reading.models import Adjudication, ReadTask
+from reading.models import Adjudication, GlobalReview, ReadTask
 from reading.selectors import SIGNED
 from reading.selectors_signed import ever_signed, signed_reads
-from reading.states import AdjudicationState, ReadState
+from reading.states import UNDECIDED, AdjudicationState, GlobalReviewState, ReadState
 from trials.models import ImagingCharter, Query, SiteForm, SiteQualification, Subject, Timepoint, Trial
 from trials.states import (
     CharterState,
@@ -86,6 +86,8 @@ def a_lock_leaves_nothing_open(trial: Trial) -> None:
         return
     assert not ReadTask.every.exclude(state__in=(ReadState.LOCKED, ReadState.WITHDRAWN)).exists()
     assert not Adjudication.objects.exclude(state__in=(AdjudicationState.LOCKED, AdjudicationState.WITHDRAWN)).exists()
+    over = (GlobalReviewState.LOCKED, GlobalReviewState.WITHDRAWN)
+    assert not GlobalReview.objects.exclude(state__in=over).exists()
     assert not Query.objects.exclude(state=QueryState.CLOSED).exists()
 
 
@@ -94,6 +96,7 @@ def what_is_signed_is_what_was_signed(trial: Trial) -> None:
     signed: tuple[Any, ...] = (
         ReadTask.every.filter(state__in=(ReadState.SUBMITTED, ReadState.LOCKED)),
         Adjudication.objects.filter(state__in=(AdjudicationState.DECIDED, AdjudicationState.LOCKED)),
+        GlobalReview.objects.filter(state__in=(GlobalReviewState.SIGNED, GlobalReviewState.LOCKED)),
         QcReview.objects.filter(state__in=(ReviewState.CLEARED, ReviewState.FAILED)),
         TransferForm.objects.filter(state=FormState.SIGNED),
         SiteForm.objects.filter(state=FormState.SIGNED),
@@ -172,7 +175,8 @@ def without_consent_nothing_goes_on(trial: Trial) -> None:
     closed = Subject.objects.filter(images_rule__in=READ_NO_FURTHER)
     over = (*SIGNED, ReadState.WITHDRAWN)
     assert not ReadTask.every.filter(timepoint__subject__in=closed).exclude(state__in=over).exists()
-    assert not Adjudication.objects.filter(subject__in=closed, state=AdjudicationState.OPEN).exists()
+    assert not Adjudication.objects.filter(subject__in=closed, state__in=UNDECIDED).exists()
+    assert not GlobalReview.objects.filter(subject__in=closed, state=GlobalReviewState.OPEN).exists()
     gone = Instance.objects.exclude(stored_state=OriginalState.KEPT)
     signed = ReadTask.every.filter(state__in=SIGNED).values("timepoint")
     assert not gone.filter(series__imaging_study__timepoint__in=signed).exists()

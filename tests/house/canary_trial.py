@@ -1,7 +1,8 @@
 """A small trial in which everything that a reader must not learn is a word that nothing else says.
 
 Made by the services, as at work: scans come in with an identity in each header, a film with another one in its
-container, and are checked and cleared; two readers read them and disagree; a further visit waits to be read.
+container, and are checked and cleared; two readers read them and disagree; a further visit waits to be read. Over a
+third subject, which both have reviewed as a whole, they meet, and see both results.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from uuid import UUID, uuid4
 
 import pydicom
@@ -19,8 +21,9 @@ from compliance.signing import Intent
 from imaging.models import Instance, PixelReview, QcReview, ReceivedInstance, Transfer
 from imaging.services import looking, receiving, reviewing
 from reading import blinding
-from reading.models import Adjudication, ReadTask
-from reading.services import assessing, cases, marking, qualifying
+from reading.models import Adjudication, GlobalReview, ReadTask
+from reading.services import assessing, cases, consenting, marking, qualifying
+from reading.services import reviewing as global_reviewing
 from reading.services.entries import AssessmentEntry, LesionEntry, MarkEntry
 from reading.states import AttemptState
 from tests.factories import AT, PASSWORD, PLANTED, World, make_user, make_world, scan
@@ -37,6 +40,8 @@ from trials.services import connecting, enrolling, setting_up
 ARM, SITE_CODE, SITE_NAME = "ARM-QUICKSILVER", "QZ-801", "Quernstone Infirmary"
 #: By place: the code while screened, the code since.
 SUBJECTS = (("SCR-QZ-3391", "SUB-QZ-4711"), ("SCR-QZ-3402", "SUB-QZ-4822"))
+#: The one over which the readers meet.
+MET = ("SCR-QZ-3413", "SUB-QZ-4933")
 #: User name and full name of each.
 FIRST, SECOND = ("r-quillon", "Dr Quillon Ashgrove"), ("r-zephyrine", "Dr Zephyrine Oakmoor")
 JUDGE, SENDER = ("j-quorra", "Dr Quorra Featherstone"), ("c-peverell", "Peverell Quince")
@@ -58,6 +63,14 @@ WROTE = {
     FIRST: ("161.57", "90.13", "QUILL-REMARK-ONE", "QUILL-DRAFT-ONE"),
     SECOND: ("187.65", "193.41", "QUARRY-REMARK-TWO", "QUARRY-DRAFT-TWO"),
 }
+#: Of the subject over which they meet: diameters, a remark, and what each said in the review of the case.
+MET_OVER = {
+    FIRST: ("181.43", "62.17", "QUILL-MET-ONE", "CR", "QUILL-REVIEW-ONE"),
+    SECOND: ("176.29", "179.83", "QUARRY-MET-TWO", "NE", "QUARRY-REVIEW-TWO"),
+}
+#: What the two see of each other there, and nowhere else.
+MEETING = "case met over"
+PROPOSED = "QUARRY-PROPOSAL-TWO"
 #: Case on which readers qualify, what its expert measured, and each reader's own measure and remark.
 CASE, EXPERT_MM = "SUB-QZ-7733", "173.41"
 QUALIFIED = {FIRST: ("174.29", "QUILL-EXAM-ONE"), SECOND: ("172.83", "QUARRY-EXAM-TWO")}
@@ -77,6 +90,10 @@ CHARTER = {
     # Readers may open a read in a program of their own.
     "external_viewers": ["readers"],
     "windows_locked": False,
+}
+TOGETHER = {
+    "reads": {"global_review": True},
+    "adjudication": {"by": "subject", "triggers": ["best_overall_response"], "resolved_by": "consensus"},
 }
 
 
@@ -130,7 +147,30 @@ def make_canary_trial() -> CanaryTrial:
         for visit, diameter in (("BL", baseline), ("W8", week_8)):
             _read(world, reader, read, visit, diameter, remark)
         marks[reader] = _draft(world, reader, read, draft)
+    _meet(world)
     return _named(marks)
+
+
+def _meet(world: World) -> None:
+    """Both read another subject, go over it as a whole, and differ: the second one proposes what counts."""
+    world.amend(**TOGETHER)
+    _enrol(world, *MET)
+    for number, visit in enumerate(("BL", "W8")):
+        _clear(world, MET[1], visit, scan_number=50 + number, with_film=visit == "BL")
+    missed = {"timepoint": world.timepoint(MET[1], "W16"), "reason": "Not seen", "actor": world.founder, "at": LATER}
+    committed(lambda: enrolling.mark_missed(**missed))
+    for person, (baseline, week_8, remark, *_) in MET_OVER.items():
+        for visit, diameter in (("BL", baseline), ("W8", week_8)):
+            _read(world, User.objects.get(username=person[0]), MET[1], visit, diameter, remark)
+    for person, (*_, response, reason) in MET_OVER.items():
+        review = GlobalReview.objects.get(reader__username=person[0])
+        week_8 = ReadTask.objects.get(timepoint=world.timepoint(MET[1], "W8"), reader=review.reader)
+        changes = {week_8.blinded_code: global_reviewing.Changed(response, reason)}
+        signed = {"signature": Intent(PASSWORD), "actor": review.reader, "at": LATER}
+        committed(partial(global_reviewing.sign_review, review=review, changes=changes, **signed))
+    proposal = {"choice": "left", "rationale": PROPOSED, "signature": Intent(PASSWORD)}
+    second = User.objects.get(username=SECOND[0])
+    consenting.propose(adjudication=Adjudication.objects.get(adjudicator=None), **proposal, actor=second, at=LATER)
 
 
 def _join(world: World, who: tuple[str, str], role: Role, *, at_site: bool = False) -> User:
@@ -189,7 +229,7 @@ def _clear(world: World, subject: str, visit: str, scan_number: int, *, with_fil
 
 def _watch(world: World) -> None:
     """Let the film that waits go on, as somebody who has seen that it shows nobody."""
-    look = PixelReview.objects.get()
+    look = PixelReview.objects.latest("pk")
     said = {"decision": looking.Decision([], {}), "whole_series": False, "actor": world.analyst, "at": AT}
     committed(lambda: looking.decide(look=look, round=look.round, **said))
 
@@ -226,8 +266,8 @@ def _draft(world: World, reader: User, subject: str, remark: str) -> UUID:
 
 def _named(marks: dict[User, UUID]) -> CanaryTrial:
     """Collect what was planted, and what the house itself made of it."""
-    assert Adjudication.objects.get().state == "open"
     first, second, judge = (User.objects.get(username=who[0]) for who in (FIRST, SECOND, JUDGE))
+    assert Adjudication.objects.get(adjudicator=judge).state == "open"
     dates = {date_of(day, REFERENCE) for day in (1, *DAYS.values())} | {dt.date(1947, 11, 23)}
     uids, archived = {ROOT}, set()
     for instance in Instance.objects.all():
@@ -248,8 +288,8 @@ def _named(marks: dict[User, UUID]) -> CanaryTrial:
             "description": {value for value in DESCRIBED.values() if not value.startswith(ROOT)},
             "UID": uids,
             "date": {said for date in dates for said in written(date)},
-            "subject": {CASE, *(code for _, code in SUBJECTS)},
-            "screening number": {code for code, _ in SUBJECTS},
+            "subject": {CASE, *(code for _, code in (*SUBJECTS, MET))},
+            "screening number": {code for code, _ in (*SUBJECTS, MET)},
             "arm": {ARM},
             "site": {SITE_CODE, SITE_NAME, "Quernstone"},
             "sender": {*SENDER, f"{SITE_CODE}_CT"},
@@ -259,6 +299,7 @@ def _named(marks: dict[User, UUID]) -> CanaryTrial:
             reader: {
                 "name": set(who),
                 "result": set(WROTE[who][:3]),
+                MEETING: {*MET_OVER[who][:3], MET_OVER[who][4], *({PROPOSED} if who == SECOND else ())},
                 "draft": {WROTE[who][3], str(marks[reader]), *QUALIFIED[who]},
             }
             for reader, who in ((first, FIRST), (second, SECOND))

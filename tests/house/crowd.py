@@ -22,7 +22,7 @@ from imaging.models import FaceReview, PixelReview, QcReview, RecipePreview, Tra
 from imaging.services import declaring, lending, receiving, reviewing, uploading
 from imaging.states import Verdict
 from reading import blinding
-from reading.models import Adjudication, Attempt, CaseRead, Draw, PoolMember, ReadTask, RealTimeRead
+from reading.models import Adjudication, Attempt, CaseRead, Draw, GlobalReview, PoolMember, ReadTask, RealTimeRead
 from reading.services import assessing, cases, excluding, locking, packaging, reopening
 from reading.services import lending as reading_lending
 from reading.services.entries import AssessmentEntry, LesionEntry
@@ -338,6 +338,8 @@ class _Furnisher:
                 Thing({**named, "series": stack.key, "frame": 1, "film": 1}, self.trial, owner=task.reader.username),
             )
             self.crowd.add("task series", Thing({**named, "series": stack.key}, self.trial, owner=task.reader.username))
+        for task in (task for task in tasks.values() if task.state == "submitted"):
+            self._review(task)
         signed = next(task for task in tasks.values() if task.state == "submitted")
         replayed = {"blinded_code": signed.blinded_code}
         self.crowd.add("signed task", Thing(replayed, self.trial))
@@ -347,7 +349,9 @@ class _Furnisher:
         self._keep_readers(signed.timepoint.subject, manager)
         asked = reopening.ask_reopening(task=signed, reason="A typing error", actor=manager, at=LATER)
         self._add("reopening", asked.pk)
-        for case in Adjudication.objects.filter(subject__trial=trial):
+        cases = list(Adjudication.objects.filter(subject__trial=trial))
+        self._meeting(cases[0].subject)
+        for case in cases:
             stack = blinding.blinded_adjudication(case).timepoints[0].series[0]
             named = {"blinded_code": case.blinded_code}
             self.crowd.add("case", Thing(named, self.trial))
@@ -422,6 +426,38 @@ class _Furnisher:
                 at=LATER,
             )
         )
+
+    def _review(self, task: ReadTask) -> None:
+        """A case that a reader goes over as a whole."""
+        subject, owner = task.timepoint.subject, task.reader.username
+        code = blinding.review_code(subject, task.slot)
+        review = GlobalReview(
+            subject=subject, reader=task.reader, slot=task.slot, blinded_code=code, rests_on=[], opened_at=LATER
+        )
+        audit.save(review, action="globalreview.opened", actor=None, at=LATER)
+        named = {"blinded_code": code}
+        stack = blinding.blinded_global_review(review).timepoints[0].series[0]
+        self.crowd.add("global review", Thing(named, self.trial, owner=owner))
+        self.crowd.add("global review series", Thing({**named, "series": stack.key}, self.trial, owner=owner))
+        self.crowd.add(
+            "global review frame", Thing({**named, "series": stack.key, "frame": 1, "film": 1}, self.trial, owner=owner)
+        )
+
+    def _meeting(self, subject: Subject) -> None:
+        """A case that its two readers, who are all of the trial's, settle together."""
+        meeting = Adjudication(
+            subject=subject,
+            blinded_code=blinding.adjudication_code(subject, None),
+            triggers=[],
+            left_slot=1,
+            opened_at=LATER,
+        )
+        audit.save(meeting, action="adjudication.opened", actor=None, at=LATER)
+        named = {"blinded_code": meeting.blinded_code}
+        series = {"series": blinding.blinded_adjudication(meeting).timepoints[0].series[0].key}
+        self.crowd.add("meeting", Thing(named, self.trial))
+        self.crowd.add("meeting series", Thing({**named, **series}, self.trial))
+        self.crowd.add("meeting frame", Thing({**named, **series, "frame": 1, "film": 1}, self.trial))
 
     def _qualify(self, site: Site, place: str) -> None:
         """What a site has where the charter asks for a qualification."""

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from rest_framework.test import APIClient
 
 from compliance.models import AuditEvent, Export, User
-from reading import api, blinded
+from reading import api, api_reviews, blinded
 from reading.models import ReadTask
 from reading.services.packaging import ENDPOINT_PACKAGE
 from reading.states import ReadState
@@ -46,6 +46,7 @@ def task(world, subject) -> ReadTask:
         (api.BlindedReadSerializer, blinded.BlindedRead),
         (api.MarkSerializer, blinded.BlindedMark),
         (api.SideSerializer, blinded.BlindedSide),
+        (api_reviews.BlindedGlobalReviewSerializer, blinded.BlindedGlobalReview),
         (api.TriggerSerializer, blinded.BlindedTrigger),
         (api.BlindedAdjudicationSerializer, blinded.BlindedAdjudication),
     ],

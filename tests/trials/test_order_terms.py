@@ -74,3 +74,9 @@ def test_beside_a_timepoint_by_itself_lies_no_other():
     (problem,) = refused(reads={"order": "randomised"}, hanging=[{"name": "Beside", "layout": "1x2", "cells": cells}])
 
     assert "has no other one beside it" in problem
+
+
+def test_what_is_read_by_itself_is_not_reviewed_as_a_whole():
+    (problem,) = refused(reads={"order": "randomised", "global_review": True})
+
+    assert "would show beside each other what is read by itself" in problem

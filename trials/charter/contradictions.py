@@ -86,6 +86,20 @@ def _nobody_knows_a_subject_again(charter: Charter) -> Iterator[Problem]:
         yield Problem(("rereads", "percent"), "readers who are told the subject know a case that comes again")
 
 
+@_about("adjudication")
+def _readers_who_meet_have_read_all(charter: Charter) -> Iterator[Problem]:
+    if charter.adjudication.by_consensus and charter.adjudication.by == "timepoint":
+        why = "readers who meet over one timepoint would know each other's reads when they read the next"
+        yield Problem(("adjudication", "resolved_by"), why)
+
+
+@_about("rereads", "reads")
+def _nobody_knows_a_re_read_by_its_end(charter: Charter) -> Iterator[Problem]:
+    if charter.rereads.percent and charter.reads.global_review:
+        why = "a case that comes again is not gone over at the end, and readers would know it by that"
+        yield Problem(("rereads", "percent"), why)
+
+
 @_about("readers", "readers_per_timepoint")
 def _readers_can_be_drawn_so(charter: Charter) -> Iterator[Problem]:
     yield from faults_of_draw(charter.readers, charter.readers_per_timepoint, ("readers",))

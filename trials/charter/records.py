@@ -69,6 +69,9 @@ class WindowPreset:
     )
 
 
+ADJUDICATOR, CONSENSUS = "adjudicator", "consensus"
+
+
 @dataclass(frozen=True, slots=True)
 class AdjudicationTerms:
     """When two reads count as discordant, and whether a subject or a timepoint is adjudicated."""
@@ -81,7 +84,22 @@ class AdjudicationTerms:
     triggers: tuple[str, ...] = term(
         Several(Choice(TRIGGERS)), "When readers differ in", default=("best_overall_response", "progression_date")
     )
+    resolved_by: str = term(
+        Choice(
+            {
+                ADJUDICATOR: "a third reader, who chooses between the two reads",
+                CONSENSUS: "the two readers, who meet: one proposes by signature, the other confirms",
+            }
+        ),
+        "Who settles it",
+        "If left out: a third reader.",
+    )
     date_window_days: int = term(DAYS, "Dates agree within", "Dates so many days apart still agree.", default=0)
+
+    @property
+    def by_consensus(self) -> bool:
+        """Whether the two readers settle it themselves."""
+        return self.resolved_by == CONSENSUS
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,26 +23,34 @@ from reading.exports.locked import (
     LockedValue,
     RuleStep,
 )
+from reading.exports.locked_review import LockedReview
 from reading.exports.snapshot import locked_criteria
+from reading.reviewed import reviewed
 from tests.reading.exports.sample import locked_trial
 from trials.schedule import date_of
 
 VISITS = (("BL", -6), ("W8", 57), ("W16", 113), ("W24", 169), ("W32", 225))
+SIGNED_AT = dt.datetime(2031, 12, 1, 9, tzinfo=dt.UTC)
 ORGANS = (("LUNG", False), ("LIVER", False), ("LYMPH NODE", True))
 
 
-def random_trial(subjects: int, seed: int, settings: Mapping[str, object] | None = None) -> LockedTrial:
-    """Return a trial of which every response follows from its measurements."""
+def random_trial(
+    subjects: int, seed: int, settings: Mapping[str, object] | None = None, *, gone_over: bool = False
+) -> LockedTrial:
+    """Return a trial of which every response follows from its measurements.
+
+    `gone_over`: readers changed some of their responses in global reviews, and the others follow from those.
+    """
     dice = random.Random(seed)
     pack = criteria.get("RECIST 1.1", settings or {})
-    made = tuple(_subject(number, pack, dice) for number in range(1, subjects + 1))
+    made = tuple(_subject(number, pack, dice, gone_over) for number in range(1, subjects + 1))
     return replace(locked_trial(1), subjects=made, criteria=locked_criteria(pack), variability={})
 
 
-def _subject(number: int, pack: criteria.Criteria, dice: random.Random) -> LockedSubject:
+def _subject(number: int, pack: criteria.Criteria, dice: random.Random, gone_over: bool) -> LockedSubject:
     code, day_1 = f"101-{number:03d}", dt.date(2031, 4, 1) + dt.timedelta(days=13 * number)
     days = [day + dice.randint(-3, 3) for _, day in VISITS]
-    readers = [_reader(slot, days, pack, dice) for slot in (1, 2)]
+    readers = [_reader(slot, days, pack, dice, gone_over) for slot in (1, 2)]
     timepoints = tuple(
         LockedTimepoint(
             visit,
@@ -58,7 +66,7 @@ def _subject(number: int, pack: criteria.Criteria, dice: random.Random) -> Locke
             shifted_date=date_of(days[order], day_1),
             series_read=1,
             study_instance_uid=f"2.25.6{number}{order}",
-            reads=tuple(replace(reads[order], accepted=place == 0) for place, (reads, _, _) in enumerate(readers)),
+            reads=tuple(replace(reads[order], accepted=place == 0) for place, (reads, *_) in enumerate(readers)),
         )
         for order, (visit, planned) in enumerate(VISITS)
     )
@@ -68,14 +76,15 @@ def _subject(number: int, pack: criteria.Criteria, dice: random.Random) -> Locke
         "enrolled",
         day_1,
         timepoints,
-        tuple(lesion for _, lesions, _ in readers for lesion in lesions),
-        tuple(replace(result, accepted=place == 0) for place, (_, _, result) in enumerate(readers)),
+        tuple(lesion for _, lesions, *_ in readers for lesion in lesions),
+        tuple(replace(result, accepted=place == 0) for place, (*_, result, _) in enumerate(readers)),
+        reviews=tuple(review for *_, reviews in readers for review in reviews),
     )
 
 
 def _reader(
-    slot: int, days: list[int], pack: criteria.Criteria, dice: random.Random
-) -> tuple[list[LockedRead], list[LockedLesion], LockedResult]:
+    slot: int, days: list[int], pack: criteria.Criteria, dice: random.Random, gone_over: bool
+) -> tuple[list[LockedRead], list[LockedLesion], LockedResult, list[LockedReview]]:
     evalid = f"READER {slot}"
     lesions = [
         LockedLesion(evalid, n, f"T{n:02d}", "target", *ORGANS[(n - 1) % 3], "a mass, 2 mm below the rim", "BL")
@@ -95,7 +104,15 @@ def _reader(
             )
         entries = [e for lesion in lesions for e in _entries(lesion, order, trend, dice)]
         sheets.append(Sheet(VISITS[order][0], day - 1 if day > 0 else day, tuple(entries)))
-    outcome = pack.derive(sheets[0], sheets[1:])
+    derived = outcome = pack.derive(sheets[0], sheets[1:])
+    reviews = []
+    if gone_over:
+        changes = {code: dice.choice(pack.terms).value for code, _ in VISITS[1:] if dice.random() < 0.3}
+        outcome = reviewed(derived, changes, pack)
+        reviews = [
+            LockedReview(evalid, was.timepoint_id, was.overall, now.overall, "Seen beside the others", SIGNED_AT)
+            for was, now in zip(derived.timepoints, outcome.timepoints, strict=True)
+        ]
     reads = [_read(evalid, order, sheet, lesions, outcome) for order, sheet in enumerate(sheets)]
     on = {sheet.study_day: sheet.timepoint_id for sheet in sheets}
     result = LockedResult(
@@ -106,7 +123,7 @@ def _reader(
         on.get(outcome.progression_day, ""),
         on.get(outcome.first_response_day, ""),
     )
-    return reads, lesions, result
+    return reads, lesions, result, reviews
 
 
 def _entries(lesion: LockedLesion, order: int, trend: float, dice: random.Random) -> list[Entry]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
 
@@ -18,6 +19,7 @@ from reading.exports.locked import (
     LockedSubject,
     Trigger,
 )
+from tests.reading.exports.derived import random_trial
 from tests.reading.exports.sample import locked_trial
 
 TRIAL = locked_trial()
@@ -114,3 +116,18 @@ def test_timepoints_adjudicated_one_by_one_count_the_adjudicated_result():
         "Adjudications opened by: overall response": ("1 (100.0%)",),
         "Reader 2 accepted": ("1 (100.0%)",),
     }
+
+
+def test_a_listing_says_what_was_derived_where_a_reader_changed_it_in_a_review():
+    trial = random_trial(3, seed=9, gone_over=True)
+    lines = [
+        line
+        for subject in trial.subjects
+        for read in summary.listing(subject, trial.criteria)["reads"]
+        for line in read["lines"]
+    ]
+    changed = [one for subject in trial.subjects for one in subject.reviews if one.derived != one.response]
+    assert changed
+    assert Counter((line["overall"], line["derived"]) for line in lines if line["derived"]) == Counter(
+        (one.response, one.derived) for one in changed
+    )

@@ -6,6 +6,7 @@ import json
 import re
 import struct
 from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 from typing import Any
@@ -14,8 +15,9 @@ import pytest
 from defusedxml import ElementTree
 
 from reading.exports import sdtm_files, xpt
+from reading.exports.locked import LockedTrial
 from reading.exports.sdtm import Dataset, Domain, NotSdtm, Variable, short, split
-from tests.reading.exports.derived import random_trial
+from tests.reading.exports.derived import VISITS, random_trial
 from tests.reading.exports.sample import locked_trial
 
 TRIAL = random_trial(25, seed=4)
@@ -294,3 +296,48 @@ def test_a_comment_and_an_adjudicator_s_words_are_in_the_supplements():
     said = files["sdtm/json/supptr.json"].decode() + files["sdtm/json/supprs.json"].decode()
     assert "- motion at the base" in said
     assert "this read follows its true border." in said
+
+
+def methods(trial: LockedTrial) -> dict[str, str]:
+    return {one.name: one.method for dataset in sdtm_files.datasets(trial) for one in dataset.variables}
+
+
+def test_a_response_changed_in_a_global_review_counts_and_the_derived_one_is_told_beside_it():
+    trial = random_trial(6, seed=9, gone_over=True)
+    every = {dataset.domain.name: dataset.records for dataset in sdtm_files.datasets(trial)}
+    counting = {(r["USUBJID"], r.get("RSLNKGRP")): r["RSORRES"] for r in every["RS"] if r["RSTESTCD"] == "OVRLRESP"}
+    said = {
+        (r["USUBJID"], r["IDVARVAL"]): (r["QVAL"], counting[r["USUBJID"], r["IDVARVAL"]])
+        for r in every["SUPPRS"]
+        if r["QNAM"] == "DRVRESP"
+    }
+
+    numbers = {code: number for number, (code, _) in enumerate(VISITS, start=1)}
+    changed = {
+        (f"{trial.code}-{subject.code}", f"R{one.evalid[-1]}-{numbers[one.timepoint]}"): (one.derived, one.response)
+        for subject in trial.subjects
+        for one in subject.reviews
+        if one.derived != one.response
+    }
+    assert said == changed
+    assert changed
+    assert sum(r["QNAM"] == "REVREAS" for r in every["SUPPRS"]) == len(changed)
+    assert "global review" in methods(trial)["RSORRES"]
+    assert "global review" not in methods(TRIAL)["RSORRES"]
+
+
+def test_of_a_consensus_the_rationale_and_the_accepted_records_are_told_as_such():
+    trial = locked_trial()
+    together = tuple(
+        replace(subject, adjudications=tuple(replace(one, by_consensus=True) for one in subject.adjudications))
+        for subject in trial.subjects
+    )
+    settled = replace(trial, subjects=together)
+
+    def names(of: LockedTrial) -> set[object]:
+        found = {dataset.domain.name: dataset.records for dataset in sdtm_files.datasets(of)}
+        return {record["QNAM"] for record in found["SUPPRS"]} & {"ADJREAS", "CONREAS"}
+
+    assert (names(trial), names(settled)) == ({"ADJREAS"}, {"CONREAS"})
+    assert "consensus" in methods(settled)["RSACPTFL"]
+    assert "adjudicator" in methods(trial)["RSACPTFL"]

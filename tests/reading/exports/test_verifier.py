@@ -40,6 +40,14 @@ DERIVABLE = {
     "best_overall_response.csv": ("best_overall_response", "acptfl"),
 }
 TRIAL = random_trial(4, seed=9)
+SETTINGS: tuple[dict[str, object], ...] = (
+    {},
+    {"confirmation_required": True, "partial_response_continues": False},
+    {"disease_after_cr": "progression_if_confirmed", "nontarget_incomplete": "persisting_decides"},
+    {"equivocal_timepoint": "progression", "min_sd_days": 100, "min_duration_for_nontarget": False},
+    {"disease_after_cr": "sum_rule_only", "equivocal_dates_back": False, "pd_increase_percent": Decimal(10)},
+)
+SETTINGS_IDS = ("paper", "confirmed", "after CR", "late SD", "other thresholds")
 
 
 @pytest.fixture(scope="module")
@@ -110,19 +118,28 @@ def test_without_a_package_it_says_so_and_ends_with_two(tmp_path):
         assert run.stderr
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {},
-        {"confirmation_required": True, "partial_response_continues": False},
-        {"disease_after_cr": "progression_if_confirmed", "nontarget_incomplete": "persisting_decides"},
-        {"equivocal_timepoint": "progression", "min_sd_days": 100, "min_duration_for_nontarget": False},
-        {"disease_after_cr": "sum_rule_only", "equivocal_dates_back": False, "pd_increase_percent": Decimal(10)},
-    ],
-    ids=["paper", "confirmed", "after CR", "late SD", "other thresholds"],
-)
+@pytest.mark.parametrize("settings", SETTINGS, ids=SETTINGS_IDS)
 def test_its_reading_of_recist_agrees_with_the_rule_pack_s(verifier, packed, tmp_path, settings):
     assert problems_of(verifier, packed(random_trial(12, seed=31, settings=settings)), tmp_path) == []
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=SETTINGS_IDS)
+def test_responses_that_readers_changed_in_global_reviews_are_what_it_goes_on_with(
+    verifier, packed, tmp_path, settings
+):
+    trial = random_trial(25, seed=41, settings=settings, gone_over=True)
+    assert {review.derived == review.response for s in trial.subjects for review in s.reviews} == {True, False}
+    assert problems_of(verifier, packed(trial), tmp_path) == []
+
+
+def test_what_stood_before_a_global_review_is_derived_anew_too(verifier, packed, tmp_path):
+    files, dice = members(packed(random_trial(4, seed=9, gone_over=True))), random.Random(4)
+    for number in range(20):
+        column = ("derived_response", "overall_response")[number % 2]
+        name = "global_reviews.csv"
+        data, subject = _cell_of_csv(name, files[name], number, dice, column)
+        problems = problems_of(verifier, resealed({**files, name: data}), tmp_path)
+        assert any("global_reviews.csv" in problem and subject in problem for problem in problems), problems
 
 
 def test_criteria_that_it_does_not_know_are_said_not_to_be_derived_and_differ_in_nothing(verifier, packed, tmp_path):
@@ -190,10 +207,10 @@ def test_each_of_120_cells_changed_with_every_digest_made_right_is_found_and_its
         assert any(subject in problem for problem in problems), (name, subject, problems)
 
 
-def _cell_of_csv(name: str, data: bytes, number: int, dice: random.Random) -> tuple[bytes, str]:
+def _cell_of_csv(name: str, data: bytes, number: int, dice: random.Random, column: str = "") -> tuple[bytes, str]:
     """Change one derivable cell, of a row in which it is not empty."""
     rows = list(csv.DictReader(io.StringIO(data.decode(), newline="")))
-    column = dice.choice(DERIVABLE[name])
+    column = column or dice.choice(DERIVABLE[name])
     row = dice.choice([row for row in rows if row[column]] or rows)
     row[column] = _other(row[column], number)
     target = io.StringIO(newline="")

@@ -17,7 +17,7 @@ PUBLISHED = Path(__file__).parents[3] / "docs/charter.schema.json"
 BEYOND = (
     *("another", "in the order", "overlap", "below", "among the", "required series", "twice", "printed", "texts, "),
     *("these numbers too", "3 digits", "letters and digits", "not screened", "before all others", "comes again"),
-    *("before enrolment",),
+    *("before enrolment", "meet over one timepoint"),
 )
 
 

@@ -89,6 +89,15 @@ CONTRADICTIONS = [
         "rereads.percent: readers who are told the subject know a case that comes again",
     ),
     (
+        {"rereads": {"percent": 10}, "reads": {"global_review": True}},
+        "rereads.percent: a case that comes again is not gone over at the end, and readers would know it by that",
+    ),
+    (
+        {"adjudication": {"by": "timepoint", "resolved_by": "consensus"}},
+        "adjudication.resolved_by: readers who meet over one timepoint would know each other's reads when they read "
+        "the next",
+    ),
+    (
         codes(form="{number}"),
         "subjects.code_format: capitals, digits, hyphens, {site}, and once {number:3} or another count of digits is "
         "expected",
