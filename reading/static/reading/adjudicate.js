@@ -5,7 +5,7 @@
   const { stage } = root;
   const sides = [...root.querySelectorAll(".px-side")];
   const marks = JSON.parse(document.getElementById("marks").textContent);
-  const drawn = sides.map(({ dataset }) => marks[dataset.side]);
+  const drawn = sides.map(({ dataset }) => marks[dataset.marks]);
   drawn.forEach((side, n) => stage.marking.take(side, (mark) => mark.lesion?.label ?? "", stage.views[n]));
   root.addEventListener("click", (event) => {
     const button = event.target.closest("[data-go], [data-show]");
