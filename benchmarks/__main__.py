@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-PARTS = ("intake", "stow", "frames", "submission", "crowd", "rows", "readers", "deid", "peers_deid", "viewer")
+PARTS = ("intake", "stow", "frames", "submission", "crowd", "rows", "readers", "deid", "peers_deid", "viewer", "listed")
 
 
 def main() -> None:

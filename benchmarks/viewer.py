@@ -243,10 +243,7 @@ def measure(slices: int, rounds: int, long: int) -> list[str]:
             peer = pair.enter_context(_theirs(folder / "peer", scans, both[1]))
             for viewer in [mine, peer] * rounds:
                 viewer.measure(2 * slices)
-            thumbnails = [took for _ in range(rounds) if (took := _thumbnails(mine)) is not None]
         lines += _table([peer, mine], slices)
-        if thumbnails:
-            lines += ["", f"The thumbnails of a reader's list arrive within {statistics.median(thumbnails):.0f} ms."]
         if long:
             shutil.rmtree(folder / "ours")
             scans = write_scans(folder / "long", timepoints=4, slices=long)
@@ -292,23 +289,6 @@ def _table(viewers: Sequence[Viewer], slices: int) -> list[str]:
             cells += [f"{statistics.median(mine) / 1000:.2f}", f"{ratio:.2f}"]
         lines.append(f"| {viewer.name} | {' | '.join(cells)} | {statistics.median(viewer.slowest_ms):.0f} |")
     return lines
-
-
-def _thumbnails(viewer: Viewer) -> float | None:
-    """Milliseconds from the first request for a thumbnail of the reader's list to the last answer; None without any."""
-    width, height = DESKTOP
-    context = viewer.browser.new_context(viewport={"width": width, "height": height})
-    context.add_cookies(list(viewer.cookies))  # type: ignore[arg-type]
-    try:
-        page = context.new_page()
-        page.goto(viewer.address.partition("/tasks/")[0] + "/", wait_until="networkidle")
-        found = page.evaluate(
-            """() => performance.getEntriesByType("resource").filter(({name}) => name.includes("/thumbnail"))
-              .map(({startTime, responseEnd}) => [startTime, responseEnd])"""
-        )
-        return float(max(end for _, end in found) - min(begin for begin, _ in found)) if found else None
-    finally:
-        context.close()
 
 
 def _memory(viewer: Viewer, slices: int) -> str:

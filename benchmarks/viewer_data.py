@@ -1,4 +1,4 @@
-"""Scans of one subject through time, and the trial in which they are read, for `benchmarks.viewer`."""
+"""Scans of subjects through time, and the trial in which they are read: for `benchmarks.viewer` and `.listed`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from pydicom.uid import UID
 from benchmarks.deid import make_files
 
 if TYPE_CHECKING:
+    from compliance.models import User
     from tests.factories import World
 
 SUBJECT = "N-100"
@@ -40,8 +41,8 @@ class Scans:
         return self.files[0][0].parent.parent
 
 
-def write_scans(folder: Path, *, timepoints: int, slices: int) -> Scans:
-    """Write scans of one subject; no two slices hold the same values."""
+def write_scans(folder: Path, *, timepoints: int, slices: int, subject: str = SUBJECT, root: str = _ROOT) -> Scans:
+    """Write scans of one subject under UIDs that begin with a root; no two slices hold the same values."""
     from tests.factories.world import REFERENCE
     from trials.schedule import date_of
 
@@ -51,11 +52,11 @@ def write_scans(folder: Path, *, timepoints: int, slices: int) -> Scans:
         (folder / str(place)).mkdir(parents=True)
         for number, content in enumerate(made):
             dataset = dcmread(BytesIO(content))
-            study = f"{_ROOT}.{place + 1}"
+            study = f"{root}.{place + 1}"
             dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study, f"{study}.1"
             dataset.FrameOfReferenceUID = f"{study}.2"
             dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = UID(f"{study}.1.{number + 1}")
-            dataset.ClinicalTrialSubjectID, dataset.ClinicalTrialTimePointID = SUBJECT, VISITS[place]
+            dataset.ClinicalTrialSubjectID, dataset.ClinicalTrialTimePointID = subject, VISITS[place]
             date = f"{date_of(DAYS[place], REFERENCE):%Y%m%d}"
             dataset.StudyDate = dataset.SeriesDate = dataset.AcquisitionDate = dataset.ContentDate = date
             dataset.AcquisitionDateTime = f"{date}100000"
@@ -64,7 +65,7 @@ def write_scans(folder: Path, *, timepoints: int, slices: int) -> Scans:
             dataset.PixelData = values.tobytes()
             dataset.save_as(folder / str(place) / f"{number:04}.dcm", enforce_file_format=True)
     files = tuple(tuple(sorted((folder / str(place)).iterdir())) for place in range(timepoints))
-    return Scans(files, tuple(f"{_ROOT}.{place + 1}" for place in range(timepoints)))
+    return Scans(files, tuple(f"{root}.{place + 1}" for place in range(timepoints)))
 
 
 def furnish_code(scans: Scans) -> str:
@@ -74,16 +75,12 @@ def furnish_code(scans: Scans) -> str:
 
 def furnish(world: World, folder: str) -> tuple[str, str]:
     """Take scans in, clear them, sign every read but the last; return its code and a session of its reader."""
-    from django.db import connection
-    from django.test import Client
-
     from reading.models import ReadTask
     from trials.models import Role
 
-    # How a scan comes in is not what is measured.
-    os.fsync = lambda _: None
-    connection.cursor().execute("PRAGMA synchronous = OFF")
+    _hurry()
     _agree(world)
+    world.enrol(world.north, SUBJECT)
     visits = sorted(Path(folder).iterdir())
     for place, scan in enumerate(visits):
         _take_in(world, scan, VISITS[place])
@@ -91,9 +88,44 @@ def furnish(world: World, folder: str) -> tuple[str, str]:
             _read(world, VISITS[place])
     reader = world.people[Role.READER]
     task = ReadTask.objects.get(timepoint=world.timepoint(SUBJECT, VISITS[len(visits) - 1]), reader=reader)
+    return task.blinded_code, _session(reader)
+
+
+def furnish_list(world: World, folder: str) -> str:
+    """Take in a scan of each subject in a folder and clear it; return a session of the reader to whom all are given.
+
+    The workers have made ready what showing a series needs, as they do soon after a scan came in.
+    """
+    from compliance import jobs
+    from imaging.services import copying
+    from tests.factories import AT
+    from trials.models import Role
+
+    _hurry()
+    _agree(world)
+    for subject in sorted(Path(folder).iterdir()):
+        world.enrol(world.north, subject.name)
+        _take_in(world, subject / "0", VISITS[0], subject.name)
+    copying.sweep(at=AT + dt.timedelta(days=1))
+    while jobs.drain():
+        pass
+    return _session(world.people[Role.READER])
+
+
+def _hurry() -> None:
+    """How a scan comes in is not what is measured."""
+    from django.db import connection
+
+    os.fsync = lambda _: None
+    connection.cursor().execute("PRAGMA synchronous = OFF")
+
+
+def _session(person: User) -> str:
+    from django.test import Client
+
     client = Client()
-    client.force_login(reader)
-    return task.blinded_code, client.cookies["sessionid"].value
+    client.force_login(person)
+    return client.cookies["sessionid"].value
 
 
 def _agree(world: World) -> None:
@@ -106,10 +138,9 @@ def _agree(world: World) -> None:
     cells = [{"place": n, "series": "Chest", "timepoint": t} for n, t in ((1, "previous"), (2, "present"))]
     beside = {"name": "Beside the one before", "applies": "follow_up", "layout": "1x2", "cells": cells}
     world.amend(schedule=visits, series=series, hanging=[beside], readers_per_timepoint=1, adjudication={})
-    world.enrol(world.north, SUBJECT)
 
 
-def _take_in(world: World, scan: Path, visit: str) -> None:
+def _take_in(world: World, scan: Path, visit: str, subject: str = SUBJECT) -> None:
     from compliance import jobs
     from compliance.signing import Intent
     from imaging.models import Transfer
@@ -124,7 +155,7 @@ def _take_in(world: World, scan: Path, visit: str) -> None:
     while jobs.drain():
         pass
     signed = {"actor": world.analyst, "at": AT + dt.timedelta(days=200)}
-    review = world.timepoint(SUBJECT, visit).qc_reviews.get()
+    review = world.timepoint(subject, visit).qc_reviews.get()
     for finding in review.findings.filter(verdict=Verdict.PENDING):
         reviewing.decide_finding(finding=finding, verdict=Verdict.WAIVE, reason="Agreed.", **signed)
     review.refresh_from_db()
