@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from django.db import connection
 from django.test import TransactionTestCase
 from hypothesis import settings
 from pynetdicom import AE
+from pynetdicom.association import Association
 
 from tests.support.tools import absent, skip_or_fail
 
@@ -71,13 +74,30 @@ def _requests_of_a_browser_take_turns() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _senders_are_patient() -> Iterator[None]:
-    """Let senders wait for an answer for two minutes, as a disk may sync for many others; pynetdicom waits 30 s."""
+    """Let senders wait for an answer for two minutes, as a disk may sync for many others; pynetdicom waits 30 s.
+
+    They leave a moment before each message, too: pynetdicom's thread that serves requests, woken by the end of one and
+    not running before the next has begun, takes the answer to that one for itself, and the sender waits in vain.
+    """
     begin = AE.__init__
+    sends = {name: getattr(Association, name) for name in ("send_c_store", "send_n_action")}
 
     def patient(self: AE, *arguments: Any, **named: Any) -> None:
         begin(self, *arguments, **named)
         self.acse_timeout = self.dimse_timeout = 120
 
+    def unhurried(send: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(send)
+        def later(*arguments: Any, **named: Any) -> Any:
+            time.sleep(0.005)
+            return send(*arguments, **named)
+
+        return later
+
     AE.__init__ = patient
+    for name, send in sends.items():
+        setattr(Association, name, unhurried(send))
     yield
     AE.__init__ = begin
+    for name, send in sends.items():
+        setattr(Association, name, send)
