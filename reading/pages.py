@@ -24,7 +24,7 @@ from reading.blinded import (
     BlindedTimepoint,
     ReplayedMeasurement,
 )
-from reading.models import Adjudication, GlobalReview, ReadTask
+from reading.models import Adjudication, ReadTask
 from reading.selectors_consensus import meetings_of
 from reading.selectors_reviews import reviews_of
 from reading.services.packaging import ENDPOINT_PACKAGE
@@ -136,10 +136,9 @@ def _waited_for(row: ReadRow) -> tuple[bool, bool, float]:
     return row.due is None, due is None, due.timestamp() if due else 0
 
 
-def review_row(review: GlobalReview) -> ReviewRow:
-    """Return what a reader's list says of a global review."""
-    own = ReadTask.objects.filter(timepoint__subject=review.subject_id, slot=review.slot).order_by("order")
-    return ReviewRow(review.blinded_code, own[0].case_code, review.state, review.signed_at)
+def review_row(review: Any) -> ReviewRow:
+    """Return what a reader's list says of a global review out of `selectors_reviews.reviews_of`."""
+    return ReviewRow(review.blinded_code, review.case_code, review.state, review.signed_at)
 
 
 @dataclass(frozen=True, slots=True)

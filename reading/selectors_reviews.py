@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from compliance.models import User
 from reading.models import GlobalReview, ReadTask
@@ -16,9 +16,11 @@ SIGNED = (GlobalReviewState.SIGNED, GlobalReviewState.LOCKED)
 
 
 def reviews_of(reader: User) -> QuerySet[GlobalReview]:
-    """The reader's own global reviews, in trials where the person is a reader now."""
+    """The reader's own global reviews, in trials where the person is a reader now; `case_code` is the case's name."""
+    own = ReadTask.objects.filter(timepoint__subject=OuterRef("subject"), slot=OuterRef("slot")).order_by("order")
     mine = GlobalReview.objects.filter(reader=reader, subject__trial__in=trials_of(reader, Role.READER))
     mine = mine.exclude(state=GlobalReviewState.WITHDRAWN)
+    mine = mine.annotate(case_code=Subquery(own.values("case_code")[:1]))
     return mine.select_related("subject__trial", "reader").order_by("blinded_code")
 
 

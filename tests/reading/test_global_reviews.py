@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import json
+from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
@@ -14,10 +15,11 @@ from compliance import access, audit, jobs, signing
 from compliance.models import AuditEvent
 from compliance.signing import Intent, WrongPassword
 from compliance.transitions import IllegalMove
-from reading import blinding, selectors
+from reading import blinding, pages, selectors
 from reading.exports.endpoint_tables import csv_files
 from reading.exports.snapshot import snapshot
-from reading.models import Adjudication, GlobalReview, Reopening
+from reading.models import Adjudication, GlobalReview, ReadTask, Reopening
+from reading.selectors_reviews import reviews_of
 from reading.services.locking import lock_trial, readiness
 from reading.services.reopening import approve_reopening, ask_reopening, consequences
 from reading.services.reviewing import Changed, InvalidReview, open_reviews, sign_review
@@ -245,6 +247,16 @@ def test_a_review_to_sign_is_on_the_readers_list_of_what_waits(reviewed: World) 
 
     sign(reviewed, 1)
     assert list(of_reviewing_readers(review(1).reader, None, AT)) == []
+
+
+def test_a_review_in_the_list_costs_no_question_of_its_own(reviewed: World, django_assert_num_queries: Any) -> None:
+    review = GlobalReview.objects.select_related("reader").get(slot=1)
+    case = ReadTask.objects.filter(slot=1).values_list("case_code", flat=True)[0]
+
+    with django_assert_num_queries(1):
+        rows = [pages.review_row(one) for one in reviews_of(review.reader)]
+
+    assert [(row.code, row.case) for row in rows] == [(review.blinded_code, case)]
 
 
 def test_the_adjudicator_sees_both_what_was_derived_and_what_the_review_left(reviewed: World) -> None:
