@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
-from functools import wraps
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,7 +12,7 @@ from django.db import connection
 from django.test import TransactionTestCase
 from hypothesis import settings
 from pynetdicom import AE
-from pynetdicom.association import Association
+from pynetdicom.dimse import DIMSEServiceProvider
 
 from tests.support.tools import absent, skip_or_fail
 
@@ -76,28 +74,24 @@ def _requests_of_a_browser_take_turns() -> Iterator[None]:
 def _senders_are_patient() -> Iterator[None]:
     """Let senders wait for an answer for two minutes, as a disk may sync for many others; pynetdicom waits 30 s.
 
-    They leave a moment before each message, too: pynetdicom's thread that serves requests, woken by the end of one and
-    not running before the next has begun, takes the answer to that one for itself, and the sender waits in vain.
+    An answer goes to whoever asked, too: pynetdicom's thread that serves requests, told to pause between two messages
+    and not running before the second has begun, takes the answer to it for itself, and the sender waits in vain.
     """
     begin = AE.__init__
-    sends = {name: getattr(Association, name) for name in ("send_c_store", "send_n_action")}
+    get_msg = DIMSEServiceProvider.get_msg
 
     def patient(self: AE, *arguments: Any, **named: Any) -> None:
         begin(self, *arguments, **named)
         self.acse_timeout = self.dimse_timeout = 120
 
-    def unhurried(send: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(send)
-        def later(*arguments: Any, **named: Any) -> Any:
-            time.sleep(0.005)
-            return send(*arguments, **named)
-
-        return later
+    def to_whoever_asked(self: DIMSEServiceProvider, block: bool = False) -> Any:
+        # The serving thread alone looks without waiting; it is to pause while this event is not set.
+        if not block and not self.assoc._reactor_checkpoint.is_set():
+            return None, None
+        return get_msg(self, block)
 
     AE.__init__ = patient
-    for name, send in sends.items():
-        setattr(Association, name, unhurried(send))
+    DIMSEServiceProvider.get_msg = to_whoever_asked
     yield
     AE.__init__ = begin
-    for name, send in sends.items():
-        setattr(Association, name, send)
+    DIMSEServiceProvider.get_msg = get_msg

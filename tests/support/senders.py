@@ -246,7 +246,11 @@ def by_c_store(installation: Installation, scan: Scan, heard: Heard = nobody) ->
                 break
             assert files[uid]
             scan.sent[uid] += 1
-            if association.send_c_store(scan.instances[uid]).get("Status") != 0x0000:
+            try:
+                answer = association.send_c_store(scan.instances[uid])
+            except RuntimeError:  # the peer went between the look at the association and the message
+                break
+            if answer.get("Status") != 0x0000:
                 association.abort()
                 break
             scan.acknowledged.add(uid)
