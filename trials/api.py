@@ -138,7 +138,7 @@ class TrialViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Crea
             **serializer.validated_data, actor=access.actor(self.request), at=timezone.now()
         )
 
-    @extend_schema(request=None, responses=CharterSerializer)
+    @extend_schema(request=None, responses={201: CharterSerializer})
     @action(detail=True, methods=["post"], permission="trials.administer", permissions_by_method={})
     def amend(self, request: Request, pk: str) -> Response:
         """Open the next charter version as a draft."""

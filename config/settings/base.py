@@ -281,6 +281,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "compliance.schema.describe_refusals",
+    ],
     # A choice that several resources show under the same field name takes its name in the schema from here.
     "ENUM_NAME_OVERRIDES": {
         "TransferStateEnum": "imaging.api.TRANSFER_STATES",
