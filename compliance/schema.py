@@ -45,7 +45,7 @@ def _refusals(method: str, operation: dict[str, Any]) -> set[str]:
     if any(parameter["in"] == "path" for parameter in parameters):
         found |= {"404", "409"}
     if method != "get":
-        found |= {"400", "409", "415", "422"}
+        found |= {"400", "404", "409", "415", "422"}
     return found
 
 

@@ -76,6 +76,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer an address that does not exist, or not for this person."""
+    if request.path.startswith("/api/v1/"):
+        return JsonResponse({"detail": "There is no such address."}, status=404)
     return render(request, "errors/404.html", status=404)
 
 

@@ -26,7 +26,7 @@ from reading.services import measuring
 from trials.models import Trial
 from trials.selectors import trials_of
 
-_FILE = {(200, "application/octet-stream"): OpenApiTypes.BINARY}
+_FILE = {(200, media_type): OpenApiTypes.BINARY for media_type in KINDS.values()}
 
 
 def _in_path(name: str, values: Iterable[str] = ()) -> OpenApiParameter:

@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Any
 
 from django.db.models import QuerySet
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers
@@ -14,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from compliance import access
-from compliance.api import Resource
+from compliance.api import Resource, Seen
 from reading.blinded import BlindedDue
 from reading.models import RealTimeRead
 from reading.pages_real_time import outcome_for
@@ -89,7 +88,7 @@ class RealTimeReadSerializer(serializers.ModelSerializer):
 class AskProgressionInput(serializers.Serializer):
     """Where progression is to be verified, and why."""
 
-    timepoint = serializers.IntegerField()
+    timepoint = Seen(timepoints_seen_by)
     reason = serializers.CharField(max_length=1000)
 
 
@@ -106,11 +105,7 @@ class RealTimeReadViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Reso
     @extend_schema(request=AskProgressionInput, responses={201: RealTimeReadSerializer})
     def create(self, request: Request) -> Response:
         """Ask that progression be verified at a timepoint of the own site."""
-        given = AskProgressionInput(data=request.data)
+        given = AskProgressionInput(data=request.data, context=self.get_serializer_context())
         given.is_valid(raise_exception=True)
-        actor = access.actor(request)
-        timepoint = get_object_or_404(timepoints_seen_by(actor), pk=given.validated_data["timepoint"])
-        question = asking.ask_progression(
-            timepoint=timepoint, reason=given.validated_data["reason"], actor=actor, at=timezone.now()
-        )
+        question = asking.ask_progression(**given.validated_data, actor=access.actor(request), at=timezone.now())
         return Response(self.get_serializer(question).data, status=HTTPStatus.CREATED)

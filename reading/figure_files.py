@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from compliance import printing
 from compliance.errors import HouseError
 
-KINDS = ("svg", "png", "csv")
+#: Forms of a figure, and their media types.
+KINDS = {"svg": "image/svg+xml", "png": "image/png", "csv": "text/csv"}
 
 
 class NoSuchFigure(HouseError):
@@ -34,6 +35,6 @@ def as_file(kind: str, draw: Callable[[], str], numbers: Callable[[], str]) -> F
     compliance.printing.PrintNotPossible
     """
     if kind == "csv":
-        return FigureFile(numbers().encode("utf-8-sig"), "text/csv; charset=utf-8")
+        return FigureFile(numbers().encode("utf-8-sig"), f"{KINDS[kind]}; charset=utf-8")
     svg = draw()
-    return FigureFile(svg.encode(), "image/svg+xml") if kind == "svg" else FigureFile(printing.png(svg), "image/png")
+    return FigureFile(svg.encode() if kind == "svg" else printing.png(svg), KINDS[kind])

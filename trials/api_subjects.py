@@ -121,7 +121,7 @@ class SubjectViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Cr
         """Record that a subject that was screened does not take part."""
         return self._done(enrolling.fail_screening, ReasonInput(data=request.data))
 
-    @extend_schema(request=VisitInput, responses=TimepointSerializer)
+    @extend_schema(request=VisitInput, responses={201: TimepointSerializer})
     @action(detail=True, methods=["post"], permission="trials.add_visit", permissions_by_method={})
     def visits(self, request: Request, pk: str) -> Response:
         """Add a visit that the schedule does not plan."""
@@ -141,7 +141,13 @@ class SubjectViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Cr
 
     @extend_schema(methods=["get"], responses=ConsequenceSerializer(many=True))
     @extend_schema(methods=["post"], request=ConsentInput, responses=SubjectSerializer)
-    @action(detail=True, methods=["get", "post"], permission="trials.enrol", permissions_by_method={})
+    @action(
+        detail=True,
+        methods=["get", "post"],
+        permission="trials.enrol",
+        permissions_by_method={},
+        pagination_class=None,
+    )
     def withdraw_consent(self, request: Request, pk: str) -> Response:
         """Say what the withdrawal of consent would do; or record it, signed."""
         subject = self.get_object()

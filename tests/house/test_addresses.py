@@ -9,13 +9,12 @@ from __future__ import annotations
 import copy
 import re
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import transaction
 from django.http import HttpResponse
-from django.test import Client, override_settings
+from django.test import Client
 from django.urls import URLPattern
 from rest_framework.views import APIView
 
@@ -27,7 +26,7 @@ from tests.factories.scans import ROOT
 from tests.factories.world import REFERENCE
 from tests.house.address_matrix import MATRIX, Row
 from tests.house.crawling import routes
-from tests.house.crowd import ARM, DAYS, DECLARED, PEOPLE, Crowd, Person, Thing, make_crowd
+from tests.house.crowd import ARM, DAYS, DECLARED, PEOPLE, Crowd, Person, Thing
 from tests.support.canaries import written
 from trials.schedule import date_of
 
@@ -87,29 +86,6 @@ def test_the_table_and_the_addresses_agree_on_what_is_open_to_all() -> None:
 
 
 # --- the crawl ---------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def crowd(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
-    """Both trials, made once; the whole module runs in one transaction that is rolled back."""
-    from django.conf import settings
-
-    disk = tmp_path_factory.mktemp("disk")
-    stores = copy.deepcopy(settings.STORAGES)
-    for alias in ("quarantine", "archive", "exports"):
-        stores[alias]["OPTIONS"]["location"] = str(disk / alias)
-    places: dict[str, Any] = {
-        "DATA_DIR": disk,
-        "SPOOL_DIR": disk / "spool",
-        "UPLOAD_DIR": disk / "uploads",
-        "KEYS_DIR": disk / "keys",
-        "STORAGES": stores,
-    }
-    # A session in its cookie costs no row, and a sign-out that is rolled back is undone by the cookie kept.
-    places["SESSION_ENGINE"] = "django.contrib.sessions.backends.signed_cookies"
-    with django_db_blocker.unblock(), override_settings(**places), transaction.atomic():
-        yield make_crowd()
-        transaction.set_rollback(True)
 
 
 def planted_for(person: Person, crowd: Crowd) -> set[str]:
