@@ -7,6 +7,8 @@ from typing import Any, NoReturn
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import routers, serializers, viewsets
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
@@ -77,6 +79,7 @@ class Resource(viewsets.GenericViewSet[Any]):
         return model.objects.none() if getattr(self, "swagger_fake_view", False) else self.visible().order_by("pk")
 
 
+@extend_schema_field(OpenApiTypes.INT)
 class Seen(serializers.PrimaryKeyRelatedField[Any]):
     """A record named by its key, out of those that the person can see; any other is refused as if it did not exist."""
 
