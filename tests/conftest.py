@@ -23,6 +23,20 @@ settings.load_profile("any machine")
 pytest_plugins = ["tests.fixtures_world"]
 
 
+#: A test that asks for none of these, and is not marked `django_db`, has no database.
+_DATABASE = {"db", "transactional_db", "live_server", "installation"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what has no database, so that it is not run again on another one; acceptance tests start programs."""
+    for item in items:
+        asked = set(getattr(item, "fixturenames", ()))
+        without = item.get_closest_marker("django_db") is None and not asked & _DATABASE
+        if without and "acceptance" not in item.path.parts:
+            item.add_marker(pytest.mark.one_database)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Honour `requires_tool` before fixtures run, so that none starts a peer that is not there."""
     for marker in item.iter_markers("requires_tool"):

@@ -222,6 +222,7 @@ def test_the_package_holds_none_of_it(demo: Demo, tmp_path: Path) -> None:
     assert {name: what for name in names if (what := demo.planted.found_in((tmp_path / name).read_bytes()))} == {}
 
 
+@pytest.mark.one_database
 def test_no_page_shows_any_of_it_to_anybody(demo: Demo) -> None:
     demo.installation.start()
 

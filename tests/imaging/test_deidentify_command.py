@@ -32,6 +32,8 @@ from imaging.services import cleaning
 from tests.factories import PLANTED, SECRET, World, encoded, scan, slice_of
 from tests.imaging.intake.web import zipped
 
+pytestmark = pytest.mark.one_database
+
 RECIPE = """\
 identifier: own
 version: "1"

@@ -22,6 +22,8 @@ from tests.support.orthanc import orthanc
 from tests.support.senders import request
 from tests.support.tools import tool
 
+pytestmark = pytest.mark.one_database
+
 
 @dataclass
 class Run:

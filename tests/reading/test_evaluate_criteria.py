@@ -13,6 +13,8 @@ import pytest
 
 from reading.management.commands.evaluate_criteria import Command
 
+pytestmark = pytest.mark.one_database
+
 ROOT = Path(__file__).parents[2]
 # Nobody listens there.
 ENVIRONMENT = {

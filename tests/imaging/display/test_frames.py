@@ -15,6 +15,8 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
 from imaging.display.facts import facts_of, place_of
 from imaging.display.frames import frame_bytes
 
+pytestmark = pytest.mark.one_database
+
 GENUINE = Path(pydicom.data.__file__).parent / "test_files"
 
 #: Each transfer syntax and kind of picture among pydicom's own files: name, bits, signed, samples, whether its frames

@@ -9,7 +9,7 @@ import pytest
 from imaging.display import htj2k
 from imaging.display.htj2k import NotEncoded, encode
 
-pytestmark = pytest.mark.requires_tool("ojph_compress")
+pytestmark = [pytest.mark.requires_tool("ojph_compress"), pytest.mark.one_database]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from pydicom.dataset import Dataset
 
 from imaging.display.suv import Undefined, Uptake, decay_seconds, uptake_of
 
+pytestmark = pytest.mark.one_database
+
 #: 75 kg; 400 MBq of F-18 injected one half-life (6586 s) before the scan.
 PET = {
     "Modality": "PT",

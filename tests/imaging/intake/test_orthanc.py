@@ -22,7 +22,7 @@ from tests.support.orthanc import Orthanc, orthanc
 from tests.support.tools import requires_tool
 from trials.services import connecting
 
-pytestmark = [pytest.mark.django_db(transaction=True), requires_tool("Orthanc")]
+pytestmark = [pytest.mark.django_db(transaction=True), requires_tool("Orthanc"), pytest.mark.one_database]
 
 CT = str(slice_of().SOPClassUID)
 #: What it calls us.

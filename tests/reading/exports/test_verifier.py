@@ -30,6 +30,8 @@ from reading.exports.snapshot import snapshot
 from tests.reading.exports import recorded
 from tests.reading.exports.derived import random_trial
 
+pytestmark = pytest.mark.one_database
+
 #: Columns that other files of the package decide.
 DERIVABLE = {
     "measurements.csv": ("diameter_mm", "acptfl", "study_day", "shifted_date"),
