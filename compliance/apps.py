@@ -7,4 +7,7 @@ class ComplianceConfig(AppConfig):
     name = "compliance"
 
     def ready(self) -> None:
-        from compliance import mailing  # noqa: F401 - its job
+        from compliance import mailing, misuse, models, sessions  # noqa: F401 - a job, and what they hear
+        from compliance.audit import regulate
+
+        regulate(models.Factor, models.RecoveryCode)

@@ -3,6 +3,8 @@
 A trial has one secret, from which its pseudonyms follow, and which therefore stays as long as the trial: `PLX-1.key`.
 The keys under which its originals lie may be replaced: number 0 follows from the secret, the others are files of their
 own beside it, `PLX-1.originals-1.key` and so on. What comes is locked with the newest.
+
+The installation has one more, `_accounts.key`, under which the secrets of authenticator apps lie.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import hmac
 import os
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +27,7 @@ SHORTEST = 16
 
 
 class KeyMissing(HouseError):
-    """A trial's secret key cannot be read; nothing of the trial may be de-identified without it."""
+    """A secret key cannot be read; nothing of its trial may be de-identified without it, no code of an app checked."""
 
     code = "key_missing"
     status = 503
@@ -155,6 +158,27 @@ def that_locked(trial_code: str, fingerprint: str | None) -> bytes:
         f"The key {fingerprint}, with which originals of trial {trial_code} were locked, is not there. "
         "Restore the key file from its back-up."
     )
+
+
+def of_accounts(*, make: bool = False) -> bytes:
+    """Return the key under which secrets of people's accounts lie; with `make`, it is made where there is none.
+
+    Raises
+    ------
+    KeyMissing
+        The key's file is not there or not readable.
+    """
+    path = Path(settings.KEYS_DIR) / "_accounts.key"
+    if make and not path.exists():
+        with suppress(FileExistsError):
+            _create(path, None)
+    try:
+        return of_file(path)
+    except (OSError, ValueError) as problem:
+        raise KeyMissing(
+            "The key of the accounts cannot be read, so codes of authenticator apps cannot be checked. "
+            "Use a recovery code or a passkey; an operator restores the key file from its back-up."
+        ) from problem
 
 
 def of_file(path: Path) -> bytes:

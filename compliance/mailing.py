@@ -32,7 +32,9 @@ class MailNotFailed(HouseError):
     status = 409
 
 
-def post(*, to: User, kind: str, key: str, subject: str, body: str, trial_id: int, at: dt.datetime) -> Mail | None:
+def post(
+    *, to: User, kind: str, key: str, subject: str, body: str, at: dt.datetime, trial_id: int | None = None
+) -> Mail | None:
     """Have a mail sent, in the caller's transaction; None if one of this key was asked for before."""
     mail = Mail(
         to=to,

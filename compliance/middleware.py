@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable
 
 from django.contrib.auth import SESSION_KEY
-from django.contrib.sessions import middleware as sessions
+from django.contrib.auth import middleware as auth
+from django.contrib.sessions import middleware as of_sessions
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 
-from compliance import access, audit, context, policy
+from compliance import access, audit, context, policy, sessions
 from compliance.errors import HouseError
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -34,7 +36,7 @@ class SurroundingsMiddleware:
         return response
 
 
-class SessionMiddleware(sessions.SessionMiddleware):
+class SessionMiddleware(of_sessions.SessionMiddleware):
     """Renew a session that is in use, at most once a minute: a write at each picture would be in everybody's way."""
 
     RENEWED, EVERY = "renewed", 60
@@ -46,6 +48,22 @@ class SessionMiddleware(sessions.SessionMiddleware):
             if not 0 <= now - session.get(self.RENEWED, 0) < self.EVERY:
                 session[self.RENEWED] = now
         return super().process_response(request, response)
+
+
+class AuthenticationMiddleware(auth.AuthenticationMiddleware):
+    """Know the person of a session that is neither over nor half: pages, API and frames ask nobody else who it is."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        of_session = request.user
+        # `request.user` is asked for on demand, and so is this.
+        request.user = SimpleLazyObject(lambda: sessions.holder(request, _out_of(of_session)))  # type: ignore[assignment]
+
+
+def _out_of(lazy: object) -> object:
+    """Return whom a lazy object stands for."""
+    bool(lazy)
+    return getattr(lazy, "_wrapped", lazy)
 
 
 class HouseErrorMiddleware:

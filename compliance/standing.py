@@ -109,7 +109,9 @@ def _made(
         return None
     user = actor(request)
     session = Ground(Session.objects.filter(pk=key, session_data=row[0]))
-    account = Ground(User.objects.filter(pk=user.pk, is_active=True, password=user.password))
+    account = Ground(
+        User.objects.filter(pk=user.pk, is_active=True, password=user.password, session_stamp=user.session_stamp)
+    )
     parts: list[str] = []
     values: list[Any] = []
     for ground in (session, account, *grounds):

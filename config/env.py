@@ -30,6 +30,13 @@ def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
+def one_of(name: str, words: tuple[str, ...]) -> str:
+    """Return `PARALLAX_<name>`, which is one of these words; the first of them by default."""
+    if (said := text(name, words[0])) not in words:
+        raise ValueError(f"PARALLAX_{name} is one of: {', '.join(words)}.")
+    return said
+
+
 def data_dir() -> Path:
     """Return the folder that holds everything this installation stores."""
     return Path(text("DATA_DIR", str(ROOT / "var"))).resolve()

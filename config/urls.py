@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
@@ -25,8 +24,7 @@ reading.api_reviews.register(router)
 urlpatterns = [
     path("", access.signed_in(views.home), name="home"),
     path("healthz", access.public(views.health), name="health"),
-    path("sign-in/", access.public(LoginView.as_view(redirect_authenticated_user=True)), name="login"),
-    path("sign-out/", access.signed_in(LogoutView.as_view()), name="logout"),
+    path("", include("config.accounts.urls")),
     path("history/<str:object_type>/<str:object_id>/", access.signed_in(views.history), name="history"),
     path("trials/", include("trials.urls")),
     path("imaging/", include("imaging.urls")),

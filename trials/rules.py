@@ -6,12 +6,12 @@ from typing import Any
 
 from django.urls import reverse
 
-from compliance import access, audit
+from compliance import access, audit, factors
 from compliance.access import Predicate
 from compliance.models import User
 from trials import askable, models, selectors, selectors_forms
 from trials.askable import Kind
-from trials.models import SITE_AWARE, Role, Site, Trial
+from trials.models import SECOND_FACTOR_ROLES, SITE_AWARE, Role, Site, Trial
 
 
 def role(*roles: Role) -> Predicate:
@@ -49,12 +49,19 @@ def answers_queries(user: User, about: Any) -> bool:
     return role(Role.TRIAL_ADMINISTRATOR if of_trial else Role.SITE_COORDINATOR)(user, about)
 
 
+def needs_second_factor(user: User) -> bool:
+    """The person sees images or results in some trial, or may create trials."""
+    of_person = models.Membership.objects.filter(user=user, ended_at=None)
+    return user.is_staff or of_person.filter(role__in=SECOND_FACTOR_ROLES).exists()
+
+
 EVERYONE = tuple(Role)
 
 
 def register() -> None:
     """Register this room's verbs, and how the trail names the roles of a person."""
     audit.name_roles_by(selectors.role_names)
+    factors.require_where(needs_second_factor)
     access.register("trials.create", creates_trials)
     access.register("trials.see", role(*EVERYONE))
     access.register("trials.administer", role(Role.TRIAL_ADMINISTRATOR))

@@ -70,6 +70,7 @@ urlpatterns = [
     path("scanner-notices/<int:pk>/ask-test/", views_sites.notice_ask_test, name="notice_ask_test"),
     path("sites/<int:pk>/enrol/", views.subject_enrol, name="enrol"),
     path("members/<int:pk>/end/", views.member_end, name="member_end"),
+    path("members/<int:pk>/reset-factor/", views.member_reset_factor, name="member_reset_factor"),
     path("charters/<int:pk>/", views_charter.charter_show, name="charter"),
     path("charters/<int:pk>/edit/", views_charter.charter_edit, name="charter_edit"),
     path("charters/<int:pk>/export/", views_charter.charter_export, name="charter_export"),

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.views.decorators.http import require_POST, require_safe
 
-from compliance import access, audit
+from compliance import access, audit, factors
 from compliance.errors import HouseError
 from compliance.models import AuditEvent
 from trials import forms, selectors, selectors_forms
@@ -88,6 +88,7 @@ def trial_setup(request: HttpRequest, trial: Trial) -> HttpResponse:
             "charters": trial.charters.all(),
             "sites": trial.sites.prefetch_related("application_entities"),
             "members": members,
+            "with_factor": factors.who_have_one(member.user_id for member in members),
             "key_fault": keeping_keys.fault_of_keys(trial),
             "missing_roles": [role for role in Role if role not in spared | {m.role for m in members}],
             "site_form": forms.SiteForm(),
@@ -165,6 +166,24 @@ def member_end(request: HttpRequest, membership: Membership) -> HttpResponse:
         messages.success(request, f"{membership.user} is no longer {membership.get_role_display().lower()}.")
     else:
         messages.error(request, "Ending a role needs a reason.")
+    return redirect("trials:setup", pk=membership.trial_id)
+
+
+@require_POST
+@access.guarded("trials.administer", selectors.memberships_administered_by)
+def member_reset_factor(request: HttpRequest, membership: Membership) -> HttpResponse:
+    """Take the second factor of somebody who lost it; they set up a new one themselves."""
+    form = forms.ReasonForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Resetting a second factor needs a reason.")
+        return redirect("trials:setup", pk=membership.trial_id)
+    try:
+        setting_up.reset_factor(
+            membership=membership, reason=form.cleaned_data["reason"], actor=access.actor(request), at=timezone.now()
+        )
+        messages.success(request, f"{membership.user} has no second factor now, is signed out, and was told by mail.")
+    except HouseError as problem:
+        messages.error(request, problem.message)
     return redirect("trials:setup", pk=membership.trial_id)
 
 

@@ -3,10 +3,22 @@
 from .audit import AuditEvent
 from .base import Record
 from .export import Export
+from .factor import Factor, RecoveryCode
 from .job import Job
 from .mail import Mail
 from .signature import Signature
 from .token import ExpiringToken
 from .user import User
 
-__all__ = ["AuditEvent", "ExpiringToken", "Export", "Job", "Mail", "Record", "Signature", "User"]
+__all__ = [
+    "AuditEvent",
+    "ExpiringToken",
+    "Export",
+    "Factor",
+    "Job",
+    "Mail",
+    "Record",
+    "RecoveryCode",
+    "Signature",
+    "User",
+]

@@ -7,8 +7,9 @@ from compliance.models.base import Scope
 
 
 class Mail(models.Model):
-    """A mail to a person of a trial, written in the same transaction as what it tells of; kept as it was sent.
+    """A mail to a person, about a trial or their own account, written in the same transaction as what it tells of.
 
+    It is kept as it was sent.
     `key` names what it tells of to whom: asking for the same mail twice makes one. The text holds counts, kinds and
     an address to sign in at, and nothing of a subject.
     """
@@ -20,7 +21,7 @@ class Mail(models.Model):
 
     kind = models.CharField(max_length=40)
     key = models.CharField(max_length=120, unique=True)
-    trial_id = models.BigIntegerField()
+    trial_id = models.BigIntegerField(null=True)
     to = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     address = models.EmailField(blank=True)
     subject = models.CharField(max_length=120)

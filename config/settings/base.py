@@ -50,7 +50,7 @@ MIDDLEWARE = [
     "compliance.standing.StandingMiddleware",
     "compliance.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "compliance.middleware.AuthenticationMiddleware",
     # Sign-in is the default: an address is open only where it says so.
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "auditlog.middleware.AuditlogMiddleware",
@@ -98,8 +98,10 @@ CSRF_FAILURE_VIEW = "config.views.csrf_failure"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
-#: An idle session ends after 30 minutes; requests renew it, at most once a minute (`compliance.middleware`).
-SESSION_COOKIE_AGE = 30 * 60
+#: An idle session ends after 15 minutes; requests renew it, at most once a minute (`compliance.middleware`).
+SESSION_COOKIE_AGE = 15 * 60
+#: `required`: whoever sees images or results has a second factor; `optional`: who has one gives it.
+SECOND_FACTOR = env.one_of("SECOND_FACTOR", ("optional", "required"))
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
@@ -264,7 +266,7 @@ JOBS_INLINE = False
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "rest_framework.authentication.SessionAuthentication",
-        "rest_framework.authentication.BasicAuthentication",
+        "compliance.api_password.PasswordAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

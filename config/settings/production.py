@@ -9,6 +9,7 @@ for _name in ("SECRET_KEY", "DATABASE_URL", "BROKER_URL", "ALLOWED_HOSTS"):
     if not env.text(_name):
         raise ImproperlyConfigured(f"Set PARALLAX_{_name} before starting in production.")
 
+SECOND_FACTOR = env.one_of("SECOND_FACTOR", ("required", "optional"))
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 SECURE_SSL_REDIRECT = True

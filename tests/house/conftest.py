@@ -29,6 +29,7 @@ def crowd(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytes
         "STORAGES": stores,
     }
     # A session in its cookie costs no row, and a sign-out that is rolled back is undone by the cookie kept.
+    places["SESSION_COOKIE_AGE"] = 8 * 3600  # a slow machine crawls for longer than an idle session lasts
     places["SESSION_ENGINE"] = "django.contrib.sessions.backends.signed_cookies"
     with django_db_blocker.unblock(), override_settings(**places), transaction.atomic():
         yield make_crowd()

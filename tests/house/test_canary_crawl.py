@@ -30,6 +30,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 def trial(own_disk: Any, monkeypatch: pytest.MonkeyPatch, settings: Any) -> CanaryTrial:
     monkeypatch.setattr("os.fsync", lambda _: None)
     # A session in its cookie is not undone with what a request changed.
+    settings.SESSION_COOKIE_AGE = 8 * 3600  # a slow machine crawls for longer than an idle session lasts
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
     # Files of the pages come from the same house.
     settings.MIDDLEWARE = ["whitenoise.middleware.WhiteNoiseMiddleware", *settings.MIDDLEWARE]

@@ -3,7 +3,7 @@
 from .calendar import CalendarAddress
 from .charter import ImagingCharter
 from .form import DeclaredForm, SiteForm
-from .membership import SITE_AWARE, Membership, Role, SiteGrant, TrialGrant
+from .membership import SECOND_FACTOR_ROLES, SITE_AWARE, Membership, Role, SiteGrant, TrialGrant
 from .qualification import SiteAnswers, SiteQualification, TrainingAcknowledgement, UploadTest
 from .query import Query, QueryMessage
 from .scanner import Device, Scanner, ScannerNotice
@@ -12,6 +12,7 @@ from .subject import Subject, Timepoint
 from .trial import Trial
 
 __all__ = [
+    "SECOND_FACTOR_ROLES",
     "SITE_AWARE",
     "ApplicationEntity",
     "CalendarAddress",

@@ -28,6 +28,8 @@ class Role(models.TextChoices):
         return f"trials.as_{self.value}"
 
 
+#: Roles that see images or results: an installation that requires a second factor requires it of them.
+SECOND_FACTOR_ROLES = frozenset(Role)
 #: Roles that see whom the scans come from. Readers, adjudicators and sponsors are not among them.
 SITE_AWARE = (Role.SITE_COORDINATOR, Role.QC_ANALYST, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
-from compliance import access, audit, keys, signing
+from compliance import access, audit, factors, keys, signing
 from compliance.errors import HouseError
 from compliance.models import Signature, User
 from compliance.signing import Intent
@@ -273,6 +273,12 @@ def create_user(
         user.save()
         audit.record("user.created", user, actor=actor, at=at, after={"username": username})
     return user
+
+
+def reset_factor(*, membership: Membership, reason: str, actor: User, at: dt.datetime) -> None:
+    """Take the second factor of a member who lost it; who does so learns no secret, and the member is told."""
+    access.require(actor, "trials.administer", membership)
+    factors.reset(user=membership.user, actor=actor, reason=reason, at=at)
 
 
 def grant_membership(

@@ -1,0 +1,47 @@
+"""What people type when they show who they are."""
+
+from __future__ import annotations
+
+from django import forms
+
+from compliance.passkeys import LONGEST
+
+_CODE = {"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
+
+
+class ProofForm(forms.Form):
+    """A code of the app or a recovery code; or a browser's answer for a passkey, which the page puts in."""
+
+    code = forms.CharField(
+        label="Code",
+        help_text="Six digits from your authenticator app, or one of your recovery codes.",
+        max_length=40,
+        required=False,
+        widget=forms.TextInput(attrs=_CODE),
+    )
+    answer = forms.CharField(max_length=LONGEST, required=False, widget=forms.HiddenInput(attrs={"data-answer": ""}))
+
+
+class PasswordForm(forms.Form):
+    """The password once more."""
+
+    password = forms.CharField(
+        label="Your password again", widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+    )
+
+
+class AppForm(forms.Form):
+    """The first code of an app."""
+
+    code = forms.CharField(
+        label="Code that the app shows", max_length=20, widget=forms.TextInput(attrs={**_CODE, "inputmode": "numeric"})
+    )
+
+
+class PasskeyForm(forms.Form):
+    """What a person calls a passkey, and the browser's answer, which the page puts in."""
+
+    name = forms.CharField(
+        label="Name", help_text="Where it lives: a laptop, a phone, a key.", max_length=60, initial="Passkey"
+    )
+    answer = forms.CharField(max_length=LONGEST, required=False, widget=forms.HiddenInput(attrs={"data-answer": ""}))
