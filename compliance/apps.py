@@ -7,7 +7,7 @@ class ComplianceConfig(AppConfig):
     name = "compliance"
 
     def ready(self) -> None:
-        from compliance import mailing, misuse, models, sessions  # noqa: F401 - a job, and what they hear
+        from compliance import mailing, misuse, models, schema, sessions  # noqa: F401 - heard, or found by name
         from compliance.audit import regulate
 
         regulate(models.Factor, models.RecoveryCode)

@@ -1,8 +1,10 @@
-"""What the API's description says of refusals: each operation has them, and no view set repeats them."""
+"""What the API's description says of refusals and of passwords; no view set repeats it."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from drf_spectacular.authentication import BasicScheme
 
 _JSON = "application/json"
 _REFUSAL = {
@@ -24,6 +26,12 @@ _WHY = {
     "415": ("Refusal", "The body is in a form that is not taken."),
     "422": ("Refusal", "A rule of the trial is against it."),
 }
+
+
+class PasswordScheme(BasicScheme):
+    """A password in a program's header, as the description names it."""
+
+    target_class = "compliance.api_password.PasswordAuthentication"
 
 
 def describe_refusals(result: dict[str, Any], generator: object, request: object, public: bool) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 
 from compliance.passkeys import LONGEST
@@ -16,17 +18,25 @@ class ProofForm(forms.Form):
         label="Code",
         help_text="Six digits from your authenticator app, or one of your recovery codes.",
         max_length=40,
-        required=False,
+        error_messages={"required": "Type a code."},
         widget=forms.TextInput(attrs=_CODE),
     )
     answer = forms.CharField(max_length=LONGEST, required=False, widget=forms.HiddenInput(attrs={"data-answer": ""}))
+
+    # With a passkey nothing is typed, and the browser must not ask for it.
+    use_required_attribute = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"].required = not self.data.get("answer")
 
 
 class PasswordForm(forms.Form):
     """The password once more."""
 
     password = forms.CharField(
-        label="Your password again", widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+        label="Your password again",
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True}),
     )
 
 

@@ -42,11 +42,8 @@ def proven(request: HttpRequest, form: ProofForm, user: User, *, at: dt.datetime
         return ""
     if answer := form.cleaned_data["answer"]:
         found = factors.check_passkey(user, sessions.remembered(request, ASKED, user), answer, at=at)
-    elif code := form.cleaned_data["code"]:
-        found = factors.check(user, code, at=at)
     else:
-        form.add_error("code", "Type a code.")
-        return ""
+        found = factors.check(user, form.cleaned_data["code"], at=at)
     if not found:
         count_failure(request, user)
         form.add_error("code", WRONG)

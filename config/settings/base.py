@@ -330,6 +330,7 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "axes": {"level": "WARNING"},
         "celery": {"level": "WARNING"},
+        "fido2": {"level": "WARNING"},
         "kombu": {"level": "ERROR"},
         "fontTools": {"level": "ERROR"},
         "weasyprint": {"level": "ERROR"},
