@@ -8,7 +8,20 @@ from __future__ import annotations
 import subprocess
 import sys
 
-PARTS = ("intake", "stow", "frames", "submission", "crowd", "rows", "readers", "deid", "peers_deid", "viewer", "listed")
+PARTS = (
+    "intake",
+    "stow",
+    "frames",
+    "submission",
+    "crowd",
+    "rows",
+    "readers",
+    "deid",
+    "peers_deid",
+    "viewer",
+    "listed",
+    "package",
+)
 
 
 def main() -> None:

@@ -34,12 +34,12 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     parser.add_argument("--subjects", type=int, default=SUBJECTS)
     given = parser.parse_args()
-    with _application():
+    with application():
         publish("readers", "\n".join(_table(given.subjects)), write=given.write)
 
 
 @contextmanager
-def _application() -> Iterator[None]:
+def application() -> Iterator[None]:
     """The application on the embedded default, its data in a folder of its own."""
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
     try:
@@ -66,7 +66,7 @@ def _table(subjects: int) -> Iterator[str]:
     from reading.models import AgreementReport
     from reading.services.rederiving import rederive
 
-    trial, manager = _trial(subjects)
+    trial, manager = read_trial(subjects)
     client = Client()
     client.force_login(manager, backend="django.contrib.auth.backends.ModelBackend")
     address = f"/reading/trials/{trial.pk}/variability/"
@@ -94,7 +94,7 @@ def _table(subjects: int) -> Iterator[str]:
     yield f"| every signed read derived anew and compared, one process | {took:.1f} s |"
 
 
-def _trial(subjects: int) -> tuple[Any, Any]:
+def read_trial(subjects: int) -> tuple[Any, Any]:
     """A trial whose subjects were all read, with somebody who manages the reading."""
     from django.db import transaction
 

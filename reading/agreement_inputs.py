@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -65,11 +66,11 @@ class VariabilityInputs:
     cases: tuple[Case, ...]
 
 
-def variability_inputs(trial: Trial) -> VariabilityInputs:
-    """Pair what two readers found in the same subject, in an order that only codes decide."""
+def variability_inputs(trial: Trial, results: Sequence[SubjectResult] | None = None) -> VariabilityInputs:
+    """Pair what two readers found in the same subject, in an order that only codes decide; `results` if known."""
     burdens, cases = list[BurdenPair](), list[Case]()
     responses, best = list[Pair](), list[Pair]()
-    for result in subject_results(trial):
+    for result in subject_results(trial) if results is None else results:
         if len(result.slots) != 2:
             continue
         code, (one, two) = result.subject.code, result.slots

@@ -85,7 +85,7 @@ def _sheet(task: ReadTask, form: Form, day: int, facts: dict[str, Values]) -> Sh
     assessment, timepoint = task.assessment, task.timepoint
     entries = []
     name_of = called(task)
-    for entry in assessment.measurements.select_related("lesion").order_by("lesion__number", "part"):
+    for entry in assessment.entries():
         lesion, listed = entry.lesion, form.of(entry.lesion.category)
         if listed is None:
             continue

@@ -14,7 +14,7 @@ from compliance.models import User
 from reading import derivation
 from reading.criteria import discordance
 from reading.criteria.results import DatedResponse, SubjectResponse, TimepointResponse
-from reading.models import Adjudication, Assessment, GlobalReview, MarkVersion, ReadTask, Reopening
+from reading.models import Adjudication, Assessment, GlobalReview, MarkVersion, Measurement, ReadTask, Reopening
 from reading.reviewed import reviewed
 from reading.selectors_reviews import is_reviewed, signed_reviews
 from reading.states import UNDECIDED, AdjudicationState, Purpose, ReadState
@@ -26,6 +26,10 @@ from trials.states import ImageState, QcState, ReadingState, SubjectState
 SHOWN = (ReadState.ASSIGNED, ReadState.READING, ReadState.SUBMITTED, ReadState.LOCKED)
 SIGNED = (ReadState.SUBMITTED, ReadState.LOCKED)
 _WITH = ("timepoint__subject__trial", "charter", "reader")
+#: What is told of an entry beside its values: whose lesion, and where it was seen and drawn.
+_ENTERED = ("lesion", "instance__series__imaging_study", "mark__instance__series")
+#: States of a subject of which nothing is read for the trial.
+_NOT_READ = (SubjectState.SCREENED, SubjectState.CASE)
 
 
 def tasks_of(reader: User) -> QuerySet[ReadTask]:
@@ -120,7 +124,7 @@ def is_absent(timepoint: Timepoint) -> bool:
 
 def is_readable(timepoint: Timepoint) -> bool:
     """Tell whether a timepoint is to be read now: the subject is enrolled, and a baseline scan may come or is here."""
-    if timepoint.subject.state in (SubjectState.SCREENED, SubjectState.CASE):
+    if timepoint.subject.state in _NOT_READ:
         return False
     baseline = timepoint if derivation.is_baseline(timepoint) else timepoint.subject.timepoints.get(order=0)
     return not is_absent(timepoint) and not is_absent(baseline)
@@ -163,8 +167,10 @@ def is_read_by_all(timepoint: Timepoint) -> bool:
 
 def is_fully_read(subject: Subject) -> bool:
     """Tell whether every timepoint of a subject that is to be read was signed by every planned reader."""
-    timepoints = [t for t in subject.timepoints.select_related("subject") if is_readable(t)]
-    return all(is_read_by_all(timepoint) for timepoint in timepoints)
+    timepoints = list(subject.timepoints.select_related("subject").order_by("order"))
+    if subject.state in _NOT_READ or not timepoints or is_absent(timepoints[0]):
+        return True
+    return all(is_read_by_all(timepoint) for timepoint in timepoints if not is_absent(timepoint))
 
 
 def held_up_for_readers(trial: Trial) -> list[Timepoint]:
@@ -291,10 +297,14 @@ def slot_results(
     signed = (
         ReadTask.every.filter(timepoint__subject=subject, state__in=SIGNED, reread=reread, purpose=Purpose.ENDPOINT)
         .select_related("timepoint__subject__trial", "charter", "reader", "assessment")
+        .prefetch_related(Prefetch("assessment__measurements", Measurement.objects.select_related(*_ENTERED)))
         .order_by("slot", "order")
     )
     by_slot: dict[int, list[ReadTask]] = {}
+    charters: dict[int, ImagingCharter] = {}
     for task in signed:
+        # One object for all: each reads its terms once.
+        task.charter = charters.setdefault(task.charter_id, task.charter)
         by_slot.setdefault(task.slot, []).append(task)
     results = {slot: slot_result(slot, tasks, charter) for slot, tasks in sorted(by_slot.items())}
     reviews = {} if reread else signed_reviews(subject)

@@ -15,6 +15,7 @@ from pydicom.sr.coding import Code
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from compliance.exporting import code_version
+from reading.exports.dicom_content import Element, text
 from reading.exports.locked import LockedSubject, LockedTimepoint, LockedTrial
 
 MANUFACTURER = MODEL = "Parallax"
@@ -106,6 +107,17 @@ def version() -> str:
 def made_with() -> dict[str, str]:
     """Return the versions of what writes the objects, on which the bytes depend."""
     return {"highdicom": str(highdicom.__version__), "pydicom": str(pydicom.__version__)}
+
+
+def file_meta(made: Dataset) -> list[Element]:
+    """Return what a file says of an object before it."""
+    return [
+        text(0x00020002, b"UI", made.SOPClassUID),
+        text(0x00020003, b"UI", made.SOPInstanceUID),
+        text(0x00020010, b"UI", ExplicitVRLittleEndian),
+        text(0x00020012, b"UI", uid_of("implementation", MANUFACTURER)),
+        text(0x00020013, b"SH", MANUFACTURER.upper()),
+    ]
 
 
 def file_of(made: Dataset) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from django.db.models import Q
@@ -12,24 +12,34 @@ from imaging.models import Instance
 from imaging.services import displaying
 from reading import derivation
 from reading.exports.locked import LockedMark, LockedPicture, LockedPlane, LockedSegment
-from reading.models import Lesion, MarkVersion, Measurement
-from reading.models.segment import SegmentVersion, segments_of
+from reading.models import Lesion, MarkVersion
+from reading.models.segment import SegmentVersion
 from reading.selectors import ReadResult
 
 #: Sizes of a mark that are lengths or areas; its other values are of pixels.
 _SIZES = ("long_mm", "short_mm", "length_mm", "area_mm2")
 
 
-def pictures_of(reads: Sequence[ReadResult]) -> tuple[LockedPicture, ...]:
+#: What was painted, by the key of the read.
+Painted = Mapping[int, Sequence[SegmentVersion]]
+
+
+def pictures_of(reads: Sequence[ReadResult], painted_by: Painted) -> tuple[LockedPicture, ...]:
     """Return the images on which something was measured or painted; of the latter where they lie, if it is known."""
-    measured = Measurement.objects.filter(assessment__in=[read.assessment for read in reads], instance__isnull=False)
+    entries = (entry for read in reads for entry in read.assessment.entries())
+    images = {entry.instance.pk: entry.instance for entry in entries if entry.instance}
     painted = {
-        (version.series_id, uid) for read in reads for version in segments_of(read.task) for uid in _slices(version)
+        (version.series_id, uid)
+        for read in reads
+        for version in painted_by.get(read.task.pk, ())
+        for uid in _slices(version)
     }
-    wanted = Q(pk__in=measured.values("instance"))
+    wanted = Q()
     for series, uid in painted:
         wanted |= Q(series=series, sop_instance_uid=uid)
-    images = Instance.objects.filter(wanted).select_related("series__imaging_study")
+    if painted:
+        found = Instance.objects.filter(wanted).select_related("series__imaging_study")
+        images |= {image.pk: image for image in found}
     pictures = (
         LockedPicture(
             image.sop_instance_uid,
@@ -40,7 +50,7 @@ def pictures_of(reads: Sequence[ReadResult]) -> tuple[LockedPicture, ...]:
             image.frames,
             _plane(image) if (image.series_id, image.sop_instance_uid) in painted else None,
         )
-        for image in images
+        for image in images.values()
     )
     return tuple(sorted(pictures, key=lambda picture: picture.sop_instance_uid))
 
@@ -64,11 +74,14 @@ def _plane(image: Instance) -> LockedPlane | None:
     return LockedPlane(facts["rows"], facts["columns"], facts["space"], spacing, float(apart), *where)
 
 
-def segments_in(read: ReadResult) -> Iterator[LockedSegment]:
+def segments_in(read: ReadResult, painted_by: Painted) -> Iterator[LockedSegment]:
     """Give what a reader painted in a read, in the order in which it was begun."""
+    painted = painted_by.get(read.task.pk)
+    if not painted:
+        return
     lesions = Lesion.objects.filter(reader=read.task.reader_id, subject=read.timepoint.subject_id)
     labels = {lesion.number: lesion.label for lesion in lesions}
-    for version in segments_of(read.task):
+    for version in painted:
         slices = tuple(sorted(_slices(version).items()))
         label = labels.get(version.lesion, "") if version.lesion else ""
         yield LockedSegment(label, version.series.series_instance_uid, slices)

@@ -16,6 +16,7 @@ from reading.exports import (
     dicom_seg,
     dicom_sr,
     endpoint_agreement,
+    endpoint_listings,
     endpoint_report,
     endpoint_tables,
     records,
@@ -31,6 +32,7 @@ from trials.states import TrialState
 PARTS: tuple[Callable[[LockedTrial], Iterable[tuple[str, bytes]]], ...] = (
     sdtm_files.sdtm_files,
     traces.traces,
+    endpoint_listings.listings,
     dicom_sr.reports,
     dicom_seg.segmentations,
 )

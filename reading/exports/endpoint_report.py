@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 
 from compliance import printing
 from compliance.exporting import code_version
-from reading.exports import endpoint_agreement, endpoint_plots, endpoint_quality
+from reading.exports import endpoint_agreement, endpoint_listings, endpoint_plots, endpoint_quality
 from reading.exports import endpoint_summary as summary
 from reading.exports.endpoint_methods import methods
 from reading.exports.locked import LockedTrial, moment
@@ -37,7 +37,7 @@ def context(trial: LockedTrial, lock: str, files: Mapping[str, bytes]) -> dict[s
     visit_columns, by_timepoint = summary.responses_by_timepoint(trial)
     cross_columns, cross = summary.cross_table(trial)
     reads = [read for _, _, read in trial.reads()]
-    figures = endpoint_plots.drawn(trial)
+    figures, apart = endpoint_plots.drawn(trial), endpoint_listings.apart(trial)
     return {
         "trial": trial,
         "burden": trial.criteria.burden[:1].lower() + trial.criteria.burden[1:],
@@ -73,7 +73,10 @@ def context(trial: LockedTrial, lock: str, files: Mapping[str, bytes]) -> dict[s
         "reviewed": trial.has_reviews,
         "listing_columns": summary.listing_columns(trial),
         "listing_width": len(summary.listing_columns(trial)) + 2,
-        "listings": [summary.listing(subject, trial.criteria) for subject in trial.subjects],
+        "listings": [] if apart else [summary.listing(subject, trial.criteria) for subject in trial.subjects],
+        "listed_apart": apart,
+        "summaries": endpoint_listings.summaries(trial) if apart else [],
+        "evalids": trial.evalids,
         "files": [
             {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
             for name, data in sorted(files.items())

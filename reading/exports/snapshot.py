@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from compliance import signing
 from compliance.errors import HouseError
 from compliance.models import Record
-from imaging.models import Finding, ImagingStudy, TransferForm
+from imaging.models import Finding, TransferForm
 from imaging.states import ReviewState, Verdict
 from reading import derivation, selectors
 from reading.criteria import Criteria
 from reading.criteria.base import Term
 from reading.criteria.values import as_json
 from reading.criteria.values import plain as exact_text
-from reading.exports.archived import archived_at
-from reading.exports.drawn import mark_in, pictures_of, segments_in
+from reading.exports.archived import Archived, archived_of
+from reading.exports.drawn import Painted, mark_in, pictures_of, segments_in
 from reading.exports.endpoint_real_time import real_time_reads
 from reading.exports.locked import (
     ADJUDICATED,
@@ -43,7 +44,8 @@ from reading.exports.locked import (
 )
 from reading.exports.locked_review import LockedReview
 from reading.exports.values import derived_values, entered_values
-from reading.models import Adjudication, Lesion, Measurement
+from reading.models import Adjudication, Lesion
+from reading.models.segment import segments_by_read
 from reading.selectors import ReadResult, SlotResult, SubjectResult
 from reading.selectors_reviews import signed_reviews
 from reading.services.measuring import variability_report
@@ -90,7 +92,7 @@ def snapshot(trial: Trial) -> LockedTrial:
         charters=tuple(map(_charter, charters)),
         signatures=tuple(sorted(signatures, key=lambda mark: (mark.at, mark.what, mark.printed_name))),
         subjects=tuple(_subject(result) for result in results),
-        variability=_variability(trial),
+        variability=_variability(trial, results),
         real_time=real_time_reads(trial),
     )
 
@@ -119,9 +121,9 @@ def _chip(term: Term) -> str:
     return responses.get(term.tone, "" if term.degree is None else "SD")
 
 
-def _variability(trial: Trial) -> dict[str, Any]:
+def _variability(trial: Trial, results: Sequence[SubjectResult]) -> dict[str, Any]:
     """Agreement by the readers' places; what is told of each reader by name is the core lab's own affair."""
-    report = variability_report(trial)
+    report = variability_report(trial, results)
     adjudication = {name: value for name, value in report["adjudication"].items() if name != "readers"}
     return {**report, "adjudication": adjudication}
 
@@ -140,7 +142,8 @@ def _signatures(about: Record, what: str) -> list[Signed]:
 
 def _subject(result: SubjectResult) -> LockedSubject:
     subject = result.subject
-    timepoints = tuple(_timepoint(timepoint, result.slots) for timepoint in result.timepoints)
+    beside = _beside(result)
+    timepoints = tuple(_timepoint(timepoint, result.slots, beside) for timepoint in result.timepoints)
     lesions = [
         _lesion(lesion, slot.slot)
         for slot in result.slots
@@ -181,10 +184,35 @@ def _shifted_day_1(timepoint: LockedTimepoint) -> dt.date | None:
     return None if day is None or scanned is None else scanned - (date_of(day, scanned) - scanned)
 
 
-def _timepoint(timepoint: Timepoint, slots: Sequence[SlotResult]) -> LockedTimepoint:
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What else is told of a subject's timepoints, by their keys: asked for the subject once."""
+
+    archived: Mapping[int, Archived]
+    waived: Mapping[int, set[str]]
+    declared: set[int]
+    painted: Painted
+
+
+def _beside(result: SubjectResult) -> _Beside:
+    waived: dict[int, set[str]] = {}
+    cleared = {"review__timepoint__subject": result.subject, "review__state": ReviewState.CLEARED}
+    findings = Finding.objects.filter(**cleared, verdict=Verdict.WAIVE)
+    for timepoint, code in findings.values_list("review__timepoint", "code"):
+        waived.setdefault(timepoint, set()).add(code)
+    forms = TransferForm.objects.filter(timepoint__subject=result.subject, state=FormState.SIGNED)
+    return _Beside(
+        archived_of(result.subject),
+        waived,
+        {form.timepoint_id for form in forms.select_related("charter") if _deviation_declared(form)},
+        segments_by_read([read.task for slot in result.slots for read in slot.reads]),
+    )
+
+
+def _timepoint(timepoint: Timepoint, slots: Sequence[SlotResult], beside: _Beside) -> LockedTimepoint:
     first_day, last_day = timepoint.window
-    found = ImagingStudy.objects.filter(timepoint=timepoint, series__for_reading=True).distinct()
-    shown = sorted(found, key=lambda study: study.study_instance_uid)
+    archived = beside.archived.get(timepoint.pk, Archived())
+    shown = archived.shown
     dated = sorted((s for s in shown if s.study_day is not None), key=lambda s: (s.study_day, s.study_instance_uid))
     scan = dated[0] if dated else None
     reads = sorted(
@@ -203,31 +231,22 @@ def _timepoint(timepoint: Timepoint, slots: Sequence[SlotResult]) -> LockedTimep
         unscheduled=timepoint.unscheduled,
         study_day=scan.study_day if scan else None,
         shifted_date=scan.shifted_date if scan else None,
-        series_read=sum(study.series.filter(for_reading=True).count() for study in shown),
+        series_read=archived.series_read,
         study_instance_uid=next((study.study_instance_uid for study in (*dated, *shown)), ""),
-        pictures=pictures_of(reads),
-        series=archived_at(timepoint),
-        qc_waived=_waived(timepoint),
-        deviation_declared=_deviation_declared(timepoint),
-        reads=tuple(_read(read) for read in reads),
+        pictures=pictures_of(reads, beside.painted),
+        series=archived.series,
+        qc_waived=tuple(sorted(beside.waived.get(timepoint.pk, ()))),
+        deviation_declared=timepoint.pk in beside.declared,
+        reads=tuple(_read(read, beside.painted) for read in reads),
     )
 
 
-def _waived(timepoint: Timepoint) -> tuple[str, ...]:
-    waived = Finding.objects.filter(
-        review__timepoint=timepoint, review__state=ReviewState.CLEARED, verdict=Verdict.WAIVE
-    )
-    return tuple(sorted(set(waived.values_list("code", flat=True))))
-
-
-def _deviation_declared(timepoint: Timepoint) -> bool:
+def _deviation_declared(form: TransferForm) -> bool:
     """Tell whether the site's signed transfer form says what was done otherwise; its words may name days and people."""
-    form = TransferForm.objects.filter(timepoint=timepoint, state=FormState.SIGNED).first()
-    declaring = [one.key for one in form.terms.fields if one.fact == "deviations"] if form else []
-    return any(form.answers.get(key) for key in declaring) if form else False
+    return any(form.answers.get(one.key) for one in form.terms.fields if one.fact == "deviations")
 
 
-def _read(read: ReadResult) -> LockedRead:
+def _read(read: ReadResult, painted: Painted) -> LockedRead:
     derived = read.derived
     pack = derivation.pack_of(read.task.charter)
     _must_be_reproduced(read, pack)
@@ -251,7 +270,7 @@ def _read(read: ReadResult) -> LockedRead:
         stated_response=read.assessment.stated_response,
         stated_reason=read.assessment.stated_reason,
         measurements=tuple(_measurements(read)),
-        segments=tuple(segments_in(read)),
+        segments=tuple(segments_in(read, painted)),
         values=(*entered_values(read.assessment, pack), *derived_values(derived, pack)),
         trace=tuple(
             RuleStep(step["rule"], step["clause"], step["inputs"], step["result"]) for step in derived.get("trace", ())
@@ -282,10 +301,7 @@ def _exact(value: Decimal | None) -> Decimal | None:
 
 
 def _measurements(read: ReadResult) -> Iterable[LockedMeasurement]:
-    entries: list[Measurement] = list(
-        read.assessment.measurements.select_related("lesion", "instance", "mark__instance")
-    )
-    for entry in sorted(entries, key=lambda entry: (entry.lesion.number, entry.part)):
+    for entry in read.assessment.entries():
         yield LockedMeasurement(
             lesion=entry.lesion.label,
             part=entry.part,

@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 def entered_values(assessment: Assessment, pack: Criteria[Any]) -> Iterator[LockedValue]:
     """Give what was entered, by lesion in order of their numbers, then the answers about the timepoint."""
     form = pack.form()
-    for entry in assessment.measurements.select_related("lesion").order_by("lesion__number", "part"):
+    for entry in assessment.entries():
         listed, stated = form.of(entry.lesion.category), entry.stated()
         for field in listed.fields if listed else ():
             if field.name in stated:

@@ -42,6 +42,12 @@ class Assessment(OfRead):
     def __str__(self) -> str:
         return f"assessment of {self.task}"
 
+    def entries(self) -> list[Measurement]:
+        """Return what was entered of lesions, by their numbers; the database is asked unless it was fetched along."""
+        fetched = getattr(self, "_prefetched_objects_cache", {}).get("measurements")
+        found = self.measurements.select_related("lesion") if fetched is None else fetched
+        return sorted(found, key=lambda entry: (entry.lesion.number, entry.part))
+
     def content(self) -> dict[str, object]:
         """Return everything the reader stated and what was derived from it, as plain values.
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db import models
 
 from compliance.models import Record
@@ -78,6 +80,15 @@ class SegmentVersion(Record):
 
 def segments_of(task: ReadTask) -> list[SegmentVersion]:
     """Return the segments of a read as they stand, in the order in which they were begun, without removed ones."""
-    versions = SegmentVersion.objects.filter(segment__task=task).select_related("segment__task", "series")
+    return segments_by_read([task]).get(task.pk, [])
+
+
+def segments_by_read(tasks: Sequence[ReadTask]) -> dict[int, list[SegmentVersion]]:
+    """Return the segments of several reads, each as `segments_of`, by the key of the read; none of one without any."""
+    versions = SegmentVersion.objects.filter(segment__task__in=tasks).select_related("segment__task", "series")
     latest = {v.segment_id: v for v in versions.order_by("segment__begun_at", "segment", "number")}
-    return [version for version in latest.values() if not version.removed]
+    found: dict[int, list[SegmentVersion]] = {}
+    for version in latest.values():
+        if not version.removed:
+            found.setdefault(version.segment.task_id, []).append(version)
+    return found

@@ -15,6 +15,7 @@ from reading.criteria import Criteria
 from reading.derivation import pack_of
 from reading.figure_files import KINDS, FigureFile, NoSuchFigure, as_file
 from reading.models import Adjudication, AgreementReport, ReadTask
+from reading.selectors import SubjectResult
 from reading.variability import (
     CaseOutcome,
     IccForm,
@@ -84,11 +85,16 @@ def show_figure(*, trial: Trial, name: str, kind: str, actor: User, at: dt.datet
     return as_file(kind, lambda: figure.draw(report), lambda: figure.csv(report))
 
 
-def variability_report(trial: Trial) -> dict[str, Any]:
+def variability_report(trial: Trial, results: Sequence[SubjectResult] | None = None) -> dict[str, Any]:
     """Compute the agreement of a trial's readers from the reads signed so far, as plain JSON.
 
     Readers are compared by place: the first against the second reader of each subject. A statistic that these
     data do not define says so with its reason (`undefined`, `reason`).
+
+    Parameters
+    ----------
+    results
+        Of every subject by code, where they are known already; they take most of the time.
 
     Returns
     -------
@@ -99,7 +105,7 @@ def variability_report(trial: Trial) -> dict[str, Any]:
         `adjudication`: rate, and per reader the agreement with the adjudicator and the disagreement index; where there
         were hidden re-reads, `rereads`: how all readers agree with themselves.
     """
-    report = _agreement_of_readers(trial, variability_inputs(trial))
+    report = _agreement_of_readers(trial, variability_inputs(trial, results))
     pairs = reread_pairs(trial)
     return report | ({"rereads": _rereads(pairs, _pack(trial))} if pairs else {})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 
@@ -90,6 +91,39 @@ def test_there_is_one_report_of_each_reader_and_timepoint(trial, files):
     assert len(files) == sum(1 for _ in trial.reads())
     assert min(files) == "images/sr/101-001/01-BL-reader-1.dcm"
     assert len({pydicom.dcmread(io.BytesIO(data)).SOPInstanceUID for data in files.values()}) == len(files)
+
+
+def test_pydicom_writes_the_same_bytes(files):
+    for data in files.values():
+        read, again = pydicom.dcmread(io.BytesIO(data)), io.BytesIO()
+        assert sum(1 for _ in read.iterall()) > 300  # each is decoded, so that none is written as it was found
+        pydicom.dcmwrite(again, read, enforce_file_format=True)
+        assert again.getvalue() == data
+
+
+def test_a_name_of_more_than_16_characters_and_a_frame_of_many_are_written(trial):
+    subject = trial.subjects[0]
+    visit = subject.timepoints[0]
+    cine = replace(visit, pictures=tuple(replace(picture, frames=30) for picture in visit.pictures))
+    value = LockedValue("T01", 0, "enhancing_longest_diameter", "", Decimal("16.123456789012345"), "mm", False)
+    first = replace(visit.reads[0].measurements[0], frame=7)
+    read = replace(visit.reads[0], measurements=(first, *visit.reads[0].measurements[1:]), values=(value,))
+    data = dicom_sr.report(trial, subject, cine, read)
+    report = pydicom.dcmread(io.BytesIO(data))
+    assert {str(one.ReferencedFrameNumber) for one in _items(report) if "ReferencedFrameNumber" in one} == {"7", "1"}
+    (named,) = {one.LongCodeValue for one in _items(report) if "LongCodeValue" in one}
+    assert named == "ENHANCING_LONGEST_DIAMETER"
+    numbers = {one.FloatingPointValue: str(one.NumericValue) for one in _items(report) if "NumericValue" in one}
+    assert numbers[16.123456789012345] == "16.1234567890123"
+    groups_of(data)
+
+
+def _items(dataset: Dataset) -> Iterator[Dataset]:
+    for element in dataset:
+        if element.VR == "SQ":
+            for item in element.value:
+                yield item
+                yield from _items(item)
 
 
 def test_every_measurement_reads_back_equal(trial, files):

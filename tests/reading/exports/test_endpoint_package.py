@@ -255,6 +255,12 @@ class TestRecordedTrial:
         assert (event.actor, event.at, event.trial_id) == (sponsor, LATER, trial.pk)
         assert event.after["sha256"] == export.sha256
 
+    def test_the_database_is_asked_for_a_subject_and_not_for_each_read(self, django_assert_max_num_queries):
+        trial = recorded.build()
+        assert sum(1 for _ in snapshot(trial).reads()) == 10
+        with django_assert_max_num_queries(60):
+            snapshot(trial)
+
     def test_before_the_lock_there_is_no_package(self):
         trial = recorded.build()
         sponsor = recorded.member(trial, Role.SPONSOR)
