@@ -182,6 +182,8 @@ def built(trial_id: int, actor_id: int) -> None:
     import django
 
     django.setup()
+    from django.core.files.storage import storages
+
     from compliance import storage
     from compliance.models import User
     from reading.exports import endpoint_report
@@ -191,7 +193,8 @@ def built(trial_id: int, actor_id: int) -> None:
     from tests.factories import AT
     from trials.models import Trial
 
-    trial, parts = Trial.objects.get(pk=trial_id), {}
+    parts: dict[str, Any] = {}
+    trial = Trial.objects.get(pk=trial_id)
     EndpointPackage.snapshot = _timed(parts, "records", EndpointPackage.snapshot)  # type: ignore[method-assign]
     endpoint_report.report = _timed(parts, "report", endpoint_report.report)
     build = _timed(parts, "the whole package", build_package)
@@ -200,7 +203,7 @@ def built(trial_id: int, actor_id: int) -> None:
     reads = sum(file["name"].startswith("images/sr/") for file in files)
     own, others = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     told = {
-        "path": str(storage.store(storage.EXPORTS).path(export.storage_key)),
+        "path": storages[storage.EXPORTS].path(export.storage_key),
         "bytes": export.size,
         "files": len(files),
         "reads": reads,

@@ -146,13 +146,18 @@ def _sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _zip(members: Mapping[str, bytes]) -> bytes:
+    return _zipped((name, members[name]) for name in sorted(members))
+
+
+def _zipped(members: Iterable[tuple[str, bytes]]) -> bytes:
+    """Write members in the order of their names; each may go as soon as it is written."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-        for name in sorted(members):
+        for name, data in members:
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.create_system = 3  # Unix, wherever it is written
             entry.external_attr = _REGULAR_FILE_RW_R_R
-            archive.writestr(entry, members[name])
+            archive.writestr(entry, data)
     return target.getvalue()
 
 
@@ -172,7 +177,8 @@ def pack(exporter: Exporter[Snapshot], snapshot: Snapshot) -> Package:
             ],
         }
     )
-    return Package(_zip({**members, MANIFEST: readable(manifest)}), manifest)
+    members[MANIFEST] = readable(manifest)
+    return Package(_zipped((name, members.pop(name)) for name in sorted(members)), manifest)
 
 
 def build(exporter: Exporter[Snapshot], about: Record, *, actor: User, at: dt.datetime) -> Export:

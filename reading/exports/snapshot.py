@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -80,7 +81,7 @@ def snapshot(trial: Trial) -> LockedTrial:
         *_signatures(trial, "Database lock"),
     ]
     assert trial.locked_at is not None
-    results = sorted(selectors.subject_results(trial), key=lambda result: result.subject.code)
+    results = deque(sorted(selectors.subject_results(trial), key=lambda result: result.subject.code))
     return LockedTrial(
         code=trial.code,
         title=trial.title,
@@ -91,8 +92,9 @@ def snapshot(trial: Trial) -> LockedTrial:
         sites=tuple(sorted((site.code, site.name) for site in trial.sites.all())),
         charters=tuple(map(_charter, charters)),
         signatures=tuple(sorted(signatures, key=lambda mark: (mark.at, mark.what, mark.printed_name))),
-        subjects=tuple(_subject(result) for result in results),
+        # What each result holds of the database goes as soon as it is told.
         variability=_variability(trial, results),
+        subjects=tuple(_subject(results.popleft()) for _ in range(len(results))),
         real_time=real_time_reads(trial),
     )
 
