@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.signals import user_login_failed
+from django.db import connection
 from django.test import RequestFactory
 
 from compliance import factors, keys, one_time
@@ -23,6 +25,13 @@ SECRET = bytes(range(20))
 @pytest.fixture(autouse=True)
 def own_keys(settings: Any, tmp_path: Path) -> None:
     settings.KEYS_DIR = tmp_path
+
+
+@pytest.fixture
+def at_once() -> None:
+    """SQLite in memory has one connection, where nothing happens at once."""
+    if connection.vendor != "postgresql":
+        pytest.skip("needs PostgreSQL")
 
 
 @pytest.fixture
@@ -187,3 +196,41 @@ def test_a_name_that_nobody_has_alerts_nobody(ada: User, settings: Any) -> None:
         request = RequestFactory(REMOTE_ADDR="192.0.2.1").post("/sign-in/")
         user_login_failed.send(sender=__name__, credentials={"username": "nobody"}, request=request)
     assert not Mail.objects.exists()
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("what", ["app", "recovery code"])
+def test_of_many_who_show_the_same_code_at_once_one_is_let_in(at_once: None, ada: User, what: str) -> None:
+    with_app(ada)
+    shown = code() if what == "app" else factors.new_recovery_codes(user=ada, at=AT)[0]
+
+    def check(_: int) -> str:
+        try:
+            return factors.check(User.objects.get(pk=ada.pk), shown, at=AT)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(check, range(8)))
+    assert sorted(answers) == ["", "", "", "", "", "", "", what]
+    assert AuditEvent.objects.filter(action=factors.FAILED).count() == 7
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_guesses_made_at_once_are_all_counted(at_once: None, ada: User) -> None:
+    with_app(ada)
+
+    def guess(number: int) -> str:
+        try:
+            return factors.check(User.objects.get(pk=ada.pk), f"{number:06d}", at=AT)
+        except factors.FactorPaused:
+            return "paused"
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(guess, range(24)))
+    assert answers.count("") == factors.MOST_FAILURES
+    assert answers.count("paused") == 24 - factors.MOST_FAILURES
