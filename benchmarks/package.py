@@ -62,7 +62,7 @@ def _table(subjects: int) -> Iterator[str]:
         yield f"| {name} | {took:.1f} | {cpu:.1f} |"
     yield f"| the package verified offline | {verified:.1f} | |"
     yield ""
-    yield f"At most {found['mib']:.0f} MiB were in use, the programs that it ran included."
+    yield f"The process that built it was {found['mib']:.0f} MiB large at most."
 
 
 def _locked_trial(subjects: int) -> tuple[Any, Any]:
@@ -201,7 +201,6 @@ def built(trial_id: int, actor_id: int) -> None:
     export = build(trial=trial, actor=User.objects.get(pk=actor_id), at=AT)
     files = export.manifest["files"]
     reads = sum(file["name"].startswith("images/sr/") for file in files)
-    own, others = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     told = {
         "path": storages[storage.EXPORTS].path(export.storage_key),
         "bytes": export.size,
@@ -209,7 +208,7 @@ def built(trial_id: int, actor_id: int) -> None:
         "reads": reads,
         "adjudications": Adjudication.objects.filter(subject__trial=trial).count(),
         "parts": parts,
-        "mib": (own + others) / 1024,
+        "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
     sys.stdout.write(json.dumps(told) + "\n")
 

@@ -13,12 +13,13 @@ import functools
 import hashlib
 import io
 import json
+import tempfile
 import tomllib
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import IO, Any, ClassVar, Generic, TypeVar
 
 from django.conf import settings
 from django.db import transaction
@@ -150,7 +151,7 @@ def _zip(members: Mapping[str, bytes]) -> bytes:
 
 
 def _zipped(members: Iterable[tuple[str, bytes]]) -> bytes:
-    """Write members in the order of their names; each may go as soon as it is written."""
+    """Write members, which come in the order of their names."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for name, data in members:
@@ -163,7 +164,16 @@ def _zipped(members: Iterable[tuple[str, bytes]]) -> bytes:
 
 def pack(exporter: Exporter[Snapshot], snapshot: Snapshot) -> Package:
     """Write a snapshot as a package; the same snapshot and code give the same bytes."""
-    members = dict(exporter.files(snapshot))
+    with tempfile.TemporaryFile() as beside:
+        return _packed(exporter, snapshot, beside)
+
+
+def _packed(exporter: Exporter[Snapshot], snapshot: Snapshot, beside: IO[bytes]) -> Package:
+    """Write the files beside, as they are made, and then into the archive by their names: memory holds them once."""
+    places: dict[str, tuple[int, int, str]] = {}
+    for name, data in exporter.files(snapshot):
+        places[name] = beside.tell(), len(data), hashlib.sha256(data).hexdigest()
+        beside.write(data)
     manifest = _sealed(
         {
             "format": _FORMAT,
@@ -172,13 +182,21 @@ def pack(exporter: Exporter[Snapshot], snapshot: Snapshot) -> Package:
             "code": dict(code_version(exporter.sources)),
             **exporter.statement(snapshot),
             "files": [
-                {"name": name, "size": len(members[name]), "sha256": hashlib.sha256(members[name]).hexdigest()}
-                for name in sorted(members)
+                {"name": name, "size": size, "sha256": sha256} for name, (_, size, sha256) in sorted(places.items())
             ],
         }
     )
-    members[MANIFEST] = readable(manifest)
-    return Package(_zipped((name, members.pop(name)) for name in sorted(members)), manifest)
+
+    def members() -> Iterator[tuple[str, bytes]]:
+        for name in sorted([*places, MANIFEST]):
+            if name == MANIFEST:
+                yield name, readable(manifest)
+                continue
+            begin, size, _ = places[name]
+            beside.seek(begin)
+            yield name, beside.read(size)
+
+    return Package(_zipped(members()), manifest)
 
 
 def build(exporter: Exporter[Snapshot], about: Record, *, actor: User, at: dt.datetime) -> Export:

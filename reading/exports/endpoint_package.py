@@ -87,11 +87,14 @@ class EndpointPackage(Exporter[LockedTrial]):
             "criteria.json": readable(snapshot.criteria.content()),
             "charter.json": readable({"trial": snapshot.code, "versions": plain(snapshot.charters)}),
         }
-        files = dict(tables)
+        yield from tables.items()
+        counted = dict(tables)
         for part in PARTS:
-            files |= part(snapshot)
-        yield from files.items()
-        yield "records.json", records.records(files)
+            for name, data in part(snapshot):
+                if records.are_in(name):
+                    counted[name] = data
+                yield name, data
+        yield "records.json", records.records(counted)
         yield VERIFIER.name, VERIFIER.read_bytes()
         yield "report.pdf", endpoint_report.report(snapshot, lock_identifier(snapshot), tables)
 
