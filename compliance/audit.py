@@ -14,7 +14,7 @@ from auditlog.registry import auditlog
 from django.db import models, transaction
 from django.http import HttpRequest
 
-from compliance import context, rows
+from compliance import context, rows, sealing
 from compliance.errors import HouseError
 from compliance.models import AuditEvent, Record, User
 
@@ -91,7 +91,7 @@ def record(
     """
     scope = about.scope() if isinstance(about, Record) else (None, None)
     here = context.current()
-    return AuditEvent.objects.create(
+    event = AuditEvent(
         at=at,
         actor=actor,
         actor_name=(actor.full_name or actor.username) if actor else "system",
@@ -108,6 +108,10 @@ def record(
         request_id=here.request_id,
         via=here.via,
     )
+    with transaction.atomic(savepoint=False):
+        event.save(force_insert=True)
+        sealing.enlist(event)
+    return event
 
 
 def record_of_the_day(action: str, about: models.Model, *, actor: User, at: dt.datetime) -> None:

@@ -5,10 +5,14 @@ The keys under which its originals lie may be replaced: number 0 follows from th
 own beside it, `PLX-1.originals-1.key` and so on. What comes is locked with the newest.
 
 The installation has one more, `_accounts.key`, under which the secrets of authenticator apps lie.
+
+The audit trail of the whole installation has keys of its own, `audit/1.key` and so on: its chains go on with the
+newest, and the others are needed for as long as the trail is to be verified.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import os
 import re
@@ -44,6 +48,29 @@ class OriginalsKey:
     def fingerprint(self) -> str:
         """What may be said of the key."""
         return vault.fingerprint(self.secret)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditKey:
+    """One of the keys of the audit trail; what is done with it is done with keys that follow from it."""
+
+    number: int
+    secret: bytes = field(repr=False)
+
+    @property
+    def fingerprint(self) -> str:
+        """What may be said of the key."""
+        return vault.fingerprint(self.secret)
+
+    @property
+    def chaining(self) -> bytes:
+        """The key of the chain's codes."""
+        return hmac.digest(self.secret, b"audit chain", "sha256")
+
+    @property
+    def signing(self) -> bytes:
+        """The private key with which the chain's checkpoints are signed (Ed25519)."""
+        return hmac.digest(self.secret, b"audit checkpoints", "sha256")
 
 
 def _path(trial_code: str, which: str = "") -> Path:
@@ -132,6 +159,43 @@ def of_originals(trial_code: str) -> list[OriginalsKey]:
                 "Restore the key file from its back-up."
             ) from problem
     return sorted(found, key=lambda key: key.number)
+
+
+def of_audit() -> list[AuditKey]:
+    """Return the keys of the audit trail, the newest last; none before the first event.
+
+    Raises
+    ------
+    KeyMissing
+        A key's file is not readable.
+    """
+    found = []
+    for path in _audit_folder().glob("*.key"):
+        try:
+            found.append(AuditKey(int(path.stem), of_file(path)))
+        except (OSError, ValueError) as problem:
+            raise audit_key_missing(path.stem) from problem
+    return sorted(found, key=lambda key: key.number)
+
+
+def create_for_audit(number: int) -> AuditKey:
+    """Make a key of the audit trail, 32 random bytes; if somebody else just made it, theirs is the key."""
+    path = _audit_folder() / f"{number}.key"
+    with contextlib.suppress(FileExistsError):
+        _create(path, None)
+    return AuditKey(number, of_file(path))
+
+
+def audit_key_missing(which: str) -> KeyMissing:
+    """Return the error that a key of the audit trail, by its number or fingerprint, is not there."""
+    return KeyMissing(
+        f"The key {which} of the audit trail cannot be read, so nothing can be recorded, and nothing was changed. "
+        "Restore the key file from its back-up."
+    )
+
+
+def _audit_folder() -> Path:
+    return Path(settings.KEYS_DIR) / "audit"
 
 
 def are_readable(trial_code: str) -> bool:

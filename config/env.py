@@ -70,7 +70,7 @@ def database() -> dict[str, object]:
     url = text("DATABASE_URL")
     if not url:
         return {
-            "ENGINE": "django.db.backends.sqlite3",
+            "ENGINE": "compliance.engines.sqlite3",
             "NAME": data_dir() / "parallax.sqlite3",
             # Opening it anew for each request costs more than most requests do.
             "CONN_MAX_AGE": 60,
@@ -87,7 +87,7 @@ def database() -> dict[str, object]:
     if parts.scheme not in {"postgres", "postgresql"}:
         raise ValueError("PARALLAX_DATABASE_URL must start with postgresql://; leave it empty for SQLite.")
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "compliance.engines.postgresql",
         "NAME": parts.path.lstrip("/"),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),

@@ -18,6 +18,7 @@ def own_disk(settings: LazySettings, tmp_path: Path) -> Path:
     settings.SPOOL_DIR = tmp_path / "spool"
     settings.UPLOAD_DIR = tmp_path / "uploads"
     settings.KEYS_DIR = tmp_path / "keys"
+    settings.AUDIT_CHECKPOINTS_DIR = tmp_path / "checkpoints"
     stores = copy.deepcopy(settings.STORAGES)
     for alias in ("quarantine", "archive", "exports"):
         stores[alias]["OPTIONS"]["location"] = str(tmp_path / alias)

@@ -284,7 +284,7 @@ def timepoint_miss(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
 def trial_audit(request: HttpRequest, trial: Trial) -> HttpResponse:
     """The trial's audit trail, searched by words, or of one record."""
     words = request.GET.get("q", "").strip()
-    events = AuditEvent.objects.filter(trial_id=trial.pk).order_by("-id")
+    events = AuditEvent.objects.filter(trial_id=trial.pk).select_related("link").order_by("-id")
     for word in words.split():
         events = events.filter(selectors.event_mentions(word))
     object_type, _, object_id = request.GET.get("record", "").partition(":")

@@ -2,6 +2,8 @@
 
 from .audit import AuditEvent
 from .base import Record
+from .chain import AuditHead, AuditLink
+from .checkpoint import AuditCheckpoint
 from .export import Export
 from .factor import Factor, RecoveryCode
 from .job import Job
@@ -11,7 +13,10 @@ from .token import ExpiringToken
 from .user import User
 
 __all__ = [
+    "AuditCheckpoint",
     "AuditEvent",
+    "AuditHead",
+    "AuditLink",
     "ExpiringToken",
     "Export",
     "Factor",

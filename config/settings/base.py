@@ -14,8 +14,10 @@ DATA_DIR = env.data_dir()
 SPOOL_DIR = DATA_DIR / "spool"
 #: The doors refuse (A700, 507) before less than this is free on the spool's disk, in bytes.
 SPOOL_RESERVE_BYTES = env.number("SPOOL_RESERVE_BYTES", 512 * 1024**2)
-#: Secret keys of the trials, those of their originals beside them; back this folder up apart from the database.
+#: Secret keys of the trials, of their originals and of the audit trail; back this folder up apart from the database.
 KEYS_DIR = Path(env.text("KEYS_DIR", str(DATA_DIR / "keys")))
+#: Signed checkpoints of the audit trail; best a folder of somebody who does not own the database.
+AUDIT_CHECKPOINTS_DIR = Path(env.text("AUDIT_CHECKPOINTS_DIR", str(DATA_DIR / "checkpoints")))
 
 SECRET_KEY = env.secret_key()
 DEBUG = False
@@ -249,6 +251,7 @@ elif CELERY_BROKER_URL.startswith("redis"):
 CELERY_BEAT_SCHEDULE = {
     # A sweep that waited for so long behind other messages is not worth it any more: the next ones follow.
     "sweep jobs": {"task": "compliance.sweep_jobs", "schedule": 2.0, "options": {"expires": 60.0}},
+    "sign checkpoints": {"task": "compliance.make_checkpoint", "schedule": 3600.0, "options": {"expires": 3600.0}},
     "sweep reads": {"task": "reading.sweep_reads", "schedule": 60.0},
     "sweep spool": {"task": "imaging.index_spool", "schedule": 5.0, "options": {"expires": 60.0}},
     "sweep uploads": {"task": "imaging.sweep_uploads", "schedule": 3600.0},

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 from django.contrib.messages import get_messages
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
@@ -305,6 +306,14 @@ def test_an_answer_without_words_is_refused_with_a_sentence(world):
 
 
 # --- the trail
+
+
+def test_the_auditor_sees_the_place_of_each_event_in_the_chain(world):
+    connection.seal()
+    event = AuditEvent.objects.filter(trial_id=world.trial.pk).select_related("link").latest("pk")
+    assert f"record {event.link.sequence} · {event.link.mac[:12]}</span>" in shown(
+        world.people[Role.AUDITOR], "audit", world.trial.pk
+    )
 
 
 def test_the_auditor_finds_events_by_any_words(world):

@@ -1,0 +1,269 @@
+"""Whether the audit trail is what was written: each chain is followed link by link, up to its first bad record.
+
+Records are read in portions, raw, so that memory does not grow with the trail. What is written meanwhile does not
+disturb: a chain is followed up to where it ended when its turn came.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from django.db.models import Exists, Max, OuterRef, Subquery
+
+from compliance import chain, keys
+from compliance.models import AuditEvent, AuditHead, AuditLink
+from compliance.sealing import AT_ONCE, columns
+
+#: Chain, link's number and code, as a signed checkpoint has them.
+Marks = Mapping[int, Mapping[int, str]]
+
+
+class Kind(enum.StrEnum):
+    """What was done to a trail."""
+
+    CHANGED = "changed"
+    DELETED = "deleted"
+    INSERTED = "inserted"
+    REORDERED = "reordered"
+    TRUNCATED = "truncated"
+    REWRITTEN = "rewritten"
+    HEAD = "head"
+    KEY = "wrong key"
+
+
+_SAID = {
+    Kind.CHANGED: "it is not what was recorded",
+    Kind.DELETED: "it was removed",
+    Kind.INSERTED: "it was put in past the record",
+    Kind.REORDERED: "it stands in another's place",
+    Kind.TRUNCATED: "it and all that followed are gone, though a checkpoint has them",
+    Kind.REWRITTEN: "it is not what a checkpoint has, though its own code is right",
+    Kind.HEAD: "the chain's end, which is kept with it, was changed",
+    Kind.KEY: "its code is of a key that it cannot be of, or that is not there",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """The first bad record of a chain. `sequence` is None for an event that is in no chain."""
+
+    chain: int
+    kind: Kind
+    sequence: int | None = None
+    event: int | None = None
+
+    def said(self, name: str) -> str:
+        """Return the finding as a sentence; `name` is that of the chain's trial."""
+        record = "a record" if self.sequence is None else f"record {self.sequence}"
+        event = "" if self.event is None else f" (event {self.event})"
+        return f"{name}: {record}{event} is bad, because {_SAID[self.kind]}."
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a verification found: links that were followed, and the first bad record of each chain that has one."""
+
+    links: int
+    damages: tuple[Damage, ...] = ()
+    #: Links at the beginning that stand without a key, by chain.
+    unkeyed: Mapping[int, int] = field(default_factory=dict)
+
+
+class _Link(NamedTuple):
+    sequence: int
+    mac: str
+    key: str
+    event: int
+    content: str
+
+    @classmethod
+    def of(cls, row: tuple[Any, ...]) -> _Link:
+        """Return a link as it is read by `_COLUMNS`."""
+        return cls(row[0], row[1], row[2], row[3], chain.content(row[3:]))
+
+
+_COLUMNS = ("sequence", "mac", "key", *columns("event__"))
+
+
+def verify(*, chains: Iterable[int] | None = None, marks: Marks | None = None, since: Marks | None = None) -> Report:
+    """Follow the chains and tell the first bad record of each.
+
+    Parameters
+    ----------
+    chains
+        Which ones; all if not given.
+    marks
+        What checkpoints say of links.
+    since
+        The one link of a chain, by a checkpoint, after which it is followed; from its beginning if not given.
+
+    Raises
+    ------
+    KeyMissing
+        A key of the trail lies there and cannot be read.
+    """
+    marks, secrets = marks or {}, {key.fingerprint: key.chaining for key in keys.of_audit()}
+    wanted = sorted(_chains(marks) if chains is None else chains)
+    links, damages = 0, []
+    for number in wanted:
+        walk = _Walk(number, secrets, marks, (since or {}).get(number, {}))
+        if damage := walk.damage() or _outside(number):
+            damages.append(damage)
+        links += walk.followed
+    heads = AuditHead.objects.filter(trial_id__in=wanted, unkeyed__gt=0)
+    return Report(links, tuple(damages), dict(heads.values_list("trial_id", "unkeyed")))
+
+
+def _chains(marks: Marks) -> set[int]:
+    stored = AuditEvent.objects.order_by().values_list("trial_id", flat=True).distinct()
+    linked = AuditLink.objects.order_by().values_list("trial_id", flat=True).distinct()
+    heads = AuditHead.objects.values_list("trial_id", flat=True)
+    return {number or chain.NO_TRIAL for number in stored} | set(linked) | set(heads) | set(marks)
+
+
+def _outside(number: int) -> Damage | None:
+    """The first event of a chain's trial that no link knows."""
+    events = AuditEvent.objects.filter(trial_id=None if number == chain.NO_TRIAL else number)
+    unknown = events.exclude(Exists(AuditLink.objects.filter(event_id=OuterRef("pk")))).order_by("pk")
+    event = unknown.values_list("pk", flat=True).first()
+    return None if event is None else Damage(number, Kind.INSERTED, event=event)
+
+
+class _Walk:
+    """One chain, followed once."""
+
+    def __init__(self, number: int, secrets: Mapping[str, bytes], marks: Marks, since: Mapping[int, str]):
+        self.chain, self.secrets, self.marks = number, secrets, marks.get(number, {})
+        # Whoever makes a checkpoint seals every end first: from then on none is without a key.
+        self.may_be_unsealed = not marks
+        # The beginning has no key: plain SHA-256 stands for one.
+        self.keyed = {"": b"", **secrets}
+        self.head = AuditHead.objects.filter(trial_id=number).first()
+        self.end = self.head.sequence if self.head else self._last()
+        self.sealed = self._head_is_sealed()
+        self.sequence, self.mac = max(since.items(), default=(0, chain.GENESIS))
+        self.begin = self.sequence
+
+    @property
+    def followed(self) -> int:
+        """How many links are proven."""
+        return self.sequence - self.begin
+
+    def damage(self) -> Damage | None:
+        """Follow the chain; return its first bad record, if it has one."""
+        return self._along() or self._end()
+
+    def _along(self) -> Damage | None:
+        """Follow the links up to the end or the first bad one. Every record passes here: nothing is made per record."""
+        keyed, marks, number = self.keyed, self.marks, self.chain
+        unkeyed = self.head.unkeyed if self.head and self.sealed else None
+        content, link, sequence, previous = chain.content, chain.link, self.sequence, self.mac
+        for row in self._rows(sequence, self.end):
+            if row[0] != sequence + 1:
+                return self._gap()
+            sequence, mac, key = row[:3]
+            secret = keyed.get(key)
+            if secret is None or (unkeyed is not None and (not secret) != (sequence <= unkeyed)):
+                return self._bad(Kind.KEY, _Link.of(row))
+            if link(secret, previous, number, sequence, content(row[3:])) != mac:
+                return self._bad(self._kind_of(_Link.of(row)), _Link.of(row))
+            if sequence in marks and marks[sequence] != mac:
+                return self._bad(Kind.REWRITTEN, _Link.of(row))
+            self.sequence, self.mac = sequence, previous = sequence, mac
+        return None
+
+    def _end(self) -> Damage | None:
+        beyond = self._beyond()
+        if beyond is not None and not self._verifies(beyond, self.sequence + 1, self.mac):
+            return self._bad(Kind.INSERTED, beyond)
+        if beyond is None and max(self.marks, default=0) > min(self.sequence, self.end):
+            return Damage(self.chain, Kind.TRUNCATED, min(self.sequence, self.end) + 1)
+        if not self.sealed or beyond is not None:
+            return Damage(self.chain, Kind.HEAD, self.sequence)
+        if self.sequence < self.end:
+            return self._gap()
+        whole = self.head is None or self.head.mac == self.mac
+        return None if whole else Damage(self.chain, Kind.HEAD, self.sequence)
+
+    def _rows(self, after: int, end: int) -> Iterator[tuple[Any, ...]]:
+        """The chain's links between two numbers, with their events; a link without its event is left out."""
+        links = AuditLink.objects.filter(trial_id=self.chain, sequence__lte=end).order_by("sequence")
+        wanted = links.values_list(*_COLUMNS)
+        while rows := list(wanted.filter(sequence__gt=after)[:AT_ONCE]):
+            yield from rows
+            after = rows[-1][0]
+
+    def _last(self) -> int:
+        """The number of the last link of a chain that has no head; 0 if it just begins, and has one after all."""
+        last = AuditLink.objects.filter(trial_id=self.chain).aggregate(last=Max("sequence"))["last"]
+        self.head = AuditHead.objects.filter(trial_id=self.chain).first() if last else None
+        return self.head.sequence if self.head else last or 0
+
+    def _beyond(self) -> _Link | None:
+        """A link after the end that the head names, at one moment."""
+        end = AuditHead.objects.filter(trial_id=self.chain).values("sequence")
+        links = AuditLink.objects.filter(trial_id=self.chain, sequence__gt=Subquery(end)).order_by("sequence")
+        row = links.values_list(*_COLUMNS).first()
+        return None if row is None else _Link.of(row)
+
+    def _head_is_sealed(self) -> bool:
+        head = self.head
+        if head is None:
+            return self.end == 0
+        if not head.key:
+            return self.may_be_unsealed and head.sequence == head.unkeyed
+        secret = self.secrets.get(head.key, b"")
+        return bool(secret) and head.seal == chain.head(secret, self.chain, head.sequence, head.mac, head.unkeyed)
+
+    def _bad(self, kind: Kind, link: _Link) -> Damage:
+        return Damage(self.chain, kind, link.sequence, link.event)
+
+    def _gap(self) -> Damage:
+        """The record that is not where it should be: gone, or its event is."""
+        missing = AuditLink.objects.filter(trial_id=self.chain, sequence=self.sequence + 1)
+        return Damage(self.chain, Kind.DELETED, self.sequence + 1, missing.values_list("event_id", flat=True).first())
+
+    def _verifies(self, link: _Link, sequence: int, previous: str, content: str | None = None) -> bool:
+        secret = self.keyed.get(link.key)
+        said = link.content if content is None else content
+        return secret is not None and chain.link(secret, previous, self.chain, sequence, said) == link.mac
+
+    def _kind_of(self, bad: _Link) -> Kind:
+        """What was done where a link's code is wrong, by what still fits: its neighbours, and all that follow."""
+        here = bad.sequence
+        if any(self._verifies(bad._replace(key=key), here, self.mac) for key in self.keyed):
+            return Kind.KEY
+        follows = skips = displaced = moved = anothers = False
+        previous = bad.mac
+        for row in self._rows(here, self.end + AT_ONCE):
+            later = _Link.of(row)
+            if later.sequence == here + 1:
+                follows = self._verifies(later, here + 1, bad.mac)
+                skips = any(self._verifies(later, here + 1 + gone, bad.mac) for gone in range(1, AT_ONCE))
+            # The record that belongs here may stand further on, and that which stands here may belong there.
+            displaced = displaced or self._verifies(later, here, self.mac)
+            anothers = anothers or self._verifies(bad, here, self.mac, later.content)
+            moved = moved or any(
+                self._verifies(bad, later.sequence + step, code)
+                for code in (previous, later.mac)
+                for step in (-1, 0, 1)
+            )
+            previous = later.mac
+        if anothers or (displaced and moved):
+            return Kind.REORDERED
+        if follows:
+            return Kind.CHANGED
+        if skips or displaced:
+            return Kind.DELETED if skips else Kind.INSERTED
+        return self._kind_of_last(bad)
+
+    def _kind_of_last(self, bad: _Link) -> Kind:
+        """What was done to a link that nothing follows, by what the head says of it."""
+        if self.head is None or self.head.mac != bad.mac:
+            return Kind.CHANGED
+        if not self.sealed:
+            return Kind.INSERTED
+        return Kind.DELETED if self.end > bad.sequence else Kind.CHANGED
