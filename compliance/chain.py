@@ -8,6 +8,7 @@ was are linked by plain SHA-256: that part shows a careless hand, and is bound a
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import json
@@ -106,7 +107,20 @@ def link(secret: bytes, previous: str, chain: int, sequence: int, content: str) 
         The link's number in its chain, from 1, without a gap.
     """
     said = f"parallax audit link 1\n{previous}\n{chain}\n{sequence}\n{content}".encode("utf-8", "surrogatepass")
-    return hmac.digest(secret, said, "sha256").hex() if secret else hashlib.sha256(said).hexdigest()
+    if not secret:
+        return hashlib.sha256(said).hexdigest()
+    inner, outer = _begun(secret)
+    inner, outer = inner.copy(), outer.copy()
+    inner.update(said)
+    outer.update(inner.digest())
+    return outer.hexdigest()
+
+
+@functools.lru_cache(maxsize=64)
+def _begun(secret: bytes) -> tuple[Any, Any]:
+    """The two hashes of an HMAC with the key worked in (RFC 2104), which a link goes on from: half of its time."""
+    key = (hashlib.sha256(secret).digest() if len(secret) > 64 else secret).ljust(64, b"\0")
+    return tuple(hashlib.sha256(bytes(byte ^ pad for byte in key)) for pad in (0x36, 0x5C))  # type: ignore[return-value]
 
 
 def head(secret: bytes, chain: int, sequence: int, mac: str, unkeyed: int) -> str:

@@ -13,6 +13,7 @@ newest, and the others are needed for as long as the trail is to be verified.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hmac
 import os
 import re
@@ -20,6 +21,7 @@ import secrets
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
@@ -169,13 +171,28 @@ def of_audit() -> list[AuditKey]:
     KeyMissing
         A key's file is not readable.
     """
+    try:
+        with os.scandir(_audit_folder()) as entries:
+            files = sorted((entry.path, *_stamp(entry.stat())) for entry in entries if entry.name.endswith(".key"))
+    except FileNotFoundError:
+        return []
+    return list(_of_audit(tuple(files)))
+
+
+def _stamp(file: os.stat_result) -> tuple[int, int, int]:
+    return file.st_ino, file.st_size, file.st_ctime_ns
+
+
+@functools.lru_cache(maxsize=8)
+def _of_audit(files: tuple[tuple[Any, ...], ...]) -> tuple[AuditKey, ...]:
+    """The keys in these files, read once for as long as the files are the same: every commit asks."""
     found = []
-    for path in _audit_folder().glob("*.key"):
+    for path in [Path(name) for name, *_ in files]:
         try:
             found.append(AuditKey(int(path.stem), of_file(path)))
         except (OSError, ValueError) as problem:
             raise audit_key_missing(path.stem) from problem
-    return sorted(found, key=lambda key: key.number)
+    return tuple(sorted(found, key=lambda key: key.number))
 
 
 def create_for_audit(number: int) -> AuditKey:

@@ -8,6 +8,8 @@ transaction locks, in one order, for a few milliseconds.
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
@@ -17,12 +19,24 @@ from django.db.models.functions import Cast
 
 from compliance import chain, keys
 from compliance.engines.committing import SealsTheTrail
-from compliance.models import AuditEvent, AuditHead, AuditLink
+from compliance.models import AuditEvent, AuditHead
 
 #: Events that are read, and links that are written, by one statement.
 AT_ONCE = 1000
 
-Row = tuple[Any, ...]
+#: The number of an event that was written, its chain and its content.
+Unsealed = tuple[int, int, str]
+
+_MOMENTS, _DOCUMENTS = ([chain.COLUMNS.index(name) for name in names] for names in (chain.MOMENTS, chain.DOCUMENTS))
+
+# Statements for each commit: the ORM takes longer to write one than the database to do it.
+_HEAD = "SELECT sequence, mac, key, seal, unkeyed FROM compliance_audithead WHERE trial_id = %s"
+_BEGIN = (
+    "INSERT INTO compliance_audithead (trial_id, sequence, mac, key, seal, unkeyed) VALUES (%s, 0, %s, '', '', 0) "
+    "ON CONFLICT DO NOTHING"
+)
+_END = "UPDATE compliance_audithead SET sequence = %s, mac = %s, key = %s, seal = %s WHERE trial_id = %s"
+_LINKS = "INSERT INTO compliance_auditlink (event_id, trial_id, sequence, mac, key) VALUES "
 
 
 class _Moment(models.Func):
@@ -53,76 +67,91 @@ def columns(prefix: str = "") -> list[Any]:
 
 
 def enlist(event: AuditEvent) -> None:
-    """Have an event chained when its transaction commits; the caller is inside it."""
-    cast(SealsTheTrail, connection).unsealed.append(event.pk)
+    """Have an event chained when its transaction commits; the caller is inside it, and has stored the event."""
+    number = chain.NO_TRIAL if event.trial_id is None else event.trial_id
+    cast(SealsTheTrail, connection).unsealed.append((event.pk, number, chain.content(_as_stored(event))))
 
 
-def seal(events: Iterable[int]) -> None:
-    """Chain events of the transaction that is about to be committed.
+def _as_stored(event: AuditEvent) -> list[Any]:
+    """Return `chain.COLUMNS` of an event that was just stored, as `columns()` would read them back."""
+    row = [getattr(event, name) for name in chain.COLUMNS]
+    for place in _MOMENTS:
+        row[place] = f"{row[place].astimezone(dt.UTC):%Y-%m-%d %H:%M:%S.%f}"
+    for place in _DOCUMENTS:
+        row[place] = None if row[place] is None else json.dumps(row[place])
+    return row
 
-    They are read back, so that the chain binds what is stored; what a savepoint took back is not there any more.
+
+def seal(events: Iterable[Unsealed]) -> None:
+    """Chain events of the transaction that is about to be committed, in the order in which they were written.
 
     Raises
     ------
     KeyMissing
         The trail's key cannot be read; without it nothing can be committed of which the trail must know.
     """
+    waiting: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
+    for event, number, content in events:
+        waiting[number].append((event, content))
     with transaction.atomic(savepoint=False):
-        waiting: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
-        for row in _rows(sorted(set(events))):
-            waiting[_chain_of(row)].append((row[0], chain.content(row)))
-        if not waiting:
-            return
         newest = _newest_key()
-        for head in _locked(sorted(waiting)):
+        # Strictly one after the other: who has a head waits for higher ones alone.
+        for number in sorted(waiting):
+            head = _locked(number)
             _require_key_of(head)
-            AuditLink.objects.bulk_create(list(_links(head, waiting[head.trial_id], newest)), batch_size=AT_ONCE)
-            _close(head, newest)
+            _store(head, list(_links(head, waiting[number], newest)), newest)
 
 
 def seal_beginnings() -> None:
     """Seal the ends of chains to which nothing came since they began without a key; in the caller's transaction."""
     for head in AuditHead.objects.select_for_update().filter(key="").order_by("trial_id"):
         _close(head, _newest_key())
+        head.save(update_fields=["key", "seal"])
 
 
 def _close(head: AuditHead, key: keys.AuditKey) -> None:
     head.key = key.fingerprint
     head.seal = chain.head(key.chaining, head.trial_id, head.sequence, head.mac, head.unkeyed)
-    head.save(update_fields=["sequence", "mac", "key", "seal"])
 
 
-def _rows(numbers: list[int]) -> Iterator[Row]:
-    for begin in range(0, len(numbers), AT_ONCE):
-        some = AuditEvent.objects.filter(pk__in=numbers[begin : begin + AT_ONCE]).order_by("pk")
-        yield from some.values_list(*columns())
-
-
-def _chain_of(row: Row) -> int:
-    trial_id = row[chain.COLUMNS.index("trial_id")]
-    return chain.NO_TRIAL if trial_id is None else int(trial_id)
-
-
-def _links(head: AuditHead, events: list[tuple[int, str]], key: keys.AuditKey) -> Iterator[AuditLink]:
+def _links(head: AuditHead, events: list[tuple[int, str]], key: keys.AuditKey) -> Iterator[tuple[Any, ...]]:
     """The next links of a chain; the head follows them."""
-    for number, content in events:
+    secret, fingerprint, number = key.chaining, key.fingerprint, head.trial_id
+    for event, content in events:
         head.sequence += 1
-        head.mac = chain.link(key.chaining, head.mac, head.trial_id, head.sequence, content)
-        yield AuditLink(
-            event_id=number, trial_id=head.trial_id, sequence=head.sequence, mac=head.mac, key=key.fingerprint
-        )
+        head.mac = chain.link(secret, head.mac, number, head.sequence, content)
+        yield event, number, head.sequence, head.mac, fingerprint
 
 
-def _locked(chains: list[int]) -> Iterator[AuditHead]:
-    """The heads of chains, locked strictly one after the other: who has one waits for higher ones alone."""
-    for number in chains:
-        heads = AuditHead.objects.select_for_update().filter(trial_id=number)
-        head = heads.first()
-        if head is None:
-            # Its first event; if somebody else begins the same chain, this waits for them.
-            AuditHead.objects.bulk_create([AuditHead(trial_id=number, mac=chain.GENESIS)], ignore_conflicts=True)
-            head = heads.get()
-        yield head
+def _locked(number: int) -> AuditHead:
+    """The head of a chain, locked; begun if this is its first event, and if somebody else begins it, after them."""
+    on_postgresql = connection.vendor == "postgresql"
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(_HEAD + " FOR UPDATE" if on_postgresql else _HEAD, [number])
+            if row := cursor.fetchone():
+                return AuditHead(number, *row)
+            cursor.execute(_BEGIN, [number, chain.GENESIS])
+
+
+def _store(head: AuditHead, links: list[tuple[Any, ...]], key: keys.AuditKey) -> None:
+    """Write links and the end that they lead to; by one statement where a round trip to the database costs."""
+    _close(head, key)
+    *before, last = [links[begin : begin + AT_ONCE] for begin in range(0, len(links), AT_ONCE)]
+    end: list[Any] = [head.sequence, head.mac, head.key, head.seal, head.trial_id]
+    with connection.cursor() as cursor:
+        for some in before:
+            cursor.execute(_inserted(some), [value for link in some for value in link])
+        values = [value for link in last for value in link]
+        if connection.vendor == "postgresql":
+            cursor.execute(f"WITH ended AS ({_END}) {_inserted(last)}", [*end, *values])
+        else:
+            cursor.execute(_inserted(last), values)
+            cursor.execute(_END, end)
+
+
+def _inserted(links: list[tuple[Any, ...]]) -> str:
+    return _LINKS + ", ".join(["(%s, %s, %s, %s, %s)"] * len(links))
 
 
 def _newest_key() -> keys.AuditKey:

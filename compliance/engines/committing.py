@@ -13,7 +13,8 @@ class SealsTheTrail(BaseDatabaseWrapper):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.unsealed: list[int] = []
+        self.unsealed: list[tuple[int, int, str]] = []
+        self._unsealed_before: dict[str, int] = {}
 
     def commit(self) -> None:
         """Chain what was written, then commit; what cannot be chained is not committed."""
@@ -26,6 +27,7 @@ class SealsTheTrail(BaseDatabaseWrapper):
             self.rollback()
             raise
         super().commit()
+        self._unsealed_before.clear()
 
     def seal(self) -> None:
         """Chain the events of this transaction that are not chained yet."""
@@ -35,12 +37,25 @@ class SealsTheTrail(BaseDatabaseWrapper):
 
             sealing.seal(events)
 
+    def _savepoint(self, sid: str) -> None:
+        """Note which events were there before a part of the transaction that may be taken back."""
+        self._unsealed_before[sid] = len(self.unsealed)
+        super()._savepoint(sid)  # type: ignore[misc]
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        """Forget the events of a part that is taken back."""
+        super()._savepoint_rollback(sid)  # type: ignore[misc]
+        del self.unsealed[self._unsealed_before.get(sid, 0) :]
+
     def rollback(self) -> None:
         """Forget the events, which are gone."""
         self.unsealed = []
+        self._unsealed_before.clear()
         super().rollback()
 
     def close(self) -> None:
-        """Forget the events of a transaction that did not end."""
-        self.unsealed = []
+        """Forget the events of a transaction that did not end; SQLite's in memory stays open, and so does that."""
         super().close()
+        if self.connection is None or self.closed_in_transaction:
+            self.unsealed = []
+            self._unsealed_before.clear()

@@ -67,6 +67,20 @@ def test_thousands_of_events_of_one_commit_are_chained_in_their_order(actor):
     assert verifying.verify() == verifying.Report(links=1100)
 
 
+def test_what_is_taken_back_in_part_is_not_chained_and_what_came_before_it_is(actor):
+    """A part that was kept within one that was taken back went with it."""
+    with transaction.atomic():
+        kept = [note(actor, actor).pk]
+        outer = transaction.savepoint()
+        note(actor, actor)
+        with transaction.atomic():
+            note(actor, actor)
+        transaction.savepoint_rollback(outer)
+        kept.append(note(actor, actor).pk)
+    assert list(AuditLink.objects.order_by("sequence").values_list("event_id", flat=True)) == kept
+    assert verifying.verify() == verifying.Report(links=2)
+
+
 @pytest.mark.parametrize(
     "after",
     [
@@ -74,8 +88,10 @@ def test_thousands_of_events_of_one_commit_are_chained_in_their_order(actor):
         {"n": 1e16, "m": 1e-7, "z": -0.0, "d": 12.50},
         {"é": '\u2028 \\ " \x1f'},
         {"deep": [[{"x": None}]]},
+        {"large": 2**80, "long": 0.1 + 0.2, "tiny": 5e-324, "whole": 1e22, "yes": True, "no": []},
+        {"named": {1: "by a number", "": "by nothing"}},
     ],
-    ids=["order", "numbers", "text", "nested"],
+    ids=["order", "numbers", "text", "nested", "more numbers", "names"],
 )
 def test_what_is_stored_is_what_is_bound(actor, after):
     note(actor, actor, **after)
