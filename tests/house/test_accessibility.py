@@ -79,9 +79,11 @@ def chromium() -> Iterator[Browser]:
 
 
 def test_no_page_has_a_serious_fault(
-    own_disk: Any, live_server: Any, monkeypatch: pytest.MonkeyPatch, chromium: Browser
+    own_disk: Any, live_server: Any, monkeypatch: pytest.MonkeyPatch, chromium: Browser, settings: Any
 ) -> None:
     monkeypatch.setattr("os.fsync", lambda _: None)
+    # A person waits here while the pages of all others are opened.
+    settings.SESSION_COOKIE_AGE = 8 * 3600
     crowd = make_crowd()
     people = {person.username: Client() for person in SEEN_BY}
     for username, client in people.items():
