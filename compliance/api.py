@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler
 
-from compliance import access, audit
+from compliance import access, audit, signing
 from compliance.errors import HouseError
 from compliance.models import User
 
@@ -77,6 +77,18 @@ class Resource(viewsets.GenericViewSet[Any]):
         """Return what the person can see; nothing while the schema is being written."""
         model = self.serializer_class.Meta.model  # type: ignore[union-attr]
         return model.objects.none() if getattr(self, "swagger_fake_view", False) else self.visible().order_by("pk")
+
+
+class ShownDigest(serializers.CharField):
+    """The digest of what a signature on the record would cover; whoever signs sends it back as it was received."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        told = "Digest of what a signature would cover. Send it back to sign."
+        super().__init__(**{"source": "*", "read_only": True, "help_text": told, **kwargs})
+
+    def to_representation(self, record: Any) -> str:
+        """Return the digest of the record as it is now."""
+        return signing.digest(record.shown_content())
 
 
 @extend_schema_field(OpenApiTypes.INT)

@@ -7,7 +7,8 @@ class ComplianceConfig(AppConfig):
     name = "compliance"
 
     def ready(self) -> None:
-        from compliance import mailing, misuse, models, schema, sessions  # noqa: F401 - heard, or found by name
-        from compliance.audit import regulate
+        from compliance import mailing, misuse, models, schema, sessions, signing  # noqa: F401 - heard, or found by name
+        from compliance.audit import regulate, tell_of_changes
 
-        regulate(models.Factor, models.RecoveryCode)
+        regulate(models.Factor, models.PolicyAcceptance, models.RecoveryCode)
+        tell_of_changes(signing.supersede_what_changed)

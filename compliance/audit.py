@@ -21,9 +21,11 @@ from compliance.models import AuditEvent, Record, User
 R = TypeVar("R", bound=Record)
 
 RoleNames = Callable[[User, int | None], str]
+AfterSave = Callable[..., None]
 
 _regulated: list[type[Record]] = []
 _role_names: list[RoleNames] = []
+_after_save: list[AfterSave] = []
 
 
 class RecordFrozen(HouseError):
@@ -36,6 +38,11 @@ class RecordFrozen(HouseError):
 def name_roles_by(role_names: RoleNames) -> None:
     """Let the room that knows memberships say in which role a person acts in a trial."""
     _role_names[:] = [role_names]
+
+
+def tell_of_changes(after_save: AfterSave) -> None:
+    """Let the signatures hear of each changed record, in the transaction of the change."""
+    _after_save[:] = [after_save]
 
 
 def regulate(*record_types: type[Record]) -> None:
@@ -159,6 +166,9 @@ def save(about: R, *, action: str, actor: User | None, at: dt.datetime, reason: 
             after={name: after[name] for name in changed},
             reason=reason,
         )
+        if stored:
+            for hear in _after_save:
+                hear(about, action=action, actor=actor, at=at)
     return about
 
 

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from django.http import HttpRequest
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -32,3 +34,21 @@ def surroundings(request_id: str, via: str) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+_request: ContextVar[HttpRequest | None] = ContextVar("request", default=None)
+
+
+def request() -> HttpRequest | None:
+    """Return the request in which somebody acts; None in jobs, commands and other programs."""
+    return _request.get()
+
+
+@contextmanager
+def within(request: HttpRequest) -> Iterator[None]:
+    """Mark everything inside the block as done in this request."""
+    token = _request.set(request)
+    try:
+        yield
+    finally:
+        _request.reset(token)

@@ -93,6 +93,14 @@ def create_for_originals(trial_code: str, number: int) -> OriginalsKey:
     return made
 
 
+def create_at(path: Path) -> None:
+    """Make a key of the installation, 32 random bytes; one that somebody else made meanwhile stays."""
+    try:
+        _create(path, None)
+    except FileExistsError:
+        return
+
+
 def _create(path: Path, secret: bytes | None) -> None:
     """Write a key that is there whole and durably, or not at all."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from compliance import access, audit, context, policy, sessions
+from compliance import access, audit, context, policy, refusals, sessions
 from compliance.errors import HouseError
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -84,3 +84,16 @@ class HouseErrorMiddleware:
             return JsonResponse({"code": problem.code, "detail": problem.message}, status=problem.status)
         template = "errors/sentence.html" if request.headers.get("HX-Request") else "errors/house_error.html"
         return render(request, template, {"problem": problem}, status=problem.status)
+
+
+class SigningMiddleware:
+    """Tell the door of signatures that a person acts in a request, and note what was refused there once it is over."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        with context.within(request):
+            response = self.get_response(request)
+        refusals.settle(request, timezone.now())
+        return response

@@ -1,4 +1,8 @@
-"""Electronic signatures: who signed which content, when, and what it means (21 CFR 11.50, 11.70, 11.200)."""
+"""Electronic signatures: who signed which content, when, and what it means (21 CFR 11.50, 11.70, 11.200).
+
+In a request a signature needs what the page showed, an accepted policy and a password of the signer's own choice; the
+password is asked for at each signature. What a signature covers may change later: then it is superseded.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,14 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import models
 
-from compliance import audit
+from compliance import audit, context, refusals, signature_policy, signature_seals
 from compliance.errors import HouseError
-from compliance.models import Record, Signature, User
+from compliance.models import PolicyAcceptance, Record, Signature, Supersession, User
 
 
 class WrongPassword(HouseError):
@@ -30,13 +34,35 @@ class ContentChanged(HouseError):
     status = 409
 
 
+class NothingShown(HouseError):
+    """Somebody signed without saying what they had before them."""
+
+    code = "nothing_shown"
+    status = 422
+
+
+class NotReadyToSign(HouseError):
+    """The person must do something first: accept the policy, or choose a password of their own."""
+
+    code = "not_ready_to_sign"
+    status = 409
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Intent:
-    """What a signer gives: the password again, the meaning, and the digest of the content shown (if any)."""
+    """What a signer gives: the password again, the meaning, and the digest of the content shown.
+
+    `settled` is said by services alone, never by a door: what was shown was compared there, or came with the signature.
+    """
 
     password: str
     meaning: str = Signature.Meaning.AUTHORSHIP
     shown_sha256: str = ""
+    settled: bool = False
+
+    def once_compared(self) -> Intent:
+        """Return the intent for a service that has compared what was shown, or stored what came in the same request."""
+        return replace(self, settled=True)
 
 
 def canonical(content: Mapping[str, Any]) -> bytes:
@@ -49,6 +75,23 @@ def digest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(content)).hexdigest()
 
 
+def require_shown(intent: Intent) -> None:
+    """Refuse a signature in a request that does not name what its page showed.
+
+    Programs that sign without a request, such as the demonstration's, show nothing; whatever comes through a page or
+    the API does.
+
+    Raises
+    ------
+    NothingShown
+    """
+    if not (intent.shown_sha256 or intent.settled) and context.request() is not None:
+        raise NothingShown(
+            "Nothing was signed, because it was not said what you had before you. Load the page and sign there; "
+            "programs send `shown_sha256` as they received it."
+        )
+
+
 def require_unchanged(record: Record, intent: Intent) -> None:
     """Refuse to sign what is not what the signer was shown.
 
@@ -56,27 +99,66 @@ def require_unchanged(record: Record, intent: Intent) -> None:
     ------
     ContentChanged
         The record's content is another than when its page was made.
+    NothingShown
+        See `require_shown`.
     """
-    if intent.shown_sha256 and intent.shown_sha256 != digest(record.shown_content()):
+    require_same(record.shown_content(), intent)
+
+
+def require_same(content: Mapping[str, Any], intent: Intent) -> None:
+    """Refuse to sign where the signer was shown other content than this; see `require_unchanged`."""
+    require_shown(intent)
+    if intent.shown_sha256 and not intent.settled and intent.shown_sha256 != digest(content):
         raise ContentChanged(
             "The record changed while you were looking at it, so nothing was signed. Reload, read it and sign again."
         )
 
 
+def obstacle(signer: User) -> str:
+    """Return what a person must do before they can sign: "password", "policy", or nothing."""
+    if signer.password_given_at is not None:
+        return "password"
+    return "" if signature_policy.is_accepted_by(signer) else "policy"
+
+
+_FIRST = {
+    "password": "choose a password of your own, since somebody else chose the one you have",
+    "policy": "accept the e-signature policy",
+}
+
+
+def _require_ready(record: Record, signer: User) -> None:
+    found = obstacle(signer)
+    if found and not (found == "policy" and isinstance(record, PolicyAcceptance)):
+        raise NotReadyToSign(f"Nothing was signed. First {_FIRST[found]}: see “My signature” in the menu of your name.")
+
+
+def _require_signer(record: Record, intent: Intent, actor: User) -> None:
+    refusals.require_not_paused(actor)
+    # As the account is now: it may have been closed, or got another password, since the session began.
+    signer = User.objects.get(pk=actor.pk)
+    if context.request() is not None:
+        _require_ready(record, signer)
+    require_shown(intent)
+    if not (actor.is_active and signer.is_active and signer.check_password(intent.password)):
+        refusals.note(signer, record)
+        raise WrongPassword(
+            "The signature was not accepted, because the password is not yours. Nothing was signed; try again."
+        )
+
+
 def sign(record: Record, intent: Intent, *, actor: User, at: dt.datetime) -> Signature:
-    """Sign a record's content as `actor`.
+    """Sign a record's content as `actor`; signatures that named other content of it are superseded.
 
     Raises
     ------
     WrongPassword
         The password given is not the signer's.
+    NothingShown, NotReadyToSign, compliance.refusals.SigningPaused
     """
-    if not actor.is_active or not actor.check_password(intent.password):
-        raise WrongPassword(
-            "The signature was not accepted, because the password is not yours. Nothing was signed; try again."
-        )
+    _require_signer(record, intent, actor)
     sha256 = digest(record.signed_content())
-    signature = Signature.objects.create(
+    signature = Signature(
         signer=actor,
         printed_name=actor.full_name or actor.username,
         meaning=intent.meaning,
@@ -84,7 +166,11 @@ def sign(record: Record, intent: Intent, *, actor: User, at: dt.datetime) -> Sig
         object_type=audit.label_of(record),
         object_id=str(record.pk),
         content_sha256=sha256,
+        charter_version=record.charter_signed_under(),
+        policy_version=signature_policy.latest_accepted_by(actor),
     )
+    signature.seal = signature_seals.of_signature(signature, signature_seals.key())
+    signature.save(force_insert=True)
     audit.record(
         f"{record._meta.model_name}.signed",
         record,
@@ -95,9 +181,36 @@ def sign(record: Record, intent: Intent, *, actor: User, at: dt.datetime) -> Sig
     return signature
 
 
+def supersede(record: Record, *, action: str, actor: User | None, at: dt.datetime, changed_only: bool = False) -> None:
+    """End the force of the signatures on a record, in the transaction of the step that ends it; none is removed.
+
+    Parameters
+    ----------
+    action
+        The step, as the trail names it.
+    changed_only
+        Only of those that name other content than the record has now.
+    """
+    standing = list(signatures_on(record).filter(supersession=None))
+    if changed_only and standing:
+        sha256 = digest(record.signed_content())
+        standing = [one for one in standing if one.content_sha256 != sha256]
+    for signature in standing:
+        row = Supersession(signature=signature, at=at, actor=actor, action=action)
+        row.seal = signature_seals.of_supersession(row, signature_seals.key())
+        row.save(force_insert=True)
+
+
+def supersede_what_changed(record: Record, *, action: str, actor: User | None, at: dt.datetime) -> None:
+    """End the force of signatures that no longer name what a record says; `compliance.audit` tells of each save."""
+    if type(record).signed_content is not Record.signed_content:
+        supersede(record, action=action, actor=actor, at=at, changed_only=True)
+
+
 def signatures_on(record: models.Model) -> models.QuerySet[Signature]:
     """Return the signatures on a record, oldest first."""
-    return Signature.objects.filter(object_type=audit.label_of(record), object_id=str(record.pk)).order_by("id")
+    found = Signature.objects.filter(object_type=audit.label_of(record), object_id=str(record.pk))
+    return found.select_related("supersession").order_by("id")
 
 
 def still_holds(signature: Signature, record: Record) -> bool:

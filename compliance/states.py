@@ -21,6 +21,8 @@ class Move:
         Verb that the actor must hold (see `compliance.access`); None: only the system itself moves it.
     reason, signature
         What the actor has to give with the move.
+    supersedes
+        Whether the signatures on the record no longer speak for it afterwards, though its content is the same.
     """
 
     source: StrEnum | tuple[StrEnum, ...]
@@ -28,6 +30,7 @@ class Move:
     may: str | None = None
     reason: bool = False
     signature: bool = False
+    supersedes: bool = False
 
     @property
     def sources(self) -> tuple[StrEnum, ...]:

@@ -85,7 +85,10 @@ def advance(
         setattr(row, field, move.target)
         for name, value in changes.items():
             setattr(row, name, value)
-        audit.save(row, action=f"{row._meta.model_name}.{verb}", actor=actor, at=at, reason=reason, thaw=thaw)
+        action = f"{row._meta.model_name}.{verb}"
+        audit.save(row, action=action, actor=actor, at=at, reason=reason, thaw=thaw)
+        if move.supersedes:
+            signing.supersede(row, action=action, actor=actor, at=at)
         if signature is not None and actor is not None:
             signing.sign(row, signature, actor=actor, at=at)
     for changed in (field, *changes):
@@ -125,7 +128,7 @@ def advance_batch(
     """
     machine = records.model.machines[field]
     move = machine.moves[verb]
-    if move.reason or move.signature:
+    if move.reason or move.signature or move.supersedes:
         raise ValueError(f"the step {verb} of a {machine.name} is taken for one record at a time")
     if move.may is not None:
         access.require(actor, move.may, about)

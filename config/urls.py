@@ -12,7 +12,7 @@ import reading.api_reviews
 import trials.api
 from compliance import access
 from compliance.api import Router
-from config import views
+from config import views, views_account
 from imaging.intake import stow
 
 router = Router()
@@ -25,6 +25,7 @@ urlpatterns = [
     path("", access.signed_in(views.home), name="home"),
     path("healthz", access.public(views.health), name="health"),
     path("", include("config.accounts.urls")),
+    path("account/signature/", access.signed_in(views_account.signature_policy_page), name="signature_policy"),
     path("history/<str:object_type>/<str:object_id>/", access.signed_in(views.history), name="history"),
     path("trials/", include("trials.urls")),
     path("imaging/", include("imaging.urls")),

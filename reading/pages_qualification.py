@@ -58,6 +58,7 @@ class Examined:
     compared: tuple[str, ...]
     standing: Standing
     tried: tuple[TriedOnce, ...]
+    shown_sha256: str
 
 
 def examined(person: User, at: dt.datetime) -> list[Examined]:
@@ -70,7 +71,10 @@ def examined(person: User, at: dt.datetime) -> list[Examined]:
             continue
         compared = tuple(COMPARED[name] for name in terms.counted)
         tried = tuple(tried_once(attempt) for attempt in reversed(standing.attempts))
-        found.append(Examined(trial.pk, charter.terms.criteria, charter.version, terms, compared, standing, tried))
+        shown = signing.digest(questions.shown_to_begin(charter))
+        found.append(
+            Examined(trial.pk, charter.terms.criteria, charter.version, terms, compared, standing, tried, shown)
+        )
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import QuerySet
 
@@ -18,7 +19,7 @@ from reading.states import (
     Purpose,
     ReferenceState,
 )
-from trials.models import Role, Trial
+from trials.models import ImagingCharter, Role, Trial
 from trials.reader_terms import ReaderTerms
 from trials.selectors import members_with, trials_of
 from trials.states import SubjectState
@@ -51,6 +52,17 @@ class Standing:
         """Whether the person may begin an attempt now."""
         prepared = self.latest is not None and self.latest.state == AttemptState.PREPARED
         return self.state in ("to_do", "expired", "failed") and (prepared or self.left > 0)
+
+
+def shown_to_begin(charter: ImagingCharter) -> dict[str, Any]:
+    """What a person has before them who signs to begin: the statement, under this version of the charter."""
+    return {"charter": charter.sha256, "statement": charter.terms.qualification.statement}
+
+
+def shown_to_waive(standing: Standing) -> dict[str, Any]:
+    """What a manager has before them who waives the rest: where the person stands, and how each attempt came out."""
+    tried = [[one.number, str(one.state), one.result] for one in standing.attempts]
+    return {"person": standing.person.username, "state": standing.state, "attempts": tried}
 
 
 def terms_of(trial: Trial) -> ReaderTerms | None:

@@ -40,7 +40,9 @@ READ_TASK = Machine(
         "submit": Move(ReadState.READING, ReadState.SUBMITTED, may="reading.read", signature=True),
         "lock": Move(ReadState.SUBMITTED, ReadState.LOCKED),
         # A second person approved that it is opened again; what comes after it waits for it.
-        "reopen": Move(ReadState.SUBMITTED, ReadState.WAITING, may="reading.decide_reopening", reason=True),
+        "reopen": Move(
+            ReadState.SUBMITTED, ReadState.WAITING, may="reading.decide_reopening", reason=True, supersedes=True
+        ),
         "hold": Move((ReadState.ASSIGNED, ReadState.READING), ReadState.WAITING, may="reading.decide_reopening"),
         "withdraw": Move((ReadState.WAITING, ReadState.ASSIGNED, ReadState.READING), ReadState.WITHDRAWN),
         # Another reader has a read of its own in this place; what was drafted here is kept, and nobody reads on.
@@ -109,7 +111,9 @@ ADJUDICATION = Machine(
             AdjudicationState.OPEN, AdjudicationState.PROPOSED, may="reading.meet", reason=True, signature=True
         ),
         "confirm": Move(AdjudicationState.PROPOSED, AdjudicationState.DECIDED, may="reading.meet", signature=True),
-        "send_back": Move(AdjudicationState.PROPOSED, AdjudicationState.OPEN, may="reading.meet", reason=True),
+        "send_back": Move(
+            AdjudicationState.PROPOSED, AdjudicationState.OPEN, may="reading.meet", reason=True, supersedes=True
+        ),
         "lock": Move(AdjudicationState.DECIDED, AdjudicationState.LOCKED),
         "withdraw": Move(UNDECIDED, AdjudicationState.WITHDRAWN),
         # A read that it rests on is opened again.
@@ -118,6 +122,7 @@ ADJUDICATION = Machine(
             AdjudicationState.SUPERSEDED,
             may="reading.decide_reopening",
             reason=True,
+            supersedes=True,
         ),
     },
 )
@@ -140,7 +145,10 @@ GLOBAL_REVIEW = Machine(
         "withdraw": Move(GlobalReviewState.OPEN, GlobalReviewState.WITHDRAWN),
         # A read that it rests on is opened again, or another one came.
         "supersede": Move(
-            (GlobalReviewState.OPEN, GlobalReviewState.SIGNED), GlobalReviewState.SUPERSEDED, reason=True
+            (GlobalReviewState.OPEN, GlobalReviewState.SIGNED),
+            GlobalReviewState.SUPERSEDED,
+            reason=True,
+            supersedes=True,
         ),
     },
 )

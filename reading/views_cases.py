@@ -155,7 +155,9 @@ def qualification_person(request: HttpRequest, trial: Trial, username: str) -> H
     person = get_object_or_404(members.distinct(), username=username)
     problem: HouseError | None = None
     waives = "waive" in request.POST
-    waive = forms.WaiveForm(request.POST if waives else None)
+    standing = questions.standing_of(trial, person, timezone.now(), role=qualifying.role_of(person, trial))
+    shown = {"shown_sha256": signing.digest(questions.shown_to_waive(standing))}
+    waive = forms.WaiveForm(request.POST if waives else None, initial=shown)
     again = ReasonForm(request.POST if request.method == "POST" and not waives else None)
     acted: Any = waive if waives else again
     if request.method == "POST" and acted.is_valid():
@@ -174,7 +176,6 @@ def qualification_person(request: HttpRequest, trial: Trial, username: str) -> H
             problem = refused
         else:
             return redirect("reading:qualification_person", pk=trial.pk, username=username)
-    standing = questions.standing_of(trial, person, timezone.now(), role=qualifying.role_of(person, trial))
     context = {
         "trial": trial,
         "person": person,

@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.routers import BaseRouter
 
 from compliance import access
-from compliance.api import Resource, Seen
+from compliance.api import Resource, Seen, ShownDigest
 from compliance.models import Signature, User
 from compliance.signing import Intent
 from trials import models, selectors
@@ -46,9 +46,11 @@ class TrialSerializer(serializers.ModelSerializer):
 
 
 class CharterSerializer(serializers.ModelSerializer):
+    shown_sha256 = ShownDigest()
+
     class Meta:
         model = models.ImagingCharter
-        fields = ["id", "trial", "version", "state", "change_summary", "content", "sha256", "signed_at"]
+        fields = ["id", "trial", "version", "state", "change_summary", "content", "sha256", "shown_sha256", "signed_at"]
         read_only_fields = ["trial", "version", "state", "sha256", "signed_at"]
 
     def to_representation(self, charter: models.ImagingCharter) -> dict[str, Any]:
@@ -117,9 +119,10 @@ class PersonSerializer(serializers.ModelSerializer):
 
 
 class SignatureInput(serializers.Serializer):
-    """The signer's password again."""
+    """The signer's password again, and the digest of what the signer has before them: the record's `shown_sha256`."""
 
-    password = serializers.CharField(style={"input_type": "password"})
+    password = serializers.CharField(style={"input_type": "password"}, trim_whitespace=False)
+    shown_sha256 = serializers.RegexField("^[0-9a-f]{64}$")
 
 
 class TrialViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, Resource):
@@ -223,7 +226,7 @@ class CharterViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Up
         charter = self.get_object()
         given = SignatureInput(data=request.data)
         given.is_valid(raise_exception=True)
-        signature = Intent(given.validated_data["password"], meaning)
+        signature = Intent(given.validated_data["password"], meaning, given.validated_data["shown_sha256"])
         charter = step(charter=charter, signature=signature, actor=access.actor(request), at=timezone.now())
         return Response(self.get_serializer(charter).data)
 

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from compliance import access
-from compliance.api import Resource, Seen
+from compliance.api import Resource, Seen, ShownDigest
 from compliance.models import Signature
 from compliance.signing import Intent
 from trials import models, selectors
@@ -23,10 +23,20 @@ from trials.subject_terms import MOST_OF_ARM
 
 class SubjectSerializer(serializers.ModelSerializer):
     site = Seen(selectors.sites_seen_by)
+    shown_sha256 = ShownDigest()
 
     class Meta:
         model = models.Subject
-        fields = ["id", "site", "code", "screening_code", "reference_date", "state", "consent_withdrawn_on"]
+        fields = [
+            "id",
+            "site",
+            "code",
+            "screening_code",
+            "reference_date",
+            "state",
+            "consent_withdrawn_on",
+            "shown_sha256",
+        ]
         read_only_fields = ["screening_code", "state", "consent_withdrawn_on"]
 
 
@@ -66,7 +76,8 @@ class TimepointSerializer(serializers.ModelSerializer):
 class ConsentInput(serializers.Serializer):
     """When and why consent was withdrawn, signed."""
 
-    password = serializers.CharField(style={"input_type": "password"})
+    password = serializers.CharField(style={"input_type": "password"}, trim_whitespace=False)
+    shown_sha256 = serializers.RegexField("^[0-9a-f]{64}$")
     withdrawn_on = serializers.DateField()
     reason = serializers.CharField(allow_blank=True, max_length=500)
 
@@ -160,7 +171,7 @@ class SubjectViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Cr
             subject=subject,
             withdrawn_on=said["withdrawn_on"],
             reason=said["reason"],
-            signature=Intent(said["password"], Signature.Meaning.RESPONSIBILITY),
+            signature=Intent(said["password"], Signature.Meaning.RESPONSIBILITY, said["shown_sha256"]),
             actor=access.actor(request),
             at=timezone.now(),
         )

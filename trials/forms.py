@@ -26,7 +26,7 @@ class SignatureForm(forms.Form):
     """The signer's password again; the digest says which content was shown."""
 
     password = forms.CharField(
-        label="Your password again", widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+        label="Your password again", strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
     )
     shown_sha256 = forms.CharField(required=False, widget=forms.HiddenInput)
 

@@ -38,7 +38,9 @@ CHARTER = Machine(
     initial=CharterState.DRAFT,
     moves={
         "review": Move(CharterState.DRAFT, CharterState.REVIEWED, may="trials.review_charter", signature=True),
-        "reopen": Move(CharterState.REVIEWED, CharterState.DRAFT, may="trials.administer", reason=True),
+        "reopen": Move(
+            CharterState.REVIEWED, CharterState.DRAFT, may="trials.administer", reason=True, supersedes=True
+        ),
         "sign": Move(
             (CharterState.DRAFT, CharterState.REVIEWED),
             CharterState.IN_FORCE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from trials import form_answers, forms, forms_sites, selectors
 from trials.forms_answers import AnswersForm
 from trials.models import Scanner, ScannerNotice, Site, SiteQualification, Trial, UploadTest
 from trials.selectors_sites import (
+    Standing,
     in_use,
     notices_seen_by,
     owes_test_upload,
@@ -96,17 +98,27 @@ def _page(request: HttpRequest, site: Site, status: int = 200, **more: Any) -> H
         "scanner_form": forms_sites.ScannerForm(),
         "trainings": [_training(one, trainings, user.pk) for one in terms.training],
         "training_form": forms_sites.TrainingForm(),
-        "tests": [(one, signing.signatures_on(one)) for one in tests],
+        "tests": [(one, signing.signatures_on(one), _accept_form(one)) for one in tests],
         "owes_test": unlocked and owes_test_upload(site, now),
         "test_title": settings.DICOM_TEST_AE_TITLE,
         "notices": list(site.scanner_notices.select_related("scanner")),
         "held": [(one, signing.signatures_on(one)) for one in held if one.qualified_at],
-        "sign_form": forms.SignatureForm(auto_id="qualify_%s"),
-        "accept_form": forms_sites.AcceptForm(),
+        "sign_form": _sign_form(site, standing, now),
         "reason_form": forms.ReasonForm(),
         "events": audit.history_of_many(records)[:12],
     }
     return render(request, "trials/site_qualification.html", context | more, status=status)
+
+
+def _sign_form(site: Site, standing: Standing, now: dt.datetime) -> forms.SignatureForm:
+    """The form by which a site is qualified; it says what the signature would rest on."""
+    ready = standing.charter if standing.is_ready else None
+    shown = signing.digest(qualifying.to_sign(site, ready, now).shown_content()) if ready else ""
+    return forms.SignatureForm(auto_id="qualify_%s", initial={"shown_sha256": shown})
+
+
+def _accept_form(test: UploadTest) -> forms_sites.AcceptForm:
+    return forms_sites.AcceptForm(initial={"shown_sha256": signing.digest(test.shown_content())})
 
 
 _VERBS = ("answer_for_site", "register_scanner", "judge_upload_test", "qualify_site")

@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from compliance import access
+from compliance import access, signing
 from compliance.errors import HouseError
 from compliance.models import Signature
 from trials import forms, selectors
@@ -80,7 +80,7 @@ def subject_allocate(request: HttpRequest, subject: Subject) -> HttpResponse:
 @access.guarded("trials.enrol", selectors.subjects_seen_by)
 def subject_consent(request: HttpRequest, subject: Subject) -> HttpResponse:
     """Say what the withdrawal of consent would do, and take it, signed."""
-    form = forms.ConsentForm(request.POST or None)
+    form = forms.ConsentForm(request.POST or None, initial={"shown_sha256": signing.digest(subject.shown_content())})
     if request.method == "POST" and form.is_valid():
         try:
             leaving.withdraw_consent(

@@ -8,7 +8,7 @@ from .export import Export
 from .factor import Factor, RecoveryCode
 from .job import Job
 from .mail import Mail
-from .signature import Signature
+from .signature import PolicyAcceptance, Signature, Supersession
 from .token import ExpiringToken
 from .user import User
 
@@ -22,8 +22,10 @@ __all__ = [
     "Factor",
     "Job",
     "Mail",
+    "PolicyAcceptance",
     "Record",
     "RecoveryCode",
     "Signature",
+    "Supersession",
     "User",
 ]

@@ -44,6 +44,12 @@ class Record(models.Model):
         """Return the content that a signature on this record covers, as plain JSON values."""
         raise NotImplementedError(type(self).__name__)
 
+    def charter_signed_under(self) -> int | None:
+        """Return the version of the charter by which the record goes; a signature on it names that version."""
+        charter = getattr(self, "charter", None)
+        version = getattr(charter, "version", None)
+        return version if isinstance(version, int) else None
+
     def shown_content(self) -> dict[str, Any]:
         """Return what a signer is shown before the step; the same as is signed, unless the step adds to it."""
         return self.signed_content()

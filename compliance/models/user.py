@@ -17,6 +17,9 @@ class User(AbstractUser):
     full_name = models.CharField("printed name", max_length=150)
     institution = models.CharField(max_length=150, blank=True)
 
+    #: When somebody else chose the password; a person signs only with one of their own choice (21 CFR 11.200 (a)(3)).
+    password_given_at = models.DateTimeField(null=True)
+
     mail_notices = models.BooleanField("At once, when something is asked of me or answered", default=True)
     mail_digest = models.BooleanField("Each morning, if something waits for me", default=True)
 

@@ -11,14 +11,21 @@ from typing import Any
 from django import template
 from django.apps import apps
 
-from compliance import ages
-from compliance.models import AuditEvent
+from compliance import ages, signing
+from compliance.models import AuditEvent, User
 from compliance.worklists import Waiting
 
 register = template.Library()
 #: How the units at the ends of names are written.
 _UNITS = {"mm": "mm", "m": "m", "kg": "kg", "ms": "ms", "s": "s", "minutes": "min", "mbq": "MBq", "t": "T"}
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*(Z|[+-]\d\d:\d\d)")
+
+
+@register.simple_tag(takes_context=True)
+def obstacle_to_signing(context: Mapping[str, Any]) -> str:
+    """Say what the person signed in must do before they can sign; see `compliance.signing.obstacle`."""
+    user = context.get("user")
+    return signing.obstacle(user) if isinstance(user, User) else ""
 
 
 @register.filter

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.contrib.auth.forms import PasswordChangeForm
 
 from compliance.passkeys import LONGEST
 
@@ -38,6 +39,17 @@ class PasswordForm(forms.Form):
         label="Your password again",
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True}),
     )
+
+
+class OwnPasswordForm(PasswordChangeForm):
+    """A password of one's own choice, which is another than the one before: somebody else may have chosen that."""
+
+    def clean(self) -> dict[str, Any]:
+        """Keep nobody on the password they have."""
+        given = super().clean() or {}
+        if given.get("new_password1") and given.get("new_password1") == given.get("old_password"):
+            self.add_error("new_password1", "Choose another than the one you have.")
+        return given
 
 
 class AppForm(forms.Form):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.auth.forms import PasswordChangeForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from compliance import access, audit, factors, misuse, passkeys, sessions
+from compliance import access, accounts, audit, factors, misuse, passkeys, sessions
 from compliance.errors import HouseError
 from config.accounts import enrolling
+from config.accounts.forms import OwnPasswordForm
 from config.accounts.proving import fresh
 
 #: Sign-ins listed on the page.
@@ -102,9 +102,9 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
 def password(request: HttpRequest) -> HttpResponse:
     """Change one's own password, which ends every other session."""
     user, at = access.actor(request), timezone.now()
-    form = PasswordChangeForm(user, request.POST or None)
+    form = OwnPasswordForm(user, request.POST or None)
     if request.method == "POST" and form.is_valid():
-        form.save()
+        accounts.choose_password(user=user, password=form.cleaned_data["new_password1"])
         user.end_sessions()
         sessions.go_on(request, user)
         audit.record("account.password_changed", user, actor=user, at=at)

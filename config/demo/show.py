@@ -11,6 +11,7 @@ from pathlib import Path
 from django.conf import settings
 from pydicom.data import get_testdata_file
 
+from compliance import accounts, signature_policy
 from compliance.models import Export, Job, Signature, User
 from compliance.signing import Intent
 from config.demo import doors, reads, sites, story
@@ -136,6 +137,12 @@ class Show:
             user.set_password(story.PASSWORD)
             user.save()
             self.people[person.username] = user
+            accounts.accept_policy(
+                version=signature_policy.in_force().version,
+                signature=self.intent(Signature.Meaning.AGREEMENT),
+                actor=user,
+                at=story.CLOCK,
+            )
         admin = self.people["admin"]
         trial = setting_up.create_trial(
             code=story.TRIAL_CODE,

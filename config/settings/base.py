@@ -60,6 +60,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "compliance.middleware.HouseErrorMiddleware",
     "axes.middleware.AxesMiddleware",
+    # Innermost: what a view refused to sign is rolled back by now, and is noted.
+    "compliance.middleware.SigningMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"

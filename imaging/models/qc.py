@@ -43,6 +43,9 @@ class QcReview(Record):
             return "the round is decided and signed"
         return self.timepoint.frozen_by()
 
+    def charter_signed_under(self) -> int | None:
+        return self.timepoint.charter.version
+
     def signed_content(self) -> dict[str, object]:
         return {
             "subject": self.timepoint.subject.code,
@@ -117,6 +120,9 @@ class QcDecision(Record):
 
     def frozen_by(self) -> str:
         return "a decision is signed and stays as it is" if self.pk else self.review.frozen_by()
+
+    def charter_signed_under(self) -> int | None:
+        return self.review.timepoint.charter.version
 
     def signed_content(self) -> dict[str, object]:
         return {

@@ -212,7 +212,7 @@ def decide_round(
             if decision.stage == 1:
                 decision.second_because = second_because(review, decision)
         audit.save(decision, action="qcdecision.made", actor=actor, at=at)
-        plain = Intent(signature.password, signature.meaning)
+        plain = signature.once_compared()
         signing.sign(decision, plain, actor=actor, at=at)
         if failed:
             _send_back(review, decision, failed, asks or {}, plain, actor, at)

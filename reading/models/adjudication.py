@@ -78,13 +78,17 @@ class Adjudication(Record):
             return "the adjudication is locked"
         return self.subject.frozen_by()
 
+    def charter_signed_under(self) -> int | None:
+        return self.timepoint.charter.version if self.timepoint else self.subject.trial.charter_in_force.version
+
     def signed_content(self) -> dict[str, object]:
         return {
             "adjudication": self.blinded_code,
             "triggers": self.triggers,
             "left_slot": self.left_slot,
-            "chosen_slot": self.chosen_slot,
-            "rationale": self.rationale,
+            # What was proposed is what both readers sign, before and after the second has confirmed it.
+            "chosen_slot": self.chosen_slot or self.proposal.get("slot"),
+            "rationale": self.rationale or self.proposal.get("rationale", ""),
             **self._proposed(),
         }
 

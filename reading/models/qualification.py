@@ -24,6 +24,7 @@ from reading.states import (
 from trials.models import ImagingCharter, Subject, Trial
 
 _SIGNED = (ReadState.SUBMITTED, ReadState.LOCKED)
+_BEGUN = (AttemptState.BEGUN, AttemptState.PASSED, AttemptState.FAILED)
 
 
 class QualificationCase(Record):
@@ -165,7 +166,8 @@ class Attempt(Record):
             "attempt": self.number,
             "charter": self.charter.sha256,
             "statement": self.charter.terms.qualification.statement,
-            "state": self.state,
+            # Who began has acknowledged the statement, however the attempt comes out.
+            "state": AttemptState.BEGUN if self.state in _BEGUN else self.state,
             "why": self.why,
         }
 

@@ -41,6 +41,9 @@ class Reopening(Record):
     def frozen_by(self) -> str:
         return self.task.timepoint.frozen_by()
 
+    def charter_signed_under(self) -> int | None:
+        return self.task.charter.version
+
     def signed_content(self) -> dict[str, object]:
         return {**self.shown_content(), "state": self.state}
 

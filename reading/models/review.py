@@ -68,6 +68,9 @@ class GlobalReview(Record):
         """The responses that were changed, by code of the timepoint."""
         return {change["timepoint"]: change for change in self.changes}
 
+    def charter_signed_under(self) -> int | None:
+        return self.subject.trial.charter_in_force.version
+
     def signed_content(self) -> dict[str, object]:
         return {**self.shown_content(), "changes": self.changes}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
-from compliance import access, audit, jobs
+from compliance import access, audit, jobs, signing
 from compliance.errors import HouseError
 from compliance.models import User
 from compliance.signing import Intent
@@ -60,11 +60,13 @@ def begin(*, trial: Trial, signature: Intent, actor: User, at: dt.datetime) -> A
         terms, charter = questions.terms_of(trial), trial.charter_in_force
         if terms is None or charter is None or not standing.may_begin:
             raise NotAsked("No attempt was begun: none is open to you now. Ask the reading manager.")
+        signing.require_same(questions.shown_to_begin(charter), signature)
         drawn = _drawn(trial, actor, terms)
         attempt = standing.latest
         if attempt is None or attempt.state != AttemptState.PREPARED:
             attempt = prepare(trial, actor, at)
-        advance(attempt, "begin", actor=actor, at=at, signature=signature, begun_at=at, charter=charter)
+        agreed = signature.once_compared()
+        advance(attempt, "begin", actor=actor, at=at, signature=agreed, begun_at=at, charter=charter)
         for reference in drawn:
             _give(reference, attempt, at)
         decide(attempt, at)
@@ -194,6 +196,7 @@ def waive(*, trial: Trial, person: User, reason: str, signature: Intent, actor: 
         terms = questions.terms_of(trial)
         if terms is None or standing.is_open:
             raise NotAsked(f"{person} may read already, so nothing was waived.")
+        signing.require_same(questions.shown_to_waive(standing), signature)
         attempt = standing.latest
         if attempt is None or standing.state == "expired":
             attempt = prepare(trial, person, at, actor=actor)
@@ -204,7 +207,7 @@ def waive(*, trial: Trial, person: User, reason: str, signature: Intent, actor: 
             actor=actor,
             at=at,
             reason=reason,
-            signature=signature,
+            signature=signature.once_compared(),
             decided_at=at,
             valid_until=until,
             why=reason.strip(),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.acceptance.walk import PASSWORD
+from tests.acceptance.walk import GIVEN
 from tests.support.browser import launched_chromium
 from tests.support.installation import ROOT, Installation, installed
 
@@ -34,6 +34,6 @@ def new_house(installation: Installation) -> Installation:
     installation.data_dir.mkdir(parents=True, exist_ok=True)
     installation.manage("migrate", "--verbosity", "0")
     add = [sys.executable, "manage.py", "add_administrator", "ada", "--name", "Ada Admiraal"]
-    subprocess.run(add, cwd=ROOT, env=installation.environment, input=f"{PASSWORD}\n", text=True, check=True)
+    subprocess.run(add, cwd=ROOT, env=installation.environment, input=f"{GIVEN}\n", text=True, check=True)
     installation.start()
     return installation

@@ -19,7 +19,7 @@ from imaging.phantom.canvas import Grid
 from imaging.phantom.identity import planted_identity, planted_values
 from imaging.phantom.series import ct_series, write_series
 from imaging.phantom.subjects import PhantomSubject
-from tests.acceptance.walk import PASSWORD, Doors, Person, qualifies, shows_its_site
+from tests.acceptance.walk import GIVEN, PASSWORD, Doors, Person, qualifies, shows_its_site
 from tests.support.browser import DESKTOP
 from tests.support.installation import ROOT, Installation
 from tests.support.tools import requires_tool
@@ -151,7 +151,7 @@ def add_sites(ada: Newcomer) -> None:
 def give_roles(ada: Newcomer) -> None:
     for username, (name, role, site) in PEOPLE.items():
         ada.opens("Give a role")
-        ada.fill(username=username, full_name=name, password=PASSWORD)
+        ada.fill(username=username, full_name=name, password=GIVEN)
         ada.page.locator("#id_role").select_option(label=role)
         if site:
             ada.page.locator('[name="site"]').select_option(index=site)

@@ -22,7 +22,7 @@ from imaging.phantom.canvas import Grid
 from imaging.phantom.identity import planted_identity, planted_values
 from imaging.phantom.series import SeriesSpec, ct_series, write_series
 from imaging.phantom.subjects import Lesion, PhantomSubject
-from tests.acceptance.walk import PASSWORD, Doors, Person, qualifies, shows_its_site
+from tests.acceptance.walk import GIVEN, PASSWORD, Doors, Person, qualifies, shows_its_site
 from tests.support.installation import ROOT, Installation
 from tests.support.tools import requires_tool, tool
 from trials.schedule import date_of
@@ -164,7 +164,7 @@ def name_site_and_people(ada: Person) -> None:
     ada.follow("Set-up")
     for username, (name, role) in {"niels": ("Niels Kramer", "Site coordinator"), **PEOPLE}.items():
         ada.page.get_by_text("Give a role", exact=True).click()
-        ada.fill(username=username, full_name=name, password=PASSWORD)
+        ada.fill(username=username, full_name=name, password=GIVEN)
         ada.page.locator("#id_role").select_option(label=role)
         if role == "Site coordinator":
             ada.page.locator('[name="site"]').select_option(index=1)

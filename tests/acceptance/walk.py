@@ -16,6 +16,8 @@ from tests.support.browser import DESKTOP, PHONE, browsing, until
 
 #: Everybody's, in an installation that is walked from its first page on.
 PASSWORD = "a long road, walked once"
+#: What an administrator gives to each; nobody signs with it.
+GIVEN = "a key for the first day"
 #: What a page owes its reader, whoever that is; each complaint in words.
 OWED = """() => {
   const all = (selector) => [...document.querySelectorAll(selector)];
@@ -136,6 +138,8 @@ class Doors:
         self.browser, self.address, self.password, self.shots, self.never = browser, address, password, shots, never
         self.kind = kind
         self.people: list[Person] = []
+        #: User names of those who have chosen a password of their own and accepted the policy of signatures.
+        self.settled: set[str] = set()
         shots.mkdir(parents=True, exist_ok=True)
 
     @contextmanager
@@ -146,9 +150,12 @@ class Doors:
             self.people.append(person)
             self._listen(context, person)
             person.go("/sign-in/")
-            person.fill(username=username, password=self.password)
+            person.fill(username=username, password=self.password if username in self.settled else GIVEN)
             person.press("Sign in")
             expect(person.page).to_have_url(re.compile(r"/$"))
+            if username not in self.settled:
+                self.settled.add(username)
+                _settle_in(person)
             yield person
 
     def _listen(self, context: BrowserContext, person: Person) -> None:
@@ -168,6 +175,19 @@ class Doors:
     def complaints(self) -> list[str]:
         """What the browsers complained about, person by person."""
         return [complaint for person in self.people for complaint in person.complaints]
+
+
+def _settle_in(person: Person) -> None:
+    """Do what everybody does on their first day: choose a password, and accept the e-signature policy with it."""
+    person.go("/account/password/")
+    person.fill(old_password=GIVEN, new_password1=person.password, new_password2=person.password)
+    person.press("Change password")
+    person.told("Your password is changed")
+    person.go("/account/signature/")
+    person.fill(password=person.password)
+    person.press("Sign and accept")
+    person.told("You have accepted the e-signature policy")
+    person.go("/")
 
 
 def shows_its_site(coordinator: Person, site: str, scanner: dict[str, str]) -> None:

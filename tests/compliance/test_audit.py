@@ -72,6 +72,7 @@ def test_the_database_refuses_to_change_or_remove_a_row(trial, actor, table, sql
         from compliance import signing
 
         actor.set_password("secret words here")
+        actor.save()
         signing.sign(trial, signing.Intent("secret words here"), actor=actor, at=timezone.now())
         if "object_label" in sql:
             sql = "UPDATE {table} SET printed_name = 'forged'"

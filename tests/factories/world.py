@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from compliance.models import User
+from compliance import signature_policy
+from compliance.models import PolicyAcceptance, User
 from compliance.signing import Intent
 from trials.charter import RECIST_TEMPLATE
 from trials.models import ImagingCharter, Role, Site, Subject, Timepoint, Trial
@@ -99,6 +100,13 @@ def make_user(username: str, *, full_name: str = "", password: str = PASSWORD, i
     user = User(username=username, full_name=full_name or username.replace("-", " ").title(), is_staff=is_staff)
     user.set_password(password)
     user.save()
+    return may_sign(user)
+
+
+def may_sign(user: User) -> User:
+    """Let somebody sign on pages: they have accepted the e-signature policy."""
+    policy = signature_policy.in_force()
+    PolicyAcceptance.objects.create(user=user, version=policy.version, text_sha256=policy.sha256, at=AT)
     return user
 
 

@@ -39,6 +39,7 @@ MATRIX = tuple(
         ("POST", "account/codes/", "", "*"),
         ("POST", "account/remove/", "", "*"),
         ("POST", "account/sessions/end/", "", "*"),
+        ("GET POST", "account/signature/", "", "*"),
         ("GET POST", "account/password/", "", "*"),
         ("GET", "history/<object_type>/<object_id>/", "history", "CQAT"),
         ("GET", "api/", "", "*"),

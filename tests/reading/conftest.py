@@ -24,7 +24,7 @@ from reading.models import ReadTask
 from reading.services.assessing import open_task, submit_read
 from reading.services.assigning import open_reads
 from reading.services.entries import AssessmentEntry, LesionEntry
-from tests.factories.world import AT, PASSWORD, REFERENCE, SECRET
+from tests.factories.world import AT, PASSWORD, REFERENCE, SECRET, may_sign
 from trials.charter import RECIST_TEMPLATE
 from trials.models import Role, Site, Subject, Timepoint, Trial
 from trials.services import enrolling, setting_up
@@ -93,7 +93,7 @@ class World:
     people: dict[str, User] = field(default_factory=dict)
 
     def join(self, name: str, role: Role, site: Site | None = None) -> User:
-        user = User.objects.create_user(name, password=PASSWORD, full_name=name.title())
+        user = may_sign(User.objects.create_user(name, password=PASSWORD, full_name=name.title()))
         setting_up.grant_membership(trial=self.trial, user=user, role=role, site=site, actor=self.admin, at=AT)
         self.people[name] = user
         return User.objects.get(pk=user.pk)
@@ -192,7 +192,7 @@ class World:
 
 @pytest.fixture
 def world(db: None) -> World:
-    admin = User.objects.create_user("admin", password=PASSWORD, full_name="Ada Min", is_staff=True)
+    admin = may_sign(User.objects.create_user("admin", password=PASSWORD, full_name="Ada Min", is_staff=True))
     trial = setting_up.create_trial(
         code="READ-1", title="Reads", sponsor_name="Sponsor", actor=admin, at=AT, seed="seed", secret=SECRET
     )

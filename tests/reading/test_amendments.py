@@ -24,6 +24,7 @@ from reading.services.adjudicating import discordant_places
 from reading.states import ReadState
 from tests.acceptance.workflow import CHARTER, Draw, Walk
 from tests.factories import AT, PASSWORD, World, make_user, make_world
+from tests.support.shown import shown
 from trials.models import ImagingCharter, Role, Subject, Timepoint
 from trials.services import amending, setting_up
 from trials.services.amending import NotInForce
@@ -281,7 +282,7 @@ def test_the_page_names_each_change_and_moves_the_chosen(world):
     assert table[0] == "subject,timepoint,what,before,after,rests on a signed read"
     assert len(table) == 1 + sum(len(amending.impact(s, charter)) for s in Subject.objects.all())
 
-    sent = {"subjects": [chosen.pk], "reason": "Amendment 1", "password": PASSWORD}
+    sent = {"subjects": [chosen.pk], "reason": "Amendment 1", "password": PASSWORD, "shown_sha256": shown(charter)}
     assert client.post(f"/trials/charters/{charter.pk}/adopt/", sent).status_code == 302
     jobs.drain()
     assert set(chosen.timepoints.values_list("charter__version", flat=True)) == {2}
@@ -295,7 +296,7 @@ def test_a_subject_of_another_trial_cannot_be_moved_from_this_page(world):
     client.force_login(world.administrator)
     stranger = other.trial.subjects.first()
 
-    sent = {"subjects": [stranger.pk], "reason": "Amendment 1", "password": PASSWORD}
+    sent = {"subjects": [stranger.pk], "reason": "Amendment 1", "password": PASSWORD, "shown_sha256": shown(charter)}
     client.post(f"/trials/charters/{charter.pk}/adopt/", sent)
     jobs.drain()
 

@@ -28,6 +28,7 @@ from reading.timeline import road_of
 from reading.worklists import of_adjudicators, of_meeting_readers
 from tests.reading.conftest import AT, PASSWORD, SITE_CODE, SUBJECT_CODE, World, baseline, follow_up
 from tests.reading.test_views import signed_in, url, words
+from tests.support.shown import shown
 from trials.models import Membership, Role, Subject, Trial
 
 pytestmark = pytest.mark.django_db
@@ -195,7 +196,9 @@ def test_the_page_leads_from_the_proposal_to_the_decision(met: World) -> None:
     assert case().blinded_code in words(first.get(url("worklist")))
     assert "Sign the proposal" in words(first.get(address))
 
-    answer = first.post(address, {"choice": side_of(1), "rationale": WHY, "password": PASSWORD})
+    answer = first.post(
+        address, {"choice": side_of(1), "rationale": WHY, "password": PASSWORD, "shown_sha256": shown(case())}
+    )
     assert answer.status_code == 302
     assert "You proposed" in words(first.get(address))
     page = words(second.get(address))
@@ -205,7 +208,10 @@ def test_the_page_leads_from_the_proposal_to_the_decision(met: World) -> None:
     assert (answer.status_code, case().state) == (422, "proposed")
     answer = second.post(address, {"verdict": "confirm", "password": ""})
     assert (answer.status_code, case().state) == (422, "proposed")
-    assert second.post(address, {"verdict": "confirm", "password": PASSWORD}).status_code == 302
+    assert (
+        second.post(address, {"verdict": "confirm", "password": PASSWORD, "shown_sha256": shown(case())}).status_code
+        == 302
+    )
     assert case().state == "decided"
     assert "Why they differ" in words(second.get(address))
 

@@ -27,6 +27,7 @@ from reading.services.locking import readiness
 from reading.states import AdjudicationState, ReadState
 from tests.acceptance.workflow import CHARTER, Draw, Walk, entry_for
 from tests.factories import AT, PASSWORD, make_user, make_world
+from tests.support.shown import shown
 from trials.models import Role, Subject, Timepoint
 from trials.services import leaving, setting_up
 from trials.services.leaving import WrongDay
@@ -311,7 +312,7 @@ def test_the_page_says_what_follows_before_it_is_signed(walk):
     assert "images so far are erased, but for those that a signed read rests on" in page
     assert "Originals are erased from quarantine" in page
 
-    said = {"withdrawn_on": "2026-03-01", "reason": "By letter", "password": "wrong"}
+    said = {"withdrawn_on": "2026-03-01", "reason": "By letter", "password": "wrong", "shown_sha256": shown(subject)}
     assert "password is not yours" in client.post(url, said).content.decode()
     done = client.post(url, {**said, "password": PASSWORD}, follow=True).content.decode()
     assert "Consent was withdrawn on 1 Mar 2026" in done
@@ -325,5 +326,6 @@ def test_a_program_asks_what_follows_and_withdraws(walk):
     client.force_login(walk.world.coordinator)
     assert {one["what"]: one["count"] for one in client.get(url).json()} == said(subject)
     given = {"withdrawn_on": "2026-03-01", "reason": "By letter", "password": PASSWORD}
+    given["shown_sha256"] = client.get(f"/api/v1/subjects/{subject.pk}/").json()["shown_sha256"]
     done = client.post(url, given, content_type="application/json").json()
     assert (done["state"], done["consent_withdrawn_on"]) == ("consent_withdrawn", "2026-03-01")

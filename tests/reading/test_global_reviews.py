@@ -27,6 +27,7 @@ from reading.timeline import road_of
 from reading.worklists import of_reviewing_readers
 from tests.reading.conftest import AT, PASSWORD, SITE_CODE, SUBJECT_CODE, World, baseline, follow_up
 from tests.reading.test_views import signed_in, url, words
+from tests.support.shown import shown
 from trials.models import Role, Subject, Trial
 from trials.services import enrolling
 
@@ -213,13 +214,14 @@ def test_the_page_shows_the_case_and_takes_changes_with_their_reasons(reviewed: 
     assert "PR, as derived" in words(client.get(address))
     assert AuditEvent.objects.filter(action="globalreview.viewed").count() == 1
 
-    answer = client.post(address, {"response_1": "SD", "reason_1": "", "password": PASSWORD})
+    seen = {"shown_sha256": shown(one)}
+    answer = client.post(address, {"response_1": "SD", "reason_1": "", "password": PASSWORD, **seen})
     assert answer.status_code == 422
     assert "Say why the response is changed." in words(answer)
-    answer = client.post(address, {"response_1": "SD", "reason_1": "Overstated", "password": "another"})
+    answer = client.post(address, {"response_1": "SD", "reason_1": "Overstated", "password": "another", **seen})
     assert (answer.status_code, review(2).state) == (422, "open")
 
-    answer = client.post(address, {"response_1": "SD", "reason_1": "Overstated", "password": PASSWORD})
+    answer = client.post(address, {"response_1": "SD", "reason_1": "Overstated", "password": PASSWORD, **seen})
     assert answer.status_code == 302
     assert [(c["timepoint"], c["derived"], c["response"]) for c in review(2).changes] == [("W8", "PR", "SD")]
     assert "Overstated" in words(client.get(address))

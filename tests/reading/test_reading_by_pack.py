@@ -20,6 +20,7 @@ from reading.exports.snapshot import snapshot
 from reading.models import Adjudication, Assessment
 from tests.reading.conftest import PASSWORD, World
 from tests.reading.test_views import posted, row, signed_in, url, words
+from tests.support.shown import shown
 from trials.models import Trial
 from trials.states import TrialState
 
@@ -293,11 +294,13 @@ def decide_for_the_first(story: Story) -> None:
     assert all(overall in said for overall in (*story.overall, *(story.second_overall or ())))
     assert REASON in said
     chosen = {"choice": "left" if case.left_slot == 1 else "right", "rationale": "As measured on the images."}
-    assert client.post(address, {**chosen, "password": PASSWORD}).status_code == 302
+    assert client.post(address, {**chosen, "password": PASSWORD, "shown_sha256": shown(case)}).status_code == 302
 
 
 def lock(world: World) -> None:
-    answer = signed_in(world.admin).post(url("lock", world.trial.pk), {"password": PASSWORD})
+    answer = signed_in(world.admin).post(
+        url("lock", world.trial.pk), {"password": PASSWORD, "shown_sha256": shown(world.trial)}
+    )
     assert answer.status_code == 302, words(answer)
     assert Trial.objects.get().state == TrialState.LOCKED
 

@@ -17,6 +17,7 @@ from reading.agreement_figures import FIGURES
 from reading.models import Adjudication, Assessment, Lesion, Measurement, ReadTask
 from reading.services import adjudicating
 from reading.states import AdjudicationState, ReadState
+from tests.support.shown import shown
 from trials.models import Role, Timepoint, Trial
 from trials.states import QcState, TrialState
 
@@ -345,9 +346,10 @@ def test_an_adjudicator_sees_two_unnamed_sides_and_what_differs(case):
 def test_the_choice_needs_side_rationale_and_password(case):
     client = signed_in(case.adjudicator)
     address = url("adjudication", case.blinded_code)
-    page = client.post(address, {"rationale": "short", "password": PASSWORD})
+    page = client.post(address, {"rationale": "short", "password": PASSWORD, "shown_sha256": shown(case)})
     assert set(page.context["form"].errors) == {"choice", "rationale"}
     choice = {"choice": "right", "rationale": "The liver lesion grew beyond doubt.", "password": "another"}
+    choice["shown_sha256"] = shown(case)
     page = client.post(address, choice)
     assert set(page.context["form"].errors) == {"password"}
     assert Adjudication.objects.get().state == AdjudicationState.OPEN
@@ -404,7 +406,9 @@ def test_the_lock_page_lists_what_stands_in_the_way(world, case):
     page = signed_in(world.admin).get(url("lock", world.trial.pk))
     assert f"Adjudication {case.blinded_code} is not decided." in words(page)
     assert "Sign and lock" not in words(page)
-    refused = signed_in(world.admin).post(url("lock", world.trial.pk), {"password": PASSWORD})
+    refused = signed_in(world.admin).post(
+        url("lock", world.trial.pk), {"password": PASSWORD, "shown_sha256": shown(world.trial)}
+    )
     assert refused.status_code == 409
     assert Trial.objects.get().state == TrialState.RUNNING
 
@@ -438,9 +442,9 @@ def test_the_signed_lock_builds_the_package_which_the_sponsor_downloads(world, c
         at=AT,
     )
     admin, package = signed_in(world.admin), url("package", world.trial.pk)
-    wrong = admin.post(url("lock", world.trial.pk), {"password": "another"})
+    wrong = admin.post(url("lock", world.trial.pk), {"password": "another", "shown_sha256": shown(world.trial)})
     assert wrong.status_code == 422
-    answer = admin.post(url("lock", world.trial.pk), {"password": PASSWORD})
+    answer = admin.post(url("lock", world.trial.pk), {"password": PASSWORD, "shown_sha256": shown(world.trial)})
     assert answer["Location"] == package
     assert "The package is being built" in words(sponsor.get(package))
     jobs.drain()

@@ -29,6 +29,7 @@ from tests.reading.test_qualification import (
     reader,
     with_reference,
 )
+from tests.support.shown import shown_on
 from trials.models import Role
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +51,9 @@ def client_of(user: User) -> Client:
 
 def page(client: Client, name: str, *given: object, **data: object) -> str:
     address = reverse(f"reading:{name}", args=given)
+    if "password" in data:
+        asked = reverse("reading:qualification") if name == "qualification_begin" else address
+        data["shown_sha256"] = shown_on(client, asked)
     answer = client.post(address, data, follow=True) if data else client.get(address)
     assert answer.status_code in (200, 409, 422), answer.status_code
     return answer.content.decode()

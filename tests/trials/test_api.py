@@ -49,7 +49,8 @@ def test_a_trial_is_set_up_through_rest_from_nothing_to_its_first_subject(own_di
     content = {**copy.deepcopy(dict(RECIST_TEMPLATE)), "query_due_days": 3}
     path = f"charters/{charter['id']}/"
     assert send(founder, path, 200, "put", content=content)["content"]["query_due_days"] == 3
-    signed = send(founder, f"{path}sign/", 200, password=PASSWORD)
+    seen = send(founder, path, 200, "get")["shown_sha256"]
+    signed = send(founder, f"{path}sign/", 200, password=PASSWORD, shown_sha256=seen)
     assert signed["state"] == "in_force"
     assert send(founder, f"trials/{trial['id']}/", 200, "get")["state"] == "running"
 
@@ -147,9 +148,8 @@ def test_who_changes_a_draft_that_somebody_else_saved_meanwhile_is_told(world):
 
 def test_a_wrong_password_signs_nothing(world):
     draft = send(world.administrator, f"trials/{world.trial.pk}/amend/", 201)
-    assert send(world.administrator, f"charters/{draft['id']}/sign/", 422, password="not mine")["code"] == (
-        "wrong_password"
-    )
+    given = {"password": "not mine", "shown_sha256": draft["shown_sha256"]}
+    assert send(world.administrator, f"charters/{draft['id']}/sign/", 422, **given)["code"] == "wrong_password"
     assert send(world.administrator, f"charters/{draft['id']}/", 200, "get")["state"] == "draft"
 
 

@@ -11,6 +11,7 @@ from django.urls import reverse
 from compliance.worklists import waiting_in
 from tests.factories import AT, PASSWORD
 from tests.factories.world import REFERENCE, ask_of_sites
+from tests.support.shown import shown
 from trials.models import Device, Scanner, ScannerNotice, SiteAnswers, Subject, UploadTest
 from trials.services import judging, noticing
 from trials.site_terms import Training
@@ -53,11 +54,18 @@ def signed_in(person):
 
 
 def post(world, person, name, record, **data):
+    if name in ("site_qualify", "upload_test_accept"):
+        data["shown_sha256"] = shown(record) if name == "upload_test_accept" else shown_on_page(world, person)
     return signed_in(person).post(reverse(f"trials:{name}", args=[record.pk]), data)
 
 
 def page(world, person, site=None):
     return signed_in(person).get(reverse("trials:qualification", args=[(site or world.north).pk])).content.decode()
+
+
+def shown_on_page(world, person):
+    """The digest in the form by which the northern site is qualified, which stands last on its page."""
+    return page(world, person).split('name="shown_sha256" value="')[-1].split('"')[0]
 
 
 def a_test(world):

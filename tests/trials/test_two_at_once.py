@@ -13,6 +13,7 @@ from compliance import jobs, signing
 from compliance.models import AuditEvent, Job, User
 from compliance.signing import Intent
 from tests.factories import AT, PASSWORD
+from tests.support.shown import shown
 from tests.trials.test_forms_charter import posted
 from trials.charter import documents
 from trials.forms_charter import CharterForm
@@ -111,7 +112,7 @@ def following(world, draft) -> ImagingCharter:
 
 
 def move(world, charter: ImagingCharter, **chosen: object):
-    given = {"reason": "Agreed.", "password": PASSWORD, **chosen}
+    given = {"reason": "Agreed.", "password": PASSWORD, "shown_sha256": shown(charter), **chosen}
     return said(at(world.administrator).post(reverse("trials:charter_adopt", args=[charter.pk]), given))
 
 

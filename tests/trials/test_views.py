@@ -15,6 +15,7 @@ from compliance import signing
 from compliance.models import AuditEvent, User
 from tests.factories import AT, PASSWORD, make_user
 from tests.factories.world import qualify_as_shipped
+from tests.support.shown import shown as shown_digest
 from tests.support.tools import tool
 from tests.trials.test_forms_charter import posted
 from trials.forms_charter import CharterForm
@@ -32,7 +33,9 @@ def at(user: User) -> Client:
 
 
 def post(user: User, name: str, pk: int, /, **data: object):
-    """Send a form, and return the answer with what it said."""
+    """Send a form, a charter's signature with what its page showed, and return the answer with what it said."""
+    if name in ("charter_sign", "charter_review"):
+        data = {"shown_sha256": shown_digest(ImagingCharter.objects.get(pk=pk)), **data}
     response = at(user).post(reverse(f"trials:{name}", args=[pk]), data)
     return response, [str(message) for message in get_messages(response.wsgi_request)]
 

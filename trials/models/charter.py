@@ -58,6 +58,9 @@ class ImagingCharter(Record):
         reviewed = "a reviewed charter version changes only after it is opened again"
         return self.trial.frozen_by() or (reviewed if self.state == CharterState.REVIEWED else "")
 
+    def charter_signed_under(self) -> int | None:
+        return self.version
+
     def signed_content(self) -> dict[str, object]:
         return {"trial": self.trial.code, "version": self.version, "charter": self.sealed}
 

@@ -80,6 +80,9 @@ class Subject(Record):
         """Whether none of its images is read any more: it never took part, or the rule on withdrawn consent says so."""
         return self.images_rule in READ_NO_FURTHER or (self.has_left and self.enrolled_at is None)
 
+    def charter_signed_under(self) -> int | None:
+        return charter.version if (charter := self.trial.charter_in_force) else None
+
     def signed_content(self) -> dict[str, object]:
         return {
             "subject": self.code,

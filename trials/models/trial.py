@@ -56,6 +56,9 @@ class Trial(Record):
     def frozen_by(self) -> str:
         return "the trial's database is locked" if self.state == TrialState.LOCKED else ""
 
+    def charter_signed_under(self) -> int | None:
+        return charter.version if (charter := self.charter_in_force) else None
+
     def signed_content(self) -> dict[str, object]:
         return {"trial": self.code, "state": self.state}
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from compliance import access, audit
 from compliance.errors import HouseError
 from compliance.models import User
-from compliance.signing import Intent, require_unchanged
+from compliance.signing import Intent, require_shown, require_unchanged
 from compliance.transitions import ReasonRequired, advance
 from trials.form_answers import MOST_REASON, Values, missing, outside_usual, problems, store
 from trials.models import DeclaredForm, Site, SiteForm, Subject, Timepoint
@@ -115,7 +115,7 @@ def save_answers(
         form = _latest(form)
         if form.state != FormState.DRAFT:
             raise FormSigned(f"The {form._meta.verbose_name} is signed and does not change. Correct it, with a reason.")
-        if form.pk:
+        if form.pk and shown_sha256:
             require_unchanged(form, Intent("", shown_sha256=shown_sha256))
         merged = {**form.values, **{code: value for code, value in values.items() if code in form.values}}
         if found := problems(form.terms.fields, merged, now=timezone.localtime(at)):
@@ -143,6 +143,7 @@ def sign_answers(
     FormSigned, compliance.signing.ContentChanged
         See `save_answers`.
     """
+    require_shown(signature)
     with transaction.atomic():
         form = save_answers(
             form=form,
@@ -156,9 +157,7 @@ def sign_answers(
             raise FormIncomplete(form, found, "The form cannot be signed yet.")
         for earlier in form.versions.filter(state=FormState.SIGNED):
             advance(earlier, "supersede", actor=None, at=at, thaw=True)
-        return advance(
-            form, "sign", actor=actor, at=at, signature=Intent(signature.password, signature.meaning), signed_at=at
-        )
+        return advance(form, "sign", actor=actor, at=at, signature=signature.once_compared(), signed_at=at)
 
 
 def correct_answers(*, form: F, reason: str, actor: User, at: dt.datetime) -> F:

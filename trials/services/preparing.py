@@ -11,7 +11,7 @@ from django.utils import timezone
 from compliance import access, audit, signing
 from compliance.errors import HouseError
 from compliance.models import User
-from compliance.signing import Intent, require_unchanged
+from compliance.signing import Intent, require_shown, require_unchanged
 from compliance.transitions import advance
 from trials.form_answers import Values, missing, problems, store
 from trials.form_terms import FieldTerms
@@ -105,7 +105,7 @@ def save_answers(
     with transaction.atomic():
         Site.objects.select_for_update().get(pk=site.pk)
         given = answers_to_give(site, charter, at)
-        if given.pk:
+        if given.pk and shown_sha256:
             require_unchanged(given, Intent("", shown_sha256=shown_sha256))
         given.charter, given.answers, given.confirmed = charter, store(questions, values), dict(confirmed or {})
         return audit.save(given, action="siteanswers.saved", actor=actor, at=at)
@@ -128,6 +128,9 @@ def sign_answers(
         See `save_answers`.
     """
     with transaction.atomic():
+        if site.answers.filter(state=AnswersState.DRAFT).exists():
+            # Without a draft nothing was shown but the questions; what is signed comes with the signature.
+            require_shown(signature)
         given = save_answers(
             site=site, values=values, confirmed=confirmed, actor=actor, at=at, shown_sha256=signature.shown_sha256
         )
@@ -135,8 +138,7 @@ def sign_answers(
             raise AnswersRefused(wanted)
         for earlier in site.answers.filter(state=AnswersState.SIGNED):
             advance(earlier, "supersede", actor=None, at=at, thaw=True)
-        now = Intent(signature.password, signature.meaning)
-        return advance(given, "sign", actor=actor, at=at, signature=now, signed_at=at)
+        return advance(given, "sign", actor=actor, at=at, signature=signature.once_compared(), signed_at=at)
 
 
 def _asked(site: Site) -> tuple[ImagingCharter, Sequence[FieldTerms]]:
@@ -222,7 +224,8 @@ def acknowledge_training(
     try:
         with transaction.atomic():
             audit.save(acknowledgement, action="trainingacknowledgement.given", actor=actor, at=at)
-            signing.sign(acknowledgement, signature, actor=actor, at=at)
+            # The page showed this very text: its digest came with the form.
+            signing.sign(acknowledgement, signature.once_compared(), actor=actor, at=at)
     except IntegrityError as problem:
         raise TrainedAlready(f"You have acknowledged “{text.title}” at this site already.") from problem
     return acknowledgement

@@ -6,7 +6,7 @@ import datetime as dt
 
 from django.db import transaction
 
-from compliance import access, audit
+from compliance import access, audit, signing
 from compliance.errors import HouseError
 from compliance.models import User
 from compliance.signing import Intent
@@ -83,17 +83,20 @@ def qualify_site(*, site: Site, signature: Intent, actor: User, at: dt.datetime)
             raise NotReady(f"Site {site.code} cannot be qualified yet. Missing: {'; '.join(standing.missing)}.")
         if standing.qualification is not None:
             advance(standing.qualification, "follow", actor=None, at=at, ended_at=at)
-        days = charter.terms.sites.valid_days
-        qualification = SiteQualification(
-            site=site,
-            charter=charter,
-            shown=_shown(site),
-            expires_on=at.date() + dt.timedelta(days=days) if days else None,
-        )
+        qualification = to_sign(site, charter, at)
+        signing.require_unchanged(qualification, signature)
         audit.save(qualification, action="sitequalification.prepared", actor=actor, at=at)
         for scanner in site.scanners.filter(state=ScannerState.REGISTERED):
             advance(scanner, "qualify", actor=actor, at=at)
-        return advance(qualification, "qualify", actor=actor, at=at, signature=signature, qualified_at=at)
+        agreed = signature.once_compared()
+        return advance(qualification, "qualify", actor=actor, at=at, signature=agreed, qualified_at=at)
+
+
+def to_sign(site: Site, charter: ImagingCharter, at: dt.datetime) -> SiteQualification:
+    """Return the qualification as it would be signed now; nothing is written."""
+    days = charter.terms.sites.valid_days
+    expires_on = at.date() + dt.timedelta(days=days) if days else None
+    return SiteQualification(site=site, charter=charter, shown=_shown(site), expires_on=expires_on)
 
 
 def _shown(site: Site) -> dict[str, object]:

@@ -263,12 +263,12 @@ def add_application_entity(
 def create_user(
     *, username: str, full_name: str, email: str, password: str, actor: User, trial: Trial, at: dt.datetime
 ) -> User:
-    """Make an account for somebody who is to join the trial."""
+    """Make an account for somebody who is to join the trial; they sign once they have chosen a password themselves."""
     access.require(actor, "trials.administer", trial)
     if User.objects.filter(username__iexact=username).exists():
         raise AlreadyThere("This user name is taken. If it is the same person, grant the role to that account.")
     with transaction.atomic():
-        user = User(username=username, full_name=full_name, email=email)
+        user = User(username=username, full_name=full_name, email=email, password_given_at=at)
         user.set_password(password)
         user.save()
         audit.record("user.created", user, actor=actor, at=at, after={"username": username})

@@ -34,6 +34,7 @@ class Command(BaseCommand):
             raise CommandError(f"The user name {options['username']} is taken. Choose another.")
         password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
         user = User(username=options["username"], full_name=options["name"], email=options["email"], is_staff=True)
+        user.password_given_at = timezone.now()
         try:
             validate_password(password, user)
         except ValidationError as problem:

@@ -23,6 +23,7 @@ from reading.services.reopening import (
     decline_reopening,
 )
 from tests.reading.conftest import AT, PASSWORD, World, baseline, follow_up
+from tests.support.shown import shown
 from trials.models import Role, Subject, Timepoint
 from trials.services import enrolling
 
@@ -267,7 +268,10 @@ def test_the_pages_ask_and_decide(managed: World) -> None:
 
     assert second.post(address, {"verdict": "approve"}).status_code == 422
     assert second.post(address, {"verdict": "decline"}).status_code == 422
-    assert second.post(address, {"verdict": "approve", "password": PASSWORD}).status_code == 302
+    assert (
+        second.post(address, {"verdict": "approve", "password": PASSWORD, "shown_sha256": shown(asked)}).status_code
+        == 302
+    )
 
     assert states(1) == ["submitted", "assigned", "waiting"]
     kept = second.get(address).content.decode()
