@@ -9,12 +9,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from django.db import connection
 from django.db.models import Exists, Max, OuterRef, Subquery
 
 from compliance import chain, keys
+from compliance.engines.committing import SealsTheTrail
 from compliance.models import AuditEvent, AuditHead, AuditLink
 from compliance.sealing import AT_ONCE, columns
 
@@ -126,8 +127,9 @@ def _chains(marks: Marks) -> set[int]:
 
 
 def _outside(number: int) -> Damage | None:
-    """The first event of a chain's trial that no link knows."""
-    events = AuditEvent.objects.filter(trial_id=None if number == chain.NO_TRIAL else number)
+    """The first event of a chain's trial that no link knows; those of an own transaction wait for its end."""
+    own = [event for event, *_ in cast(SealsTheTrail, connection).unsealed]
+    events = AuditEvent.objects.filter(trial_id=None if number == chain.NO_TRIAL else number).exclude(pk__in=own)
     unknown = events.exclude(Exists(AuditLink.objects.filter(event_id=OuterRef("pk")))).order_by("pk")
     event = unknown.values_list("pk", flat=True).first()
     return None if event is None else Damage(number, Kind.INSERTED, event=event)

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from compliance import context
-from trials.services import amending, digesting, reminding  # noqa: F401 - their jobs
+from trials.services import amending, digesting, reminding, watching  # noqa: F401 - their jobs
 
 
 @shared_task(name="trials.remind", ignore_result=True)
@@ -15,3 +15,10 @@ def remind() -> None:
     with context.surroundings("", "trials.remind"):
         reminding.remind(at=timezone.now())
         digesting.send_when_due(at=timezone.now())
+
+
+@shared_task(name="trials.verify_trail", ignore_result=True)
+def verify_trail() -> None:
+    """Verify the audit trail of all trials; on the beat, each night."""
+    with context.surroundings("", "trials.verify_trail"):
+        watching.verify_all(at=timezone.now())

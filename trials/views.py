@@ -18,7 +18,7 @@ from trials import forms, selectors, selectors_forms
 from trials.charter import TEMPLATES
 from trials.models import Membership, Role, Site, Subject, Timepoint, Trial
 from trials.pages import gate_on_page, queries_on_page
-from trials.services import enrolling, keeping_keys, setting_up
+from trials.services import enrolling, keeping_keys, setting_up, watching
 from trials.states import LEFT, SubjectState
 
 
@@ -292,7 +292,7 @@ def trial_audit(request: HttpRequest, trial: Trial) -> HttpResponse:
         events = events.filter(object_type=object_type, object_id=object_id)
     page = Paginator(events, 100).get_page(request.GET.get("page"))
     about = page[0].object_label if object_id and len(page) else ""
-    context = {"trial": trial, "page": page, "words": words, "about": about}
+    context = {"trial": trial, "page": page, "words": words, "about": about, "look": watching.last_look(trial)}
     return render(request, "trials/trial_audit.html", context)
 
 

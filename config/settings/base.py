@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from celery.schedules import crontab
+
 from config import env, logs
 
 ROOT = env.ROOT
@@ -254,6 +256,7 @@ CELERY_BEAT_SCHEDULE = {
     # A sweep that waited for so long behind other messages is not worth it any more: the next ones follow.
     "sweep jobs": {"task": "compliance.sweep_jobs", "schedule": 2.0, "options": {"expires": 60.0}},
     "sign checkpoints": {"task": "compliance.make_checkpoint", "schedule": 3600.0, "options": {"expires": 3600.0}},
+    "verify the trail": {"task": "trials.verify_trail", "schedule": crontab(hour="1", minute="30")},
     "sweep reads": {"task": "reading.sweep_reads", "schedule": 60.0},
     "sweep spool": {"task": "imaging.index_spool", "schedule": 5.0, "options": {"expires": 60.0}},
     "sweep uploads": {"task": "imaging.sweep_uploads", "schedule": 3600.0},

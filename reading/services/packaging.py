@@ -7,6 +7,7 @@ import datetime as dt
 from compliance import access, audit, exporting
 from compliance.models import Export, User
 from trials.models import Trial
+from trials.services import watching
 
 ENDPOINT_PACKAGE = "endpoint-package"
 
@@ -21,10 +22,13 @@ def build_package(*, trial: Trial, actor: User, at: dt.datetime) -> Export:
     ------
     compliance.exporting.NotLocked
         The trial's database is not locked; nobody sees an outcome before.
+    trials.services.watching.TrailDamaged
+        The audit trail is not what was written.
     compliance.access.AccessDenied
     """
     fresh = Trial.objects.get(pk=trial.pk)
     access.require(actor, "reading.see_package", fresh)
+    watching.require_whole(fresh)
     return exporting.build(exporting.exporter(ENDPOINT_PACKAGE), fresh, actor=actor, at=at)
 
 
@@ -35,10 +39,13 @@ def open_package(*, export: Export, actor: User, at: dt.datetime) -> bytes:
     ------
     compliance.exporting.PackageDamaged
         The stored bytes are not those that were built.
+    trials.services.watching.TrailDamaged
+        The audit trail is not what was written.
     compliance.access.AccessDenied
     """
     trial = Trial.objects.get(pk=export.trial_id)
     access.require(actor, "reading.see_package", trial)
+    watching.require_whole(trial)
     data = exporting.read(export)
     audit.record("package.downloaded", trial, actor=actor, at=at, after=exporting.named(export))
     return data

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from compliance import signing
+from compliance import audit, signing
 from compliance.models import AuditEvent, User
 from tests.factories import AT, PASSWORD, make_user
 from tests.factories.world import qualify_as_shipped
@@ -20,7 +20,7 @@ from tests.support.tools import tool
 from tests.trials.test_forms_charter import posted
 from trials.forms_charter import CharterForm
 from trials.models import ImagingCharter, Membership, Query, Role, Site, Subject, Timepoint, Trial
-from trials.services import querying, setting_up
+from trials.services import querying, setting_up, watching
 from trials.states import CharterState, ImageState, QueryState, SubjectState, TrialState
 
 pytestmark = pytest.mark.django_db
@@ -317,6 +317,16 @@ def test_the_auditor_sees_the_place_of_each_event_in_the_chain(world):
     assert f"record {event.link.sequence} · {event.link.mac[:12]}</span>" in shown(
         world.people[Role.AUDITOR], "audit", world.trial.pk
     )
+
+
+def test_the_auditor_reads_when_the_trail_was_verified_and_what_was_found(world):
+    auditor = world.people[Role.AUDITOR]
+    assert "Not verified yet" in shown(auditor, "audit", world.trial.pk)
+    connection.seal()
+    watching.verify_all(at=AT)
+    assert "events are as they were written" in shown(auditor, "audit", world.trial.pk)
+    audit.record(watching.DAMAGED, world.trial, actor=None, at=AT, after={"kind": "deleted", "record": 7, "event": 9})
+    assert "record 7 (event 9) is bad, because it was removed" in shown(auditor, "audit", world.trial.pk)
 
 
 def test_the_auditor_finds_events_by_any_words(world):

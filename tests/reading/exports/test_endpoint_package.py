@@ -28,6 +28,7 @@ from reading.services.packaging import build_package, open_package
 from tests.reading.exports import recorded, sample
 from trials.models import Role, Trial
 from trials.schedule import date_of
+from trials.services.watching import TrailDamaged
 
 #: Of the tables of `recorded.build()`; changes with them alone. Responses carry the rule pack's trace.
 TABLES_SHA256 = "47c3569940f2b736944eabda4e6bafe28a0ded1d7a543a64f268fa2dcfe7ba2e"
@@ -254,6 +255,17 @@ class TestRecordedTrial:
         event = AuditEvent.objects.get(action="package.downloaded")
         assert (event.actor, event.at, event.trial_id) == (sponsor, LATER, trial.pk)
         assert event.after["sha256"] == export.sha256
+
+    def test_nothing_leaves_while_the_audit_trail_is_not_what_was_written(self):
+        trial = recorded.build()
+        sponsor = recorded.member(trial, Role.SPONSOR)
+        export = build_package(trial=trial, actor=sponsor, at=AT)
+        past_the_door = {"action": "read.signed", "object_type": "reading.readtask", "object_id": "1"}
+        AuditEvent.objects.create(at=AT, actor_name="nobody", trial_id=trial.pk, **past_the_door)
+        with pytest.raises(TrailDamaged, match="Nothing leaves, because the audit trail does not verify"):
+            open_package(export=export, actor=sponsor, at=LATER)
+        with pytest.raises(TrailDamaged):
+            build_package(trial=trial, actor=sponsor, at=LATER)
 
     def test_the_database_is_asked_for_a_subject_and_not_for_each_read(self, django_assert_max_num_queries):
         trial = recorded.build()
