@@ -80,6 +80,11 @@ def has_factor(user: User) -> bool:
     return factors_of(user).exists()
 
 
+def has_app(user: User) -> bool:
+    """Tell whether this person has an app, whose code a form can ask for."""
+    return factors_of(user).filter(kind=Factor.Kind.APP).exists()
+
+
 def who_have_one(people: Iterable[int]) -> set[int]:
     """Return who of these people, by their keys, has a factor."""
     found = Factor.objects.filter(holder__in=list(people), ended_at=None)

@@ -1,7 +1,8 @@
 """Electronic signatures: who signed which content, when, and what it means (21 CFR 11.50, 11.70, 11.200).
 
 In a request a signature needs what the page showed, an accepted policy and a password of the signer's own choice; the
-password is asked for at each signature. What a signature covers may change later: then it is superseded.
+password is asked for at each signature, and so is the second factor of whoever has one. What a signature covers may
+change later: then it is superseded.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import models
+from django.http import HttpRequest
 
-from compliance import audit, context, refusals, signature_policy, signature_seals
+from compliance import audit, context, factors, refusals, sessions, signature_policy, signature_seals
 from compliance.errors import HouseError
 from compliance.models import PolicyAcceptance, Record, Signature, Supersession, User
 
@@ -24,6 +26,13 @@ class WrongPassword(HouseError):
     """Re-authentication at the signature failed."""
 
     code = "wrong_password"
+    status = 422
+
+
+class WrongSecondFactor(HouseError):
+    """The signer's second factor was not shown."""
+
+    code = "wrong_second_factor"
     status = 422
 
 
@@ -50,7 +59,7 @@ class NotReadyToSign(HouseError):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Intent:
-    """What a signer gives: the password again, the meaning, and the digest of the content shown.
+    """What a signer gives: the password again, the meaning, the digest of the content shown, and the app's code.
 
     `settled` is said by services alone, never by a door: what was shown was compared there, or came with the signature.
     """
@@ -59,6 +68,7 @@ class Intent:
     meaning: str = Signature.Meaning.AUTHORSHIP
     shown_sha256: str = ""
     settled: bool = False
+    code: str = ""
 
     def once_compared(self) -> Intent:
         """Return the intent for a service that has compared what was shown, or stored what came in the same request."""
@@ -133,7 +143,32 @@ def _require_ready(record: Record, signer: User) -> None:
         raise NotReadyToSign(f"Nothing was signed. First {_FIRST[found]}: see “My signature” in the menu of your name.")
 
 
-def _require_signer(record: Record, intent: Intent, actor: User) -> None:
+def is_confirmed(request: HttpRequest, signer: User) -> bool:
+    """Tell whether who has passkeys alone showed one a moment ago: no page of a record asks for a passkey itself."""
+    return factors.has_app(signer) or not factors.has_factor(signer) or sessions.is_fresh(request)
+
+
+def _require_second_factor(record: Record, intent: Intent, signer: User, at: dt.datetime) -> None:
+    request = context.request()
+    if request is None or not factors.has_factor(signer):
+        return
+    if not intent.code and not factors.has_app(signer):
+        if sessions.is_fresh(request):
+            return
+        raise NotReadyToSign(
+            "Nothing was signed. First show your passkey: see “Confirm that it is you” beside the form."
+        )
+    if not intent.code:
+        raise WrongSecondFactor("Nothing was signed, because the code of your app is missing. Enter it, and sign.")
+    if not factors.check(signer, intent.code, at=at):
+        refusals.note(signer, record, "second factor")
+        raise WrongSecondFactor(
+            "Nothing was signed, because the code was not accepted. A code serves once and for half a minute; "
+            "wait for the next one."
+        )
+
+
+def _require_signer(record: Record, intent: Intent, actor: User, at: dt.datetime) -> None:
     refusals.require_not_paused(actor)
     # As the account is now: it may have been closed, or got another password, since the session began.
     signer = User.objects.get(pk=actor.pk)
@@ -145,6 +180,7 @@ def _require_signer(record: Record, intent: Intent, actor: User) -> None:
         raise WrongPassword(
             "The signature was not accepted, because the password is not yours. Nothing was signed; try again."
         )
+    _require_second_factor(record, intent, signer, at)
 
 
 def sign(record: Record, intent: Intent, *, actor: User, at: dt.datetime) -> Signature:
@@ -154,9 +190,11 @@ def sign(record: Record, intent: Intent, *, actor: User, at: dt.datetime) -> Sig
     ------
     WrongPassword
         The password given is not the signer's.
+    WrongSecondFactor
+        The signer has a second factor, and did not show it.
     NothingShown, NotReadyToSign, compliance.refusals.SigningPaused
     """
-    _require_signer(record, intent, actor)
+    _require_signer(record, intent, actor, at)
     sha256 = digest(record.signed_content())
     signature = Signature(
         signer=actor,

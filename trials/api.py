@@ -21,12 +21,11 @@ from rest_framework.routers import BaseRouter
 from compliance import access
 from compliance.api import Resource, Seen, ShownDigest
 from compliance.models import Signature, User
-from compliance.signing import Intent
 from trials import models, selectors
 from trials.api_forms import SiteFormViewSet
 from trials.api_queries import QueryViewSet
 from trials.api_sites import QualificationViewSet, ScannerViewSet
-from trials.api_subjects import ReasonInput, SubjectViewSet, TimepointViewSet
+from trials.api_subjects import ReasonInput, SignatureInput, SubjectViewSet, TimepointViewSet
 from trials.charter import TEMPLATES
 from trials.services import setting_up
 
@@ -116,13 +115,6 @@ class PersonSerializer(serializers.ModelSerializer):
         except ValidationError as problem:
             raise serializers.ValidationError({"password": problem.messages}) from problem
         return attrs
-
-
-class SignatureInput(serializers.Serializer):
-    """The signer's password again, and the digest of what the signer has before them: the record's `shown_sha256`."""
-
-    password = serializers.CharField(style={"input_type": "password"}, trim_whitespace=False)
-    shown_sha256 = serializers.RegexField("^[0-9a-f]{64}$")
 
 
 class TrialViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin, Resource):
@@ -226,7 +218,7 @@ class CharterViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Up
         charter = self.get_object()
         given = SignatureInput(data=request.data)
         given.is_valid(raise_exception=True)
-        signature = Intent(given.validated_data["password"], meaning, given.validated_data["shown_sha256"])
+        signature = given.intent(meaning)
         charter = step(charter=charter, signature=signature, actor=access.actor(request), at=timezone.now())
         return Response(self.get_serializer(charter).data)
 

@@ -73,11 +73,22 @@ class TimepointSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
-class ConsentInput(serializers.Serializer):
-    """When and why consent was withdrawn, signed."""
+class SignatureInput(serializers.Serializer):
+    """The signer's password again, the code of who has an app, and the `shown_sha256` of what is signed."""
 
     password = serializers.CharField(style={"input_type": "password"}, trim_whitespace=False)
+    code = serializers.CharField(default="", allow_blank=True, max_length=40)
     shown_sha256 = serializers.RegexField("^[0-9a-f]{64}$")
+
+    def intent(self, meaning: str) -> Intent:
+        """Return what was given as a signature's intent."""
+        said = self.validated_data
+        return Intent(said["password"], meaning, said["shown_sha256"], code=said["code"])
+
+
+class ConsentInput(SignatureInput):
+    """When and why consent was withdrawn, signed."""
+
     withdrawn_on = serializers.DateField()
     reason = serializers.CharField(allow_blank=True, max_length=500)
 
@@ -171,7 +182,7 @@ class SubjectViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Cr
             subject=subject,
             withdrawn_on=said["withdrawn_on"],
             reason=said["reason"],
-            signature=Intent(said["password"], Signature.Meaning.RESPONSIBILITY, said["shown_sha256"]),
+            signature=given.intent(Signature.Meaning.RESPONSIBILITY),
             actor=access.actor(request),
             at=timezone.now(),
         )

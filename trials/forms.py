@@ -28,11 +28,18 @@ class SignatureForm(forms.Form):
     password = forms.CharField(
         label="Your password again", strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
     )
+    code = forms.CharField(
+        label="Code of your app",
+        required=False,
+        max_length=40,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "text", "spellcheck": "false"}),
+    )
     shown_sha256 = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def intent(self, meaning: str) -> Intent:
         """Return what the person gave as a signature's intent."""
-        return Intent(self.cleaned_data["password"], meaning, self.cleaned_data["shown_sha256"])
+        given = self.cleaned_data
+        return Intent(given["password"], meaning, given["shown_sha256"], code=given["code"])
 
 
 class ConsentForm(SignatureForm):

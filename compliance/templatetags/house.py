@@ -11,7 +11,7 @@ from typing import Any
 from django import template
 from django.apps import apps
 
-from compliance import ages, signing
+from compliance import ages, factors, signing
 from compliance.models import AuditEvent, User
 from compliance.worklists import Waiting
 
@@ -24,8 +24,17 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*(Z|[+-]\d\d:\d\d)")
 @register.simple_tag(takes_context=True)
 def obstacle_to_signing(context: Mapping[str, Any]) -> str:
     """Say what the person signed in must do before they can sign; see `compliance.signing.obstacle`."""
-    user = context.get("user")
-    return signing.obstacle(user) if isinstance(user, User) else ""
+    user, request = context.get("user"), context.get("request")
+    if not isinstance(user, User):
+        return ""
+    confirmed = request is None or signing.is_confirmed(request, user)
+    return signing.obstacle(user) or ("" if confirmed else "passkey")
+
+
+@register.filter
+def has_app(user: object) -> bool:
+    """Tell whether a person signs with the code of an app besides the password."""
+    return isinstance(user, User) and factors.has_app(user)
 
 
 @register.filter

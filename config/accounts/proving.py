@@ -85,7 +85,7 @@ def fresh(view: View) -> View:
 @never_cache
 def confirm(request: HttpRequest) -> HttpResponse:
     """Show once more who it is, by the password and the second factor if there is one."""
-    then = safe(request, request.POST.get("then", ""), "security")
+    then = safe(request, request.POST.get("then", "") or request.GET.get("then", ""), "security")
     if request.method != "POST":
         return _ask(request, then)
     user, at = access.actor(request), timezone.now()

@@ -5,11 +5,9 @@ The record is a draft of a charter, whose approval puts it in force; its door is
 
 from __future__ import annotations
 
-import copy
 import io
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -23,11 +21,11 @@ from compliance import accounts, signature_policy, signing
 from compliance.models import AuditEvent, Mail, PolicyAcceptance, Signature, User
 from compliance.signature_policy import Policy
 from compliance.signing import Intent
+from tests.compliance.scene import SIGNED_ONCE, UNTOUCHED, Scene, make_scene, signed_in
 from tests.factories import AT, PASSWORD, World, make_user, make_world
 from tests.support.shown import shown
-from trials.models import ImagingCharter, Role
+from trials.models import Role
 from trials.services import setting_up
-from trials.states import CharterState
 
 pytestmark = pytest.mark.django_db
 
@@ -35,66 +33,9 @@ FORGED = "0" * 64
 GIVEN = "given by an administrator"
 
 
-@dataclass
-class Scene:
-    """A draft that its administrator has before them, in a session of their own, and the digest shown."""
-
-    world: World
-    draft: ImagingCharter
-    client: Client
-    digest: str
-
-    @property
-    def signer(self) -> User:
-        return self.world.administrator
-
-    @property
-    def page(self) -> str:
-        return f"/trials/charters/{self.draft.pk}/sign/"
-
-    @property
-    def door(self) -> str:
-        return f"/api/v1/charters/{self.draft.pk}/sign/"
-
-    def sign(self, *, by: Client | None = None, where: str = "", **sent: str) -> HttpResponse:
-        """Press the button with what the page holds, but for what is sent instead."""
-        given = {"password": PASSWORD, "shown_sha256": self.digest, **sent}
-        return (by or self.client).post(where or self.page, {k: v for k, v in given.items() if v is not None})
-
-    def by_api(self, verb: str = "post", where: str = "", **sent: Any) -> HttpResponse:
-        """Send JSON, as a program does."""
-        ask = getattr(self.client, verb)
-        return ask(where or self.door, json.dumps(sent), content_type="application/json")
-
-    def edit(self, millimetres: float = 2.5) -> None:
-        """Somebody else saves another slice thickness, at the same moment on the clock."""
-        content = copy.deepcopy(self.draft.content)
-        content["series"][0]["max_slice_thickness_mm"] = millimetres
-        theirs = ImagingCharter.objects.get(pk=self.draft.pk)
-        setting_up.edit_charter(charter=theirs, content=content, actor=self.world.founder, at=AT)
-
-    def state(self) -> tuple[str, int]:
-        """The draft's state, and how many signatures are on it."""
-        row = ImagingCharter.objects.get(pk=self.draft.pk)
-        return str(row.state), signing.signatures_on(row).count()
-
-
-UNTOUCHED = (CharterState.DRAFT, 0)
-SIGNED_ONCE = (CharterState.IN_FORCE, 1)
-
-
 @pytest.fixture
 def scene(world: World) -> Scene:
-    draft = setting_up.amend_charter(
-        trial=world.trial, change_summary="Thinner slices", actor=world.administrator, at=AT
-    )
-    return Scene(world, draft, signed_in(world.administrator), shown(draft))
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
+    return make_scene(world)
 
 
 # --- what is signed ----------------------------------------------------------------------------------------------
