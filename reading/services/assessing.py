@@ -128,7 +128,7 @@ def submit_read(
         if entry is not None:
             # What is signed came with the signature; `version` says from which save its page started.
             _store(row, entry, actor, at)
-            signature = signature.once_compared()
+            signature = signature and signature.once_compared()
         before = list(selectors.own_reads_before(row))
         row = ReadTask.every.select_related("timepoint__subject__trial", "charter").get(pk=row.pk)
         if points := derivation.unanswered(row, before):
