@@ -90,6 +90,7 @@ def test_the_arm_is_not_among_the_fields_of_a_subject(world):
         "id",
         "reference_date",
         "screening_code",
+        "shown_sha256",
         "site",
         "state",
     ]

@@ -74,11 +74,14 @@ def test_steps_that_do_not_follow_are_refused_with_a_sentence(world):
 def test_a_charter_is_reviewed_opened_again_and_signed(world):
     draft = setting_up.amend_charter(trial=world.trial, change_summary="Next", actor=world.administrator, at=AT)
     path = f"charters/{draft.pk}/"
-    send(world.administrator, f"{path}review/", 403, password=PASSWORD)
-    send(world.analyst, f"{path}review/", 422, password="not it")
-    assert send(world.analyst, f"{path}review/", 200, password=PASSWORD)["state"] == "reviewed"
+    seen = {"shown_sha256": send(world.analyst, path, 200, "get")["shown_sha256"]}
+    send(world.administrator, f"{path}review/", 403, password=PASSWORD, **seen)
+    send(world.analyst, f"{path}review/", 400, password=PASSWORD)
+    send(world.analyst, f"{path}review/", 422, password="not it", **seen)
+    assert send(world.analyst, f"{path}review/", 200, password=PASSWORD, **seen)["state"] == "reviewed"
     assert signing.signatures_on(draft).get().meaning == Signature.Meaning.REVIEW
     send(world.administrator, f"{path}reopen/", 400)
     assert send(world.administrator, f"{path}reopen/", 200, reason="A slip")["state"] == "draft"
-    assert send(world.administrator, f"{path}sign/", 200, password=PASSWORD)["state"] == "in_force"
+    seen = {"shown_sha256": send(world.administrator, path, 200, "get")["shown_sha256"]}
+    assert send(world.administrator, f"{path}sign/", 200, password=PASSWORD, **seen)["state"] == "in_force"
     assert [one["state"] for one in rows(world.people[Role.AUDITOR], "charters/")] == ["superseded", "in_force"]
