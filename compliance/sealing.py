@@ -3,7 +3,8 @@
 Numbers without a gap need a lock that is held until the commit. Taken with the first event it would make all writers
 of a trial wait for each other's whole work, and two that lock records in another order would wait for ever. So the
 connection (`compliance.engines`) calls `seal()` right before it commits: the heads are the last thing that a
-transaction locks, in one order, for a few milliseconds.
+transaction locks, in one order, for a few milliseconds. PostgreSQL looks at foreign keys at the commit, and locks what
+they name: it is told to look before the heads are locked.
 """
 
 from __future__ import annotations
@@ -94,6 +95,9 @@ def seal(events: Iterable[Unsealed]) -> None:
     for event, number, content in events:
         waiting[number].append((event, content))
     with transaction.atomic(savepoint=False):
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         newest = _newest_key()
         # Strictly one after the other: who has a head waits for higher ones alone.
         for number in sorted(waiting):

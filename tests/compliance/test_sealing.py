@@ -161,3 +161,37 @@ def test_twenty_who_write_at_once_leave_chains_without_a_gap_and_none_waits_for_
     for head in AuditHead.objects.all():
         assert numbers(head.trial_id) == list(range(1, head.sequence + 1))
     assert verifying.verify() == verifying.Report(links=600)
+
+
+def test_whoever_holds_what_an_event_names_does_not_wait_for_a_chain_that_waits_for_them(actor):
+    """PostgreSQL looks at foreign keys at the commit: it must not find them locked with the chain's end in its hands."""
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite lets one write at a time")
+    trial = a_trial("ONE-1")
+    note(trial, actor)
+
+    def write() -> None:
+        try:
+            note(trial, actor)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            User.objects.select_for_update().get(pk=actor.pk)
+            other = pool.submit(write)
+            while not _somebody_waits():
+                assert not other.done()
+                time.sleep(0.01)
+            note(trial, actor)
+        other.result(timeout=30)
+
+    assert verifying.verify() == verifying.Report(links=3)
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        # A transaction sees one picture of what others do until it asks for another.
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        return bool(cursor.fetchone()[0])
