@@ -164,7 +164,7 @@ def test_twenty_who_write_at_once_leave_chains_without_a_gap_and_none_waits_for_
 
 
 def test_whoever_holds_what_an_event_names_does_not_wait_for_a_chain_that_waits_for_them(actor):
-    """PostgreSQL looks at foreign keys at the commit: it must not find them locked with the chain's end in its hands."""
+    """PostgreSQL looks at foreign keys at the commit: not with the chain's end in its hands."""
     if connection.vendor != "postgresql":
         pytest.skip("SQLite lets one write at a time")
     trial = a_trial("ONE-1")
