@@ -20,6 +20,7 @@ from django.utils import timezone
 from compliance import audit, chain, checkpoints, keys, sealing, verifying
 from compliance.models import AuditEvent, AuditHead, AuditLink, User
 from compliance.verifying import Damage, Kind
+from tests.support.disarmed import disarm
 from trials.models import Trial
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_disk")]
@@ -63,17 +64,6 @@ def trail(db: None, own_disk: Any) -> Trail:
         tuple(links.values_list("event_id", flat=True)),
         tuple(links.values_list("mac", flat=True)),
     )
-
-
-def disarm() -> None:
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            cursor.execute("SET LOCAL session_replication_role = replica")
-            return
-        cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-        for (name,) in cursor.fetchall():
-            cursor.execute(f"DROP TRIGGER {name}")
 
 
 def sql(statement: str, *values: Any) -> None:

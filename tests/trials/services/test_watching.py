@@ -9,6 +9,7 @@ from django.db import connection
 from compliance import audit, checkpoints
 from compliance.models import AuditEvent, Mail, User
 from tests.factories import AT, World
+from tests.support.disarmed import disarm
 from trials.models import Role
 from trials.services import watching
 
@@ -24,14 +25,8 @@ def keeper() -> User:
 def damage(event: AuditEvent) -> None:
     """Change an event as whoever owns the database can, once it is in the chain."""
     connection.seal()
+    disarm()
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            cursor.execute("SET LOCAL session_replication_role = replica")
-        else:
-            cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-            for (name,) in cursor.fetchall():
-                cursor.execute(f"DROP TRIGGER {name}")
         cursor.execute("UPDATE compliance_auditevent SET actor_name = 'Somebody Else' WHERE id = %s", [event.pk])
 
 
