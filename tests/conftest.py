@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -9,11 +12,13 @@ from typing import Any
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
+from django.db.backends.signals import connection_created
 from django.test import TransactionTestCase
 from hypothesis import settings
 from pynetdicom import AE
 from pynetdicom.dimse import DIMSEServiceProvider
 
+from tests.support.migrated import postgresql_template, sqlite_file
 from tests.support.tools import absent, skip_or_fail
 
 # A slow machine is no fault of an example. In CI Hypothesis draws the same examples each time, by itself.
@@ -41,6 +46,26 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Honour `requires_tool` before fixtures run, so that none starts a peer that is not there."""
     for marker in item.iter_markers("requires_tool"):
         skip_or_fail(absent(marker.args))
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> Iterator[None]:
+    """Begin with a database that was migrated before, which the runner then finds nothing to migrate in."""
+    if connection.vendor == "postgresql":
+        connection.settings_dict["TEST"]["TEMPLATE"] = postgresql_template(os.environ["PARALLAX_DATABASE_URL"])
+        yield
+        return
+    migrated = sqlite_file()
+
+    def fill(connection: Any, **_: Any) -> None:
+        if connection.is_in_memory_db():
+            connection_created.disconnect(fill)
+            with contextlib.closing(sqlite3.connect(migrated)) as source:
+                source.backup(connection.connection)
+
+    connection_created.connect(fill)
+    yield
+    connection_created.disconnect(fill)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -19,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+
+from tests.support.migrated import postgresql_template, sqlite_file
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 180
@@ -209,9 +212,9 @@ def _group(leader: int) -> set[int]:
 
 @contextlib.contextmanager
 def installed(data_dir: Path, engines: Mapping[str, str] | None = None) -> Iterator[Installation]:
-    """A fresh installation on the engines of this test run: SQLite and files, or PostgreSQL and Redis.
+    """A fresh installation on the engines of this test run: SQLite and files, or PostgreSQL and Redis; migrated.
 
-    `engines` are the settings of others, which are all its own.
+    `engines` are the settings of others, which are all its own and empty.
     """
     environment = {
         k: v for k, v in os.environ.items() if not k.startswith("PARALLAX_") and k != "DJANGO_ALLOW_ASYNC_UNSAFE"
@@ -221,6 +224,9 @@ def installed(data_dir: Path, engines: Mapping[str, str] | None = None) -> Itera
             environment |= engines
         elif url := os.environ.get("PARALLAX_DATABASE_URL"):
             environment["PARALLAX_DATABASE_URL"] = clean_up.enter_context(_scratch_database(url))
+        else:
+            data_dir.mkdir(parents=True, exist_ok=True)
+            shutil.copy(sqlite_file(), data_dir / "parallax.sqlite3")
         if engines is None and (broker := os.environ.get("PARALLAX_BROKER_URL")):
             environment["PARALLAX_BROKER_URL"] = broker
             environment["PARALLAX_QUEUE"] = f"test-{uuid.uuid4().hex[:12]}"
@@ -237,7 +243,7 @@ def _scratch_database(url: str) -> Iterator[str]:
 
     name = f"installed_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {postgresql_template(url)}")
         try:
             yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
         finally:
