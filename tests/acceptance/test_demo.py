@@ -38,6 +38,8 @@ from tests.support.originals import originals
 from tests.support.tools import requires_tool, tool
 from trials.models import Role
 
+pytestmark = pytest.mark.requirement("REQ-LOC-012")
+
 #: Days that the sites enter as a subject's day 1; another patient of the story was scanned on two of them.
 REFERENCE_DATES = frozenset(patient.reference_date for patient in story.PATIENTS)
 #: Days on which visits are planned, reckoned from day 1; a subject's page shows them, and some scans kept to them.
@@ -195,6 +197,7 @@ def test_originals_lie_under_lock(demo: Demo) -> None:
     assert [path.name for path in files if not vault.is_locked(path.read_bytes()[:16])] == []
 
 
+@pytest.mark.requirement("REQ-LOC-012", "REQ-PRI-003")
 def test_no_other_file_of_the_installation_holds_any_of_it(demo: Demo) -> None:
     """Logs, spool, broker, keys, exports, and on SQLite what lies in the database's freed pages."""
     # Copies for the viewer are compressed values and nothing else, in which a word of three letters is there by chance.

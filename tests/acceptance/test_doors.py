@@ -30,6 +30,8 @@ from tests.support.memory import Watch
 from tests.support.originals import original
 from tests.support.senders import BOUNDARY, Scan, Upload, Web, request, stow_headers
 
+pytestmark = pytest.mark.requirement("REQ-INT-010")
+
 FILES = hostile.files()
 ARCHIVES = hostile.archives(encoded(slice_of(1, scan_number=600)))
 MOST_MEMORY = 512 << 20

@@ -24,6 +24,8 @@ from tests.support.installation import Installation
 from tests.support.killing import DOORS, House, Round
 from tests.support.senders import Web
 
+pytestmark = pytest.mark.requirement("REQ-INT-002")
+
 REPEATS = int(os.environ.get("PARALLAX_KILL_REPEATS", "1"))
 TABLE = os.environ.get("PARALLAX_KILL_TABLE")
 #: What may become of instances and attachments, and a question to the database that shows all of them so.

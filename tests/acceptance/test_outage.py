@@ -36,7 +36,7 @@ from tests.support.killing import DOORS, House, Round
 from tests.support.senders import Answer, Web, stow
 from tests.support.tools import requires_tool, tool
 
-pytestmark = requires_tool("initdb", "redis-server")
+pytestmark = [requires_tool("initdb", "redis-server"), pytest.mark.requirement("REQ-INT-014")]
 
 SECONDS = int(os.environ.get("PARALLAX_OUTAGE_SECONDS", "10"))
 #: What hangs is noticed by time-outs, which the short version does not wait for.

@@ -32,6 +32,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.xdist_group("serve"),
     requires_tool("chromium", "storescu"),
+    pytest.mark.requirement("REQ-LOC-012"),
 ]
 
 SHOTS = ROOT / "build" / "screenshots"

@@ -18,6 +18,8 @@ from tests.factories.world import ask_of_sites
 from trials.models import Role
 from trials.services import setting_up
 
+pytestmark = pytest.mark.requirement("REQ-SEQ-003")
+
 STEPS = int(os.environ.get("PARALLAX_WORKFLOW_STEPS", "200"))
 #: The long proof is walked by two, each in a process of its own and by its own chance.
 LONG = STEPS >= 10_000

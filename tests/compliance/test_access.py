@@ -17,7 +17,7 @@ from tests.compliance import doors
 from tests.factories import World, make_world
 from trials.models import Role, Site, Trial
 
-pytestmark = pytest.mark.usefixtures("doors")
+pytestmark = [pytest.mark.usefixtures("doors"), pytest.mark.requirement("REQ-ACS-003")]
 
 
 def client_of(user: User) -> Client:
@@ -61,6 +61,7 @@ def test_a_verb_that_nobody_registered_is_never_granted() -> None:
         access.may(User.objects.create(username="somebody"), "tests.of_nobody")
 
 
+@pytest.mark.requirement("REQ-ACC-008")
 @pytest.mark.django_db
 def test_only_active_people_are_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(access._predicates, "tests.any", lambda user, about: True)
@@ -72,6 +73,7 @@ def test_only_active_people_are_asked_about(monkeypatch: pytest.MonkeyPatch) -> 
     assert answers == [True, False, False, False, False]
 
 
+@pytest.mark.requirement("REQ-ACS-011")
 @pytest.mark.django_db
 def test_a_refusal_says_what_to_do_and_carries_what_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(access._predicates, "tests.none", lambda user, about: False)
@@ -113,6 +115,7 @@ def test_a_grant_at_a_site_is_none_at_its_trial_or_its_neighbour(world: World) -
     assert list(access.held_objects(world.coordinator, [coordinates], Site)) == [world.north]
 
 
+@pytest.mark.requirement("REQ-ACC-008")
 def test_who_is_no_longer_active_holds_nothing(world: World) -> None:
     analyst = world.analyst
     analyst.is_active = False
@@ -124,6 +127,7 @@ def test_who_is_no_longer_active_holds_nothing(world: World) -> None:
 # --- addresses ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("REQ-ACS-004")
 def test_who_sees_the_record_and_holds_the_verb_gets_the_record(
     world: World, asked: list[tuple[User, Model | None]]
 ) -> None:
@@ -134,6 +138,7 @@ def test_who_sees_the_record_and_holds_the_verb_gets_the_record(
     assert denials() == []
 
 
+@pytest.mark.requirement("REQ-AUD-011")
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_record_that_one_cannot_see_is_not_there_and_asking_is_one_event(
     world: World, asked: list[tuple[User, Model | None]], method: str
@@ -152,6 +157,7 @@ def test_a_record_that_one_cannot_see_is_not_there_and_asking_is_one_event(
     assert asked == []
 
 
+@pytest.mark.requirement("REQ-ACS-004")
 def test_a_record_that_does_not_exist_is_answered_and_recorded_the_same_way(
     world: World, asked: list[tuple[User, Model | None]]
 ) -> None:
@@ -165,6 +171,7 @@ def test_a_record_that_does_not_exist_is_answered_and_recorded_the_same_way(
     assert [event.object_label for event in denials()] == ["Outsider", "Outsider"]
 
 
+@pytest.mark.requirement("REQ-AUD-011")
 def test_a_verb_not_held_on_a_record_one_sees_is_one_event_about_the_record(
     world: World, asked: list[tuple[User, Model | None]]
 ) -> None:
@@ -184,6 +191,7 @@ def test_a_verb_not_held_on_a_record_one_sees_is_one_event_about_the_record(
     assert event.after == {"verb": doors.VERB, "method": "GET", "path": f"/t/trial/{world.trial.pk}/"}
 
 
+@pytest.mark.requirement("REQ-AUD-011")
 @pytest.mark.parametrize(
     ("address", "status"), [("/t/verb/", 403), ("/api/v1/people/", 403), ("/api/v1/trials/999999/", 404)]
 )
@@ -204,6 +212,7 @@ def test_an_address_may_name_its_record_otherwise(world: World) -> None:
     assert client.get("/t/code/PLX-2/").status_code == 404
 
 
+@pytest.mark.requirement("REQ-ACS-001")
 def test_whoever_is_not_signed_in_is_led_to_the_sign_in_and_no_event(world: World) -> None:
     for address in (f"/t/trial/{world.trial.pk}/", "/t/verb/", "/t/signed-in/", "/t/forgotten/"):
         answer = Client().get(address)
@@ -211,11 +220,13 @@ def test_whoever_is_not_signed_in_is_led_to_the_sign_in_and_no_event(world: Worl
     assert denials() == []
 
 
+@pytest.mark.requirement("REQ-ACS-001")
 @pytest.mark.django_db
 def test_what_is_public_needs_no_sign_in() -> None:
     assert Client().get("/t/public/").status_code == 200
 
 
+@pytest.mark.requirement("REQ-ACC-008")
 @pytest.mark.django_db
 def test_a_person_who_was_deactivated_is_signed_out() -> None:
     user = User.objects.create(username="leaver")
@@ -227,6 +238,7 @@ def test_a_person_who_was_deactivated_is_signed_out() -> None:
     assert client.get("/t/signed-in/").status_code == 302
 
 
+@pytest.mark.requirement("REQ-ACS-007")
 @pytest.mark.django_db
 @pytest.mark.parametrize("authorization", ["Bearer secret", "bearer secret", "BEARER  secret "])
 def test_a_program_is_known_by_its_token_without_a_session_or_a_page(authorization: str) -> None:
@@ -236,6 +248,7 @@ def test_a_program_is_known_by_its_token_without_a_session_or_a_page(authorizati
     assert answer.content == b"an archive word"
 
 
+@pytest.mark.requirement("REQ-ACS-007")
 @pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer ", "Bearer other", "Basic secret", "secret"])
 def test_without_a_token_that_stands_for_somebody_a_program_is_told_how(
     world: World, authorization: str | None
@@ -258,6 +271,7 @@ def test_while_a_token_cannot_be_checked_nobody_is_called_a_stranger() -> None:
     assert (answer.status_code, answer["Retry-After"]) == (503, "10")
 
 
+@pytest.mark.requirement("REQ-ACS-001")
 def test_each_address_says_to_whom_it_is_open() -> None:
     said = {
         address: getattr(resolve(address).func, "permission", None)
@@ -275,6 +289,7 @@ def test_each_address_says_to_whom_it_is_open() -> None:
 # --- histories ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("REQ-AUD-012")
 def test_a_history_is_open_to_who_sees_the_record_and_holds_its_verb(world: World) -> None:
     label, pk = "trials.trial", str(world.trial.pk)
 
@@ -284,6 +299,7 @@ def test_a_history_is_open_to_who_sees_the_record_and_holds_its_verb(world: Worl
     assert access.exposed(world.outsider, label, pk) is None
 
 
+@pytest.mark.requirement("REQ-AUD-012")
 @pytest.mark.parametrize(("label", "pk"), [("compliance.user", "1"), ("trials.trial", "x"), ("trials.trial", "²")])
 def test_a_history_of_another_kind_or_without_a_number_is_not_there(world: World, label: str, pk: str) -> None:
     assert access.exposed(world.administrator, label, pk) is None

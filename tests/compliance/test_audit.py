@@ -11,7 +11,7 @@ from compliance.models import AuditEvent, User
 from trials.models import Trial
 from trials.states import TrialState
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-AUD-001")]
 
 
 @pytest.fixture
@@ -33,6 +33,7 @@ def test_a_new_record_is_one_event_with_its_values(trial, actor):
     assert event.trial_id == trial.pk
 
 
+@pytest.mark.requirement("REQ-AUD-002")
 def test_a_change_is_one_event_with_old_and_new_value_of_what_changed(trial, actor):
     trial.title = "Another title"
     audit.save(trial, action="trial.renamed", actor=actor, at=timezone.now(), reason="typing error")
@@ -54,6 +55,7 @@ def test_the_event_goes_with_its_transaction(trial, actor):
     assert audit.history(trial).count() == 1
 
 
+@pytest.mark.requirement("REQ-SEQ-005")
 def test_a_locked_trial_refuses_changes(trial, actor):
     trial.state = TrialState.LOCKED
     audit.save(trial, action="trial.lock", actor=actor, at=timezone.now())
@@ -63,6 +65,7 @@ def test_a_locked_trial_refuses_changes(trial, actor):
     assert Trial.objects.get().title == "A trial"
 
 
+@pytest.mark.requirement("REQ-AUD-004")
 @pytest.mark.parametrize("table", ["compliance_auditevent", "compliance_signature"])
 @pytest.mark.parametrize(
     "sql", ["UPDATE {table} SET object_label = 'forged'", "UPDATE {table} SET object_id = '0'", "DELETE FROM {table}"]

@@ -9,6 +9,8 @@ import pytest
 
 from compliance import chain
 
+pytestmark = pytest.mark.requirement("REQ-AUD-005")
+
 SECRET = b"k" * 32
 
 

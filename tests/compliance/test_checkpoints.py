@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection, transaction
 from compliance import audit, checkpoints, keys, tasks
 from compliance.models import AuditCheckpoint, AuditHead, AuditLink, User
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_disk")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_disk"), pytest.mark.requirement("REQ-AUD-007")]
 
 AT = dt.datetime(2026, 1, 31, 18, 0, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
@@ -116,6 +116,7 @@ def test_what_came_since_a_date_is_verified_from_the_checkpoint_before_it(actor,
         call_command("verify_audit", since="yesterday")
 
 
+@pytest.mark.requirement("REQ-AUD-004", "REQ-AUD-007")
 @pytest.mark.parametrize("sql", ["UPDATE {} SET statement = ''", "DELETE FROM {}"])
 def test_the_database_refuses_to_change_or_remove_a_checkpoint(actor, sql):
     note(actor)

@@ -14,6 +14,8 @@ import pytest
 
 from compliance import confined
 
+pytestmark = pytest.mark.requirement("REQ-INT-010")
+
 GOOD = ("builtins:sorted", [3, 1, 2])
 
 

@@ -16,6 +16,8 @@ from compliance import exporting, storage
 from compliance.models import AuditEvent, Export, User
 from trials.models import Trial
 
+pytestmark = pytest.mark.requirement("REQ-LOC-003")
+
 AT = dt.datetime(2026, 3, 2, 9, 0, tzinfo=dt.UTC)
 LATER = dt.datetime(2027, 1, 1, 9, 0, tzinfo=dt.UTC)
 
@@ -113,6 +115,7 @@ def test_an_unharmed_package_has_no_problems(package):
     assert exporting.verify(package) == []
 
 
+@pytest.mark.requirement("REQ-LOC-003", "REQ-LOC-004")
 def test_no_byte_of_a_package_can_be_flipped_unseen(package):
     for position in range(len(package)):
         forged = bytearray(package)
@@ -120,6 +123,7 @@ def test_no_byte_of_a_package_can_be_flipped_unseen(package):
         assert exporting.verify(bytes(forged)), position
 
 
+@pytest.mark.requirement("REQ-LOC-003", "REQ-LOC-004")
 def test_the_file_that_was_changed_is_named(package):
     forged = bytearray(package)
     forged[package.index(b"second")] ^= 0x20
@@ -131,6 +135,7 @@ def test_a_file_changed_by_an_archiver_that_mends_checksums_is_named(package):
     assert exporting.verify(_zip(members)) == ["a/first.txt was changed: its digest does not match the manifest."]
 
 
+@pytest.mark.requirement("REQ-LOC-003", "REQ-LOC-004")
 def test_missing_and_added_files_are_named(package):
     members = _unzip(package)
     del members["b.txt"]
@@ -167,6 +172,7 @@ class TestBuild:
     def trial(self):
         return Trial.objects.create(code="EXP-1", title="T", sponsor_name="S", state="locked", created_at=AT)
 
+    @pytest.mark.requirement("REQ-LOC-003", "REQ-LOC-010")
     def test_keeps_the_bytes_and_says_so_in_the_trail(self, trial, actor):
         export = exporting.build(Letters(), trial, actor=actor, at=AT)
         data = storage.get(storage.EXPORTS, export.storage_key)
@@ -192,6 +198,7 @@ class TestBuild:
             True,
         ]
 
+    @pytest.mark.requirement("REQ-LOC-003", "REQ-LOC-006")
     def test_an_open_trial_has_no_package(self, trial, actor):
         trial.state = "running"
         with pytest.raises(exporting.NotLocked):

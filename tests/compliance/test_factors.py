@@ -17,7 +17,7 @@ from compliance.models import AuditEvent, Factor, Mail, RecoveryCode, User
 from tests.factories import World, make_user
 from trials.models import Role
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-ACC-004")]
 AT = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
 SECRET = bytes(range(20))
 
@@ -82,6 +82,7 @@ def test_the_next_app_ends_the_one_before(ada: User) -> None:
     assert factors.check(ada, code(later, bytes(20)), at=later) == "app"
 
 
+@pytest.mark.requirement("REQ-ACC-005")
 def test_a_failure_is_recorded_and_says_no_code(ada: User) -> None:
     with_app(ada)
     assert factors.check(ada, "123456", at=AT) == ""
@@ -89,6 +90,7 @@ def test_a_failure_is_recorded_and_says_no_code(ada: User) -> None:
     assert (event.object_id, event.after) == (str(ada.pk), {"with": "code"})
 
 
+@pytest.mark.requirement("REQ-ACC-005")
 def test_ten_failures_pause_one_person_for_an_hour_and_those_who_run_the_installation_hear_of_it(ada: User) -> None:
     keeper, bob = make_user("keeper", is_staff=True), make_user("bob")
     with_app(ada)
@@ -105,6 +107,7 @@ def test_ten_failures_pause_one_person_for_an_hour_and_those_who_run_the_install
     assert factors.check(ada, code(later), at=later) == "app"
 
 
+@pytest.mark.requirement("REQ-ACC-006")
 def test_a_reset_ends_all_factors_and_a_pause_and_its_person_hears_who_did_it(ada: User) -> None:
     admin = make_user("admin", full_name="Ad Min")
     with_app(ada)
@@ -126,6 +129,7 @@ def test_a_reset_ends_all_factors_and_a_pause_and_its_person_hears_who_did_it(ad
     assert factors.check(ada, code(later), at=later) == "app"
 
 
+@pytest.mark.requirement("REQ-ACC-006")
 def test_nobody_resets_their_own_or_what_is_not_there(ada: User) -> None:
     admin = make_user("admin")
     with pytest.raises(factors.FactorRefused, match="nothing to reset"):
@@ -136,6 +140,7 @@ def test_nobody_resets_their_own_or_what_is_not_there(ada: User) -> None:
     assert factors.has_factor(admin)
 
 
+@pytest.mark.requirement("REQ-ACC-009")
 def test_without_its_key_no_code_is_taken_and_a_recovery_code_still_is(ada: User, tmp_path: Path) -> None:
     with_app(ada)
     spare = factors.new_recovery_codes(user=ada, at=AT)[0]
@@ -155,6 +160,7 @@ def test_recovery_codes_alone_open_nothing(ada: User) -> None:
     assert factors.check(ada, codes[0], at=AT) == ""
 
 
+@pytest.mark.requirement("REQ-ACC-002")
 @pytest.mark.parametrize("role", list(Role))
 def test_each_role_that_sees_images_or_results_needs_a_factor_where_the_installation_says_so(
     world: World, role: Role, settings: Any
@@ -167,6 +173,7 @@ def test_each_role_that_sees_images_or_results_needs_a_factor_where_the_installa
     assert factors.required_of(make_user("keeper", is_staff=True))
 
 
+@pytest.mark.requirement("REQ-ACC-002")
 def test_the_last_factor_stays_where_one_is_required(ada: User, settings: Any) -> None:
     ada.is_staff = True
     app = with_app(ada)
@@ -179,6 +186,7 @@ def test_the_last_factor_stays_where_one_is_required(ada: User, settings: Any) -
     assert told(ada)[-1] == "Your account: second factor removed"
 
 
+@pytest.mark.requirement("REQ-ACC-005")
 def test_five_failures_from_one_address_alert_once_and_lock_that_pair_alone(ada: User, settings: Any) -> None:
     settings.AXES_ENABLED = True
     keeper = make_user("keeper", is_staff=True)
@@ -190,6 +198,7 @@ def test_five_failures_from_one_address_alert_once_and_lock_that_pair_alone(ada:
     assert AuditEvent.objects.filter(action="sign_in.paused", object_id=str(ada.pk)).count() == 1
 
 
+@pytest.mark.requirement("REQ-ACC-005")
 def test_a_name_that_nobody_has_alerts_nobody(ada: User, settings: Any) -> None:
     settings.AXES_ENABLED = True
     for _ in range(6):
@@ -217,6 +226,7 @@ def test_of_many_who_show_the_same_code_at_once_one_is_let_in(at_once: None, ada
     assert AuditEvent.objects.filter(action=factors.FAILED).count() == 7
 
 
+@pytest.mark.requirement("REQ-ACC-005")
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_guesses_made_at_once_are_all_counted(at_once: None, ada: User) -> None:

@@ -10,6 +10,8 @@ from django import forms
 from compliance.models import AuditEvent
 from compliance.templatetags import house
 
+pytestmark = pytest.mark.requirement("REQ-AUD-002")
+
 
 @pytest.mark.parametrize(
     ("action", "object_type", "said"),

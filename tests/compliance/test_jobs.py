@@ -15,7 +15,7 @@ from django.utils import timezone
 from compliance import doorbell, jobs
 from compliance.models import Job
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-INT-014", "REQ-STO-006")]
 
 DONE: list[int] = []
 

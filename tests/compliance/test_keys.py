@@ -12,6 +12,8 @@ from tests.factories import AT, SECRET, make_user
 from trials.models import Trial
 from trials.services import setting_up
 
+pytestmark = pytest.mark.requirement("REQ-STO-003")
+
 
 def test_a_key_is_32_random_bytes_unless_given(own_disk: Path) -> None:
     for code in ("PLX-1", "PLX-2"):

@@ -15,7 +15,7 @@ from compliance.mailing import MailNotFailed
 from compliance.models import Job, Mail, User
 from tests.factories import AT, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-PRI-005")]
 
 
 @pytest.fixture

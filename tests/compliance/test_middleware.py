@@ -17,7 +17,7 @@ from config import logs
 from tests.factories import World
 from trials.models import Role
 
-pytestmark = pytest.mark.usefixtures("doors")
+pytestmark = [pytest.mark.usefixtures("doors"), pytest.mark.requirement("REQ-ACS-011")]
 
 HTMX = {"HX-Request": "true"}
 JSON = {"accept": "application/json"}
@@ -30,6 +30,7 @@ def parts_of(policy: str) -> dict[str, str]:
 # --- headers ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("REQ-ACS-008")
 def test_the_policy_lets_a_page_load_from_this_server_alone() -> None:
     parts = parts_of(CONTENT_SECURITY_POLICY)
 
@@ -47,6 +48,7 @@ def test_the_policy_lets_a_page_load_from_this_server_alone() -> None:
     }
 
 
+@pytest.mark.requirement("REQ-ACS-008")
 def test_the_viewer_may_run_webassembly_besides_and_its_worker_too() -> None:
     parts = parts_of(VIEWER_POLICY)
 
@@ -57,6 +59,7 @@ def test_the_viewer_may_run_webassembly_besides_and_its_worker_too() -> None:
     assert Client().get("/static/reading/read.js")["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
 
 
+@pytest.mark.requirement("REQ-ACS-008")
 @pytest.mark.django_db
 @pytest.mark.parametrize("address", ["/sign-in/", "/", "/t/public/", "/t/refuses/", "/nowhere/", "/api/v1/"])
 def test_every_answer_has_the_headers(address: str) -> None:
@@ -102,6 +105,7 @@ def test_a_database_that_does_not_answer_leaves_one_line_in_the_log(problem: typ
     assert (logging.Formatter().format(record) == "Service Unavailable") is is_short
 
 
+@pytest.mark.requirement("REQ-ACS-008")
 @pytest.mark.django_db
 def test_the_answer_to_a_failure_has_the_headers_and_says_nothing_of_it() -> None:
     answer = Client(raise_request_exception=False).get("/t/breaks/")
@@ -121,6 +125,7 @@ def test_an_answer_that_says_otherwise_keeps_its_word() -> None:
 # --- the identifier -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("REQ-AUD-010")
 @pytest.mark.django_db
 def test_each_request_has_an_identifier_of_its_own_which_no_client_chooses() -> None:
     answers = [Client().get("/t/public/", headers={"X-Request-Id": "chosen"}) for _ in range(2)]
@@ -131,6 +136,7 @@ def test_each_request_has_an_identifier_of_its_own_which_no_client_chooses() -> 
     assert [via for _, via in said] == ["127.0.0.1"] * 2
 
 
+@pytest.mark.requirement("REQ-AUD-010")
 @pytest.mark.django_db
 def test_after_a_request_its_surroundings_are_gone_even_when_it_failed() -> None:
     Client(raise_request_exception=False).get("/t/breaks/")
@@ -138,6 +144,7 @@ def test_after_a_request_its_surroundings_are_gone_even_when_it_failed() -> None
     assert context.current() == context.Surroundings()
 
 
+@pytest.mark.requirement("REQ-AUD-010")
 def test_the_trail_names_the_request_and_its_address(world: World) -> None:
     client = Client()
     client.force_login(world.outsider, backend="django.contrib.auth.backends.ModelBackend")
@@ -188,6 +195,7 @@ def test_what_is_no_refusal_is_not_answered_as_one() -> None:
         Client().get("/t/breaks/")
 
 
+@pytest.mark.requirement("REQ-AUD-011")
 @pytest.mark.parametrize("headers", [{}, HTMX, JSON], ids=["page", "htmx", "JSON"])
 def test_a_role_that_may_not_is_one_event_whatever_the_answers_form(world: World, headers: dict[str, str]) -> None:
     client = Client()
@@ -204,6 +212,7 @@ def test_a_role_that_may_not_is_one_event_whatever_the_answers_form(world: World
     )
 
 
+@pytest.mark.requirement("REQ-AUD-011")
 def test_an_event_of_a_refusal_is_kept_though_the_step_was_taken_back(world: World) -> None:
     client = Client()
     client.force_login(world.outsider, backend="django.contrib.auth.backends.ModelBackend")

@@ -6,6 +6,8 @@ import pytest
 
 from compliance import one_time
 
+pytestmark = pytest.mark.requirement("REQ-ACC-004")
+
 #: RFC 6238, appendix B, SHA-1; its eight digits end in our six.
 SECRET = b"12345678901234567890"
 VECTORS = [

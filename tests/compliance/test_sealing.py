@@ -15,7 +15,11 @@ from compliance.chain import NO_TRIAL
 from compliance.models import AuditEvent, AuditHead, AuditLink, User
 from trials.models import Trial
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_disk")]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("own_disk"),
+    pytest.mark.requirement("REQ-AUD-005"),
+]
 
 
 @pytest.fixture
@@ -43,6 +47,7 @@ def test_each_event_is_chained_with_the_commit_in_its_trials_own_chain(actor):
     assert verifying.verify() == verifying.Report(links=4)
 
 
+@pytest.mark.requirement("REQ-AUD-005", "REQ-AUD-013")
 def test_what_is_taken_back_leaves_no_gap(actor):
     trial = a_trial("ONE-1")
     note(trial, actor)
@@ -58,6 +63,7 @@ def test_what_is_taken_back_leaves_no_gap(actor):
     assert verifying.verify() == verifying.Report(links=2)
 
 
+@pytest.mark.requirement("REQ-AUD-005", "REQ-AUD-013")
 def test_thousands_of_events_of_one_commit_are_chained_in_their_order(actor):
     trial = a_trial("ONE-1")
     with transaction.atomic():
@@ -98,6 +104,7 @@ def test_what_is_stored_is_what_is_bound(actor, after):
     assert verifying.verify() == verifying.Report(links=1)
 
 
+@pytest.mark.requirement("REQ-AUD-005", "REQ-AUD-008")
 def test_without_its_key_nothing_is_committed_that_the_trail_must_know_of(actor, own_disk):
     note(actor, actor)
     (own_disk / "keys" / "audit" / "1.key").rename(own_disk / "away.key")
@@ -110,6 +117,7 @@ def test_without_its_key_nothing_is_committed_that_the_trail_must_know_of(actor,
     assert numbers(NO_TRIAL) == [1, 2]
 
 
+@pytest.mark.requirement("REQ-AUD-005", "REQ-AUD-008")
 def test_another_key_in_the_place_of_the_trails_key_is_no_key(actor, own_disk):
     note(actor, actor)
     (own_disk / "keys" / "audit" / "1.key").write_text("ab" * 32)
@@ -128,6 +136,7 @@ def test_the_chain_goes_on_with_the_newest_key_and_is_verified_with_each(actor):
     assert verifying.verify() == verifying.Report(links=2)
 
 
+@pytest.mark.requirement("REQ-AUD-004", "REQ-AUD-005")
 @pytest.mark.parametrize("sql", ["UPDATE compliance_auditlink SET sequence = 9", "DELETE FROM compliance_auditlink"])
 def test_the_database_refuses_to_change_or_remove_a_link(actor, sql):
     note(actor, actor)
@@ -135,6 +144,7 @@ def test_the_database_refuses_to_change_or_remove_a_link(actor, sql):
         cursor.execute(sql)
 
 
+@pytest.mark.requirement("REQ-AUD-005", "REQ-AUD-013")
 def test_twenty_who_write_at_once_leave_chains_without_a_gap_and_none_waits_for_ever(actor):
     """Each transaction locks records in an order of its own, with events between, as nobody can forbid."""
     if connection.vendor != "postgresql":

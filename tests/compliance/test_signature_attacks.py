@@ -27,7 +27,7 @@ from tests.support.shown import shown
 from trials.models import Role
 from trials.services import setting_up
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-SIG-002")]
 
 FORGED = "0" * 64
 GIVEN = "given by an administrator"
@@ -62,6 +62,7 @@ UNSEEN = {
 }
 
 
+@pytest.mark.requirement("REQ-SIG-004")
 @pytest.mark.parametrize("attack", list(UNSEEN))
 def test_what_was_not_shown_as_it_is_now_is_not_signed(scene: Scene, attack: str) -> None:
     answer = UNSEEN[attack](scene)
@@ -70,6 +71,7 @@ def test_what_was_not_shown_as_it_is_now_is_not_signed(scene: Scene, attack: str
     assert scene.state() == UNTOUCHED
 
 
+@pytest.mark.requirement("REQ-SIG-004")
 def test_what_was_edited_and_set_back_is_what_was_shown(scene: Scene) -> None:
     before = scene.draft.content["series"][0]["max_slice_thickness_mm"]
     scene.edit(2.5)
@@ -147,6 +149,7 @@ MEANWHILE: dict[str, Callable[[Scene], None]] = {
 }
 
 
+@pytest.mark.requirement("REQ-SIG-004")
 @pytest.mark.parametrize("attack", list(MEANWHILE))
 @pytest.mark.parametrize("door", ["page", "api"])
 def test_what_happened_between_page_and_signature_counts(scene: Scene, attack: str, door: str) -> None:
@@ -175,6 +178,7 @@ def test_the_administrator_of_another_trial_does_not_know_of_the_draft(scene: Sc
     assert scene.state() == UNTOUCHED
 
 
+@pytest.mark.requirement("REQ-SIG-010")
 def test_whom_and_what_for_is_not_said_by_the_form(scene: Scene) -> None:
     other = scene.world.founder
     scene.sign(
@@ -189,6 +193,7 @@ def test_whom_and_what_for_is_not_said_by_the_form(scene: Scene) -> None:
 # --- how often, and by which way ---------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("REQ-SIG-010")
 def test_a_signature_sent_again_is_one_signature(scene: Scene) -> None:
     for _ in range(3):
         scene.sign()
@@ -198,6 +203,7 @@ def test_a_signature_sent_again_is_one_signature(scene: Scene) -> None:
     assert scene.state() == SIGNED_ONCE
 
 
+@pytest.mark.requirement("REQ-SIG-010")
 @pytest.mark.parametrize("verb", ["get", "head", "put", "patch", "delete", "options"])
 @pytest.mark.parametrize("door", ["page", "api"])
 def test_another_verb_signs_nothing(scene: Scene, verb: str, door: str) -> None:
@@ -211,6 +217,7 @@ def test_another_verb_signs_nothing(scene: Scene, verb: str, door: str) -> None:
     assert scene.state() == UNTOUCHED
 
 
+@pytest.mark.requirement("REQ-SIG-010")
 def test_a_form_of_another_site_signs_nothing(scene: Scene) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(scene.signer)
@@ -219,6 +226,7 @@ def test_a_form_of_another_site_signs_nothing(scene: Scene) -> None:
     assert scene.state() == UNTOUCHED
 
 
+@pytest.mark.requirement("REQ-SIG-010")
 def test_a_program_does_not_write_the_state_that_a_signature_gives(scene: Scene) -> None:
     where = f"/api/v1/charters/{scene.draft.pk}/"
     scene.by_api("put", where, content=scene.draft.content, state="in_force", signed_at="2026-01-01T00:00:00Z")
@@ -238,6 +246,7 @@ def reset(scene: Scene) -> Scene:
     return scene
 
 
+@pytest.mark.requirement("REQ-SIG-007")
 def test_whoever_gave_a_password_does_not_sign_with_it(reset: Scene) -> None:
     reset.sign(password=GIVEN)
     answer = reset.by_api(password=GIVEN, shown_sha256=reset.digest)
@@ -246,6 +255,7 @@ def test_whoever_gave_a_password_does_not_sign_with_it(reset: Scene) -> None:
     assert reset.state() == UNTOUCHED
 
 
+@pytest.mark.requirement("REQ-SIG-007")
 def test_of_a_given_password_the_person_is_told_and_the_trail_knows(reset: Scene) -> None:
     mail = Mail.objects.get(kind="password")
     event = AuditEvent.objects.get(action="user.password_given")
@@ -254,6 +264,7 @@ def test_of_a_given_password_the_person_is_told_and_the_trail_knows(reset: Scene
     assert (event.actor, event.object_id) == (reset.world.founder, str(reset.signer.pk))
 
 
+@pytest.mark.requirement("REQ-SIG-007")
 def test_whoever_gave_a_password_does_not_accept_the_policy_with_it(reset: Scene) -> None:
     before = Signature.objects.count()
     accept(reset.client, password=GIVEN)
@@ -261,6 +272,7 @@ def test_whoever_gave_a_password_does_not_accept_the_policy_with_it(reset: Scene
     assert Signature.objects.count() == before
 
 
+@pytest.mark.requirement("REQ-SIG-007")
 def test_the_person_signs_again_after_choosing_a_password(reset: Scene) -> None:
     client = Client()
     client.post("/sign-in/", {"username": reset.signer.username, "password": GIVEN})
@@ -276,6 +288,7 @@ def test_the_person_signs_again_after_choosing_a_password(reset: Scene) -> None:
     assert reset.state() == SIGNED_ONCE
 
 
+@pytest.mark.requirement("REQ-SIG-007")
 def test_an_account_signs_nothing_before_its_first_own_password(scene: Scene) -> None:
     made = setting_up.create_user(
         username="newcomer",
@@ -295,6 +308,7 @@ def test_an_account_signs_nothing_before_its_first_own_password(scene: Scene) ->
     assert scene.state() == UNTOUCHED
 
 
+@pytest.mark.requirement("REQ-SIG-007")
 def test_the_command_of_the_server_gives_a_password_that_signs_nothing(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -327,6 +341,7 @@ def newer(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Scene:
     return scene
 
 
+@pytest.mark.requirement("REQ-SIG-008")
 def test_the_first_signature_needs_the_policy(scene: Scene) -> None:
     made = User.objects.create_user("newcomer", password=PASSWORD)
     setting_up.grant_membership(
@@ -346,6 +361,7 @@ def test_the_first_signature_needs_the_policy(scene: Scene) -> None:
     assert [one.policy_version for one in signing.signatures_on(scene.draft)] == [1]
 
 
+@pytest.mark.requirement("REQ-SIG-008")
 def test_an_older_version_of_the_policy_is_not_enough(newer: Scene) -> None:
     newer.sign()
     assert newer.state() == UNTOUCHED
@@ -366,6 +382,7 @@ REFUSED_POLICY: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.requirement("REQ-SIG-008")
 @pytest.mark.parametrize("attack", list(REFUSED_POLICY))
 def test_the_policy_is_accepted_as_it_was_read_or_not_at_all(newer: Scene, attack: str) -> None:
     answer = accept(newer.client, **REFUSED_POLICY[attack])
@@ -374,6 +391,7 @@ def test_the_policy_is_accepted_as_it_was_read_or_not_at_all(newer: Scene, attac
     assert not PolicyAcceptance.objects.filter(version=2).exists()
 
 
+@pytest.mark.requirement("REQ-SIG-008")
 def test_the_policy_is_accepted_once_by_one_signature_with_an_event(newer: Scene) -> None:
     page = newer.client.get("/account/signature/").context["form"]
     held = {"version": 2, "shown_sha256": page["shown_sha256"].value(), "password": PASSWORD}
@@ -400,6 +418,7 @@ def guess(scene: Scene, times: int = 5, **where: str) -> None:
         scene.client.post(scene.page, {"password": f"guess {number}", "shown_sha256": scene.digest}, **where)
 
 
+@pytest.mark.requirement("REQ-SIG-009")
 def test_after_five_guesses_the_right_password_is_refused_too(guessing: Scene) -> None:
     guess(guessing)
     answer = guessing.by_api(password=PASSWORD, shown_sha256=guessing.digest)
@@ -409,6 +428,7 @@ def test_after_five_guesses_the_right_password_is_refused_too(guessing: Scene) -
     assert guessing.state() == UNTOUCHED
 
 
+@pytest.mark.requirement("REQ-SIG-009")
 def test_guesses_through_pages_and_programs_are_counted_together(guessing: Scene) -> None:
     guess(guessing, 3)
     for _ in range(2):
@@ -418,6 +438,7 @@ def test_guesses_through_pages_and_programs_are_counted_together(guessing: Scene
     assert guessing.state() == UNTOUCHED
 
 
+@pytest.mark.requirement("REQ-SIG-009")
 def test_guesses_at_signatures_count_for_sign_in(guessing: Scene) -> None:
     guess(guessing)
 
@@ -425,6 +446,7 @@ def test_guesses_at_signatures_count_for_sign_in(guessing: Scene) -> None:
     assert answer.status_code == 429
 
 
+@pytest.mark.requirement("REQ-SIG-009")
 def test_guesses_lock_out_nobody_else_and_no_other_address(guessing: Scene) -> None:
     guess(guessing, REMOTE_ADDR="10.0.0.66")
     other = guessing.world.analyst
@@ -435,6 +457,7 @@ def test_guesses_lock_out_nobody_else_and_no_other_address(guessing: Scene) -> N
     assert guessing.state() == SIGNED_ONCE
 
 
+@pytest.mark.requirement("REQ-SIG-009")
 def test_each_guess_is_in_the_trail_without_what_was_typed(guessing: Scene) -> None:
     guess(guessing, 2)
 
@@ -445,6 +468,7 @@ def test_each_guess_is_in_the_trail_without_what_was_typed(guessing: Scene) -> N
     assert [one.after for one in events] == [{"why": "password"}] * 2
 
 
+@pytest.mark.requirement("REQ-SIG-009")
 def test_of_the_pause_the_person_and_the_installations_keepers_are_told(guessing: Scene) -> None:
     guess(guessing)
 

@@ -21,7 +21,7 @@ from tests.compliance.scene import SIGNED_ONCE, UNTOUCHED, Scene, make_scene, si
 from tests.factories import PASSWORD, World
 from tests.support.authenticators import ORIGIN, Authenticator
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-SIG-003")]
 
 NOW = dt.datetime(2026, 9, 20, 9, tzinfo=dt.UTC)
 BEFORE = NOW - dt.timedelta(hours=1)

@@ -19,6 +19,8 @@ from trials.models import ImagingCharter
 from trials.services import setting_up
 from trials.states import CharterState
 
+pytestmark = pytest.mark.requirement("REQ-SIG-001")
+
 
 @pytest.fixture
 def draft(world: World) -> ImagingCharter:
@@ -98,6 +100,7 @@ def test_a_signature_is_one_event_without_the_password(world: World, draft: Imag
     }
 
 
+@pytest.mark.requirement("REQ-SIG-002")
 @pytest.mark.parametrize("password", ["", "another password", PASSWORD.upper(), PASSWORD + " "])
 def test_another_password_signs_nothing(world: World, draft: ImagingCharter, password: str) -> None:
     signatures, events = Signature.objects.count(), AuditEvent.objects.count()
@@ -111,6 +114,7 @@ def test_another_password_signs_nothing(world: World, draft: ImagingCharter, pas
     assert (Signature.objects.count(), AuditEvent.objects.count()) == (signatures, events)
 
 
+@pytest.mark.requirement("REQ-SIG-002")
 def test_a_password_is_its_owners_alone(world: World, draft: ImagingCharter) -> None:
     other = make_user("somebody-else", password="quite another password")
 
@@ -118,6 +122,7 @@ def test_a_password_is_its_owners_alone(world: World, draft: ImagingCharter) -> 
         signing.sign(draft, Intent(PASSWORD), actor=other, at=AT)
 
 
+@pytest.mark.requirement("REQ-SIG-002")
 def test_who_is_no_longer_active_signs_nothing(world: World, draft: ImagingCharter) -> None:
     world.administrator.is_active = False
 
@@ -132,6 +137,7 @@ def test_a_password_is_not_shown_where_an_intent_is_printed() -> None:
 # --- what is signed -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("REQ-SIG-004")
 def test_what_changed_since_it_was_shown_is_not_signed(world: World, draft: ImagingCharter) -> None:
     shown = Intent(PASSWORD, Signature.Meaning.APPROVAL, signing.digest(draft.shown_content()))
     edit(draft, world.founder)
@@ -150,6 +156,7 @@ def test_what_changed_since_it_was_shown_is_not_signed(world: World, draft: Imag
     assert draft.state == CharterState.IN_FORCE
 
 
+@pytest.mark.requirement("REQ-SIG-005")
 def test_a_signature_holds_as_long_as_the_content_is_what_was_signed(world: World, draft: ImagingCharter) -> None:
     signature = signing.sign(draft, Intent(PASSWORD), actor=world.administrator, at=AT)
     assert signing.still_holds(signature, draft)
@@ -161,6 +168,7 @@ def test_a_signature_holds_as_long_as_the_content_is_what_was_signed(world: Worl
     assert signing.still_holds(signature, changed)
 
 
+@pytest.mark.requirement("REQ-SIG-005")
 def test_a_signature_does_not_hold_for_another_record(world: World, draft: ImagingCharter) -> None:
     first = world.trial.charters.get(version=1)
     (signature,) = signing.signatures_on(first)
@@ -176,6 +184,7 @@ def test_signatures_of_a_record_are_listed_oldest_first(world: World, draft: Ima
     assert list(signing.signatures_on(draft)) == signed
 
 
+@pytest.mark.requirement("REQ-AUD-004")
 @pytest.mark.parametrize("step", ["update", "delete"])
 def test_the_database_refuses_to_change_or_remove_a_signature(world: World, draft: ImagingCharter, step: str) -> None:
     signature = signing.sign(draft, Intent(PASSWORD), actor=world.administrator, at=AT)

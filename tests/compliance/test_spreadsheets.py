@@ -5,7 +5,11 @@ from __future__ import annotations
 import csv
 import io
 
+import pytest
+
 from compliance.spreadsheets import as_csv, download
+
+pytestmark = pytest.mark.requirement("REQ-LOC-009")
 
 
 def test_rows_come_back_as_they_were():

@@ -16,7 +16,7 @@ from compliance.errors import HouseError
 from compliance.models import User
 from compliance.standing import Ground, StandingMiddleware
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-ACS-010")]
 AT = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
 ADDRESS = "/a/series/x/frames/{}/pixels"
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+import pytest
+
 from compliance.states import Machine, Move
+
+pytestmark = pytest.mark.requirement("REQ-SEQ-002")
 
 
 class S(StrEnum):

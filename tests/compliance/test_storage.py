@@ -13,6 +13,8 @@ from django.core.files.base import ContentFile
 
 from compliance import storage
 
+pytestmark = pytest.mark.requirement("REQ-STO-001")
+
 SHA256 = hashlib.sha256(b"pixels").hexdigest()
 
 

@@ -29,6 +29,8 @@ from tests.factories import AT, PLANTED, World, make_world, scan
 from tests.imaging.services.delivery import by_scanner
 from tests.support.installation import free_port
 
+pytestmark = pytest.mark.requirement("REQ-STO-001")
+
 
 def lies_in(address: str, name: str) -> dict[str, int]:
     """Keys in a bucket with their sizes."""

@@ -17,6 +17,8 @@ from tests.factories import AT, PASSWORD, World
 from trials.models import Role, Trial
 from trials.states import ImageState, SubjectState, TrialState
 
+pytestmark = pytest.mark.requirement("REQ-SEQ-001")
+
 SIGNED = Intent(PASSWORD, Signature.Meaning.APPROVAL)
 
 
@@ -106,6 +108,7 @@ def test_a_step_that_is_not_in_the_table_is_a_mistake_of_ours(world: World, tran
     unchanged(transfer, KeyError, "reopen", actor=None)
 
 
+@pytest.mark.requirement("REQ-ACS-003")
 @pytest.mark.parametrize(
     "role", [role for role in Role if role not in (Role.SITE_COORDINATOR, Role.TRIAL_ADMINISTRATOR)]
 )
@@ -115,6 +118,7 @@ def test_a_step_is_for_who_holds_its_verb(world: World, role: Role) -> None:
     unchanged(subject, access.AccessDenied, "withdraw", actor=world.people[role], reason="moved away")
 
 
+@pytest.mark.requirement("REQ-ACS-003")
 def test_a_verb_held_elsewhere_is_not_held_here(world: World) -> None:
     unchanged(
         world.subjects["N-001"], access.AccessDenied, "withdraw", actor=world.other_coordinator, reason="moved away"
@@ -132,17 +136,20 @@ def test_many_records_are_not_moved_by_who_may_not_move_one(world: World, transf
         advance_batch(ReceivedInstance.objects.all(), "release", about=transfer, actor=actor, at=AT)
 
 
+@pytest.mark.requirement("REQ-AUD-003")
 def test_what_takes_a_reason_is_not_done_to_many_records_at_once(world: World, transfer: Transfer) -> None:
     with pytest.raises(ValueError, match="one record at a time"):
         advance_batch(ReceivedInstance.objects.all(), "discard", about=transfer, actor=world.analyst, at=AT, reason="x")
 
 
+@pytest.mark.requirement("REQ-AUD-003")
 @pytest.mark.parametrize("reason", ["", " ", "\n\t"])
 def test_a_step_that_needs_a_reason_is_refused_without(world: World, reason: str) -> None:
     refused = unchanged(world.subjects["N-001"], ReasonRequired, "withdraw", actor=world.coordinator, reason=reason)
     assert str(refused) == "The step “withdraw” of a subject needs a reason. Write one and try again."
 
 
+@pytest.mark.requirement("REQ-AUD-003")
 def test_the_reason_stands_in_the_trail(world: World) -> None:
     subject = advance(world.subjects["N-001"], "withdraw", actor=world.coordinator, at=AT, reason="moved away")
 
@@ -151,24 +158,28 @@ def test_the_reason_stands_in_the_trail(world: World) -> None:
     assert subject.state == SubjectState.WITHDRAWN
 
 
+@pytest.mark.requirement("REQ-SIG-011")
 def test_a_step_that_is_signed_is_refused_without_a_signature(world: World) -> None:
     refused = unchanged(world.trial, SignatureRequired, "lock", actor=world.administrator)
 
     assert str(refused) == "The step “lock” of a trial must be signed. Enter your password."
 
 
+@pytest.mark.requirement("REQ-SIG-011")
 def test_a_signature_that_is_not_accepted_takes_the_step_back(world: World) -> None:
     unchanged(world.trial, WrongPassword, "lock", actor=world.administrator, signature=Intent("wrong"), thaw=True)
 
     assert world.trial.state == TrialState.RUNNING
 
 
+@pytest.mark.requirement("REQ-SIG-004")
 def test_what_is_not_what_was_shown_is_not_signed(world: World) -> None:
     other = Intent(PASSWORD, Signature.Meaning.APPROVAL, shown_sha256="0" * 64)
 
     unchanged(world.trial, signing.ContentChanged, "lock", actor=world.administrator, signature=other, thaw=True)
 
 
+@pytest.mark.requirement("REQ-SIG-011")
 def test_a_signature_covers_the_record_as_it_is_after_the_step(world: World) -> None:
     shown = Intent(PASSWORD, Signature.Meaning.APPROVAL, signing.digest(world.trial.shown_content()))
 
@@ -181,10 +192,12 @@ def test_a_signature_covers_the_record_as_it_is_after_the_step(world: World) -> 
     assert list(audit.history(row).values_list("action", flat=True))[:2] == ["trial.signed", "trial.lock"]
 
 
+@pytest.mark.requirement("REQ-SIG-011")
 def test_who_may_not_is_told_so_before_a_password_is_looked_at(world: World) -> None:
     unchanged(world.trial, access.AccessDenied, "lock", actor=world.analyst, signature=Intent("wrong"))
 
 
+@pytest.mark.requirement("REQ-SEQ-005")
 def test_a_closed_record_takes_no_step(world: World) -> None:
     advance(world.trial, "lock", actor=world.administrator, at=AT, signature=SIGNED, thaw=True)
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from compliance import vault
 
+pytestmark = pytest.mark.requirement("REQ-STO-002")
+
 KEY = b"k" * 32
 MIB = 1 << 20
 #: Bytes before the first piece, and those that a piece is longer for its tag.

@@ -21,7 +21,7 @@ from tests.factories import AT, PASSWORD, World
 from trials.models import ImagingCharter
 from trials.services import setting_up
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-SIG-005")]
 
 
 def sql(statement: str, *values: object) -> None:
@@ -182,6 +182,7 @@ def test_without_a_readable_key_nothing_is_said_of_the_signatures(signed: Signat
     assert refused.value.returncode == 2
 
 
+@pytest.mark.requirement("REQ-SIG-008")
 def test_a_policy_that_was_not_accepted_is_named(signed: Signature, world: World) -> None:
     (acceptance,) = PolicyAcceptance.objects.filter(user=world.administrator)
     sql("DELETE FROM compliance_policyacceptance WHERE id = %s", acceptance.pk)
@@ -192,6 +193,7 @@ def test_a_policy_that_was_not_accepted_is_named(signed: Signature, world: World
 # --- what is superseded ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("REQ-SIG-006")
 def test_a_signature_is_superseded_with_the_change_and_stays(world: World) -> None:
     by: dict[str, Any] = {"actor": world.administrator, "at": AT}
     draft = setting_up.amend_charter(trial=world.trial, change_summary="Next", **by)
@@ -207,6 +209,7 @@ def test_a_signature_is_superseded_with_the_change_and_stays(world: World) -> No
     assert verify().faults == ()
 
 
+@pytest.mark.requirement("REQ-SIG-006")
 def test_what_is_saved_with_the_same_content_supersedes_nothing(world: World) -> None:
     charter = world.trial.charters.get()
     setting_up.amend_charter(trial=world.trial, change_summary="Next", actor=world.administrator, at=AT)
@@ -214,6 +217,7 @@ def test_what_is_saved_with_the_same_content_supersedes_nothing(world: World) ->
     assert [one.ended for one in signing.signatures_on(charter)] == [None]
 
 
+@pytest.mark.requirement("REQ-SIG-006")
 def test_a_review_does_not_count_after_the_version_was_opened_again(signed: Signature) -> None:
     charter = ImagingCharter.objects.get(pk=signed.object_id)
     review, approval = signing.signatures_on(charter)
@@ -223,11 +227,13 @@ def test_a_review_does_not_count_after_the_version_was_opened_again(signed: Sign
     assert review.ended.action == "imagingcharter.reopen"
 
 
+@pytest.mark.requirement("REQ-SIG-001")
 def test_a_signature_names_the_versions_it_was_made_under(signed: Signature) -> None:
     assert (signed.charter_version, signed.policy_version) == (2, 1)
     assert signed.seal.startswith("hmac-sha256:")
 
 
+@pytest.mark.requirement("REQ-AUD-004")
 @pytest.mark.parametrize("table", ["supersession", "policyacceptance"])
 @pytest.mark.parametrize("verb", ["UPDATE {} SET at = at", "DELETE FROM {}"])
 def test_the_database_refuses_to_change_or_remove_what_ends_or_allows_a_signature(

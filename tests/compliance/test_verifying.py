@@ -23,7 +23,7 @@ from compliance.verifying import Damage, Kind
 from tests.support.disarmed import disarm
 from trials.models import Trial
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_disk")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_disk"), pytest.mark.requirement("REQ-AUD-006")]
 
 EVENT, LINK, HEAD = "compliance_auditevent", "compliance_auditlink", "compliance_audithead"
 FORGED = "f" * 64

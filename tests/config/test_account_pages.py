@@ -18,7 +18,7 @@ from tests.factories import PASSWORD, World, make_user
 from tests.support.authenticators import Authenticator
 from trials.models import Membership, Role
 
-pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database, pytest.mark.requirement("REQ-ACC-002")]
 
 ADDRESSES = ("/", "/account/", "/api/v1/", "/api/schema/", "/reading/dicomweb/studies")
 
@@ -79,6 +79,7 @@ def test_or_a_passkey(scene: Scene, settings: Any) -> None:
     assert is_in(client)
 
 
+@pytest.mark.requirement("REQ-ACC-010")
 @pytest.mark.parametrize(
     "said",
     [{"origin": "https://evil.test"}, {"rp_id": "evil.test"}, {"challenge": "AAAA"}, {"flags": 0}],
@@ -94,6 +95,7 @@ def test_a_passkey_that_was_not_made_for_what_was_asked_is_not_taken(scene: Scen
     assert not is_in(client)
 
 
+@pytest.mark.requirement("REQ-ACC-010")
 def test_a_passkey_of_somebody_else_cannot_be_made_ones_own(scene: Scene, settings: Any) -> None:
     settings.SECOND_FACTOR = "required"
     user, client = keeper(scene), Client()
@@ -154,6 +156,7 @@ def test_after_both_steps_nobody_is_led_to_another_house(scene: Scene, then: str
 # --- changing it -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("REQ-ACC-007")
 @pytest.mark.parametrize("what", ["app", "passkey", "codes", "remove", "password"])
 def test_a_change_asks_again_who_it_is_once_the_sign_in_is_old(scene: Scene, what: str) -> None:
     client = scene.sign_in()
@@ -164,6 +167,7 @@ def test_a_change_asks_again_who_it_is_once_the_sign_in_is_old(scene: Scene, wha
     assert factors.factors_of(scene.ada.user).count() == 2
 
 
+@pytest.mark.requirement("REQ-ACC-007")
 @pytest.mark.parametrize(
     ("password", "code", "status"),
     [
@@ -186,6 +190,7 @@ def test_it_is_shown_by_password_and_factor_together(scene: Scene, password: str
     assert (b'id="secret"' in page.content) is (status == 302)
 
 
+@pytest.mark.requirement("REQ-ACC-010")
 def test_a_passkey_confirms_too_and_nobody_is_led_elsewhere(scene: Scene) -> None:
     client = scene.sign_in()
     scene.later(minutes=10)
@@ -194,6 +199,7 @@ def test_a_passkey_confirms_too_and_nobody_is_led_elsewhere(scene: Scene) -> Non
     assert done["Location"] == "/account/"
 
 
+@pytest.mark.requirement("REQ-ACC-005")
 def test_guesses_at_the_confirmation_pause_the_account_like_those_at_sign_in(scene: Scene) -> None:
     client = scene.sign_in()
     said = [client.post("/account/confirm/", {"password": f"guess {n}"}).status_code for n in range(5)]
@@ -201,6 +207,7 @@ def test_guesses_at_the_confirmation_pause_the_account_like_those_at_sign_in(sce
     assert Mail.objects.filter(to=scene.ada.user, subject="Your account: somebody tried to sign in").count() == 1
 
 
+@pytest.mark.requirement("REQ-ACC-005")
 def test_a_pause_of_one_person_and_address_is_nobody_elses(scene: Scene) -> None:
     scene.password()
     for number in range(6):
@@ -211,6 +218,7 @@ def test_a_pause_of_one_person_and_address_is_nobody_elses(scene: Scene) -> None
     assert is_in(scene.sign_in(scene.ada, elsewhere))
 
 
+@pytest.mark.requirement("REQ-ACC-007")
 def test_removing_a_factor_ends_the_other_sessions_and_keeps_this_one(scene: Scene) -> None:
     mine, other = scene.sign_in(), scene.sign_in()
     assert mine.post("/account/remove/", {"factor": str(app_of(scene.ada).pk)})["Location"] == "/account/"
@@ -218,6 +226,7 @@ def test_removing_a_factor_ends_the_other_sessions_and_keeps_this_one(scene: Sce
     assert AuditEvent.objects.filter(action="second_factor.removed", actor=scene.ada.user).count() == 1
 
 
+@pytest.mark.requirement("REQ-ACC-007")
 def test_nobody_removes_the_factor_of_another(scene: Scene) -> None:
     client = scene.sign_in()
     assert client.post("/account/remove/", {"factor": str(app_of(scene.bob).pk)}).status_code == 404
@@ -225,6 +234,7 @@ def test_nobody_removes_the_factor_of_another(scene: Scene) -> None:
     assert AuditEvent.objects.filter(action="access.denied", actor=scene.ada.user).count() == 1
 
 
+@pytest.mark.requirement("REQ-ACC-007")
 def test_a_new_app_on_the_page_replaces_the_old_and_new_codes_end_the_old(scene: Scene) -> None:
     client = scene.sign_in()
     page = client.get("/account/app/")
@@ -239,6 +249,7 @@ def test_a_new_app_on_the_page_replaces_the_old_and_new_codes_end_the_old(scene:
     assert f"{one_time.RECOVERY_CODES - 1} of them are left" in scene.client.get("/account/").content.decode()
 
 
+@pytest.mark.requirement("REQ-ACC-007")
 def test_signing_out_everywhere_else_ends_the_others_alone(scene: Scene) -> None:
     mine, other = scene.sign_in(), scene.sign_in()
     mine.post("/account/sessions/end/")
@@ -248,6 +259,7 @@ def test_signing_out_everywhere_else_ends_the_others_alone(scene: Scene) -> None
 # --- a reset -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("REQ-ACC-006")
 def test_an_administrator_of_the_trial_resets_a_members_factor_with_a_reason(
     scene: Scene, world: World, settings: Any
 ) -> None:
@@ -267,6 +279,7 @@ def test_an_administrator_of_the_trial_resets_a_members_factor_with_a_reason(
     assert Mail.objects.filter(to=reader.user, subject="Your account: second factor reset").exists()
 
 
+@pytest.mark.requirement("REQ-ACC-006")
 def test_who_runs_the_installation_resets_an_administrators_factor(scene: Scene, capsys: Any) -> None:
     call_command("reset_second_factor", "ada", reason="Stood before me.")
     assert not factors.has_factor(scene.ada.user)

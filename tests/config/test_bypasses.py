@@ -21,7 +21,7 @@ from tests.config.scene import Scene, app_of, is_in
 from tests.factories import PASSWORD
 from tests.support.authenticators import Authenticator
 
-pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database, pytest.mark.requirement("REQ-ACC-003")]
 
 Bypass = Callable[[Scene], None]
 
@@ -505,6 +505,7 @@ def test_a_code_is_taken_by_one_of_two_who_read_the_row_before(scene: Scene) -> 
     assert [bool(factors.check(scene.ada.user, code, at=at)) for _ in range(2)] == [True, False]
 
 
+@pytest.mark.requirement("REQ-ACC-003", "REQ-ACC-009")
 def test_secrets_stand_nowhere_in_clear(scene: Scene) -> None:
     scene.sign_in()
     stored = [*Factor.objects.values_list("sealed", flat=True), *RecoveryCode.objects.values_list("digest", flat=True)]

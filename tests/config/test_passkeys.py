@@ -19,6 +19,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.one_database,
     pytest.mark.requires_tool("chromium"),
+    pytest.mark.requirement("REQ-ACC-010"),
 ]
 
 

@@ -55,6 +55,7 @@ def stated(pattern: URLPattern) -> set[str]:
 # --- what each address says of itself ----------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("REQ-ACS-001")
 @pytest.mark.parametrize(
     ("route", "pattern"), list(routes()), ids=lambda value: value if isinstance(value, str) else ""
 )
@@ -64,15 +65,18 @@ def test_every_address_states_its_permission(route: str, pattern: URLPattern) ->
     assert said <= access.verbs() | {access.PUBLIC, access.SIGNED_IN, access.BEARER}
 
 
+@pytest.mark.requirement("REQ-ACS-001")
 def test_the_table_lists_every_address_and_no_other() -> None:
     assert {row.address for row in MATRIX} == {route for route, _ in routes()}
 
 
+@pytest.mark.requirement("REQ-ACS-001")
 def test_no_address_has_two_rows_for_one_method() -> None:
     asked = Counter((row.address, method) for row in MATRIX for method in row.methods.split())
     assert [key for key, count in asked.items() if count > 1] == []
 
 
+@pytest.mark.requirement("REQ-ACS-001")
 def test_the_table_and_the_addresses_agree_on_what_is_open_to_all() -> None:
     said = {route: stated(pattern) for route, pattern in routes()}
     assert {row.address for row in MATRIX if "+" in row.who} == {r for r, p in said.items() if access.PUBLIC in p}
@@ -215,6 +219,7 @@ class Crawler:
         ]
 
 
+@pytest.mark.requirement("REQ-ACS-002")
 @pytest.mark.parametrize(
     "person",
     # Who may what is not the database's to say: there, one who has every role asks every question once more.

@@ -18,6 +18,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from tests.support.canaries import Canaries
 
+pytestmark = pytest.mark.requirement("REQ-BLI-002")
+
 NAME = "Quillbrook^Påske"
 SEARCH = Canaries({"patient": [NAME], "code": ["QX-4711"]})
 

@@ -23,7 +23,7 @@ from tests.house.canary_trial import LATER, MEETING, SITE_NAME, CanaryTrial, mak
 from tests.house.crawling import Crawler
 from tests.support.canaries import Canaries
 
-pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database, pytest.mark.requirement("REQ-BLI-001")]
 
 
 @pytest.fixture
@@ -67,6 +67,7 @@ def test_nothing_planted_reaches_a_reader_or_an_adjudicator(trial: CanaryTrial) 
     assert reader.responses + judge.responses >= 2_000
 
 
+@pytest.mark.requirement("REQ-BLI-001", "REQ-BLI-006")
 def test_nothing_planted_reaches_a_program_of_a_reader(trial: CanaryTrial) -> None:
     task = ReadTask.objects.get(reader=trial.first, state="reading")
     _, secret = lending.issue_read_token(task=task, actor=trial.first, at=timezone.now())
@@ -89,6 +90,7 @@ def test_nothing_planted_reaches_a_program_of_a_reader(trial: CanaryTrial) -> No
     assert len(told) == 12
 
 
+@pytest.mark.requirement("REQ-BLI-001", "REQ-BLI-002")
 def test_a_crawl_finds_what_is_planted_in_an_answer(trial: CanaryTrial) -> None:
     crawler = Crawler(trial.first, Canaries(trial.hidden_from(trial.first)))
     task = ReadTask.objects.get(reader=trial.first, state="reading")

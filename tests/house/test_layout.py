@@ -34,6 +34,7 @@ def test_only_env_reads_the_environment():
     assert {name for name in inside if not allowed.match(name)} <= {"compliance/faults.py"}
 
 
+@pytest.mark.requirement("REQ-SEQ-001")
 def test_states_change_through_transitions_only():
     """A state is set by `advance()`; assigning one of a life's states would go round access and audit."""
     assignment = re.compile(r"\.(state|image_state|qc_state|reading_state|verdict)\s*=\s*(\w*State|Verdict|S)\.")
@@ -47,6 +48,7 @@ def test_states_change_through_transitions_only():
     assert found == []
 
 
+@pytest.mark.requirement("REQ-AUD-001")
 def test_regulated_records_are_not_changed_behind_the_trail():
     """`update()`, `bulk_*` and raw SQL on regulated records would leave no event."""
     rooms = tracked("trials/**/*.py", "imaging/**/*.py", "reading/**/*.py")

@@ -20,6 +20,7 @@ def lives() -> list[tuple[type[Record], str, Machine]]:
     return [(model, field, machine) for model in records() for field, machine in model.machines.items()]
 
 
+@pytest.mark.requirement("REQ-SEQ-002")
 @pytest.mark.parametrize(("model", "field", "machine"), lives(), ids=lambda value: getattr(value, "name", ""))
 def test_every_state_of_a_life_is_reachable_and_stored(model, field, machine):
     states = set(type(machine.initial))
@@ -29,12 +30,14 @@ def test_every_state_of_a_life_is_reachable_and_stored(model, field, machine):
     assert model._meta.get_field(field).default == machine.initial
 
 
+@pytest.mark.requirement("REQ-ACS-003")
 @pytest.mark.parametrize(("model", "field", "machine"), lives(), ids=lambda value: getattr(value, "name", ""))
 def test_every_verb_of_a_life_is_registered(model, field, machine):
     asked = {move.may for move in machine.moves.values()} - {None}
     assert asked <= access.verbs()
 
 
+@pytest.mark.requirement("REQ-AUD-001")
 def test_every_regulated_record_is_in_the_trail():
     assert set(audit.regulated()) == set(records())
 

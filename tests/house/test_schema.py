@@ -120,6 +120,7 @@ class Asker:
             self.wrong.append(f"{case.method} {request.url} {body!r:.300}: {answer.status_code} {problem}"[:1500])
 
 
+@pytest.mark.requirement("REQ-ACS-009")
 @pytest.mark.parametrize("person", [pytest.param(person, id=person.username or "nobody") for person in PEOPLE])
 def test_each_operation_answers_each_person_as_the_description_says(
     person: Person, crowd: Crowd, operations: list[Any]

@@ -22,6 +22,8 @@ from tests.imaging.services.delivery import by_scanner
 from trials.models import Role, Site
 from trials.schedule import date_of
 
+pytestmark = pytest.mark.requirement("REQ-PRI-006")
+
 NAME = PLANTED["PatientName"]
 
 

@@ -13,6 +13,8 @@ from trials.charter import RECIST_TEMPLATE, CharterInvalid
 from trials.models import ImagingCharter
 from trials.services import setting_up
 
+pytestmark = pytest.mark.requirement("REQ-CHA-003")
+
 
 def amend(world: World, **sections: Any) -> ImagingCharter:
     draft = setting_up.amend_charter(trial=world.trial, change_summary="a change", actor=world.administrator, at=AT)

@@ -17,6 +17,8 @@ from imaging.management.commands import verify_deidentified
 from tests.factories import PLANTED, encoded, scan, slice_of
 from tests.imaging.test_deidentify_command import RECIPE
 
+pytestmark = pytest.mark.requirement("REQ-DEI-009")
+
 KNOWN = """\
 Patient Name,Patient ID,Birth Date,Referring Physician
 Quillbrook^Perpetua,MRN55667788,23.11.1947,Zaneveld^Octavian

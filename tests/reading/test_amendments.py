@@ -30,7 +30,7 @@ from trials.services import amending, setting_up
 from trials.services.amending import NotInForce
 from trials.states import ImageState
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_disk")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_disk"), pytest.mark.requirement("REQ-CHA-006")]
 
 SCHEDULE = [
     {"code": "BL", "name": "Baseline", "day": -7, "window_before": 21, "window_after": 7},
@@ -122,6 +122,7 @@ def recomputed(subject: Subject) -> dict[tuple[str, str], str]:
     return table
 
 
+@pytest.mark.requirement("REQ-CHA-005")
 def test_the_changes_named_are_those_that_recomputing_gives(world):
     walk = lived(world, lambda: signed(17))
     draft = amended(world, **AMENDED)
@@ -164,6 +165,7 @@ def test_the_changes_named_are_those_that_recomputing_gives(world):
     assert judged_again == set(reopened.values_list("subject__code", "code"))
 
 
+@pytest.mark.requirement("REQ-CHA-005")
 def test_weighing_and_signing_change_nothing(world):
     lived(world, lambda: signed(6))
     before = {subject.code: recomputed(subject) for subject in Subject.objects.all()}
@@ -267,6 +269,7 @@ def test_moving_is_refused_whole(world, how, refusal: type[HouseError]):
     assert set(Timepoint.objects.values_list("charter__version", flat=True)) == {1}
 
 
+@pytest.mark.requirement("REQ-CHA-005")
 def test_the_page_names_each_change_and_moves_the_chosen(world):
     lived(world, being_read)
     charter = in_force(world, **AMENDED)

@@ -17,6 +17,8 @@ from trials.models import Role
 
 from .conftest import ARM, AT, SERIES_DESCRIPTION, SITE_CODE, SITE_NAME, SUBJECT_CODE, baseline, follow_up
 
+pytestmark = pytest.mark.requirement("REQ-BLI-006")
+
 HIDDEN = (SITE_CODE, SITE_NAME, SUBJECT_CODE, ARM, SERIES_DESCRIPTION, "READ-1", "Week 8", "2.25.", "reader-")
 
 

@@ -32,7 +32,7 @@ from tests.reading.conftest import (
 )
 from trials.models import Subject
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-BLI-001")]
 
 PRESET = "Soft tissue"
 
@@ -106,6 +106,7 @@ def test_a_signed_response_tells_no_days(read: World, subject: Subject) -> None:
     assert found(everything(seen), subject) == []
 
 
+@pytest.mark.requirement("REQ-BLI-001", "REQ-BLI-003")
 def test_two_readers_of_a_subject_share_no_code_key_or_result(read: World, subject: Subject) -> None:
     first, second = blinded_task(opened(read, "W8", 1)), blinded_task(opened(read, "W8", 2))
 
@@ -179,6 +180,7 @@ def test_nothing_else_of_the_image_is_reachable(
     assert refused.value.status == 404
 
 
+@pytest.mark.requirement("REQ-BLI-001", "REQ-BLI-004")
 def test_a_key_of_another_readers_read_opens_nothing(read: World, subject: Subject) -> None:
     mine, other = opened(read, "W8", 1), opened(read, "W8", 2)
 
@@ -188,6 +190,7 @@ def test_a_key_of_another_readers_read_opens_nothing(read: World, subject: Subje
         frame_png(other, blinded_task(other).series[0].key, 1, PRESET, actor=mine.reader, at=AT)
 
 
+@pytest.mark.requirement("REQ-BLI-001", "REQ-BLI-004")
 def test_a_later_timepoint_is_not_reachable_from_an_earlier_read(read: World, subject: Subject) -> None:
     before = read.task("BL", 1)
     later = Series.objects.get(imaging_study__timepoint__code="W8")
@@ -197,6 +200,7 @@ def test_a_later_timepoint_is_not_reachable_from_an_earlier_read(read: World, su
         frame_png(before, key, 1, PRESET, actor=before.reader, at=AT)
 
 
+@pytest.mark.requirement("REQ-BLI-001", "REQ-BLI-004")
 def test_pictures_of_a_read_that_is_not_opened_stay_closed(world: World, subject: Subject) -> None:
     world.clear("BL")
     task = world.task("BL", 1)
@@ -205,6 +209,7 @@ def test_pictures_of_a_read_that_is_not_opened_stay_closed(world: World, subject
         frame_png(task, blinded_task(task).series[0].key, 1, PRESET, actor=task.reader, at=AT)
 
 
+@pytest.mark.requirement("REQ-BLI-001", "REQ-BLI-007")
 def test_looking_at_a_series_is_recorded_once_a_day(world: World, subject: Subject) -> None:
     world.clear("BL")
     task = opened(world, "BL", 1)
@@ -219,6 +224,7 @@ def test_looking_at_a_series_is_recorded_once_a_day(world: World, subject: Subje
     ]
 
 
+@pytest.mark.requirement("REQ-ADJ-003", "REQ-BLI-001")
 def test_an_adjudicator_sees_two_unnamed_reads_in_seeded_order(read: World, subject: Subject) -> None:
     read.clear("W16")
     for code in ("W8", "W16"):

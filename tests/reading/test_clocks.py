@@ -8,6 +8,8 @@ import pytest
 
 from reading.clocks import Clock, Rest, clock_of, counted, span
 
+pytestmark = pytest.mark.requirement("REQ-REA-013")
+
 #: A Thursday.
 START = dt.datetime(2026, 11, 26, 12, tzinfo=dt.UTC)
 

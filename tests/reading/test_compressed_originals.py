@@ -28,6 +28,7 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.browser,
     pytest.mark.requires_tool("chromium", "ojph_compress"),
+    pytest.mark.requirement("REQ-REA-015"),
 ]
 
 #: Shows a picture in the viewport, made as large as the picture is, so that a pixel of the one is one of the other.

@@ -31,7 +31,7 @@ from tests.reading.test_views import signed_in, url, words
 from tests.support.shown import shown
 from trials.models import Membership, Role, Subject, Trial
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-ADJ-004")]
 
 VISITS = ("BL", "W8", "W16")
 CONSENSUS = {"triggers": ["best_overall_response"], "resolved_by": "consensus"}

@@ -33,7 +33,7 @@ from trials.services import leaving, setting_up
 from trials.services.leaving import WrongDay
 from trials.states import SubjectState
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_disk")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_disk"), pytest.mark.requirement("REQ-PRI-001")]
 
 
 @pytest.fixture
@@ -194,6 +194,7 @@ def test_a_killed_erasure_goes_on_where_it_was(walk, monkeypatch):
     assert originals() == {(OriginalState.GONE, False)}
 
 
+@pytest.mark.requirement("REQ-PRI-001", "REQ-PRI-002")
 @pytest.mark.parametrize("rule", ["keep", "erase"])
 def test_what_arrives_later_is_held_with_a_sentence_and_never_archived(walk, rule):
     walk = walk(rule)
@@ -226,6 +227,7 @@ def test_what_arrives_later_is_held_with_a_sentence_and_never_archived(walk, rul
     assert {(one.original_state, one.state) for one in late} == {(left, ReceivedState.DISCARDED)}
 
 
+@pytest.mark.requirement("REQ-PRI-001", "REQ-PRI-002")
 def test_an_upload_is_refused_whether_it_was_begun_before_or_not(walk):
     walk = walk("keep")
     week_16, coordinator = walk.world.timepoint("N-001", "W16"), walk.world.coordinator
@@ -237,6 +239,7 @@ def test_an_upload_is_refused_whether_it_was_begun_before_or_not(walk):
         uploading.create_upload(transfer=begun, size=5, sha256="", kind="dicom", actor=coordinator, at=walk.at)
 
 
+@pytest.mark.requirement("REQ-PRI-001", "REQ-PRI-002")
 def test_images_on_their_way_into_the_archive_stay_out(walk, monkeypatch):
     walk = walk("no_further_use")
     week_16 = walk.world.timepoint("N-001", "W16")

@@ -12,7 +12,7 @@ from tests.reading.conftest import AT, World, baseline
 from tests.reading.test_reading_by_pack import sign
 from tests.reading.test_views import posted, row, signed_in, url, words
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-CRI-006")]
 
 
 @pytest.fixture

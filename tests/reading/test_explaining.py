@@ -20,7 +20,7 @@ from tests.reading.conftest import AT, PASSWORD, World, baseline, follow_up
 from trials.models import Role, Subject
 from trials.services import enrolling
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-ADJ-005")]
 
 
 def adjudicated(

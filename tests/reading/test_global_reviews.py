@@ -31,7 +31,7 @@ from tests.support.shown import shown
 from trials.models import Role, Subject, Trial
 from trials.services import enrolling
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-REA-014")]
 
 VISITS = ("BL", "W8", "W16")
 #: 30 mm at baseline; 20 mm is PR, 28 mm SD.

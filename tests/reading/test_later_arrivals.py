@@ -28,6 +28,8 @@ from trials.charter import RECIST_TEMPLATE
 from trials.models import Role, Timepoint
 from trials.states import ImageState, QcState, ReadingState
 
+pytestmark = pytest.mark.requirement("REQ-QC-004")
+
 SERIES = {**RECIST_TEMPLATE["series"][0], "min_instances": 3}
 LATER = AT + dt.timedelta(days=3)
 

@@ -31,7 +31,7 @@ from trials.charter import CharterInvalid
 from trials.models import Role, Subject, Trial
 from trials.services import enrolling
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-REA-002")]
 
 VISITS = ("BL", "W8", "W16")
 FAT = {

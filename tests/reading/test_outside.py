@@ -33,7 +33,7 @@ from tests.reading.conftest import (
 from tests.support.dicomweb import program
 from trials.models import Subject
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-BLI-006")]
 
 ROOT = "/reading/dicomweb"
 
@@ -170,6 +170,7 @@ def test_nothing_planted_is_in_any_answer(lent, task, token):
             assert set(told) <= {b""}, path
 
 
+@pytest.mark.requirement("REQ-BLI-003", "REQ-BLI-006")
 def test_the_same_pictures_have_other_names_in_the_other_reader_s_read(lent, task, token):
     other = lent.task("W8", 2)
     open_task(task=other, actor=other.reader, at=AT)
@@ -205,6 +206,7 @@ class TestTokens:
         with pytest.raises(HTTPError):
             program(ROOT, "plx_guess").search_for_studies()
 
+    @pytest.mark.requirement("REQ-ACS-007", "REQ-BLI-006")
     def test_it_ends_by_itself_and_at_any_time(self, task, token):
         kept = ReadToken.objects.get()
         assert kept.expires_at - kept.created_at == tokens.LASTS
@@ -215,6 +217,7 @@ class TestTokens:
         lending.revoke_read_token(token=ReadToken.objects.latest("pk"), actor=task.reader, at=AT)
         assert ask("studies", again).status_code == 401
 
+    @pytest.mark.requirement("REQ-ACS-007", "REQ-BLI-006")
     def test_issuing_and_revoking_are_on_record_without_the_secret(self, task, token):
         lending.revoke_read_token(token=ReadToken.objects.get(), actor=task.reader, at=AT)
         events = AuditEvent.objects.filter(object_type="reading.readtoken").order_by("pk")
@@ -223,11 +226,13 @@ class TestTokens:
         assert token not in told
         assert tokens.digest_of(token) not in told
 
+    @pytest.mark.requirement("REQ-ACS-007", "REQ-BLI-006")
     def test_it_opens_nothing_for_a_person_who_was_shut_out(self, task, token):
         task.reader.is_active = False
         task.reader.save()
         assert ask("studies", token).status_code == 401
 
+    @pytest.mark.requirement("REQ-ACS-007", "REQ-BLI-006")
     def test_a_site_s_token_is_none(self, lent, task):
         from trials.services import connecting
 

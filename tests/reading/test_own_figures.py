@@ -14,7 +14,7 @@ from reading.models import ReadTask
 from tests.reading.conftest import ARM, SITE_CODE, SITE_NAME, SUBJECT_CODE, World, baseline, follow_up
 from tests.support.canaries import Canaries
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-BLI-008")]
 
 PAGE, API = "/reading/mine/", "/api/v1/my-figures/"
 

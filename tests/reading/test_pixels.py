@@ -25,7 +25,7 @@ from tests.reading.conftest import AT, World
 from trials.models import Role, Subject
 from trials.services import setting_up
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-REA-015")]
 
 
 def signed_in(user: object) -> Client:
@@ -77,6 +77,7 @@ def test_there_are_no_other_pictures(task: ReadTask, reader: Client, n: int) -> 
     assert reader.get(pixels(task, key_of(task), n)).status_code == 404
 
 
+@pytest.mark.requirement("REQ-BLI-004")
 def test_a_key_of_another_task_opens_nothing_and_shares_no_tag(world: World, task: ReadTask, reader: Client) -> None:
     other = world.task("BL", 2)
     open_task(task=other, actor=other.reader, at=AT)
@@ -172,6 +173,7 @@ def test_a_picture_that_came_later_takes_its_place_in_the_stack(world: World, ta
     assert after[1:] == before
 
 
+@pytest.mark.requirement("REQ-BLI-007")
 def test_the_viewing_is_recorded_once_a_day(task: ReadTask, reader: Client) -> None:
     for n in (1, 2, 1):
         reader.get(pixels(task, key_of(task), n))

@@ -19,7 +19,7 @@ from reading.worklists import of_readers
 from tests.reading.conftest import AT, PASSWORD, World, baseline, follow_up
 from trials.models import Subject
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-REA-014")]
 
 SLOT = 21
 OTHER = [Purpose.ELIGIBILITY, Purpose.PROGRESSION, Purpose.QUALIFICATION]

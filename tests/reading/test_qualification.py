@@ -30,7 +30,7 @@ from trials.services import leaving, setting_up
 from trials.services.enrolling import SubjectExists
 from trials.states import QcState, SubjectState
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-REA-011")]
 
 TERMS = {"statement": "I know RECIST 1.1.", "test_cases": 1, "valid_days": 365}
 SIGNED = Intent(PASSWORD)

@@ -45,7 +45,7 @@ from trials.models import Query, Role, Site, Subject, Timepoint
 from trials.services import enrolling
 from trials.states import QcState, QueryState
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-REA-013")]
 
 TERMS: dict[str, Any] = {
     "reads": ["eligibility", "progression"],

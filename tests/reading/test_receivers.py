@@ -10,7 +10,7 @@ from reading.receivers import check_criteria
 from tests.reading.conftest import World
 from trials.charter import TEMPLATES, Charter, CharterInvalid, Template
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-CHA-003")]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ from trials.models import Role
 
 from .conftest import AT, PASSWORD, baseline, follow_up
 
+pytestmark = pytest.mark.requirement("REQ-REA-012")
+
 
 @pytest.fixture
 def auditor(world) -> Client:

@@ -25,7 +25,7 @@ from reading.worklists import of_readers
 from tests.reading.conftest import AT, PASSWORD, World, baseline, follow_up
 from trials.models import Role, Subject, Trial
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-BLI-005")]
 
 LATER = AT + dt.timedelta(days=60)
 TERMS = {"percent": 100, "washout_days": 28, "spread_days": 14}

@@ -18,7 +18,7 @@ from trials.charter import RECIST_TEMPLATE
 from trials.models import Role, Subject
 from trials.services import enrolling, setting_up
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_disk")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_disk"), pytest.mark.requirement("REQ-SUB-010")]
 
 BASELINE, *LATER = RECIST_TEMPLATE["schedule"]
 #: One person clears.

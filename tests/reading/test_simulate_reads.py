@@ -23,6 +23,8 @@ from reading.variability import IccForm, bland_altman, cohen_kappa, icc
 from reading.variability.causes import Cause
 from tests.reading.conftest import World
 
+pytestmark = pytest.mark.requirement("REQ-VAR-002")
+
 Pairs = list[tuple[Entries, Entries]]
 Runs = list[Pairs]
 PACK = criteria.get("RECIST 1.1")

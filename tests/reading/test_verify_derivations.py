@@ -13,7 +13,7 @@ from reading.models import Assessment
 from tests.reading.conftest import World, baseline, follow_up
 from trials.models import Subject
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-CRI-005")]
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from tests.reading.test_qualification import (
 from tests.support.shown import shown_on
 from trials.models import Role
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-BLI-009")]
 
 #: What the expert wrote, and nobody else.
 PLANTED, SIZE, MARK = "QUARTERSTAFF-REMARK", "37.37", UUID("5ead1e55-0000-4000-8000-00c0ffee0000")

@@ -13,6 +13,8 @@ from compliance.models import AuditEvent, User
 from tests.factories import PASSWORD, World, make_world
 from trials.models import Role
 
+pytestmark = pytest.mark.requirement("REQ-ACS-012")
+
 PEOPLE = "/api/v1/people/"
 SECRET = "correct horse battery staple"
 
@@ -108,6 +110,7 @@ def test_administering_one_trial_gives_nothing_in_another_where_one_only_reads(w
     assert AuditEvent.objects.filter(action="access.denied", actor=world.administrator).count() == 1
 
 
+@pytest.mark.requirement("REQ-ACC-001", "REQ-ACS-012")
 @pytest.mark.parametrize("username", ["reader", "READER", "outsider"])
 def test_a_taken_name_is_refused_whatever_its_capitals(world: World, username: str) -> None:
     answer = signed_in(world.administrator).post(PEOPLE, wanted(world, username=username), format="json")
@@ -147,6 +150,7 @@ def test_rights_are_not_taken_by_asking(world: World) -> None:
     assert (user.is_staff, user.is_superuser, user.is_active) == (False, False, True)
 
 
+@pytest.mark.requirement("REQ-ACC-001", "REQ-ACS-012")
 def test_a_persons_account_is_not_changed_or_removed_here(world: World) -> None:
     client = signed_in(world.administrator)
     reader = world.people[Role.READER]

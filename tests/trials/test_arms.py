@@ -19,7 +19,7 @@ from trials.models import Role
 from trials.services import listing, setting_up
 from trials.services.listing import Fate
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-SUB-009")]
 
 PLANTED = "ARM-PLANTED"
 BASELINE, WEEK_8, WEEK_16 = RECIST_TEMPLATE["schedule"]

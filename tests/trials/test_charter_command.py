@@ -11,7 +11,7 @@ from trials.charter import RECIST_TEMPLATE, documents
 from trials.models import ImagingCharter
 from trials.states import CharterState
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-CHA-007")]
 
 
 def charter(*words: object, ends: int = 0) -> str:

@@ -8,6 +8,8 @@ from tests.trials.charter.test_sections import problems_of, template
 from trials.charter import Charter
 from trials.retention import Leave, Retention
 
+pytestmark = pytest.mark.requirement("REQ-STO-005")
+
 REFUSED = (
     "retention: “originals” is the one entry, and is “kept”, “at_lock”, or “after_days” with 1 to 7300 days",
     "retention: entries with names are expected",

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from trials.schedule import Window, date_of, days_between, study_day, visit_window, visits_on
 
+pytestmark = pytest.mark.requirement("REQ-SUB-003")
+
 DAY_1 = dt.date(2026, 1, 5)
 DATES = st.dates(dt.date(1990, 1, 1), dt.date(2060, 1, 1))
 

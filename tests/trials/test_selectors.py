@@ -9,7 +9,7 @@ from trials import selectors
 from trials.models import SITE_AWARE, Role
 from trials.services import enrolling, querying, setting_up
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-ACS-005")]
 
 SUBJECTS = ["N-001", "N-002", "S-001"]
 

@@ -18,6 +18,8 @@ from tests.trials import lists
 from tests.trials.lists import DAY_1, HEADER, as_csv, as_xlsx
 from trials.subject_list import MOST_BYTES, MOST_ROWS, ListTooLarge, UnreadableList, read
 
+pytestmark = pytest.mark.requirement("REQ-SUB-005")
+
 ROW = ("NORTH", "N-101", "2026-01-05")
 READ = {"row": 2, "site": "NORTH", "subject": "N-101", "day_1": "2026-01-05", "problems": []}
 

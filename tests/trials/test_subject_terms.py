@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from trials.subject_terms import CodeRange, SubjectTerms
 
+pytestmark = pytest.mark.requirement("REQ-SUB-001")
+
 MADE = SubjectTerms(code_format="{site}-{number:3}X", code_ranges=(CodeRange("101", 5, 12),))
 
 

@@ -20,7 +20,7 @@ from trials.forms_charter import CharterForm
 from trials.models import ImagingCharter, Subject, Timepoint
 from trials.services import amending, setting_up
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-SEQ-004")]
 
 ALREADY = "The chosen subjects go by version 2 already, or are being moved to it."
 

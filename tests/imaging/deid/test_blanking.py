@@ -16,6 +16,8 @@ from imaging.deid.recipe import Recipe
 from tests.imaging.deid.conftest import SHIFTED, clean
 from tests.imaging.deid.pixels import pictures
 
+pytestmark = pytest.mark.requirement("REQ-DEI-004")
+
 BLANK = Recipe.parse({"identifier": "blank", "version": "1", "options": ["clean_pixel_data"], "pixels": "blank"})
 PERSON = ("Plantagenet, Eleanor", "ID 7712345")
 

@@ -14,6 +14,8 @@ from pydicom.uid import UID
 from imaging.deid.codestreams import without_comments
 from tests.imaging.deid.frames import COMPRESSED, HTJ2K, J2K, JPEG, JPEG_LOSSLESS, JPEG_LS, commented, compressed
 
+pytestmark = pytest.mark.requirement("REQ-DEI-008")
+
 FRAMES = [np.arange(n, n + 32 * 48, dtype=np.uint16).astype(np.uint8).reshape(32, 48) for n in (0, 99)]
 SECRET = b"Plantagenet, HOSP-77123"
 

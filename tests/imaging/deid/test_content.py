@@ -17,6 +17,8 @@ from imaging.deid.leaks import find_leaks, known_identifiers
 from imaging.deid.recipe import Recipe
 from tests.imaging.deid.conftest import IDENTITY, KEYS, SHIFTED, TRIAL, as_file, clean
 
+pytestmark = pytest.mark.requirement("REQ-DEI-002")
+
 Make = Callable[..., Dataset]
 
 STORAGE = "1.2.840.10008.5.1.4.1.1."

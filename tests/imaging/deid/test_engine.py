@@ -28,6 +28,8 @@ from imaging.deid.marks import IMPLEMENTATION_CLASS_UID, TrialIdentity
 from imaging.deid.recipe import Recipe
 from tests.imaging.deid.conftest import BASIC, IDENTITY, KEYS, SECRET, SHIFTED, TRIAL, as_file, clean
 
+pytestmark = pytest.mark.requirement("REQ-DEI-002")
+
 Make = Callable[..., Dataset]
 
 SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian]
@@ -98,11 +100,13 @@ class TestWhatIsWritten:
 
 
 class TestPixels:
+    @pytest.mark.requirement("REQ-DEI-008")
     @pytest.mark.parametrize("syntax", SYNTAXES)
     def test_pass_unchanged_in_every_transfer_syntax(self, syntax: str, make_ct: Make) -> None:
         original = as_file(make_ct(), syntax)
         assert reread(original).PixelData == original.PixelData
 
+    @pytest.mark.requirement("REQ-DEI-008")
     @pytest.mark.parametrize(
         "name",
         [
@@ -126,6 +130,7 @@ class TestPixels:
         assert np.array_equal(found.pixel_array, original.pixel_array)
         assert (result.actions[-1], result.counters["comments"]) == (("(7FE0,0010)", "C"), 1)
 
+    @pytest.mark.requirement("REQ-DEI-008")
     def test_genuine_slice_decodes_to_the_same_array(self) -> None:
         original = dcmread(get_testdata_file("CT_small.dcm"))
         assert np.array_equal(reread(original).pixel_array, original.pixel_array)
@@ -285,6 +290,7 @@ class TestReferences:
 
 
 class TestRepeatability:
+    @pytest.mark.requirement("REQ-DEI-008")
     @pytest.mark.parametrize("syntax", SYNTAXES)
     def test_same_bytes_each_time_and_the_input_is_left_alone(self, syntax: str, make_ct: Make) -> None:
         dataset = as_file(make_ct(AnatomicRegionSequence=[item(CodeMeaning="Chest")]), syntax)

@@ -19,6 +19,8 @@ from imaging.deid.profile import read_table
 from tests.imaging.deid.conftest import clean
 from tests.imaging.deid.test_every_row import days, is_new_uid, recipe_of, words
 
+pytestmark = pytest.mark.requirement("REQ-DEI-002")
+
 SURNAME = "Zubrow"
 OPTION = "clean_structured_content"
 REFERENCES = {"COMPOSITE", "IMAGE", "WAVEFORM"}

@@ -27,6 +27,8 @@ from imaging.deid.recipe import OPTIONS as ALL_OPTIONS
 from imaging.deid.recipe import Recipe
 from tests.imaging.deid.conftest import IDENTITY, as_file, clean
 
+pytestmark = pytest.mark.requirement("REQ-DEI-002")
+
 #: Faces are for a whole series, and have tests of their own.
 OPTIONS = ALL_OPTIONS - {"clean_recognizable_visual_features"}
 SURNAME = "Zubrow"

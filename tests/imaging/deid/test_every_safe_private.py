@@ -17,6 +17,8 @@ from imaging.deid.profile import safe_private
 from tests.imaging.deid.conftest import as_file, clean
 from tests.imaging.deid.test_every_row import CARRIER, days, is_new_uid, recipe_of, words
 
+pytestmark = pytest.mark.requirement("REQ-DEI-002")
+
 SURNAME = "Zubrow"
 NUMBERS: dict[str, Any] = {
     "CS": "HEAD", "DS": "41.75", "FD": 41.75, "FL": 41.75, "IS": "4175", "SL": -4175, "SS": -4175,

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from imaging.deid.keys import SubjectKeys
 from tests.imaging.deid.conftest import KEYS, SECRET
 
+pytestmark = pytest.mark.requirement("REQ-DEI-006")
+
 CODES = st.text(alphabet="ABCDEFGHIJ0123456789-", min_size=1, max_size=12)
 DATES = st.dates(min_value=date(1912, 1, 1), max_value=date(2099, 12, 31))
 UIDS = st.lists(st.integers(0, 10**9), min_size=2, max_size=6).map(lambda parts: "1.3." + ".".join(map(str, parts)))

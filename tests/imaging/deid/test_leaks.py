@@ -17,6 +17,8 @@ from imaging.deid.leaks import Words, find_leaks, known_identifiers
 from imaging.deid.recipe import Recipe
 from tests.imaging.deid.conftest import BASIC, IDENTITY, KEYS, SHIFTED, as_file, clean
 
+pytestmark = pytest.mark.requirement("REQ-DEI-003")
+
 Make = Callable[..., Dataset]
 
 NAMES = {

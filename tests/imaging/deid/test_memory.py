@@ -20,6 +20,8 @@ from imaging.deid.memory import Memory
 from tests.imaging.deid.conftest import IDENTITY, KEYS, SECRET, TRIAL
 from tests.imaging.deid.corpus import files
 
+pytestmark = pytest.mark.requirement("REQ-DEI-003")
+
 Make = Callable[..., Dataset]
 OTHER = dataclasses.replace(IDENTITY, subject_code="S01-005")
 

@@ -6,7 +6,11 @@ import os
 import re
 from pathlib import PurePath
 
+import pytest
+
 from imaging.deid.naming import Names
+
+pytestmark = pytest.mark.requirement("REQ-DEI-006")
 
 NAMES = Names(bytes(range(32)))
 

@@ -9,6 +9,8 @@ import pytest
 from imaging.deid import needles
 from imaging.deid.needles import Needle, Sieve
 
+pytestmark = pytest.mark.requirement("REQ-DEI-003")
+
 WORDS = [b"plantagenet", b"eleanor", b"p\0l\0a\0n\0t\0a\0g", b"20240229", b"\xd6\xd0\xb9\xfa\xb5\xc4\xc8", b"aaaaaaab"]
 NEEDLES = [Needle(word, word.isdigit(), word.isascii()) for word in WORDS]
 

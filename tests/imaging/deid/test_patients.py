@@ -11,6 +11,8 @@ from imaging.deid.keys import SubjectKeys
 from imaging.deid.patients import PatientKey, digest_of, digests_in
 from tests.imaging.deid.conftest import KEYS, SECRET
 
+pytestmark = pytest.mark.requirement("REQ-INT-013")
+
 
 def key_in(keys: SubjectKeys = KEYS, **values: str) -> PatientKey | None:
     header = Dataset()

@@ -10,6 +10,8 @@ from pydicom.dataset import Dataset
 from imaging.deid.people import Signs, people_of, pseudonym
 from tests.imaging.deid.conftest import KEYS
 
+pytestmark = pytest.mark.requirement("REQ-DEI-009")
+
 
 def signs(number: str = "", issuer: str = "", name: str = "", born: str = "", study: str = "") -> Signs:
     dataset = Dataset()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from imaging.deid.preview import LONGEST, MOST, changes
+
+pytestmark = pytest.mark.requirement("REQ-DEI-007")
 
 
 def told(before: Dataset, after: Dataset) -> dict[str, tuple[str, str | None, str | None]]:

@@ -9,6 +9,8 @@ import pytest
 
 from imaging.deid.profile import EDITION, RESOLVED, allowed, listed, read_table, rows, safe_private
 
+pytestmark = pytest.mark.requirement("REQ-DEI-002")
+
 DIGEST = "1441b68146a035536e2c620aebcc50b6153ede5ed505d9942feeaff243882a55"
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from imaging.deid import profile
 
+pytestmark = pytest.mark.requirement("REQ-DEI-002")
+
 SCRIPT = runpy.run_path(str(Path(__file__).parents[3] / "scripts" / "read_part15.py"))
 COLUMNS = [
     "Attribute Name", "Tag", "Retd. (from PS3.6)", "In Std. Comp. IOD (from PS3.3)", "Basic Prof.",

@@ -9,6 +9,8 @@ import pytest
 from imaging.deid.recipe import OPTIONS, InvalidRecipe, Recipe
 from trials.charter import RECIST_TEMPLATE
 
+pytestmark = pytest.mark.requirement("REQ-DEI-001")
+
 GOOD: dict[str, Any] = {
     "identifier": "trial-basic",
     "version": "1",

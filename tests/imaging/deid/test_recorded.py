@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.imaging.deid.recording import RECORDED, record_all
+
+pytestmark = pytest.mark.requirement("REQ-DEI-003")
 
 
 def test_every_file_of_the_corpus_with_every_recipe() -> None:

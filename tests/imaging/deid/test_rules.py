@@ -6,6 +6,8 @@ import pytest
 
 from imaging.deid.rules import Unlisted, verdict
 
+pytestmark = pytest.mark.requirement("REQ-DEI-002")
+
 
 @pytest.mark.parametrize(
     ("tag", "declared", "listed", "shifted", "expected"),

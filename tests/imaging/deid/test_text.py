@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from imaging.deid.leaks import Words
 from imaging.deid.text import Cleaner
 
+pytestmark = pytest.mark.requirement("REQ-DEI-010")
+
 NAMES = frozenset(
     {"Müller", "Jörg", "Plantagenet", "Eleanor", "Łukasz", "Иванова", "Ольга", "Σολωμός", "Διονύσιος"}
     | {

@@ -13,6 +13,8 @@ from pydicom.dataset import Dataset
 from imaging.deid.engine import serialise
 from tests.imaging.deid.conftest import KEYS, TRIAL, as_file, clean
 
+pytestmark = pytest.mark.requirement("REQ-DEI-012")
+
 Make = Callable[..., Dataset]
 
 

@@ -17,6 +17,8 @@ from imaging.deid.leaks import find_leaks, known_identifiers
 from tests.imaging.deid.conftest import IDENTITY, KEYS, TRIAL
 from tests.imaging.deid.corpus import files
 
+pytestmark = pytest.mark.requirement("REQ-DEI-013")
+
 #: What cannot be read to its end, or has a required value that is none: it is left out, and misses afterwards.
 BROKEN = ("truncated", "malformed numbers", "other VRs")
 #: dciodvfy does not read the deflated syntax.
@@ -70,6 +72,7 @@ def test_the_validator_finds_nothing_new_and_dcmtk_reads_everything(tmp_path: Pa
     assert len(names) > 60
 
 
+@pytest.mark.requirement("REQ-DEI-003", "REQ-DEI-013")
 @pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 def test_nothing_of_the_corpus_leaks_with_the_recipe_for_trials() -> None:
     own = IDENTITY.values()

@@ -20,6 +20,8 @@ from tests.imaging.deid.conftest import BASIC, clean
 from tests.imaging.deid.corpus import NAMES, ct
 from tests.imaging.deid.encoder import BIG, DEFLATED, EXPLICIT, IMPLICIT, JPEG_LS, Encoder
 
+pytestmark = pytest.mark.requirement("REQ-DEI-009")
+
 Make = Callable[..., Dataset]
 
 NAME = Identifier(2, "name", "name", "Plantagenet^Eleanor")

@@ -23,6 +23,8 @@ from imaging.dicom.digests import canonical_digest, dataset_digest
 from imaging.quality.measuring import measured
 from tests.imaging.deid.conftest import KEYS, SECRET, SHIFTED, as_file, clean
 
+pytestmark = pytest.mark.requirement("REQ-DEI-011")
+
 Make = Callable[..., Dataset]
 RECIPE = {"identifier": "trial-basic", "version": "1", "options": ["retain_longitudinal_modified_dates"]}
 CODES = ["LUNG-1", "S01", "S01-004", "WEEK8"]

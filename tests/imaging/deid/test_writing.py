@@ -17,6 +17,8 @@ from imaging.deid.writing import encoded, passes_unchanged
 from tests.imaging.deid.corpus import ct, files
 from tests.imaging.deid.encoder import BIG, EXPLICIT, IMPLICIT, Encoder
 
+pytestmark = pytest.mark.requirement("REQ-DEI-013")
+
 ENCODINGS = [(False, True), (True, True), (False, False)]
 
 

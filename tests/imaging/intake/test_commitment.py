@@ -27,7 +27,7 @@ from tests.support.certificates import Certificate
 from tests.support.installation import free_port
 from trials.services import connecting
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.requirement("REQ-INT-016")]
 
 
 @pytest.fixture

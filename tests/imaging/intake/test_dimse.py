@@ -26,7 +26,7 @@ from tests.factories import AT, PLANTED, World, encoded, make_world, slice_of
 from tests.support.calls import answered
 from tests.support.tools import requires_tool, tool
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.requirement("REQ-INT-005")]
 
 CT = slice_of().SOPClassUID
 
@@ -205,6 +205,7 @@ def test_the_index_is_rung_at_the_end_of_an_association_even_when_it_breaks_off(
     assert rung == [True, True]
 
 
+@pytest.mark.requirement("REQ-INT-005", "REQ-PRI-003")
 def test_nothing_of_a_header_is_logged(port: int, caplog: pytest.LogCaptureFixture, own_disk: Path) -> None:
     caplog.set_level(logging.INFO)
     sender = call(port)

@@ -21,7 +21,7 @@ from imaging.services.receiving import index_spool
 from tests.factories import AT, World, encoded, make_world, slice_of
 from tests.imaging.intake.web import Browser, zipped
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.requirement("REQ-INT-008")]
 
 SERIES = [slice_of(number, ClinicalTrialSubjectID="N-001") for number in range(1, 6)]
 

@@ -36,7 +36,7 @@ from tests.imaging.intake.web import Browser, zipped
 from tests.support.disks import BLOCK, SmallDisk, small_disk
 from trials.services import connecting
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.requirement("REQ-INT-003")]
 
 BLOCKS = 22
 #: Blocks that are left when the instance comes; None: room, but no entry.

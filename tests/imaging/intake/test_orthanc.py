@@ -22,7 +22,12 @@ from tests.support.orthanc import Orthanc, orthanc
 from tests.support.tools import requires_tool
 from trials.services import connecting
 
-pytestmark = [pytest.mark.django_db(transaction=True), requires_tool("Orthanc"), pytest.mark.one_database]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    requires_tool("Orthanc"),
+    pytest.mark.one_database,
+    pytest.mark.requirement("REQ-INT-015"),
+]
 
 CT = str(slice_of().SOPClassUID)
 #: What it calls us.

@@ -27,7 +27,7 @@ from tests.factories import encoded, make_world, slice_of
 from tests.imaging.intake.conftest import STOCK
 from tests.support.pdus import CT, EXPLICIT, USER, command, context, element, item, pdu, pdv, request, stored
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database, pytest.mark.requirement("REQ-INT-010")]
 
 IMPLICIT = "1.2.840.10008.1.2"
 VERIFICATION = "1.2.840.10008.1.1"

@@ -29,6 +29,8 @@ from tests.imaging.intake.web import stored
 from trials import selectors
 from trials.services import connecting
 
+pytestmark = pytest.mark.requirement("REQ-INT-007")
+
 SERIES = [encoded(slice_of(number, ClinicalTrialSubjectID="N-001")) for number in range(1, 6)]
 GOOD = SERIES[0]
 UID = str(slice_of().SOPInstanceUID).encode()
@@ -374,6 +376,7 @@ def test_while_the_database_is_away_the_sender_is_asked_to_wait(
 # --- what is said of the subject, and how it streams --------------------------------------------------------
 
 
+@pytest.mark.requirement("REQ-INT-007", "REQ-PRI-003")
 def test_nothing_of_a_header_is_logged_or_answered(archive: Archive, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
 

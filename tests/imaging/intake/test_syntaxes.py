@@ -22,7 +22,7 @@ from tests.factories import make_world
 from tests.imaging.intake.test_pdus import connect
 from tests.support.pdus import CT, command, context, pdu, pdv, request
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database, pytest.mark.requirement("REQ-INT-015")]
 
 #: Transfer syntaxes that the standard has not retired, and big endian, which old archives still send.
 SYNTAXES = sorted(

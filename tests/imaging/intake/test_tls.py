@@ -27,7 +27,7 @@ from tests.support.certificates import Certificate
 from tests.support.tools import requires_tool, tool
 from trials.services import connecting
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database, pytest.mark.requirement("REQ-INT-006")]
 
 CT = slice_of().SOPClassUID
 

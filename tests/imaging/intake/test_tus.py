@@ -32,6 +32,8 @@ from tests.imaging.intake.web import JSON, OCTETS, PIECE, Browser, metadata, sto
 from tests.imaging.services.delivery import by_scanner
 from trials.models import Timepoint
 
+pytestmark = pytest.mark.requirement("REQ-INT-009")
+
 GOOD = encoded(slice_of())
 SIZE = len(GOOD)
 HALF = SIZE // 2

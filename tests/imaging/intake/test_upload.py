@@ -29,6 +29,8 @@ from tests.imaging.intake.web import OCTETS, PIECE, Browser, damaged, encrypted,
 from tests.imaging.services.delivery import by_scanner
 from trials.models import Role, Timepoint
 
+pytestmark = pytest.mark.requirement("REQ-INT-009")
+
 GOOD = encoded(slice_of())
 
 #: A question that nobody may ask: the answer is the same for every record outside.

@@ -7,6 +7,8 @@ import pytest
 from imaging.quality import FINDS, Resemblance, Severity, VisitWindow, check_timepoint
 from imaging.quality.checks import SERIES_CHECKS, TIMEPOINT_CHECKS
 
+pytestmark = pytest.mark.requirement("REQ-QC-001")
+
 WINDOW = VisitWindow(50, 64)
 
 

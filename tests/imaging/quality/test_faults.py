@@ -7,6 +7,8 @@ import pytest
 from imaging.quality import FINDS, Severity
 from tests.imaging.quality.faults import FAULTS, clean, faulty
 
+pytestmark = pytest.mark.requirement("REQ-QC-007")
+
 
 @pytest.mark.parametrize("kind", FAULTS)
 def test_a_fault_is_found(kind: str) -> None:

@@ -6,9 +6,13 @@ import json
 import uuid
 from pathlib import Path
 
+import pytest
+
 from imaging.dicom.commitments import Reference, Request
 from imaging.services import committing, questions, spool
 from tests.factories import AT
+
+pytestmark = pytest.mark.requirement("REQ-INT-016")
 
 
 def test_a_question_needs_no_database(own_disk: Path) -> None:

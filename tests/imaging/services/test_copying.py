@@ -20,7 +20,7 @@ from imaging.models import ImagingStudy, Instance, ReceivedInstance, Series, Ser
 from imaging.services import copying, displaying
 from tests.factories.world import AT, World, make_world
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_disk")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_disk"), pytest.mark.requirement("REQ-REA-015")]
 GENUINE = Path(pydicom.data.__file__).parent / "test_files"
 
 

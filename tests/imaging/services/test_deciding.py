@@ -33,7 +33,7 @@ from trials.services import noticing, setting_up
 from trials.services.querying import EmptyMessage
 from trials.states import QcState
 
-pytestmark = pytest.mark.usefixtures("db", "own_disk")
+pytestmark = [pytest.mark.usefixtures("db", "own_disk"), pytest.mark.requirement("REQ-QC-005")]
 
 SERIES = {**RECIST_TEMPLATE["series"][0], "min_instances": 3}
 IMAGES, FORM = Part.IMAGES, Part.FORM

@@ -23,6 +23,8 @@ from trials.models import Role, Timepoint
 from trials.services.answering import FormIncomplete, FormSigned, NothingToCorrect
 from trials.states import FormState
 
+pytestmark = pytest.mark.requirement("REQ-QC-006")
+
 WHOLE: dict[str, Any] = {
     "SCANDT": dt.date(2025, 12, 31),
     "SCANNER": "CT 2",

@@ -35,6 +35,8 @@ from trials.models import Trial
 from trials.services import enrolling
 from trials.states import ImageState
 
+pytestmark = pytest.mark.requirement("REQ-DEI-011")
+
 
 def outcome(transfer: Transfer) -> dict[str, int]:
     """How many instances of a delivery are where; what waits is named by its reason."""
@@ -56,6 +58,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- the way in ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("REQ-DEI-011", "REQ-INT-012")
 def test_a_scan_with_the_subjects_code_goes_to_the_visit_of_its_date(world: World) -> None:
     transfer = by_scanner(world, scan("N-001", slices=3, day=57))
 
@@ -130,6 +133,7 @@ def test_a_longer_delivery_of_the_same_scan_adds_what_is_new(world: World, own_d
 # --- nothing of the person stays ----------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("REQ-DEI-003", "REQ-DEI-011")
 def test_nothing_planted_is_found_outside_quarantine(world: World, own_disk: Path) -> None:
     by_scanner(world, [*scan("N-001", slices=2), *scan("NOBODY", slices=1, scan_number=2)])
 
@@ -171,6 +175,7 @@ BAD_INPUT: dict[str, tuple[Callable[[], bytes], HoldReason]] = {
 }
 
 
+@pytest.mark.requirement("REQ-DEI-011", "REQ-INT-012")
 @pytest.mark.parametrize("case", BAD_INPUT)
 def test_bad_input_waits_with_its_reason_and_changes_nothing(world: World, own_disk: Path, case: str) -> None:
     make, reason = BAD_INPUT[case]
@@ -195,6 +200,7 @@ def test_a_bad_file_does_not_hold_up_the_good_ones_beside_it(world: World) -> No
     assert outcome(transfer) == {"archived": 2, "not_dicom": 1, "empty_file": 1}
 
 
+@pytest.mark.requirement("REQ-DEI-011", "REQ-INT-011")
 def test_the_same_instance_again_is_a_duplicate(world: World, own_disk: Path) -> None:
     files = scan("N-001", slices=2)
     by_scanner(world, files)
@@ -206,12 +212,14 @@ def test_the_same_instance_again_is_a_duplicate(world: World, own_disk: Path) ->
     assert (archive(own_disk), Instance.objects.count()) == (before, 2)
 
 
+@pytest.mark.requirement("REQ-DEI-011", "REQ-INT-011")
 def test_the_same_instance_twice_in_one_delivery_is_stored_once(world: World) -> None:
     (file,) = scan("N-001", slices=1)
 
     assert outcome(by_scanner(world, [file, file])) == {"archived": 1, "duplicate": 1}
 
 
+@pytest.mark.requirement("REQ-DEI-011", "REQ-INT-011")
 def test_the_same_uid_with_other_pixels_is_held_and_both_are_kept(world: World, own_disk: Path) -> None:
     by_scanner(world, scan("N-001", slices=1))
     before = archive(own_disk)
@@ -225,12 +233,14 @@ def test_the_same_uid_with_other_pixels_is_held_and_both_are_kept(world: World, 
     assert archive(own_disk) == before
 
 
+@pytest.mark.requirement("REQ-DEI-011", "REQ-INT-012")
 def test_a_choice_against_the_header_is_held(world: World) -> None:
     transfer = by_coordinator(world, scan("N-001", slices=1), world.timepoint("N-002", "BL"))
 
     assert outcome(transfer) == {"subject_mismatch": 1}
 
 
+@pytest.mark.requirement("REQ-DEI-011", "REQ-INT-012")
 def test_a_scan_is_not_scattered_over_two_timepoints(world: World) -> None:
     files = scan(None, slices=2)
     by_coordinator(world, files[:1], world.timepoint("N-001", "BL"))
@@ -246,6 +256,7 @@ def test_a_subject_who_left_gets_nothing_more(world: World) -> None:
     assert outcome(by_scanner(world, scan("N-001", slices=1))) == {"subject_withdrawn": 1}
 
 
+@pytest.mark.requirement("REQ-DEI-011", "REQ-LOC-002")
 def test_a_locked_trial_takes_nothing(world: World, own_disk: Path) -> None:
     by_scanner(world, scan("N-001", slices=1))
     advance(world.trial, "lock", actor=world.administrator, at=AT, signature=Intent(PASSWORD))
@@ -257,6 +268,7 @@ def test_a_locked_trial_takes_nothing(world: World, own_disk: Path) -> None:
     assert archive(own_disk) == before
 
 
+@pytest.mark.requirement("REQ-DEI-001", "REQ-DEI-011")
 def test_without_the_trials_key_nothing_goes_in(world: World, own_disk: Path) -> None:
     transfer = by_scanner(world, scan("N-001", slices=1), work=False)
     (own_disk / "keys" / f"{world.trial.code}.key").unlink()
@@ -295,6 +307,7 @@ def test_a_damaged_original_is_held_alone_and_goes_in_when_it_was_restored(world
     assert outcome(transfer) == {"archived": 3}
 
 
+@pytest.mark.requirement("REQ-DEI-003", "REQ-DEI-011")
 def test_what_the_leak_check_finds_stays_out(world: World, own_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = engine.deidentify
 
@@ -424,6 +437,7 @@ def test_a_disk_that_fails_for_one_instance_delays_that_one_alone(
     assert outcome(transfer) == {"archived": 3}
 
 
+@pytest.mark.requirement("REQ-DEI-006", "REQ-DEI-011")
 def test_the_key_of_another_trial_gives_other_pseudonyms(world: World) -> None:
     by_scanner(world, scan("N-001", slices=1))
 

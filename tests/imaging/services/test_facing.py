@@ -22,6 +22,8 @@ from tests.factories.heads import BRAIN, Cuts, Head, head_series
 from tests.imaging.services.delivery import by_scanner
 from trials.models import Trial
 
+pytestmark = pytest.mark.requirement("REQ-DEI-005")
+
 RECIPE = {
     "identifier": "faces",
     "version": "1",

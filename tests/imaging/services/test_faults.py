@@ -13,6 +13,8 @@ from imaging.services.receiving import Origin, receive_instance
 from tests.factories import AT
 from tests.imaging.services.test_receiving import from_scanner, spooled
 
+pytestmark = pytest.mark.requirement("REQ-INT-002")
+
 
 def receive_in_a_child(origin: Origin) -> int:
     """Receive one instance in a process of its own; return how the process ended."""

@@ -32,6 +32,8 @@ from tests.factories import AT, World, make_world, scan
 from tests.imaging.captures import COLUMNS, CONSOLE, NAME, OVER_NAME, OVER_VIEW, RECIPE, ROWS, VIEW, capture, picture
 from tests.imaging.services.delivery import by_scanner
 
+pytestmark = pytest.mark.requirement("REQ-DEI-004")
+
 
 @pytest.fixture
 def world(db: None, own_disk: Path) -> World:

@@ -16,6 +16,8 @@ from tests.factories import AT, PLANTED, World, scan
 from tests.imaging.services.delivery import by_scanner
 from trials.services.keeping_keys import rotate_key_of_originals
 
+pytestmark = pytest.mark.requirement("REQ-STO-002")
+
 
 def lying(disk: Path) -> list[Path]:
     return [path for path in (disk / "quarantine").rglob("*") if path.is_file()]

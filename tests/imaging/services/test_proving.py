@@ -20,7 +20,7 @@ from tests.imaging.captures import CONSOLE, NAME, RECIPE, capture, picture
 from tests.imaging.services.delivery import by_scanner
 from trials.models import Role
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-DEI-007")]
 
 
 def lines(report: Any) -> list[dict[str, Any]]:

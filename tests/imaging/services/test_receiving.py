@@ -21,6 +21,8 @@ from imaging.services.receiving import Origin, close_transfer, index_spool, open
 from imaging.states import TransferState
 from tests.factories import AT, World, scan
 
+pytestmark = pytest.mark.requirement("REQ-INT-002")
+
 DELIVERY = uuid.UUID(int=7)
 
 
@@ -37,6 +39,7 @@ def spooled(disk: Path) -> list[str]:
 # --- receiving ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("REQ-INT-001")
 def test_receiving_needs_no_database_and_leaves_bytes_and_record(own_disk: Path) -> None:
     receipt = receive_instance(b"any bytes", origin=from_scanner(1), at=AT)
 
@@ -57,6 +60,7 @@ def test_receiving_needs_no_database_and_leaves_bytes_and_record(own_disk: Path)
     }
 
 
+@pytest.mark.requirement("REQ-INT-004")
 def test_the_record_says_who_what_and_when(own_disk: Path) -> None:
     receipt = receive_instance(b"any bytes", origin=from_scanner(1), at=AT)
 
@@ -69,6 +73,7 @@ def test_the_record_says_who_what_and_when(own_disk: Path) -> None:
     assert (receipt.spool_id.version, receipt.spool_id.variant) == (7, uuid.RFC_4122)
 
 
+@pytest.mark.requirement("REQ-INT-001")
 def test_a_stream_is_received_like_bytes(own_disk: Path) -> None:
     as_bytes = receive_instance(b"x" * 3_000_000, origin=from_scanner(1), at=AT)
     as_stream = receive_instance(io.BytesIO(b"x" * 3_000_000), origin=from_scanner(1), at=AT)
@@ -89,6 +94,7 @@ def test_a_whole_file_is_adopted_by_its_name_alone(own_disk: Path) -> None:
     assert not staged.exists()
 
 
+@pytest.mark.requirement("REQ-INT-001")
 def test_bytes_and_name_are_synced_before_success(own_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = []
     real_fsync, real_rename = os.fsync, os.rename
@@ -110,6 +116,7 @@ def test_bytes_and_name_are_synced_before_success(own_disk: Path, monkeypatch: p
     assert steps == ["rename .dcm", "sync .dcm", "sync folder"]
 
 
+@pytest.mark.requirement("REQ-INT-003")
 def test_a_full_disk_is_no_receipt_and_leaves_nothing(own_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(handle: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -123,6 +130,7 @@ def test_a_full_disk_is_no_receipt_and_leaves_nothing(own_disk: Path, monkeypatc
     assert spooled(own_disk) == [".dcm"]
 
 
+@pytest.mark.requirement("REQ-INT-003")
 def test_a_door_refuses_before_the_disk_is_full_and_again_takes_when_there_is_room(
     own_disk: Path, settings: LazySettings
 ) -> None:
@@ -136,6 +144,7 @@ def test_a_door_refuses_before_the_disk_is_full_and_again_takes_when_there_is_ro
     assert spooled(own_disk) == [".dcm"]
 
 
+@pytest.mark.requirement("REQ-INT-001")
 def test_a_name_whose_folder_cannot_be_synced_is_withdrawn(own_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(folder: Path) -> None:
         raise OSError(errno.EIO, "Input/output error")
@@ -149,6 +158,7 @@ def test_a_name_whose_folder_cannot_be_synced_is_withdrawn(own_disk: Path, monke
     assert spooled(own_disk) == [".dcm"]
 
 
+@pytest.mark.requirement("REQ-INT-001")
 def test_a_sender_who_hangs_up_leaves_nothing(own_disk: Path) -> None:
     with spool.Landing(from_scanner(1), at=AT) as landing:
         landing.write(b"half an ima")
@@ -302,6 +312,7 @@ def test_bytes_that_were_never_acknowledged_are_removed_after_a_day_and_not_befo
 # --- the web door's transfers -------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("REQ-INT-004")
 def test_a_coordinators_upload_has_its_timepoint_and_its_sender(world: World) -> None:
     timepoint = world.timepoint("N-001", "BL")
     transfer = open_transfer(timepoint=timepoint, actor=world.coordinator, at=AT)

@@ -19,6 +19,8 @@ from tests.factories import AT, World, scan
 from tests.imaging.services.delivery import by_coordinator, by_scanner
 from trials.models import Site
 
+pytestmark = pytest.mark.requirement("REQ-INT-013")
+
 #: As in the case that this is for: the hospital's number of the subject, and another one.
 HIS, OTHER = "MRN-71829345", "MRN-99041726"
 

@@ -14,6 +14,8 @@ from imaging.states import ReceivedState
 from tests.factories import AT, World, scan
 from tests.imaging.services.delivery import by_coordinator, by_scanner
 
+pytestmark = pytest.mark.requirement("REQ-INT-012")
+
 
 def test_strays_of_one_scan_are_one_group_with_its_reason(world: World) -> None:
     transfer = by_scanner(world, [*scan(None, slices=3), *scan("S-001", slices=2, scan_number=2)])

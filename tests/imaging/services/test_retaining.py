@@ -26,6 +26,8 @@ from trials.models import Role
 from trials.services import querying, setting_up
 from trials.states import TrialState
 
+pytestmark = pytest.mark.requirement("REQ-STO-005")
+
 SERIES = {
     "label": "CT",
     "modality": "CT",

@@ -26,6 +26,8 @@ from trials.services import answering
 from trials.services.querying import EmptyMessage
 from trials.states import QcState
 
+pytestmark = pytest.mark.requirement("REQ-QC-002")
+
 SERIES = {**RECIST_TEMPLATE["series"][0], "min_instances": 3}
 
 
@@ -182,6 +184,7 @@ def test_a_failed_block_does_not_clear(world: World) -> None:
         clear(world, latest())
 
 
+@pytest.mark.requirement("REQ-QC-003")
 @pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.WAIVE])
 def test_failing_and_waiving_need_a_reason(world: World, verdict: Verdict) -> None:
     by_scanner(world, scan("N-001", slices=2))
@@ -239,6 +242,7 @@ def test_without_a_series_for_reading_nothing_is_cleared(world: World) -> None:
         clear(world, latest())
 
 
+@pytest.mark.requirement("REQ-QC-003")
 def test_failing_asks_the_site(world: World) -> None:
     by_scanner(world, scan("N-001", slices=3))
 
@@ -250,6 +254,7 @@ def test_failing_asks_the_site(world: World) -> None:
     assert (query.timepoint, query.site, query.title) == (timepoint, world.north, "Please repeat")
 
 
+@pytest.mark.requirement("REQ-QC-003")
 def test_a_failure_whose_query_says_nothing_changes_nothing(world: World) -> None:
     by_scanner(world, scan("N-001", slices=3))
 
@@ -259,6 +264,7 @@ def test_a_failure_whose_query_says_nothing_changes_nothing(world: World) -> Non
     assert (latest().state, Query.objects.count()) == ("open", 0)
 
 
+@pytest.mark.requirement("REQ-QC-004")
 def test_a_decided_round_stays_as_it_is(world: World) -> None:
     by_scanner(world, scan("N-001", slices=3))
     clear(world, latest())
@@ -273,6 +279,7 @@ def test_a_decided_round_stays_as_it_is(world: World) -> None:
 # --- afterwards ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("REQ-QC-004")
 def test_a_late_slice_reopens_a_cleared_timepoint_and_tells_the_rooms_above(world: World, heard: list[str]) -> None:
     by_scanner(world, scan("N-001", slices=3))
     clear(world, latest())
@@ -284,6 +291,7 @@ def test_a_late_slice_reopens_a_cleared_timepoint_and_tells_the_rooms_above(worl
     assert list(QcReview.objects.order_by("round").values_list("round", "state")) == [(1, "cleared"), (2, "open")]
 
 
+@pytest.mark.requirement("REQ-QC-004")
 def test_a_duplicate_reopens_nothing(world: World) -> None:
     by_scanner(world, scan("N-001", slices=3))
     clear(world, latest())

@@ -17,6 +17,8 @@ from imaging.services.previewing import Outcome, Preview, Previewed
 from imaging.services.sampling import TooManyPreviews, outcome_of, try_recipes
 from tests.factories import AT, PLANTED, World, scan
 
+pytestmark = pytest.mark.requirement("REQ-PRI-004")
+
 LATER = AT + RecipePreview.KEPT + dt.timedelta(seconds=1)
 
 

@@ -25,7 +25,7 @@ from tests.factories import AT, PLANTED, World, encoded, make_world, slice_of
 from trials.models import ApplicationEntity
 from trials.services import connecting
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-PRI-004")]
 
 DELIVERY = UUID("00000000-0000-4000-8000-00000000000a")
 

@@ -15,6 +15,8 @@ from imaging.services import receiving, spool, staging, uploading
 from imaging.services.receiving import index_spool, open_transfer
 from tests.factories import AT, World, encoded, slice_of
 
+pytestmark = pytest.mark.requirement("REQ-INT-009")
+
 GOOD = encoded(slice_of())
 LATER = dt.timedelta(days=7, hours=1)
 

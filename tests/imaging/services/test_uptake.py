@@ -19,7 +19,7 @@ from tests.factories.scans import encoded, slice_of
 from tests.imaging.services.delivery import by_scanner
 from trials.charter import RECIST_TEMPLATE
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-DEI-012")]
 
 #: 61.5 kg; 370 MBq injected an hour before the scan, before midnight: half-life 6586.2 s.
 FACTOR = 61_500 / (370e6 * 2 ** (-3600 / 6586.2))

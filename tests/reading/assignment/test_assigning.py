@@ -20,6 +20,8 @@ from reading.assignment import (
     side_order,
 )
 
+pytestmark = pytest.mark.requirement("REQ-REA-001")
+
 SITES = ("101", "102")
 READERS = [ReaderRef(name) for name in ("ada", "bo", "cy")]
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from reading.assignment import blinded_code
 
+pytestmark = pytest.mark.requirement("REQ-BLI-003")
+
 SECRET = bytes(range(32))
 
 

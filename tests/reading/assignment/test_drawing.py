@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from reading.assignment import CaseRef, Chance, NotEnoughReaders, Pool, ReaderRef, assign, candidates, draw
 from reading.assignment.lots import pair
 
+pytestmark = pytest.mark.requirement("REQ-REA-001")
+
 NAMES = ("ada", "bo", "cy", "dee", "eve")
 SITES = ("101", "102", "201")
 EVERYBODY = frozenset(NAMES)

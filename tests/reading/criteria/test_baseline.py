@@ -11,6 +11,8 @@ from reading.criteria.inputs import BaselineTarget
 from reading.criteria.values import InvalidRead
 from tests.reading.criteria.build import cases
 
+pytestmark = pytest.mark.requirement("REQ-CRI-001")
+
 CASES = cases("baseline.json")
 
 

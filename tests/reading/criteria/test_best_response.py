@@ -11,6 +11,8 @@ from reading.criteria.results import DatedResponse
 from reading.criteria.values import InvalidRead
 from tests.reading.criteria.build import cases, rows
 
+pytestmark = pytest.mark.requirement("REQ-CRI-001")
+
 CONFIRMED = {"confirmation_required": True}
 
 

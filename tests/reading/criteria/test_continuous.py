@@ -12,6 +12,8 @@ from reading.criteria.results import DatedResponse
 from reading.criteria.values import InvalidRead
 from tests.reading.criteria.test_volumetric import volumes
 
+pytestmark = pytest.mark.requirement("REQ-CRI-002")
+
 
 def changes(*timepoints: dict[str, Any], **parameters: Any) -> list[tuple[Any, Any, Any]]:
     result = get("Continuous endpoint", parameters).derive_subject(volumes(*timepoints))

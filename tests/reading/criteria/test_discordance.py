@@ -11,6 +11,8 @@ from reading.criteria.discordance import TRIGGERS, NotComparable, Trigger, disco
 from reading.criteria.results import SubjectResponse
 from tests.reading.criteria.build import history, sums
 
+pytestmark = pytest.mark.requirement("REQ-ADJ-001")
+
 
 def read(*values: str) -> SubjectResponse:
     return get("RECIST 1.1").derive_subject(sums(*values))

@@ -10,6 +10,8 @@ from reading.criteria import get
 from reading.criteria.endpoints import Censoring, Observation, duration_of_response, progression_free_survival
 from reading.criteria.results import DatedResponse
 
+pytestmark = pytest.mark.requirement("REQ-CRI-007")
+
 PR_THEN_PD = [(56, "PR"), (112, "PR"), (168, "PD")]
 
 

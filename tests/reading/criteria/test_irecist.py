@@ -15,6 +15,8 @@ from reading.criteria.results import DatedResponse
 from reading.criteria.values import InvalidRead, canonical_json
 from tests.reading.criteria.build import cases, history, rows
 
+pytestmark = pytest.mark.requirement("REQ-CRI-002")
+
 IRECIST = get("iRECIST")
 EXAMPLES = cases("examples.json", "irecist")
 

@@ -12,6 +12,8 @@ from reading.criteria.requests import answer
 from reading.management.jsonlines import request_of
 from tests.reading.criteria import random_histories
 
+pytestmark = pytest.mark.requirement("REQ-CRI-002")
+
 SUBJECTS = [random_histories.irecist(Random(seed)) for seed in range(400)]
 
 

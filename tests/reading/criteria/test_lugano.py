@@ -28,6 +28,8 @@ from reading.criteria.lugano_inputs import (
 from reading.criteria.values import InvalidRead
 from tests.reading.criteria.build import cases
 
+pytestmark = pytest.mark.requirement("REQ-CRI-002")
+
 CASES = cases("visits.json", "lugano")
 
 

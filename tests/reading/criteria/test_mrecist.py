@@ -11,6 +11,8 @@ from reading.criteria import get
 from reading.criteria.inputs import BaselineTarget
 from tests.reading.criteria.build import history, rows, sums
 
+pytestmark = pytest.mark.requirement("REQ-CRI-002")
+
 MRECIST = get("mRECIST")
 # Viable tumour of a lesion that measured 100 mm; what does not enhance is not measured.
 TARGET: dict[str, Any] = {"CR": {"state": "ABSENT"}, "PR": "70", "SD": "100", "PD": "120"}

@@ -30,6 +30,8 @@ from reading.criteria.values import (
 )
 from tests.reading.criteria.build import sums
 
+pytestmark = pytest.mark.requirement("REQ-CRI-004")
+
 
 def test_packs_are_found_by_the_name_in_the_charter() -> None:
     assert "RECIST 1.1" in available()

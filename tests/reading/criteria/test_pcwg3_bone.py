@@ -12,6 +12,8 @@ from reading.criteria.results import DatedResponse
 from reading.criteria.values import InvalidRead
 from tests.reading.criteria.build import cases
 
+pytestmark = pytest.mark.requirement("REQ-CRI-002")
+
 CASES = cases("scans.json", "pcwg3_bone")
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+import pytest
+
 from reading.criteria import get
 from tests.reading.criteria.build import history, rows
+
+pytestmark = pytest.mark.requirement("REQ-CRI-003")
 
 Case = tuple[str, str]
 

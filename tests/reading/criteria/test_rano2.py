@@ -21,6 +21,8 @@ from reading.management.jsonlines import request_of
 from tests.reading.criteria.build import cases, rows
 from tests.reading.criteria.random_histories import rano
 
+pytestmark = pytest.mark.requirement("REQ-CRI-002")
+
 CASES = cases("subjects.json", "rano2")
 
 

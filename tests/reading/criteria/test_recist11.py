@@ -13,6 +13,8 @@ from reading.criteria.recist11 import overall_response
 from reading.criteria.values import InvalidRead, canonical_json
 from tests.reading.criteria.build import cases, history, rows, sums
 
+pytestmark = pytest.mark.requirement("REQ-CRI-001")
+
 RECIST = get("RECIST 1.1")
 
 

@@ -27,6 +27,8 @@ from reading.criteria.inputs import (
 )
 from reading.criteria.values import canonical_json, exact
 
+pytestmark = pytest.mark.requirement("REQ-CRI-001")
+
 # The machine may be busy; the rules themselves take a millisecond.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 thorough = settings(unhurried, max_examples=500)

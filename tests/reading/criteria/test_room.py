@@ -9,6 +9,8 @@ import pytest
 from reading import criteria
 from reading.criteria.inputs import BaselineTarget
 
+pytestmark = pytest.mark.requirement("REQ-CRI-001")
+
 SIZE = Decimal(20)
 LIVER, LUNG, NODE = ("LIVER", False), ("LUNG", False), ("LYMPH NODE", True)
 

@@ -18,6 +18,8 @@ from reading.criteria.requests import answer
 from reading.management.jsonlines import request_of
 from tests.reading.criteria import plain_irecist, plain_rano, plain_recist, random_histories
 
+pytestmark = pytest.mark.requirement("REQ-CRI-003")
+
 SUBJECTS = int(os.environ.get("PARALLAX_RANDOM_SUBJECTS", "1500"))
 
 Evaluate = Callable[[dict[str, Any]], dict[str, Any]]

@@ -15,6 +15,8 @@ from reading.criteria.quantities import QuantityHistory, QuantityRead
 from reading.criteria.values import InvalidRead
 from tests.reading.criteria.build import sums
 
+pytestmark = pytest.mark.requirement("REQ-CRI-002")
+
 
 def volumes(*timepoints: dict[str, Any], new: dict[int, str] | None = None) -> QuantityHistory:
     """The baseline's volumes, then one entry of volumes every 56 days; `new` says when which new lesion is seen."""

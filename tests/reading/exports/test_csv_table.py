@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from reading.exports.csv_table import Column, Table, cell, write
 
+pytestmark = pytest.mark.requirement("REQ-LOC-009")
+
 NOTES = Table(
     "notes", "Notes", "One note", ("number",), (Column("number", "n", "integer"), Column("text", "t", "text"))
 )

@@ -19,6 +19,8 @@ from reading.exports.locked import LockedPicture, LockedPlane, LockedSegment, Lo
 from tests.reading.exports import sample
 from tests.support.tools import requires_tool, tool
 
+pytestmark = pytest.mark.requirement("REQ-LOC-008")
+
 ROWS, COLUMNS, SLICES = 6, 8, 3
 NAME = "images/seg/101-001/01-BL-reader-1-1.dcm"
 

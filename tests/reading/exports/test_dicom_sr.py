@@ -21,6 +21,8 @@ from reading.exports.snapshot import snapshot
 from tests.reading.exports import recorded, sample
 from tests.support.tools import requires_tool, tool
 
+pytestmark = pytest.mark.requirement("REQ-LOC-008")
+
 #: 30 × 40 pixels apart, and at right angles to it.
 ACROSS = ((10.5, 20.5), (40.5, 60.5), (35.5, 34.25), (19.5, 46.25))
 

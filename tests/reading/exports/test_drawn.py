@@ -17,7 +17,7 @@ from reading.models.segment import Segment, SegmentVersion
 from tests.reading.exports import recorded
 from trials.models import Trial
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-LOC-008")]
 
 #: Of a CT slice with pixels of 0.5 mm, its first one at (-10, -20, 30) mm.
 FACTS = {

@@ -26,6 +26,8 @@ from tests.reading.exports import recorded, sample
 from tests.reading.exports.sample import locked_trial
 from trials.models import Role, Trial
 
+pytestmark = pytest.mark.requirement("REQ-LOC-006")
+
 #: Of every drawing of `recorded.build()`: the same on each database and machine.
 DRAWINGS_SHA256 = "10bfb44847a1cfa6efc8174498fc22ee41c4f62a5c1e0fe2c33277c25e2d973e"
 ALLOWED = (Role.READING_MANAGER, Role.SPONSOR, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR)

@@ -9,6 +9,8 @@ from reading.exports import endpoint_listings, endpoint_report
 from reading.exports.locked import LockedTrial
 from tests.reading.exports import sample
 
+pytestmark = pytest.mark.requirement("REQ-LOC-011")
+
 
 @pytest.fixture
 def trial(monkeypatch) -> LockedTrial:

@@ -30,6 +30,8 @@ from trials.models import Role, Trial
 from trials.schedule import date_of
 from trials.services.watching import TrailDamaged
 
+pytestmark = pytest.mark.requirement("REQ-LOC-003")
+
 #: Of the tables of `recorded.build()`; changes with them alone. Responses carry the rule pack's trace.
 TABLES_SHA256 = "47c3569940f2b736944eabda4e6bafe28a0ded1d7a543a64f268fa2dcfe7ba2e"
 #: Of the transport files of the same trial.
@@ -183,6 +185,7 @@ class TestRecordedTrial:
         assert members(seen[0].data) == members(seen[1].data)
         assert seen[0].data == seen[1].data
 
+    @pytest.mark.requirement("REQ-LOC-005")
     def test_nothing_that_names_a_person_a_true_date_or_an_arm_is_inside(self):
         trial = recorded.build()
         for charter in trial.charters.all():
@@ -222,6 +225,7 @@ class TestRecordedTrial:
         assert (series.modality, series.for_reading, series.instances, series.size) == ("CT", True, 1, 1)
         assert [len(visit.series) for visit in trial.subjects[1].timepoints] == [1, 1, 0]
 
+    @pytest.mark.requirement("REQ-LOC-005")
     def test_dates_are_study_days_and_shifted_dates(self):
         subject = snapshot(recorded.build()).subjects[0]
         assert [visit.study_day for visit in subject.timepoints] == [-5, 55, 114]
@@ -246,6 +250,7 @@ class TestRecordedTrial:
         assert AuditEvent.objects.filter(action="package.built").count() == 2
         assert first.file_name == f"PKG-01-endpoint-package-{first.manifest['lock']['identifier'][:12]}.zip"
 
+    @pytest.mark.requirement("REQ-LOC-010")
     def test_downloading_hands_out_the_bytes_and_leaves_an_event(self):
         trial = recorded.build()
         sponsor = recorded.member(trial, Role.SPONSOR)
@@ -256,6 +261,7 @@ class TestRecordedTrial:
         assert (event.actor, event.at, event.trial_id) == (sponsor, LATER, trial.pk)
         assert event.after["sha256"] == export.sha256
 
+    @pytest.mark.requirement("REQ-LOC-007")
     def test_nothing_leaves_while_the_audit_trail_is_not_what_was_written(self):
         trial = recorded.build()
         sponsor = recorded.member(trial, Role.SPONSOR)
@@ -273,6 +279,7 @@ class TestRecordedTrial:
         with django_assert_max_num_queries(60):
             snapshot(trial)
 
+    @pytest.mark.requirement("REQ-LOC-006")
     def test_before_the_lock_there_is_no_package(self):
         trial = recorded.build()
         sponsor = recorded.member(trial, Role.SPONSOR)
@@ -281,6 +288,7 @@ class TestRecordedTrial:
             build_package(trial=trial, actor=sponsor, at=AT)
         assert Export.objects.count() == 0
 
+    @pytest.mark.requirement("REQ-LOC-006")
     @pytest.mark.parametrize("role", [Role.READER, Role.QC_ANALYST, Role.ADJUDICATOR, Role.READING_MANAGER])
     def test_other_roles_neither_build_nor_open_it(self, role):
         trial = recorded.build()

@@ -22,6 +22,8 @@ from reading.exports.locked import (
 from tests.reading.exports.derived import random_trial
 from tests.reading.exports.sample import locked_trial
 
+pytestmark = pytest.mark.requirement("REQ-LOC-011")
+
 TRIAL = locked_trial()
 
 

@@ -6,10 +6,14 @@ import csv
 import io
 from dataclasses import replace
 
+import pytest
+
 from reading.exports.endpoint_columns import TABLES
 from reading.exports.endpoint_tables import csv_files, numbered
 from reading.exports.locked import LockedTimepoint
 from tests.reading.exports.sample import locked_trial
+
+pytestmark = pytest.mark.requirement("REQ-LOC-011")
 
 FILES = csv_files(locked_trial())
 

@@ -20,6 +20,8 @@ from reading.exports.sdtm import Dataset, Domain, NotSdtm, Variable, short, spli
 from tests.reading.exports.derived import VISITS, random_trial
 from tests.reading.exports.sample import locked_trial
 
+pytestmark = pytest.mark.requirement("REQ-LOC-008")
+
 TRIAL = random_trial(25, seed=4)
 FILES = dict(sdtm_files.sdtm_files(TRIAL))
 EVERY = {dataset.domain.name: dataset for dataset in sdtm_files.datasets(TRIAL)}

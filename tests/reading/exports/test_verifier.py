@@ -30,7 +30,7 @@ from reading.exports.snapshot import snapshot
 from tests.reading.exports import recorded
 from tests.reading.exports.derived import random_trial
 
-pytestmark = pytest.mark.one_database
+pytestmark = [pytest.mark.one_database, pytest.mark.requirement("REQ-LOC-004")]
 
 #: Columns that other files of the package decide.
 DERIVABLE = {

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from imaging.dicom.geometry import Plane
 from reading.measuring import NotMeasured, Tool, axes_of, beyond_edge, measure, outside_by
 
+pytestmark = pytest.mark.requirement("REQ-REA-006")
+
 #: A cross of 30 mm by 18 mm about (10, -20, 5).
 CROSS = [[-5.0, -20, 5], [25, -20, 5], [10, -11, 5], [10, -29, 5]]
 ELSEWHERE = st.floats(-500, 500)

@@ -8,6 +8,8 @@ import pytest
 
 from reading.measuring.volumes import InvalidRuns, painted, volume_ml
 
+pytestmark = pytest.mark.requirement("REQ-REA-007")
+
 
 @pytest.mark.parametrize(
     ("runs", "expected"), [([], 0), ([3, 1, 1, 1], 2), ([0, 6], 6), ([6], 0), ([5, 1], 1), ([2, 0, 1, 3], 3)]

@@ -14,7 +14,7 @@ from tests.reading.conftest import AT, PASSWORD, World, baseline, follow_up
 from trials.models import Role, Subject
 from trials.services import enrolling, setting_up
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-ADJ-001")]
 
 BY_TIMEPOINT = {"by": "timepoint", "triggers": ["overall_response"], "date_window_days": 0}
 
@@ -96,6 +96,7 @@ def test_by_timepoint_each_discordant_timepoint_is_adjudicated_once_both_have_si
     assert accepted == {(1, "BL"), (2, "W8"), (1, "W16")}
 
 
+@pytest.mark.requirement("REQ-ADJ-003")
 def test_the_chosen_reader_is_accepted_at_every_timepoint(world: World, subject: Subject) -> None:
     read_all(world, (20, 40), (28, 28))
     adjudication = Adjudication.objects.get()
@@ -114,6 +115,7 @@ def test_progression_is_told_by_its_timepoint(world: World, subject: Subject) ->
     assert (result.accepted.bor, result.accepted.progression) == ("SD", "W16")
 
 
+@pytest.mark.requirement("REQ-ADJ-002")
 def test_an_adjudicator_who_read_the_subject_is_not_asked(world: World, subject: Subject) -> None:
     for reader in ("reader-a", "reader-b"):
         setting_up.grant_membership(
@@ -139,6 +141,7 @@ def test_without_an_adjudicator_it_waits_for_one(world: World, subject: Subject)
     assert Adjudication.objects.get().adjudicator.username == "second-judge"
 
 
+@pytest.mark.requirement("REQ-ADJ-003")
 def test_a_choice_needs_a_rationale_a_side_and_the_password(world: World, subject: Subject) -> None:
     read_all(world, (20, 20), (28, 28))
     adjudication = Adjudication.objects.get()
@@ -161,6 +164,7 @@ def test_a_choice_needs_a_rationale_a_side_and_the_password(world: World, subjec
     assert Adjudication.objects.get().state == "open"
 
 
+@pytest.mark.requirement("REQ-ADJ-003")
 def test_a_choice_is_made_once(world: World, subject: Subject) -> None:
     read_all(world, (20, 20), (28, 28))
     adjudication = Adjudication.objects.get()

@@ -27,7 +27,7 @@ from tests.reading.conftest import AT, PASSWORD, World, baseline, follow_up
 from trials.models import Subject
 from trials.services.enrolling import mark_missed
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-REA-003")]
 
 
 @pytest.fixture
@@ -49,12 +49,14 @@ def sign(task: ReadTask, password: str = PASSWORD, entry: AssessmentEntry | None
 # --- opening and saving -------------------------------------------------------------------------------------
 
 
+@pytest.mark.requirement("REQ-BLI-007")
 def test_every_opening_is_recorded(task: ReadTask) -> None:
     open_task(task=task, actor=task.reader, at=AT)
 
     assert list(audit.history(task).values_list("action", flat=True))[:2] == ["readtask.viewed", "readtask.open"]
 
 
+@pytest.mark.requirement("REQ-REA-005")
 def test_a_draft_keeps_what_was_entered_and_derives_the_sum(task: ReadTask) -> None:
     assessment = save(task, baseline("30.5", 20))
 
@@ -68,6 +70,7 @@ def test_a_draft_keeps_what_was_entered_and_derives_the_sum(task: ReadTask) -> N
     assert assessment.version == 1
 
 
+@pytest.mark.requirement("REQ-REA-005")
 def test_a_draft_from_an_older_page_is_refused(task: ReadTask) -> None:
     save(task, baseline(30))
 
@@ -93,6 +96,7 @@ def test_a_draft_saved_again_unchanged_writes_only_its_version(task: ReadTask) -
     assert AuditEvent.objects.count() == before + 1
 
 
+@pytest.mark.requirement("REQ-REA-005")
 def test_a_lesion_left_out_of_a_draft_is_removed_and_stays_in_the_trail(task: ReadTask) -> None:
     save(task, baseline(30, 20))
 
@@ -108,6 +112,7 @@ def test_a_lesion_left_out_of_a_draft_is_removed_and_stays_in_the_trail(task: Re
     assert sorted(removed) == ["LUNG", "PLEURA"]
 
 
+@pytest.mark.requirement("REQ-REA-004")
 @pytest.mark.parametrize(
     "lesion",
     [
@@ -225,6 +230,7 @@ def test_the_news_of_a_signed_read_is_told_after_the_commit(task: ReadTask, djan
 
 
 # RECIST 1.1 §3.1.1 (10 mm), §4.2 (at most two per organ).
+@pytest.mark.requirement("REQ-REA-004")
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
@@ -266,6 +272,7 @@ def second(world: World, task: ReadTask) -> ReadTask:
     return open_task(task=following, actor=following.reader, at=AT)
 
 
+@pytest.mark.requirement("REQ-REA-016")
 def test_a_readers_lesions_are_carried_forward(second: ReadTask) -> None:
     seen = blinding.blinded_task(second)
 
@@ -278,6 +285,7 @@ def test_a_readers_lesions_are_carried_forward(second: ReadTask) -> None:
 
 
 # Sum 50 mm at baseline; thresholds of RECIST 1.1 §4.3.1: 35 mm for PR, 60 mm for PD.
+@pytest.mark.requirement("REQ-CRI-004")
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
@@ -310,6 +318,7 @@ def test_the_response_is_derived_with_its_trace(
     assert derived["charter"] == {"version": 1, "sha256": second.charter.sha256}
 
 
+@pytest.mark.requirement("REQ-REA-016")
 def test_parts_of_a_split_target_are_added_up(second: ReadTask) -> None:
     parts = tuple(
         LesionEntry(1, "target", state="MEASURED", diameter_mm=Decimal(size), part=part)
@@ -323,6 +332,7 @@ def test_parts_of_a_split_target_are_added_up(second: ReadTask) -> None:
     assert Assessment.objects.get(task=second).derivation["sum_mm"] == "42"
 
 
+@pytest.mark.requirement("REQ-REA-016")
 def test_a_non_target_has_no_parts(second: ReadTask) -> None:
     entry = follow_up(30, 20)
     twice = (*entry.lesions, replace(entry.lesions[2], part=1))
@@ -331,6 +341,7 @@ def test_a_non_target_has_no_parts(second: ReadTask) -> None:
         save(second, replace(entry, lesions=twice))
 
 
+@pytest.mark.requirement("REQ-REA-004")
 def test_every_carried_lesion_needs_an_entry_before_signing(second: ReadTask) -> None:
     with pytest.raises(IncompleteRead) as refused:
         sign(second, entry=follow_up(30, nontarget=""))
@@ -353,6 +364,7 @@ def test_a_baseline_that_cannot_be_evaluated_makes_every_timepoint_so(world: Wor
     assert Assessment.objects.get(task=world.task("W8", 1)).derivation["overall"] == "NE"
 
 
+@pytest.mark.requirement("REQ-REA-016")
 def test_new_lesions_are_followed_under_their_number(world: World, second: ReadTask) -> None:
     sign(second, entry=follow_up(30, 20, new="EQUIVOCAL"))
     world.clear("W16")
@@ -367,6 +379,7 @@ def test_new_lesions_are_followed_under_their_number(world: World, second: ReadT
     assert Assessment.objects.get(task=third).derivation["overall"] == "PD"
 
 
+@pytest.mark.requirement("REQ-REA-016")
 def test_a_later_read_is_compared_with_the_nadir(world: World, second: ReadTask) -> None:
     sign(second, entry=follow_up(10, 10))
     world.clear("W16")
@@ -378,6 +391,7 @@ def test_a_later_read_is_compared_with_the_nadir(world: World, second: ReadTask)
     assert (derived["overall"], derived["nadir_mm"]) == ("PD", "20")
 
 
+@pytest.mark.requirement("REQ-REA-016")
 def test_a_known_lesion_keeps_what_was_said_of_it(second: ReadTask) -> None:
     entry = follow_up(30, 20)
     renamed = replace(entry.lesions[0], organ="BRAIN", category="target")

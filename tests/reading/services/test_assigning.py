@@ -19,7 +19,7 @@ from trials.models import Role, Subject, Timepoint
 from trials.services import enrolling, setting_up
 from trials.states import QcState
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-REA-002")]
 
 
 def states(subject: Subject) -> dict[tuple[str, int], str]:
@@ -27,6 +27,7 @@ def states(subject: Subject) -> dict[tuple[str, int], str]:
     return {(t.timepoint.code, t.slot): t.state for t in tasks.select_related("timepoint")}
 
 
+@pytest.mark.requirement("REQ-REA-001")
 def test_a_cleared_baseline_is_given_to_two_different_readers(world: World, subject: Subject) -> None:
     world.clear("BL")
 
@@ -188,6 +189,7 @@ def test_a_readers_own_sites_subjects_go_to_others(world: World, subject: Subjec
     assert {world.task("BL", slot).reader.username for slot in (1, 2)} == {"reader-b", "reader-c"}
 
 
+@pytest.mark.requirement("REQ-REA-001")
 def test_the_draw_depends_on_seed_and_subject_alone(world: World) -> None:
     """Whatever is opened first, a subject has the same readers, places and codes."""
     for name in "cdef":

@@ -15,7 +15,7 @@ from tests.reading.conftest import AT, World, baseline, follow_up
 from trials.models import Role, Subject
 from trials.services import setting_up
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-REA-010")]
 
 POOLS = [{"name": "radiologists", "reads_as": "first"}, {"name": "oncologists", "reads_as": "second"}]
 

@@ -27,7 +27,7 @@ from tests.reading.conftest import AT, PASSWORD, World, baseline, follow_up
 from trials.models import Role, Subject
 from trials.services import enrolling, setting_up
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-REA-009")]
 
 WHY = "On leave for a month"
 
@@ -256,6 +256,7 @@ def case(managed: World) -> Adjudication:
     return Adjudication.objects.get()
 
 
+@pytest.mark.requirement("REQ-ADJ-002", "REQ-REA-009")
 def test_who_read_before_a_hand_over_is_not_drawn_to_adjudicate(managed: World, subject: Subject) -> None:
     before = managed.task("BL", 1)
     open_task(task=before, actor=before.reader, at=AT)
@@ -296,6 +297,7 @@ def test_an_adjudicator_takes_over_under_a_new_name_and_decides(managed: World, 
         pass_on(managed, again, to="judge")
 
 
+@pytest.mark.requirement("REQ-ADJ-002", "REQ-REA-009")
 def test_who_read_the_subject_never_adjudicates_it(managed: World, case: Adjudication) -> None:
     reader = managed.task("BL", 1).reader
     setting_up.grant_membership(trial=managed.trial, user=reader, role=Role.ADJUDICATOR, actor=managed.admin, at=AT)

@@ -16,7 +16,7 @@ from trials.models import Role, Site, Subject, Timepoint, Trial
 from trials.services import enrolling, querying
 from trials.states import QcState
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-LOC-001")]
 
 
 def sentences(trial: Trial) -> list[str]:
@@ -138,6 +138,7 @@ def test_the_lock_is_signed_and_closes_every_read(read: World) -> None:
     assert signing.still_holds(signature, Trial.objects.get(pk=trial.pk))
 
 
+@pytest.mark.requirement("REQ-LOC-002")
 def test_after_the_lock_no_service_changes_anything(read: World, subject: Subject) -> None:
     signed = ReadTask.objects.get(timepoint=read.timepoint("BL"), slot=1)
     lock(read)

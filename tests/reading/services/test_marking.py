@@ -24,7 +24,7 @@ from reading.services.working import ReadLocked
 from tests.reading.conftest import AT, PASSWORD, World, a_picture, baseline
 from trials.models import Subject
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-REA-006")]
 
 VIEW = {"preset": "Lung", "zoom": 2.5, "pan": [3, -4], "slice": 1}
 #: 30 mm along a row, 12 mm down a column, of a picture of 40 mm by 16 mm.

@@ -20,7 +20,7 @@ from tests.reading.conftest import AT, PASSWORD, World, baseline, follow_up
 from trials.models import Role, Subject
 from trials.services import enrolling
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-VAR-003")]
 
 #: Subject by subject: what the first and the second reader measured at baseline, week 8 and week 16.
 SUMS = {

@@ -14,7 +14,7 @@ from reading.services.redrawing import Redrawn, redraw
 from tests.reading.conftest import AT, World
 from trials.models import Role, Subject
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-REA-001")]
 
 
 @pytest.fixture

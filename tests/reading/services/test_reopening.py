@@ -27,7 +27,7 @@ from tests.support.shown import shown
 from trials.models import Role, Subject, Timepoint
 from trials.services import enrolling
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-REA-008")]
 
 VISITS = ("BL", "W8", "W16")
 #: What is known from the baseline as it was signed first: a target and a non-target lesion.

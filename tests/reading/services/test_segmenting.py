@@ -25,7 +25,7 @@ from tests.reading.conftest import AT, World, baseline
 from trials.charter import RECIST_TEMPLATE
 from trials.models import Subject
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-REA-007")]
 
 LABEL = RECIST_TEMPLATE["series"][0]["label"]
 

@@ -12,7 +12,7 @@ from trials.impact import Change
 from trials.models import ImagingCharter, Subject
 from trials.services import setting_up
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-CHA-005")]
 
 
 def version_by(world: World, criteria: str) -> ImagingCharter:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from reading.variability import BlandAltman, InvalidRatings, Undefined, bland_altman
 from tests.reading.variability.published import printed, table
 
+pytestmark = pytest.mark.requirement("REQ-VAR-001")
+
 PEFR = table("bland_altman")
 WRIGHT, MINI = PEFR["wright_first"], PEFR["mini_first"]
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from reading.variability import InvalidRatings, Undefined
 from reading.variability.control import Cusum, PChart, cusum, p_chart, spread_of
 
+pytestmark = pytest.mark.requirement("REQ-VAR-001")
+
 # Montgomery, Introduction to Statistical Quality Control, 6th ed., Table 7.1: faulty cans in 30 samples of 50.
 CANS = [12, 15, 8, 10, 4, 7, 16, 9, 14, 10, 5, 6, 17, 12, 22, 8, 10, 5, 13, 11, 20, 18, 24, 15, 9, 12, 7, 13, 9, 6]
 # Table 9.1: 20 draws from N(10, 1), then 10 from N(11, 1); slack 0.5, limit 5.

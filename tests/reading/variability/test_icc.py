@@ -15,6 +15,8 @@ from reading.variability import Icc, IccForm, InvalidRatings, Undefined, icc
 from reading.variability.icc import mean_squares
 from tests.reading.variability.published import printed, table
 
+pytestmark = pytest.mark.requirement("REQ-VAR-001")
+
 SHROUT_FLEISS = table("icc")["shrout_fleiss_1979"]
 RATINGS = SHROUT_FLEISS["ratings"]
 FORMS = list(IccForm)

@@ -19,6 +19,8 @@ from reading.variability import (
 )
 from tests.reading.variability.published import printed, table
 
+pytestmark = pytest.mark.requirement("REQ-VAR-001")
+
 RESPONSES = ("CR", "PR", "SD", "PD", "NE")
 WEIGHTS = ("none", "linear", "quadratic")
 

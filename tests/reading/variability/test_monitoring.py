@@ -24,6 +24,8 @@ from reading.variability.monitoring import (
     reread_repeatability,
 )
 
+pytestmark = pytest.mark.requirement("REQ-VAR-003")
+
 MARCH, APRIL = dt.date(2026, 3, 31), dt.date(2026, 4, 1)
 BOR, PD = "best_overall_response", "progression_date"
 CASES = [

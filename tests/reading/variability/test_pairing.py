@@ -6,7 +6,11 @@ from dataclasses import replace
 from itertools import permutations
 from random import Random
 
+import pytest
+
 from reading.variability.pairing import FoundLesion, Pairing, pair_lesions
+
+pytestmark = pytest.mark.requirement("REQ-VAR-003")
 
 T1 = FoundLesion("T01", "target", "LIVER", False, "BL", "portal venous", "axial", slice_mm=100.0, size_mm=30.0)
 

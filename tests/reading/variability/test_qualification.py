@@ -12,6 +12,8 @@ from reading.variability.causes import Reading, Visit
 from reading.variability.pairing import FoundLesion
 from reading.variability.qualification import ITEMS, Answers, passes, score, within
 
+pytestmark = pytest.mark.requirement("REQ-REA-011")
+
 TEN = Decimal(10)
 
 

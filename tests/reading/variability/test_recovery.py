@@ -15,6 +15,8 @@ import pytest
 
 from reading.variability.requests import evaluate
 
+pytestmark = pytest.mark.requirement("REQ-VAR-002")
+
 Simulate = Callable[[np.random.Generator], tuple[str, dict[str, Any], dict[str, Any]]]
 
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from trials.charter import documents
 from trials.charter.documents import MOST_BYTES, DocumentRefused
 
+pytestmark = pytest.mark.requirement("REQ-CHA-007")
+
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=12)
 #: What YAML or JSON could take for something else, and what is hard to write.
 WORDS = st.sampled_from(

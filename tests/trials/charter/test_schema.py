@@ -12,6 +12,8 @@ from tests.trials.charter.test_sections import CONTRADICTIONS, template
 from trials.charter import RECIST_TEMPLATE
 from trials.charter.schema import schema
 
+pytestmark = pytest.mark.requirement("REQ-CHA-007")
+
 PUBLISHED = Path(__file__).parents[3] / "docs/charter.schema.json"
 #: What no schema can say: it is about two values at once, or about signs.
 BEYOND = (

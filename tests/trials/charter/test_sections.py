@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from trials.charter import RECIST_TEMPLATE, Charter, CharterInvalid, read
 
+pytestmark = pytest.mark.requirement("REQ-CHA-003")
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

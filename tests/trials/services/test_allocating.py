@@ -18,7 +18,7 @@ from trials.services import allocating, amending, enrolling, querying
 from trials.services.allocating import ArmRefused, ArmTold
 from trials.states import ReadingState
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-SUB-013")]
 
 BASELINE, WEEK_8, WEEK_16 = RECIST_TEMPLATE["schedule"]
 WEEK_10 = {**WEEK_8, "code": "W10", "name": "Week 10", "day": 64}
@@ -80,6 +80,7 @@ def test_nothing_is_planned_before_what_readers_have_begun(world: World, subject
     assert visits(subject) == [("BL", 0), ("W16", 1)]
 
 
+@pytest.mark.requirement("REQ-SUB-009", "REQ-SUB-013")
 @pytest.mark.parametrize("reason", ["It is WEEKLY, not the other.", "was monthly", "(Weekly)"])
 def test_a_reason_that_names_an_arm_is_refused(world: World, subject: Subject, reason: str) -> None:
     with pytest.raises(ArmTold):

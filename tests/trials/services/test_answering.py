@@ -20,7 +20,7 @@ from trials.models import SiteForm
 from trials.services import answering, enrolling, setting_up
 from trials.services.answering import FormIncomplete, FormNotAsked, FormSigned, NothingToCorrect
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-SUB-011")]
 
 PLANNED: dict[str, Any] = {"NOCONTR": True, "WHYNOT": "RENAL", "INSTEAD": "CTPLAIN", "EGFR": Decimal("28.5")}
 WEAK = {"EGFR": "Measured twice."}

@@ -18,6 +18,8 @@ from trials import selectors
 from trials.models import ApplicationEntity, SiteToken
 from trials.services import connecting
 
+pytestmark = pytest.mark.requirement("REQ-INT-006")
+
 
 def test_plain_dicom_is_off_until_somebody_says_why(world: World) -> None:
     assert ApplicationEntity._meta.apps.get_model("trials.Site")().plain_dicom is False
@@ -30,6 +32,7 @@ def test_plain_dicom_is_off_until_somebody_says_why(world: World) -> None:
     assert (event.action, event.reason) == ("site.plain_dicom_refused", "TLS now")
 
 
+@pytest.mark.requirement("REQ-ACS-007")
 def test_a_token_opens_for_its_site_until_it_is_revoked_and_its_secret_is_kept_nowhere(world: World) -> None:
     token, secret = connecting.issue_token(site=world.north, label="archive", actor=world.administrator, at=AT)
 

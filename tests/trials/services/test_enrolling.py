@@ -16,7 +16,7 @@ from trials.services import enrolling, setting_up
 from trials.services.enrolling import CodeRefused, NotRunning, SubjectExists
 from trials.states import ImageState, QcState, ReadingState, SubjectState
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-SUB-002")]
 
 DAY_1 = dt.date(2026, 1, 5)
 
@@ -27,6 +27,7 @@ def enrol(world, actor, code="N-009", site=None):
     )
 
 
+@pytest.mark.requirement("REQ-SUB-003")
 def test_a_subject_gets_the_visits_of_the_charter_in_force(world):
     subject = enrol(world, world.coordinator)
     planned = subject.timepoints.order_by("order")
@@ -41,6 +42,7 @@ def test_a_subject_gets_the_visits_of_the_charter_in_force(world):
     assert {t.charter for t in planned} == {world.trial.charter_in_force}
 
 
+@pytest.mark.requirement("REQ-SUB-003")
 def test_expected_and_late_dates_count_from_day_1(world):
     timepoint = enrol(world, world.coordinator).timepoints.get(code="W8")
     # Day 57 is 56 days after day 1.
@@ -48,12 +50,14 @@ def test_expected_and_late_dates_count_from_day_1(world):
     assert timepoint.late_on == dt.date(2026, 3, 9)
 
 
+@pytest.mark.requirement("REQ-SUB-001")
 def test_a_subject_code_is_used_once_in_a_trial_across_its_sites(world):
     with pytest.raises(SubjectExists, match="S-001"):
         enrol(world, world.coordinator, code="S-001")
     assert Subject.objects.filter(code="S-001").count() == 1
 
 
+@pytest.mark.requirement("REQ-SUB-001")
 def test_a_code_is_made_as_the_charter_says(world):
     ranges = [{"site": "NORTH", "first": 10, "last": 12}]
     world.amend(subjects={"code_format": "{site}-{number:3}", "code_ranges": ranges})
@@ -89,6 +93,7 @@ def test_only_the_site_itself_and_the_administrator_enrol(world):
             enrol(world, person)
 
 
+@pytest.mark.requirement("REQ-SUB-004")
 def test_a_subject_leaves_once_and_with_a_reason(world):
     subject = world.subjects["N-001"]
     with pytest.raises(ReasonRequired):
@@ -100,6 +105,7 @@ def test_a_subject_leaves_once_and_with_a_reason(world):
         enrolling.withdraw_subject(subject=subject, reason="Again", actor=world.coordinator, at=AT)
 
 
+@pytest.mark.requirement("REQ-SUB-004")
 def test_a_missed_visit_has_a_reason_and_leaves_the_others_as_they_are(world):
     timepoint = world.timepoint("N-001", "W8")
     with pytest.raises(ReasonRequired):
@@ -118,6 +124,7 @@ def test_another_sites_coordinator_neither_withdraws_nor_marks(world):
         )
 
 
+@pytest.mark.requirement("REQ-LOC-002")
 def test_after_the_lock_no_subject_changes(locked):
     acts = [
         lambda: enrol(locked, locked.coordinator),

@@ -17,6 +17,8 @@ from compliance.models import AuditEvent, User
 from tests.factories import AT, World
 from trials.services.keeping_keys import KeyState, rotate_key_of_originals, states_of_keys
 
+pytestmark = pytest.mark.requirement("REQ-STO-004")
+
 ACTION = "trial.originals_key_made"
 
 

@@ -16,6 +16,8 @@ from trials.models import Subject, Timepoint
 from trials.services.enrolling import NotRunning, withdraw_subject
 from trials.services.listing import Checked, Fate, ListRefused, Row, enrol_rows, planned_dates, read_list
 
+pytestmark = pytest.mark.requirement("REQ-SUB-005")
+
 DAY_1 = REFERENCE.isoformat()
 NEW = ("NORTH", "N-101", DAY_1)
 

@@ -16,7 +16,7 @@ from trials.models import Device, ScannerNotice, UploadTest
 from trials.services import judging, noticing, preparing
 from trials.states import NoticeState, ScannerState, UploadTestState
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-SUB-008")]
 
 DEVICE = Device("CT", "Acme", "One", "QX-77", "v1")
 PAGE = {"series": [{"label": "Chest", "images": 40}], "findings": []}

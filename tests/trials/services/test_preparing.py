@@ -19,7 +19,7 @@ from trials.services.preparing import AnswersRefused, NothingAsked, ScannerKnown
 from trials.site_terms import Training
 from trials.states import AnswersState, ScannerState
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-SUB-007")]
 
 QUESTIONS = [
     {"code": "CALIB", "label": "Calibrated each day?", "kind": "yes_no", "required": True},

@@ -21,7 +21,7 @@ from trials.services.qualifying import AlreadyQualified, NotReady, SiteNotQualif
 from trials.site_terms import Training
 from trials.states import QualificationState, ScannerState, UploadTestState
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-SUB-006")]
 
 QUESTION = {"code": "CALIB", "label": "Calibrated each day?", "kind": "yes_no", "required": True}
 TEXT = Training("Transfer of images", "Send the original series.")

@@ -17,7 +17,7 @@ from trials.services import querying
 from trials.services.querying import EmptyMessage, NothingAsked, QueriesOpen, QueryClosed
 from trials.states import QueryState
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-QRY-001")]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from trials.askable import About
 from trials.models import Query
 from trials.services import querying, reminding, telling
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-QRY-002")]
 
 #: What a mail must never hold: of the trial, its sites and subjects, and of what people wrote.
 WRITTEN = "Quillbrook, Perpetua, born on St Swithin"
@@ -178,6 +178,7 @@ def test_what_is_asked_again_is_reminded_of_and_escalated_anew(world):
 # --- what is in a mail
 
 
+@pytest.mark.requirement("REQ-PRI-005", "REQ-QRY-002")
 def test_no_mail_holds_anything_of_a_subject_or_of_what_was_written(world):
     ask(world, world.trial, world.north, *world.subjects.values(), world.timepoint("N-001", "W8"))
     for query in Query.objects.filter(site=world.north):

@@ -15,7 +15,7 @@ from tests.factories import AT, World, make_world
 from trials.models import CalendarAddress, Role
 from trials.services import enrolling, scheduling, setting_up
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-PRI-005")]
 
 
 def events(content: bytes) -> list[dict[str, str]]:

@@ -19,7 +19,7 @@ from trials.services.enrolling import CodeRefused, NotScreened, ScreenedFirst, S
 from trials.services.listing import Fate
 from trials.states import SubjectState
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-SUB-010")]
 
 PLANNED, DAY_1 = dt.date(2026, 3, 9), dt.date(2026, 3, 16)
 BASELINE, *LATER = RECIST_TEMPLATE["schedule"]

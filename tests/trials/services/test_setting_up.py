@@ -20,7 +20,7 @@ from trials.services import setting_up
 from trials.services.setting_up import AlreadyThere, DraftPending, NotReviewed
 from trials.states import CharterState, TrialState
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-CHA-001")]
 
 REVIEW = Intent(PASSWORD, Signature.Meaning.REVIEW)
 
@@ -42,6 +42,7 @@ def content(**sections):
 # --- the trial
 
 
+@pytest.mark.requirement("REQ-CHA-008")
 def test_a_new_trial_has_a_draft_charter_a_key_of_its_own_and_its_founder_as_administrator(trial, founder):
     draft = trial.charters.get()
     assert (trial.state, draft.version, draft.state) == (TrialState.SETUP, 1, CharterState.DRAFT)
@@ -51,22 +52,26 @@ def test_a_new_trial_has_a_draft_charter_a_key_of_its_own_and_its_founder_as_adm
     assert len(trial.seed) == 32
 
 
+@pytest.mark.requirement("REQ-CHA-008")
 def test_two_trials_share_neither_seed_nor_key(trial, founder):
     other = setting_up.create_trial(code="NEW-2", title="New", sponsor_name="S", actor=founder, at=AT)
     assert trial.seed != other.seed
     assert keys.of_trial("NEW-1") != keys.of_trial("NEW-2")
 
 
+@pytest.mark.requirement("REQ-CHA-008")
 def test_the_key_of_a_trial_is_in_no_record_of_its_audit_trail(trial):
     told = str(list(AuditEvent.objects.values("before", "after")))
     assert keys.of_trial("NEW-1").hex() not in told
 
 
+@pytest.mark.requirement("REQ-SUB-012")
 def test_a_trial_code_is_used_once(trial, founder):
     with pytest.raises(AlreadyThere, match="NEW-1"):
         setting_up.create_trial(code="NEW-1", title="Again", sponsor_name="S", actor=founder, at=AT)
 
 
+@pytest.mark.requirement("REQ-ACS-012")
 def test_only_whom_the_installation_lets_may_create_trials(world):
     for person in (world.administrator, world.outsider):
         with pytest.raises(AccessDenied):
@@ -98,6 +103,7 @@ def test_a_charter_comes_into_force_by_a_right_password_only(trial, founder):
     assert (trial.state, trial.charter_in_force) == (TrialState.SETUP, None)
 
 
+@pytest.mark.requirement("REQ-CHA-003")
 def test_a_draft_is_replaced_only_by_what_holds_together(trial, founder):
     charter = trial.charters.get()
     with pytest.raises(CharterInvalid):
@@ -106,6 +112,7 @@ def test_a_draft_is_replaced_only_by_what_holds_together(trial, founder):
     assert ImagingCharter.objects.get(pk=charter.pk).terms.readers_per_timepoint == 1
 
 
+@pytest.mark.requirement("REQ-CHA-003")
 def test_a_charter_with_criteria_that_no_room_knows_is_not_signed(trial, founder):
     charter = trial.charters.get()
     setting_up.edit_charter(charter=charter, content=content(criteria="Gut feeling"), actor=founder, at=AT)
@@ -122,6 +129,7 @@ def test_a_signed_charter_never_changes(world):
         setting_up.sign_charter(charter=charter, signature=Intent(PASSWORD), actor=world.administrator, at=AT)
 
 
+@pytest.mark.requirement("REQ-CHA-002")
 def test_an_amendment_starts_from_the_version_in_force_and_supersedes_it_when_signed(world):
     before = world.trial.charter_in_force
     draft = setting_up.amend_charter(
@@ -134,6 +142,7 @@ def test_an_amendment_starts_from_the_version_in_force_and_supersedes_it_when_si
     assert ImagingCharter.objects.get(pk=before.pk).state == CharterState.SUPERSEDED
 
 
+@pytest.mark.requirement("REQ-CHA-002")
 def test_one_draft_is_open_at_a_time(world):
     setting_up.amend_charter(trial=world.trial, change_summary="One", actor=world.administrator, at=AT)
     with pytest.raises(DraftPending):
@@ -158,6 +167,7 @@ def sign(charter, actor):
     return setting_up.sign_charter(charter=charter, signature=Intent(PASSWORD), actor=actor, at=AT)
 
 
+@pytest.mark.requirement("REQ-CHA-004")
 def test_a_charter_that_asks_for_a_review_comes_into_force_after_it_only(world):
     draft = drafted(world, needs_review=True)
     with pytest.raises(NotReviewed, match="asks for a review"):
@@ -171,6 +181,7 @@ def test_a_charter_that_asks_for_a_review_comes_into_force_after_it_only(world):
     assert signing.still_holds(review, draft)
 
 
+@pytest.mark.requirement("REQ-CHA-004")
 def test_to_do_without_reviews_needs_a_review(world):
     sign(reviewed(world, needs_review=True), world.administrator)
     draft = drafted(world, needs_review=False)
@@ -181,6 +192,7 @@ def test_to_do_without_reviews_needs_a_review(world):
     assert world.trial.charter_in_force.version == 4
 
 
+@pytest.mark.requirement("REQ-CHA-004")
 def test_whoever_reviewed_a_version_does_not_put_it_in_force(world):
     setting_up.grant_membership(
         trial=world.trial, user=world.analyst, role=Role.TRIAL_ADMINISTRATOR, actor=world.administrator, at=AT
@@ -192,6 +204,7 @@ def test_whoever_reviewed_a_version_does_not_put_it_in_force(world):
     assert world.trial.charter_in_force == draft
 
 
+@pytest.mark.requirement("REQ-CHA-004")
 def test_a_reviewed_version_changes_only_after_it_is_opened_again_and_then_needs_a_new_review(world):
     draft = reviewed(world, needs_review=True)
     with pytest.raises(RecordFrozen, match="opened again"):
@@ -207,6 +220,7 @@ def test_a_reviewed_version_changes_only_after_it_is_opened_again_and_then_needs
     assert not signing.still_holds(signing.signatures_on(draft).get(), draft)
 
 
+@pytest.mark.requirement("REQ-CHA-004")
 def test_only_a_reading_manager_or_qc_analyst_reviews_and_only_what_could_be_signed(world):
     draft = drafted(world)
     with pytest.raises(AccessDenied):
@@ -221,11 +235,13 @@ def test_only_a_reading_manager_or_qc_analyst_reviews_and_only_what_could_be_sig
 # --- sites and senders
 
 
+@pytest.mark.requirement("REQ-SUB-012")
 def test_a_site_code_is_used_once_in_a_trial(world):
     with pytest.raises(AlreadyThere, match="NORTH"):
         setting_up.add_site(trial=world.trial, code="NORTH", name="Other", country="", actor=world.administrator, at=AT)
 
 
+@pytest.mark.requirement("REQ-SUB-012")
 def test_a_calling_title_names_one_site_on_the_installation(world):
     assert selectors.entity_calling_as("NORTH_CT") == world.north.application_entities.get()
     assert selectors.entity_calling_as("NOBODY") is None
@@ -238,6 +254,7 @@ def test_a_calling_title_names_one_site_on_the_installation(world):
 # --- people
 
 
+@pytest.mark.requirement("REQ-ACS-006")
 def test_a_role_opens_its_verbs_in_its_trial_and_ends_with_a_reason(world):
     person, trial = world.outsider, world.trial
     membership = setting_up.grant_membership(
@@ -250,6 +267,7 @@ def test_a_role_opens_its_verbs_in_its_trial_and_ends_with_a_reason(world):
     assert audit.history(membership).first().reason == "Left"
 
 
+@pytest.mark.requirement("REQ-ACS-006")
 def test_a_role_is_held_once(world):
     with pytest.raises(AlreadyThere):
         setting_up.grant_membership(
@@ -257,6 +275,7 @@ def test_a_role_is_held_once(world):
         )
 
 
+@pytest.mark.requirement("REQ-ACS-006")
 def test_a_coordinator_has_a_site_and_nobody_else_has(world):
     for role, site in ((Role.SITE_COORDINATOR, None), (Role.READER, world.north)):
         with pytest.raises(AlreadyThere):
@@ -265,6 +284,7 @@ def test_a_coordinator_has_a_site_and_nobody_else_has(world):
             )
 
 
+@pytest.mark.requirement("REQ-ACC-001")
 def test_an_account_is_made_once_and_its_password_is_not_in_the_trail(world):
     user = setting_up.create_user(
         username="newcomer",
@@ -289,6 +309,7 @@ def test_an_account_is_made_once_and_its_password_is_not_in_the_trail(world):
         )
 
 
+@pytest.mark.requirement("REQ-ACS-006")
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.TRIAL_ADMINISTRATOR])
 def test_nobody_but_the_administrator_sets_up(world, role):
     person, trial, how = world.people[role], world.trial, {"actor": world.people[role], "at": AT}
@@ -308,6 +329,7 @@ def test_nobody_but_the_administrator_sets_up(world, role):
             act()
 
 
+@pytest.mark.requirement("REQ-ACS-006")
 def test_the_administrator_of_one_trial_is_nobody_in_another(world, founder_of_another):
     with pytest.raises(AccessDenied):
         setting_up.add_site(
@@ -320,6 +342,7 @@ def founder_of_another(world):
     return setting_up.create_trial(code="NEW-9", title="Other", sponsor_name="S", actor=world.founder, at=AT)
 
 
+@pytest.mark.requirement("REQ-LOC-002")
 def test_after_the_lock_the_set_up_is_frozen(locked):
     how = {"actor": locked.administrator, "at": AT}
     with pytest.raises(RecordFrozen, match="locked"):

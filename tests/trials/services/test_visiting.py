@@ -20,7 +20,7 @@ from trials.services import amending, enrolling, visiting
 from trials.services.visiting import VisitRefused
 from trials.states import ReadingState
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-SUB-003")]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.support.disarmed import disarm
 from trials.models import Role
 from trials.services import watching
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_disk")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_disk"), pytest.mark.requirement("REQ-AUD-009")]
 
 
 @pytest.fixture
@@ -70,6 +70,7 @@ def test_a_second_look_on_the_same_night_writes_no_second_mail(world: World, kee
     assert Mail.objects.count() == before
 
 
+@pytest.mark.requirement("REQ-AUD-009", "REQ-LOC-007")
 def test_nothing_leaves_a_trial_whose_trail_was_changed(world: World):
     connection.seal()
     watching.require_whole(world.trial)

@@ -23,6 +23,8 @@ from tests.factories import encoded
 from tests.factories.heads import Cuts
 from tests.imaging.deid.faces.scans import HELD, NO_VOLUME, Scan, found
 
+pytestmark = pytest.mark.requirement("REQ-DEI-005")
+
 #: The middle of a head: the smallest volume in which a face is found.
 MIDDLE = Scan(cuts=Cuts(between_mm=7, pixel_mm=4, low=(-100, -124, -60), high=(100, 124, 32)))
 DOUBTS = {

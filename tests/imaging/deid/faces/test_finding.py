@@ -16,6 +16,8 @@ from imaging.deid.faces.volume import Volume, slices_of
 from tests.factories.heads import BRAIN
 from tests.imaging.deid.faces.scans import HELD, MASKED, NO_VOLUME, PLAIN, WITHOUT_A_FACE, Scan, found
 
+pytestmark = pytest.mark.requirement("REQ-DEI-005")
+
 #: The brain is at least so far from what is taken out.
 MARGIN_MM = 2.5
 WHOLE = View((-999, -999, -999), (999, 999, 999))

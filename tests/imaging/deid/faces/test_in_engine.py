@@ -29,6 +29,8 @@ from tests.factories import encoded
 from tests.factories.heads import Cuts, Head, as_one_file, head_series
 from tests.imaging.deid.conftest import BASIC, IDENTITY, KEYS
 
+pytestmark = pytest.mark.requirement("REQ-DEI-005")
+
 TERMS = {"identifier": "faces", "version": "1", "options": ["clean_recognizable_visual_features"], "faces": "mask"}
 MASKING, REVIEWING = Recipe.parse(TERMS), Recipe.parse(TERMS | {"faces": "review"})
 OPTION = "113102"

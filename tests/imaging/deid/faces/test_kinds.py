@@ -9,6 +9,8 @@ from pydicom.uid import UID
 from imaging.deid.admission import ACCEPTED_CLASSES, CannotDeidentify
 from imaging.deid.faces.kinds import is_looked_at, refuse_unsafe
 
+pytestmark = pytest.mark.requirement("REQ-DEI-005")
+
 
 def passes(kind: str) -> bool:
     dataset = Dataset()

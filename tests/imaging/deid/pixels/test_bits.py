@@ -39,6 +39,8 @@ from tests.imaging.deid.frames import (
 )
 from tests.imaging.deid.pixels.pictures import instance
 
+pytestmark = pytest.mark.requirement("REQ-DEI-004")
+
 
 @st.composite
 def layouts(draw: st.DrawFn) -> Layout:

@@ -16,6 +16,8 @@ from imaging.phantom.series import ct_series
 from imaging.phantom.subjects import PhantomSubject
 from tests.imaging.deid.pixels.pictures import instance
 
+pytestmark = pytest.mark.requirement("REQ-DEI-004")
+
 
 @pytest.fixture(scope="module")
 def slices() -> list[np.ndarray]:

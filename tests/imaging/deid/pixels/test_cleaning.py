@@ -27,6 +27,8 @@ from tests.imaging.deid.frames import (
 from tests.imaging.deid.pixels import pictures
 from tests.imaging.deid.pixels.pictures import Written, instance, people
 
+pytestmark = pytest.mark.requirement("REQ-DEI-004")
+
 LINES = people(3)[:2]
 
 

@@ -27,6 +27,8 @@ from tests.imaging.deid.conftest import BASIC, IDENTITY, KEYS, SECRET
 from tests.imaging.deid.pixels import pictures
 from tests.imaging.deid.pixels.pictures import instance, people
 
+pytestmark = pytest.mark.requirement("REQ-DEI-004")
+
 TERMS = {"identifier": "blanking", "version": "1", "options": ["clean_pixel_data"], "pixels": "blank"}
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from imaging.deid.pixels.learning import blanked_often
+
+pytestmark = pytest.mark.requirement("REQ-DEI-004")
 
 SHORT, LONG, LOWER = (10, 10, 90, 30), (12, 11, 200, 31), (10, 60, 80, 80)
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from imaging.deid.pixels.regions import Region, Settled, covers, gathered, on_frame
+
+pytestmark = pytest.mark.requirement("REQ-DEI-004")
 
 LINE, ELSEWHERE = (10, 10, 110, 30), (10, 80, 110, 100)
 

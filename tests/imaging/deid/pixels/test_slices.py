@@ -21,6 +21,8 @@ from imaging.phantom.subjects import PhantomSubject
 from tests.imaging.deid.pixels import pictures
 from tests.imaging.deid.pixels.pictures import instance, people
 
+pytestmark = pytest.mark.requirement("REQ-DEI-004")
+
 NAME = (100, 10, 220, 26)
 NEAR = (104, 8, 224, 28)
 FAR = (20, 200, 140, 216)

@@ -21,6 +21,8 @@ from tests.imaging.deid.conftest import IDENTITY, KEYS
 from tests.imaging.deid.pixels import pictures
 from tests.imaging.deid.pixels.pictures import instance
 
+pytestmark = pytest.mark.requirement("REQ-DEI-004")
+
 BANNER = {
     "name": "sono-1",
     "manufacturer": "Maker Ltd",
