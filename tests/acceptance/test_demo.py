@@ -6,6 +6,8 @@ keeps or shows, outside the quarantine.
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import datetime as dt
 import json
 import os
@@ -33,7 +35,7 @@ from compliance.exporting import verify
 from config.demo import story
 from config.demo.doors import Browser
 from tests.support.installation import Installation, installed
-from tests.support.leaks import Planted, planted_in, texts_of
+from tests.support.leaks import Planted, Search, planted_in, texts_of
 from tests.support.originals import originals
 from tests.support.tools import requires_tool, tool
 from trials.models import Role
@@ -54,6 +56,24 @@ PIXEL_DATA = b"\xe0\x7f\x10\x00"
 #: A folder that lasts from the suite's run on one database to its run on the other (see scripts/test.sh).
 BETWEEN_DATABASES = os.environ.get("PARALLAX_BETWEEN_DATABASES", "")
 ELSEWHERE = {"TZ": "Pacific/Auckland", "PYTHONHASHSEED": "7"}
+#: Three people get an app and recovery codes, the analyst a token for images: what is shown then, and never again.
+SHOWN_ONCE = """
+import base64
+from django.utils import timezone
+from compliance import factors, one_time, tokens
+from compliance.models import User
+from imaging.models import ArchiveToken
+from trials.models import Trial
+at, answer = timezone.now(), []
+for person in User.objects.filter(username__in=["manager", "qc", "reader1"]):
+    new = factors.NewApp(one_time.new_secret())
+    code = one_time.code_of(new.secret, one_time.step_at(at.timestamp()))
+    assert factors.add_app(user=person, new=new, code=code, at=at)
+    answer += [base64.b32encode(new.secret).decode(), new.secret.hex(), base64.b64encode(new.secret).decode()]
+    answer += [form for made in factors.new_recovery_codes(user=person, at=at) for form in (made, one_time.plain(made))]
+analyst = User.objects.get(username="qc")
+answer += [tokens.issue(ArchiveToken(trial=trial), actor=analyst, at=at)[1] for trial in Trial.objects.all()]
+"""
 STEPS = """Set-up Qualification Enrolment C-STORE Web upload Archive Quarantine QC Query Reads Adjudication Variability
 Quarantine Lock Package Sponsor SHA-256"""
 
@@ -281,3 +301,58 @@ def _kind(path: str) -> str:
     """An address without what names one record."""
     bare = path.partition("?")[0]
     return "/".join("#" if re.search(r"\d", part) and part != "v1" else part for part in bare.split("/"))
+
+
+@pytest.mark.requirement("REQ-STO-002", "REQ-STO-003", "REQ-PRI-003")
+def test_a_raw_copy_of_database_and_files_tells_no_name_no_pixel_and_no_secret(demo: Demo) -> None:
+    """Whoever takes the disks away learns what they hold where the design says so, and nowhere else.
+
+    Names are in no file that was not the scanners' own; runs of original pixels where de-identified images are; the
+    keys of the installation in their folder, which is kept apart from what they open.
+    """
+    keys = [*(demo.home / "keys").rglob("*.key"), demo.home / "secret_key"]
+    secrets = {text.encode() for text in demo.installation.ask(SHOWN_ONCE)} | {story.PASSWORD.encode()}
+    secrets |= {form for key in keys for form in _forms_of_key(key.read_text().strip())}
+    names = {text.encode() for text in demo.planted.texts if len(text) >= 8}
+    pixels = {run for file in originals(demo.home, each=9) if (run := _a_run_of_pixels(file))}
+    search = Search(secrets | names | pixels)
+    of_key = {key.relative_to(demo.home): set(_forms_of_key(key.read_text().strip())) for key in keys}
+
+    found = {}
+    for where, raw in _raw_copy(demo):
+        allowed = pixels if where.parts[0] in ("archive", "display") else of_key.get(where, set())
+        if hit := search.found_in(raw) - allowed:
+            found[where] = hit
+
+    assert len(secrets) >= 70
+    assert len(names) >= 20
+    assert len(pixels) >= 20
+    assert len(secrets | names | pixels) >= 150
+    assert search.found_in(b"\0".join(secrets | names | pixels)) == secrets | names | pixels
+    assert found == {}
+
+
+def _forms_of_key(text: str) -> Iterator[bytes]:
+    yield text.encode()
+    with contextlib.suppress(ValueError):
+        yield bytes.fromhex(text)
+        yield base64.b64encode(bytes.fromhex(text))
+
+
+def _a_run_of_pixels(file: bytes) -> bytes:
+    """The first 48 bytes of an image that say more than that it is dark there; none: it has no such place."""
+    raw = file[file.rindex(PIXEL_DATA) + 12 :] if PIXEL_DATA in file else b""
+    runs = (raw[at : at + 48] for at in range(0, len(raw) - 48, 48))
+    return next((run for run in runs if len(set(run)) > 24), b"")
+
+
+def _raw_copy(demo: Demo) -> Iterator[tuple[Path, bytes]]:
+    """Each file of the installation as it lies on the disk, and each table."""
+    for path in sorted(demo.home.rglob("*")):
+        where = path.relative_to(demo.home)
+        if path.is_file() and where.parts[0] not in ("scanners", "static"):
+            yield where, path.read_bytes()
+    for table in demo.installation.tables():
+        rows = demo.installation.rows(f'SELECT * FROM "{table}"')  # noqa: S608 - the catalogue's own name
+        values = (value for row in rows for value in row.values())
+        yield Path(table), b"\n".join(value if isinstance(value, bytes) else _plain(value).encode() for value in values)

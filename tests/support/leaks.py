@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 from pydicom import DataElement, Dataset, dcmread
 
 #: Values shorter than this are looked for as whole words only, as chance finds them inside others.
@@ -112,3 +113,26 @@ def _values(element: DataElement) -> Iterator[str]:
     for value in element.value if element.VM > 1 else [element.value]:
         if text := (value.decode("latin-1") if isinstance(value, bytes) else str(value)).strip(" \0"):
             yield text
+
+
+class Search:
+    """Looks for some hundred strings of bytes at once: by their first two bytes, and whole where these are."""
+
+    def __init__(self, needles: Iterable[bytes]) -> None:
+        self._by_head: dict[int, list[bytes]] = {}
+        for needle in needles:
+            self._by_head.setdefault(needle[0] << 8 | needle[1], []).append(needle)
+        self._heads = np.zeros(65536, bool)
+        self._heads[list(self._by_head)] = True
+
+    def found_in(self, raw: bytes) -> set[bytes]:
+        """Return which of them are in some bytes."""
+        each = np.frombuffer(raw, np.uint8).astype(np.uint16)
+        heads = each[:-1] << 8 | each[1:]
+        places = np.flatnonzero(self._heads[heads])
+        return {
+            needle
+            for place, head in zip(places.tolist(), heads[places].tolist(), strict=True)
+            for needle in self._by_head[head]
+            if raw.startswith(needle, place)
+        }
