@@ -6,7 +6,7 @@ import datetime as dt
 
 from django.db import transaction
 
-from compliance import audit, mailing, signing
+from compliance import audit, identities, mailing, signing
 from compliance.errors import HouseError
 from compliance.models import PolicyAcceptance, User
 from compliance.signature_policy import in_force, is_accepted_by
@@ -20,6 +20,13 @@ class PolicyChanged(HouseError):
     status = 409
 
 
+class PasswordUnused(HouseError):
+    """A password for somebody who signs in at the identity provider."""
+
+    code = "password_unused"
+    status = 409
+
+
 def give_password(*, user: User, password: str, actor: User | None, at: dt.datetime) -> None:
     """Set somebody else's password, after it was lost; they are told, and sign nothing before they have chosen one.
 
@@ -27,9 +34,15 @@ def give_password(*, user: User, password: str, actor: User | None, at: dt.datet
     ----------
     actor
         Who gives it; None: whoever keeps the server.
+
+    Raises
+    ------
+    PasswordUnused
     """
     with transaction.atomic():
         row = User.objects.select_for_update().get(pk=user.pk)
+        if identities.of(row) is not None:
+            raise PasswordUnused(f"{row} signs in at the identity provider. End that link first.")
         row.set_password(password)
         row.password_given_at = at
         row.save(update_fields=["password", "password_given_at"])

@@ -10,5 +10,7 @@ class ComplianceConfig(AppConfig):
         from compliance import mailing, misuse, models, schema, sessions, signing  # noqa: F401 - heard, or found by name
         from compliance.audit import regulate, tell_of_changes
 
-        regulate(models.Factor, models.PolicyAcceptance, models.RecoveryCode)
+        regulate(
+            models.Factor, models.FreshSignIn, models.PolicyAcceptance, models.ProviderIdentity, models.RecoveryCode
+        )
         tell_of_changes(signing.supersede_what_changed)

@@ -1,8 +1,8 @@
 """Electronic signatures: who signed which content, when, and what it means (21 CFR 11.50, 11.70, 11.200).
 
 In a request a signature needs what the page showed, an accepted policy and a password of the signer's own choice; the
-password is asked for at each signature, and so is the second factor of whoever has one. What a signature covers may
-change later: then it is superseded.
+password is asked for at each signature, and so is the second factor of whoever has one. Whoever signs in at an identity
+provider signs in there anew, for each act. What a signature covers may change later: then it is superseded.
 """
 
 from __future__ import annotations
@@ -17,9 +17,19 @@ from typing import Any
 from django.db import models
 from django.http import HttpRequest
 
-from compliance import audit, context, factors, refusals, sessions, signature_policy, signature_seals
+from compliance import (
+    audit,
+    context,
+    factors,
+    fresh_sign_ins,
+    identities,
+    refusals,
+    sessions,
+    signature_policy,
+    signature_seals,
+)
 from compliance.errors import HouseError
-from compliance.models import PolicyAcceptance, Record, Signature, Supersession, User
+from compliance.models import FreshSignIn, PolicyAcceptance, Record, Signature, Supersession, User
 
 
 class WrongPassword(HouseError):
@@ -145,7 +155,8 @@ def _require_ready(record: Record, signer: User) -> None:
 
 def is_confirmed(request: HttpRequest, signer: User) -> bool:
     """Tell whether who has passkeys alone showed one a moment ago: no page of a record asks for a passkey itself."""
-    return factors.has_app(signer) or not factors.has_factor(signer) or sessions.is_fresh(request)
+    known = factors.has_app(signer) or not factors.has_factor(signer) or sessions.is_fresh(request)
+    return known or identities.of(signer) is not None
 
 
 def _require_second_factor(record: Record, intent: Intent, signer: User, at: dt.datetime) -> None:
@@ -168,19 +179,23 @@ def _require_second_factor(record: Record, intent: Intent, signer: User, at: dt.
         )
 
 
-def _require_signer(record: Record, intent: Intent, actor: User, at: dt.datetime) -> None:
+def _require_signer(record: Record, intent: Intent, actor: User, at: dt.datetime) -> FreshSignIn | None:
+    """Refuse whoever is not shown to be the signer; return the sign-in by which it was shown, if it was by one."""
     refusals.require_not_paused(actor)
     # As the account is now: it may have been closed, or got another password, since the session began.
     signer = User.objects.get(pk=actor.pk)
     if context.request() is not None:
         _require_ready(record, signer)
     require_shown(intent)
+    if actor.is_active and signer.is_active and identities.of(signer) is not None:
+        return fresh_sign_ins.take(record, intent.meaning, digest(record.signed_content()), signer, at=at)
     if not (actor.is_active and signer.is_active and signer.check_password(intent.password)):
         refusals.note(signer, record)
         raise WrongPassword(
             "The signature was not accepted, because the password is not yours. Nothing was signed; try again."
         )
     _require_second_factor(record, intent, signer, at)
+    return None
 
 
 def sign(record: Record, intent: Intent, *, actor: User, at: dt.datetime) -> Signature:
@@ -192,9 +207,11 @@ def sign(record: Record, intent: Intent, *, actor: User, at: dt.datetime) -> Sig
         The password given is not the signer's.
     WrongSecondFactor
         The signer has a second factor, and did not show it.
-    NothingShown, NotReadyToSign, compliance.refusals.SigningPaused
+    compliance.fresh_sign_ins.FreshSignInNeeded
+        The signer signs in at the identity provider, and has not done so for this act.
+    NothingShown, NotReadyToSign, compliance.refusals.SigningPaused, compliance.fresh_sign_ins.ActChanged
     """
-    _require_signer(record, intent, actor, at)
+    fresh = _require_signer(record, intent, actor, at)
     sha256 = digest(record.signed_content())
     signature = Signature(
         signer=actor,
@@ -214,7 +231,12 @@ def sign(record: Record, intent: Intent, *, actor: User, at: dt.datetime) -> Sig
         record,
         actor=actor,
         at=at,
-        after={"signature": signature.pk, "meaning": intent.meaning, "content_sha256": sha256},
+        after={
+            "signature": signature.pk,
+            "meaning": intent.meaning,
+            "content_sha256": sha256,
+            **({"fresh_sign_in": fresh.pk} if fresh else {}),
+        },
     )
     return signature
 

@@ -37,6 +37,13 @@ def one_of(name: str, words: tuple[str, ...]) -> str:
     return said
 
 
+def secret(name: str) -> str:
+    """Return a secret: `PARALLAX_<name>`, or what the file says that `PARALLAX_<name>_FILE` names."""
+    if path := text(f"{name}_FILE"):
+        return Path(path).read_text(encoding="utf-8").strip()
+    return text(name)
+
+
 def data_dir() -> Path:
     """Return the folder that holds everything this installation stores."""
     return Path(text("DATA_DIR", str(ROOT / "var"))).resolve()

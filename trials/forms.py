@@ -12,6 +12,7 @@ from django.core.validators import RegexValidator
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from compliance import context, identities
 from compliance.models import User
 from compliance.signing import Intent
 from trials.charter import RECIST, TEMPLATES
@@ -23,7 +24,10 @@ from trials.subject_terms import MOST_OF_ARM
 
 
 class SignatureForm(forms.Form):
-    """The signer's password again; the digest says which content was shown."""
+    """The signer's password again; the digest says which content was shown.
+
+    Whoever signs in at the identity provider has no password, and signs in there anew when this was sent.
+    """
 
     password = forms.CharField(
         label="Your password again", strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
@@ -35,6 +39,12 @@ class SignatureForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "text", "spellcheck": "false"}),
     )
     shown_sha256 = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        request = context.request()
+        if request is not None and isinstance(request.user, User) and identities.of(request.user):
+            self.fields["password"].required = False
 
     def intent(self, meaning: str) -> Intent:
         """Return what the person gave as a signature's intent."""
@@ -253,6 +263,15 @@ class MemberForm(forms.Form):
 
 class ReasonForm(forms.Form):
     reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 2}))
+
+
+class IdentityForm(forms.Form):
+    """Who somebody is at the identity provider."""
+
+    subject = forms.CharField(
+        max_length=255, help_text="What the provider calls the person in its claim “sub”; not the mail address."
+    )
+    reason = forms.CharField(label="How you know that it is they", max_length=500)
 
 
 class VisitForm(forms.Form):

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.views.decorators.http import require_POST, require_safe
 
-from compliance import access, audit, factors
+from compliance import access, audit, factors, provider
 from compliance.errors import HouseError
 from compliance.models import AuditEvent
 from trials import forms, selectors, selectors_forms
@@ -89,6 +89,7 @@ def trial_setup(request: HttpRequest, trial: Trial) -> HttpResponse:
             "sites": trial.sites.prefetch_related("application_entities"),
             "members": members,
             "with_factor": factors.who_have_one(member.user_id for member in members),
+            "has_provider": provider.is_set(),
             "key_fault": keeping_keys.fault_of_keys(trial),
             "missing_roles": [role for role in Role if role not in spared | {m.role for m in members}],
             "site_form": forms.SiteForm(),

@@ -6,6 +6,7 @@ from .chain import AuditHead, AuditLink
 from .checkpoint import AuditCheckpoint
 from .export import Export
 from .factor import Factor, RecoveryCode
+from .identity import FreshSignIn, ProviderIdentity
 from .job import Job
 from .mail import Mail
 from .signature import PolicyAcceptance, Signature, Supersession
@@ -20,9 +21,11 @@ __all__ = [
     "ExpiringToken",
     "Export",
     "Factor",
+    "FreshSignIn",
     "Job",
     "Mail",
     "PolicyAcceptance",
+    "ProviderIdentity",
     "Record",
     "RecoveryCode",
     "Signature",

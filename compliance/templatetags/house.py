@@ -10,8 +10,9 @@ from typing import Any
 
 from django import template
 from django.apps import apps
+from django.conf import settings
 
-from compliance import ages, factors, signing
+from compliance import ages, factors, identities, provider, signing
 from compliance.models import AuditEvent, User
 from compliance.worklists import Waiting
 
@@ -35,6 +36,18 @@ def obstacle_to_signing(context: Mapping[str, Any]) -> str:
 def has_app(user: object) -> bool:
     """Tell whether a person signs with the code of an app besides the password."""
     return isinstance(user, User) and factors.has_app(user)
+
+
+@register.filter
+def signs_elsewhere(user: object) -> bool:
+    """Tell whether a person signs by signing in at the identity provider."""
+    return isinstance(user, User) and identities.of(user) is not None
+
+
+@register.simple_tag
+def provider_name() -> str:
+    """Return what people call the identity provider; nothing where there is none."""
+    return settings.OIDC_NAME if provider.is_set() else ""
 
 
 @register.filter

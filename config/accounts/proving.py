@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any
 
 from axes.handlers.proxy import AxesProxyHandler
+from django.conf import settings
 from django.contrib.auth.signals import user_login_failed
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
@@ -15,12 +16,14 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 
-from compliance import access, factors, passkeys, sessions
+from compliance import access, factors, identities, passkeys, sessions
 from compliance.models import Factor, User
 from config.accounts.forms import PasswordForm, ProofForm
 
 #: What was begun, as the session remembers it.
 ASKED = "passkey asked"
+#: That the identity provider has shown who it is, before a factor of one's own is asked for.
+SHOWN = "provider shown"
 WRONG = "This was not accepted. A code serves once and for half a minute; wait for the next one, or use another way."
 
 View = Callable[[HttpRequest], HttpResponse]
@@ -90,6 +93,8 @@ def confirm(request: HttpRequest) -> HttpResponse:
         return _ask(request, then)
     user, at = access.actor(request), timezone.now()
     password, proof = PasswordForm(request.POST), ProofForm(request.POST)
+    if identities.of(user) is not None:
+        return _confirm_elsewhere(request, user, then, proof, at)
     if not is_let_try(request, user) or not password.is_valid():
         return _ask(request, then, password, proof, status=422)
     if not user.check_password(password.cleaned_data["password"]):
@@ -102,6 +107,16 @@ def confirm(request: HttpRequest) -> HttpResponse:
     return redirect(then)
 
 
+def _confirm_elsewhere(request: HttpRequest, user: User, then: str, proof: ProofForm, at: dt.datetime) -> HttpResponse:
+    """Take the second factor of whom the identity provider has shown a moment ago."""
+    shown = sessions.remembered(request, SHOWN, user, take=False)
+    if not shown or not proven(request, proof, user, at=at):
+        return _ask(request, then, None, proof, status=422)
+    sessions.remembered(request, SHOWN, user)
+    sessions.confirm(request)
+    return redirect(then)
+
+
 def _ask(
     request: HttpRequest,
     then: str,
@@ -109,5 +124,12 @@ def _ask(
     proof: ProofForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    context = {"then": then, "password_form": password or PasswordForm(), "form": proof or ProofForm()}
-    return render(request, "account/confirm.html", context | asked(request, access.actor(request)), status=status)
+    user = access.actor(request)
+    context = {
+        "then": then,
+        "password_form": password or PasswordForm(),
+        "form": proof or ProofForm(),
+        "elsewhere": settings.OIDC_NAME if identities.of(user) else "",
+        "shown": sessions.remembered(request, SHOWN, user, take=False),
+    }
+    return render(request, "account/confirm.html", context | asked(request, user), status=status)

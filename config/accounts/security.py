@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from compliance import access, accounts, audit, factors, misuse, passkeys, sessions
+from compliance import access, accounts, audit, factors, identities, misuse, passkeys, sessions
 from compliance.errors import HouseError
 from config.accounts import enrolling
 from config.accounts.forms import OwnPasswordForm
@@ -31,6 +31,7 @@ def security(request: HttpRequest) -> HttpResponse:
             "codes_left": factors.codes_left(user),
             "required": factors.required_of(user),
             "passkeys": passkeys.possible(),
+            "identity": identities.of(user),
             "started": sessions.started_at(request),
             "ends": sessions.ends_at(request),
             "sign_ins": audit.history(user).filter(action="account.signed_in")[:LAST],
@@ -102,6 +103,9 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
 def password(request: HttpRequest) -> HttpResponse:
     """Change one's own password, which ends every other session."""
     user, at = access.actor(request), timezone.now()
+    if identities.of(user) is not None:
+        messages.error(request, "You sign in at your identity provider, and have no password here. Change it there.")
+        return redirect("security")
     form = OwnPasswordForm(user, request.POST or None)
     if request.method == "POST" and form.is_valid():
         accounts.choose_password(user=user, password=form.cleaned_data["new_password1"])

@@ -64,6 +64,8 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
     # Innermost: what a view refused to sign is rolled back by now, and is noted.
     "compliance.middleware.SigningMiddleware",
+    # Whoever signs by signing in at the provider anew is led there, and what was to be signed waits.
+    "config.accounts.acts.FreshSignInMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -108,6 +110,21 @@ LOGOUT_REDIRECT_URL = "login"
 SESSION_COOKIE_AGE = 15 * 60
 #: `required`: whoever sees images or results has a second factor; `optional`: who has one gives it.
 SECOND_FACTOR = env.one_of("SECOND_FACTOR", ("optional", "required"))
+#: Single sign-on (OpenID Connect): the issuer, exactly as it names itself; empty: people sign in here alone.
+OIDC_ISSUER = env.text("OIDC_ISSUER")
+#: What people call the provider.
+OIDC_NAME = env.text("OIDC_NAME", "your organisation")
+OIDC_CLIENT_ID = env.text("OIDC_CLIENT_ID")
+OIDC_CLIENT_SECRET = env.secret("OIDC_CLIENT_SECRET")
+#: Signatures of tokens that are taken; only of keys of which the provider alone has the secret half.
+OIDC_ALGORITHMS = env.words("OIDC_ALGORITHMS", "RS256,ES256")
+#: Words of `amr` (RFC 8176) and `acr` by which the provider says that it saw a second factor, which then counts here.
+OIDC_TRUSTED_AMR = env.words("OIDC_TRUSTED_AMR")
+OIDC_TRUSTED_ACR = env.words("OIDC_TRUSTED_ACR")
+#: Whether nobody is let in of whom the provider does not say that.
+OIDC_DEMAND_TRUSTED = env.flag("OIDC_DEMAND_TRUSTED", False)
+#: A provider on this very machine may be asked without TLS: for trying things out, and nowhere else.
+OIDC_LOCAL = env.flag("OIDC_LOCAL", False)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"

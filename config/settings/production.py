@@ -10,6 +10,7 @@ for _name in ("SECRET_KEY", "DATABASE_URL", "BROKER_URL", "ALLOWED_HOSTS"):
         raise ImproperlyConfigured(f"Set PARALLAX_{_name} before starting in production.")
 
 SECOND_FACTOR = env.one_of("SECOND_FACTOR", ("required", "optional"))
+OIDC_LOCAL = False
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 SECURE_SSL_REDIRECT = True

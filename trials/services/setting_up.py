@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
-from compliance import access, audit, factors, keys, signing
+from compliance import access, audit, factors, identities, keys, signing
 from compliance.errors import HouseError
 from compliance.models import Signature, User
 from compliance.signing import Intent
@@ -279,6 +279,18 @@ def reset_factor(*, membership: Membership, reason: str, actor: User, at: dt.dat
     """Take the second factor of a member who lost it; who does so learns no secret, and the member is told."""
     access.require(actor, "trials.administer", membership)
     factors.reset(user=membership.user, actor=actor, reason=reason, at=at)
+
+
+def link_identity(*, membership: Membership, subject: str, reason: str, actor: User, at: dt.datetime) -> None:
+    """Let a member sign in at the installation's identity provider, and nowhere else."""
+    access.require(actor, "trials.administer", membership)
+    identities.link(user=membership.user, subject=subject, actor=actor, reason=reason, at=at)
+
+
+def end_identity(*, membership: Membership, reason: str, actor: User, at: dt.datetime) -> None:
+    """End a member's link with the identity provider."""
+    access.require(actor, "trials.administer", membership)
+    identities.end(user=membership.user, actor=actor, reason=reason, at=at)
 
 
 def grant_membership(

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from compliance.accounts import give_password
+from compliance.errors import HouseError
 from compliance.models import User
 
 
@@ -37,5 +38,8 @@ class Command(BaseCommand):
             validate_password(password, user)
         except ValidationError as problem:
             raise CommandError(" ".join(problem.messages)) from problem
-        give_password(user=user, password=password, actor=actor, at=timezone.now())
+        try:
+            give_password(user=user, password=password, actor=actor, at=timezone.now())
+        except HouseError as problem:
+            raise CommandError(problem.message) from problem
         self.stdout.write(f"{user} can sign in as {user.username}, and signs after choosing a password of their own.")
