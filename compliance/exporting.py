@@ -142,7 +142,8 @@ def readable(content: Mapping[str, Any]) -> bytes:
     return (json.dumps(content, sort_keys=True, ensure_ascii=False, indent=2) + "\n").encode()
 
 
-def _sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def sealed(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a manifest with its own digest."""
     return {**manifest, "manifest_sha256": signing.digest(manifest)}
 
 
@@ -174,7 +175,7 @@ def _packed(exporter: Exporter[Snapshot], snapshot: Snapshot, beside: IO[bytes])
     for name, data in exporter.files(snapshot):
         places[name] = beside.tell(), len(data), hashlib.sha256(data).hexdigest()
         beside.write(data)
-    manifest = _sealed(
+    manifest = sealed(
         {
             "format": _FORMAT,
             "exporter": exporter.identifier,

@@ -77,6 +77,12 @@ def enqueue(kind: str, key: str, *, at: dt.datetime, delay: dt.timedelta = dt.ti
         transaction.on_commit(lambda: ring(job.pk))
 
 
+def open_under(kind: str, prefix: str) -> dict[str, bool]:
+    """Return the keys with this beginning of work that waits or is done now, and whether a try has failed."""
+    asked = Job.objects.filter(kind=kind, key__startswith=prefix, state__in=(Job.State.QUEUED, Job.State.RUNNING))
+    return {job.key: bool(job.error) for job in asked}
+
+
 def ring(job_id: int) -> None:
     """Tell the workers that a job waits; a broker that cannot be reached only delays it."""
     if not settings.JOBS_INLINE:

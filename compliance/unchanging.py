@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 
 #: A year, the longest that is of use; only the browser of the person who was let in keeps it.
 KEPT = "private, max-age=31536000, immutable"
@@ -66,6 +67,37 @@ def part_of(request: HttpRequest, size: int, content_type: str, read: ReadPart, 
         headers = {"Content-Range": f"bytes {begin}-{end - 1}/{size}"}
         response = HttpResponse(read(begin, end), status=206, content_type=content_type, headers=headers)
     response.headers["Content-Length"] = str(len(response.content))
+    response.headers["Accept-Ranges"] = "bytes"
+    return response
+
+
+def answer_stream(
+    request: HttpRequest, tag: str, size: int, content_type: str, send: Callable[[int, int], Iterator[bytes]]
+) -> HttpResponseBase:
+    """Answer with bytes that are too many for one answer to hold, or a part of them, as they are read.
+
+    Parameters
+    ----------
+    send
+        Called with begin and end where bytes are to be sent; whoever asks about them (HEAD) is sent none.
+    """
+    etag = f'"{tag}"'
+    asked = _part_of(request, etag)
+    range_ = (0, size) if asked is None else _range(asked, size)
+    if range_ is None:
+        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
+    begin, end = range_
+    response: HttpResponseBase
+    if request.method == "HEAD":
+        response = HttpResponse(content_type=content_type)
+    else:
+        status = 200 if asked is None else 206
+        response = StreamingHttpResponse(send(begin, end), status=status, content_type=content_type)
+    if asked is not None and request.method != "HEAD":
+        response.headers["Content-Range"] = f"bytes {begin}-{end - 1}/{size}"
+    response.headers["Content-Length"] = str(size if request.method == "HEAD" else end - begin)
+    response.headers["ETag"] = etag
+    response.headers["Cache-Control"] = "private, no-store"
     response.headers["Accept-Ranges"] = "bytes"
     return response
 

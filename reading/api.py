@@ -8,26 +8,23 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import mixins, serializers
-from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import BaseRouter
 
 from compliance import access
 from compliance.api import Resource
-from compliance.models import Export
 from reading import api_figures, blinding, pages, selectors
+from reading.api_packages import ImagePackageViewSet, PackageViewSet
 from reading.api_people import DrawViewSet, ReaderExclusionViewSet
 from reading.api_real_time import DueSerializer, QuestionSerializer, RealTimeReadViewSet
 from reading.blinded import BlindedTask
 from reading.models import Adjudication, ReadTask
-from reading.services import adjudicating, assessing, packaging
-from trials.models import Trial
+from reading.services import adjudicating, assessing
 
 _CODE = OpenApiParameter("blinded_code", OpenApiTypes.STR, OpenApiParameter.PATH, description="Code of the record.")
 
@@ -271,13 +268,6 @@ class BlindedAdjudicationSerializer(serializers.Serializer):
     disclosed = serializers.DictField(child=serializers.CharField())
 
 
-class PackageSerializer(serializers.ModelSerializer):
-    class Meta:
-        model = Export
-        fields = ["id", "trial_id", "file_name", "size", "sha256", "created_at", "manifest"]
-        read_only_fields = fields
-
-
 # --- doors -----------------------------------------------------------------------------------------------------
 
 
@@ -342,29 +332,6 @@ class AdjudicationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, _Cod
         return Response(BlindedAdjudicationSerializer(blinding.blinded_adjudication(case)).data)
 
 
-class PackageViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
-    """Endpoint packages of locked trials."""
-
-    serializer_class = PackageSerializer
-    permission = "reading.see_package"
-
-    def visible(self) -> QuerySet[Any]:
-        return pages.packages_seen_by(access.actor(self.request))
-
-    def check_object_permissions(self, request: Request, obj: Any) -> None:
-        """A package belongs where its trial does."""
-        super().check_object_permissions(request, Trial.objects.get(pk=obj.trial_id))
-
-    @extend_schema(responses={(200, "application/zip"): OpenApiTypes.BINARY})
-    @action(detail=True, methods=["get"])
-    def download(self, request: Request, pk: str) -> HttpResponse:
-        """Take a package; who took it is recorded."""
-        export = self.get_object()
-        data = packaging.open_package(export=export, actor=access.actor(request), at=timezone.now())
-        disposition = f'attachment; filename="{export.file_name}"'
-        return HttpResponse(data, content_type="application/zip", headers={"Content-Disposition": disposition})
-
-
 def register(router: BaseRouter) -> None:
     """Add this room's resources to the API's router."""
     router.register("read-tasks", ReadTaskViewSet, basename="read-task")
@@ -374,3 +341,4 @@ def register(router: BaseRouter) -> None:
     router.register("reader-exclusions", ReaderExclusionViewSet, basename="reader-exclusion")
     router.register("draws", DrawViewSet, basename="draw")
     router.register("packages", PackageViewSet, basename="package")
+    router.register("image-packages", ImagePackageViewSet, basename="image-package")

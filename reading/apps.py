@@ -39,3 +39,4 @@ class ReadingConfig(AppConfig):
             models.CaseRead,
         )
         exporting.register("endpoint-package", "reading.exports.endpoint_package.EndpointPackage")
+        exporting.register("accepted-reads", "reading.exports.accepted_reads.AcceptedReads")

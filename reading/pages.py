@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q
 
-from compliance.models import Export, User
+from compliance.models import User
 from imaging.display import manifest
 from reading import blinding, selectors
 from reading.blinded import (
@@ -27,11 +27,10 @@ from reading.blinded import (
 from reading.models import Adjudication, ReadTask
 from reading.selectors_consensus import meetings_of
 from reading.selectors_reviews import reviews_of
-from reading.services.packaging import ENDPOINT_PACKAGE
 from reading.states import UNDECIDED, GlobalReviewState, Purpose, ReadState
 from reading.variability.causes import SAID, Cause
 from trials.models import Role, Subject, Timepoint, Trial
-from trials.selectors import open_queries_of, trials_of
+from trials.selectors import open_queries_of
 from trials.states import ImageState, QcState, ReadingState, SubjectState
 
 # --- readers and adjudicators: codes only ---------------------------------------------------------------------
@@ -395,18 +394,7 @@ def said_cause(adjudication: Adjudication) -> str:
     return SAID[Cause(adjudication.discordance["cause"])] if adjudication.discordance else ""
 
 
-# --- packages --------------------------------------------------------------------------------------------------------
-
-
-def packages_of(trial: Trial) -> QuerySet[Export]:
-    """A trial's endpoint packages, the latest first."""
-    return Export.objects.filter(kind=ENDPOINT_PACKAGE, trial_id=trial.pk).select_related("created_by").order_by("-pk")
-
-
-def packages_seen_by(user: User) -> QuerySet[Export]:
-    """Endpoint packages that the person may take."""
-    trials = trials_of(user, Role.SPONSOR, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR)
-    return Export.objects.filter(kind=ENDPOINT_PACKAGE, trial_id__in=trials.values("pk")).select_related("created_by")
+# --- the lock --------------------------------------------------------------------------------------------------------
 
 
 def steps_to_lock(trial: Trial) -> dict[str, int]:

@@ -12,7 +12,7 @@ from compliance.models import User
 from reading import selectors, selectors_real_time
 from reading.assignment import NotEnoughReaders
 from reading.exports import showing
-from reading.services import adjudicating, asking, assigning, minding, packaging, rereading, reviewing
+from reading.services import adjudicating, asking, assigning, minding, packaging, packaging_images, rereading, reviewing
 from trials.models import Subject, Timepoint, Trial
 from trials.states import TrialState
 
@@ -82,6 +82,14 @@ def build_package(*, trial_id: int, actor_id: int, at: dt.datetime) -> None:
     trial = Trial.objects.get(pk=trial_id)
     packaging.build_package(trial=trial, actor=User.objects.get(pk=actor_id), at=at)
     showing.endpoints_of(trial)
+
+
+@jobs.handler(packaging_images.BUILD)
+def build_images(*, trial_id: int, subject_id: int | None, actor_id: int, at: dt.datetime) -> None:
+    """Build the package of a subject's images, or of all, in the name of who asked for it; twice gives one."""
+    subject = Subject.objects.get(pk=subject_id) if subject_id else None
+    trial, actor = Trial.objects.get(pk=trial_id), User.objects.get(pk=actor_id)
+    packaging_images.build_images(trial=trial, subject=subject, actor=actor, at=at)
 
 
 @shared_task(name="reading.sweep_reads", ignore_result=True)

@@ -15,7 +15,7 @@ from compliance.models import Signature
 from imaging.models import QcReview
 from imaging.selectors import reviews_of, transfers_of, with_counts
 from imaging.states import ReviewState
-from reading import pages, selectors
+from reading import pages, pages_packages, selectors
 from reading.models import Adjudication, GlobalReview, ReadTask, RealTimeRead, Reopening
 from reading.questions import QUESTIONS
 from reading.selectors_signed import SignedRead, ever_signed, signed_reads
@@ -224,7 +224,7 @@ def _end(subject: Subject) -> Iterator[Step]:
         icon="lock",
         signatures=tuple(signing.signatures_on(trial)),
     )
-    for package in pages.packages_of(trial):
+    for package in pages_packages.packages_of(trial):
         yield Step(
             package.created_at,
             "Endpoint package built",

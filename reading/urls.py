@@ -12,6 +12,7 @@ from reading import (
     views_manage,
     views_marks,
     views_outside,
+    views_packages,
     views_people,
     views_pixels,
     views_qualification,
@@ -198,6 +199,8 @@ urlpatterns = [
         name="replay_film",
     ),
     path("trials/<int:pk>/lock/", views_manage.lock, name="lock"),
-    path("trials/<int:pk>/package/", views_manage.package, name="package"),
-    path("packages/<int:pk>/", views_manage.package_download, name="package_download"),
+    path("trials/<int:pk>/package/", views_packages.package, name="package"),
+    path("packages/<int:pk>/", views_packages.package_download, name="package_download"),
+    path("trials/<int:pk>/package/images/", views_packages.images, name="images"),
+    path("image-packages/<int:pk>/", views_packages.images_download, name="images_download"),
 ]

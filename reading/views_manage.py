@@ -1,22 +1,22 @@
-"""Pages for those who manage reading, lock the trial, and take the package."""
+"""Pages for those who manage reading and lock the trial."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_safe
 
-from compliance import access, audit, signing
+from compliance import access, signing
 from compliance.errors import HouseError
 from compliance.models import Signature
 from compliance.signing import WrongPassword
 from reading import agreement, pages, selectors
 from reading.agreement_figures import FIGURES
-from reading.services import locking, measuring, packaging
+from reading.services import locking, measuring
 from reading.services.locking import NotReady
 from reading.states import UNDECIDED
 from trials.forms import SignatureForm
@@ -130,43 +130,3 @@ def lock(request: HttpRequest, trial: Trial) -> HttpResponse:
     }
     status = problem.status if problem else HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
     return render(request, "reading/trial_lock.html", context, status=status)
-
-
-@access.guarded("reading.see_package", trials_of)
-def package(request: HttpRequest, trial: Trial) -> HttpResponse:
-    """The endpoint package after the lock; before it, what it is waiting for. Administrators may build it."""
-    if request.method == "POST":
-        access.require(request.user, "trials.lock", trial)
-        export = packaging.build_package(trial=trial, actor=access.actor(request), at=timezone.now())
-        messages.success(request, f"{export.file_name} is built.")
-        return redirect("reading:package", pk=trial.pk)
-    exports = pages.packages_of(trial)
-    if request.headers.get("HX-Request") and exports:
-        # The page asks while it waits; now it shall show all that there is.
-        return HttpResponse(headers={"HX-Refresh": "true"})
-    return render(
-        request,
-        "reading/package.html",
-        {
-            "trial": trial,
-            "locked": is_locked(trial),
-            "exports": exports,
-            "steps": pages.steps_to_lock(trial),
-            "signatures": signing.signatures_on(trial),
-            "may_build": access.may(request.user, "trials.lock", trial),
-        },
-    )
-
-
-@require_GET
-@access.guarded("reading.see_package")
-def package_download(request: HttpRequest, pk: int) -> HttpResponse:
-    """Hand the package out; who took it is recorded."""
-    actor = access.actor(request)
-    export = pages.packages_seen_by(actor).filter(pk=pk).first()
-    if export is None:
-        audit.denied(request, "reading.see_package", timezone.now())
-        raise Http404
-    content = packaging.open_package(export=export, actor=actor, at=timezone.now())
-    disposition = f'attachment; filename="{export.file_name}"'
-    return HttpResponse(content, content_type="application/zip", headers={"Content-Disposition": disposition})

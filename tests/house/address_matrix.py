@@ -276,6 +276,8 @@ MATRIX = tuple(
         ("GET", "reading/trials/<pk>/package/", "trial", "SAT"),
         ("POST", "reading/trials/<pk>/package/", "trial", "T"),
         ("GET", "reading/packages/<pk>/", "package", "SAT"),
+        ("GET POST", "reading/trials/<pk>/package/images/", "trial", "SAT"),
+        ("GET", "reading/image-packages/<pk>/", "image package", "SAT"),
         # --- trials: REST
         ("GET", "api/v1/trials/", "", "CQMRJSAT"),
         ("POST", "api/v1/trials/", "", "I"),
@@ -365,5 +367,8 @@ MATRIX = tuple(
         ("GET", "api/v1/packages/", "", "SAT"),
         ("GET", "api/v1/packages/<pk>/", "package", "SAT"),
         ("GET", "api/v1/packages/<pk>/download/", "package", "SAT"),
+        ("GET POST", "api/v1/image-packages/", "", "SAT"),
+        ("GET", "api/v1/image-packages/<pk>/", "image package", "SAT"),
+        ("GET", "api/v1/image-packages/<pk>/download/", "image package", "SAT"),
     )
 )

@@ -7,6 +7,7 @@ results of one reader that another must not see.
 from __future__ import annotations
 
 import datetime as dt
+import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,15 +16,16 @@ from uuid import uuid4
 
 from django.test import TestCase
 
-from compliance import audit, jobs
+from compliance import audit, jobs, storage
 from compliance.models import Export, Mail, User
 from compliance.signing import Intent
 from imaging.models import FaceReview, PixelReview, QcReview, RecipePreview, Transfer, WebUpload
 from imaging.services import declaring, lending, receiving, reviewing, uploading
+from imaging.services.bundling import bundle
 from imaging.states import Verdict
 from reading import blinding
 from reading.models import Adjudication, Attempt, CaseRead, Draw, GlobalReview, PoolMember, ReadTask, RealTimeRead
-from reading.services import assessing, cases, excluding, locking, packaging, reopening
+from reading.services import assessing, cases, excluding, locking, packaging, packaging_images, reopening
 from reading.services import lending as reading_lending
 from reading.services.entries import AssessmentEntry, LesionEntry
 from tests.factories import AT, PASSWORD, World, make_user, make_world, scan
@@ -283,7 +285,9 @@ class _Furnisher:
         self._add("charter", trial.charters.get().pk)
         self._add("mail", Mail.objects.filter(trial_id=trial.pk)[0].pk)
         self._add("membership", trial.memberships.get(role=Role.SPONSOR, user__username__endswith="sponsor").pk)
-        self._add("package", self._locked_package().pk)
+        package = self._locked_package()
+        self._add("package", package.pk)
+        self._add("image package", _images_beside(package).pk)
         # One site of the other trial says what there is to say of it.
         for site in (self.world.north, self.world.south) if self.trial == "here" else (self.world.south,):
             place = self._place(site)
@@ -524,3 +528,23 @@ class _Furnisher:
         return Export.objects.filter(trial_id=done.pk).first() or packaging.build_package(
             trial=done, actor=actor, at=LATER
         )
+
+
+def _images_beside(package: Export) -> Export:
+    """A package of images of the same trial, of which there are none."""
+    trial = Trial.objects.get(pk=package.trial_id)
+    plan, made = io.BytesIO(), io.BytesIO()
+    built = bundle(trial, [], [], {"subject": None}, plan=plan, made=made)
+    for kind, file in (("plan", plan), ("made", made)):
+        storage.put(storage.EXPORTS, f"crowd/{built.sha256}.{kind}", file.getvalue())
+    return Export.objects.create(
+        kind=packaging_images.IMAGE_PACKAGE,
+        trial_id=trial.pk,
+        storage_key=f"crowd/{built.sha256}.plan",
+        file_name=f"{trial.code}-images.zip",
+        sha256=built.sha256,
+        size=built.size,
+        manifest=built.manifest,
+        created_at=LATER,
+        created_by=package.created_by,
+    )

@@ -30,6 +30,8 @@ PACKAGES = {
     "movescu": "dcmtk",
     "dcmconv": "dcmtk",
     "dcmdump": "dcmtk",
+    "dcmftest": "dcmtk",
+    "dcmgpdir": "dcmtk",
     "dcmodify": "dcmtk",
     "dciodvfy": "dicom3tools",
     "Orthanc": "orthanc",
