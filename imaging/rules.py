@@ -6,9 +6,10 @@ from django.urls import reverse
 
 from compliance import access
 from imaging import models, selectors
-from trials import askable
+from trials import askable, release
 from trials.askable import Kind
 from trials.models import SITE_AWARE, Role
+from trials.release import Artefact
 from trials.rules import role
 
 
@@ -27,8 +28,8 @@ def register() -> None:
     # Who a subject is, for the hospital that knows it: no role of the centre has this verb.
     access.register("imaging.see_identities", role(Role.SITE_COORDINATOR), sees_identity=True)
     access.register("imaging.see_qc", role(*SITE_AWARE))
-    access.register("imaging.see_metrics", role(Role.SPONSOR, *SITE_AWARE))
-    access.register("imaging.see_images", role(Role.QC_ANALYST, Role.SITE_COORDINATOR, Role.AUDITOR))
+    access.register("imaging.see_metrics", role(*release.roles_of(Artefact.SITE_FIGURES)))
+    access.register("imaging.see_images", role(*release.roles_of(Artefact.ARCHIVE)))
     askable.register(
         Kind(
             models.Series,

@@ -70,6 +70,8 @@ class ImagesInput(serializers.Serializer):
 class ImagePackageViewSet(_Packages):
     """Images of locked trials with the accepted reads, as DICOM."""
 
+    permission = "reading.see_images"
+
     def visible(self) -> QuerySet[Any]:
         return pages_packages.image_packages_seen_by(access.actor(self.request))
 

@@ -9,7 +9,9 @@ from django.db.models import QuerySet
 from compliance.models import AuditEvent, Export, User
 from reading.services.packaging import ENDPOINT_PACKAGE
 from reading.services.packaging_images import IMAGE_PACKAGE, being_built, images_by_subject
-from trials.models import Role, Trial
+from trials import release
+from trials.models import Trial
+from trials.release import Artefact
 from trials.selectors import trials_of
 
 #: Rows of those who took something that a page shows; the audit trail has all.
@@ -23,20 +25,20 @@ def packages_of(trial: Trial) -> QuerySet[Export]:
 
 def packages_seen_by(user: User) -> QuerySet[Export]:
     """Endpoint packages that the person may take."""
-    return _seen_by(user, ENDPOINT_PACKAGE)
+    return _seen_by(user, ENDPOINT_PACKAGE, Artefact.PACKAGE)
 
 
 def image_packages_seen_by(user: User) -> QuerySet[Export]:
     """Packages of images that the person may take."""
-    return _seen_by(user, IMAGE_PACKAGE)
+    return _seen_by(user, IMAGE_PACKAGE, Artefact.IMAGES)
 
 
 def _of(trial: Trial, kind: str) -> QuerySet[Export]:
     return Export.objects.filter(kind=kind, trial_id=trial.pk).select_related("created_by").order_by("-pk")
 
 
-def _seen_by(user: User, kind: str) -> QuerySet[Export]:
-    trials = trials_of(user, Role.SPONSOR, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR)
+def _seen_by(user: User, kind: str, artefact: Artefact) -> QuerySet[Export]:
+    trials = trials_of(user, *release.roles_of(artefact))
     return Export.objects.filter(kind=kind, trial_id__in=trials.values("pk")).select_related("created_by")
 
 

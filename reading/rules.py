@@ -9,7 +9,9 @@ from compliance.models import User
 from reading.models import Adjudication, GlobalReview, ReadTask
 from reading.selectors_consensus import read_the_case
 from reading.states import Purpose, ReadState
+from trials import release
 from trials.models import Role
+from trials.release import Artefact
 from trials.rules import role
 
 _reader = role(Role.READER)
@@ -61,9 +63,8 @@ def register() -> None:
     access.register("reading.manage", role(Role.READING_MANAGER))
     access.register("reading.decide_reopening", role(Role.READING_MANAGER, Role.TRIAL_ADMINISTRATOR))
     access.register("reading.see_progress", role(Role.READING_MANAGER, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR))
-    access.register("reading.see_results", role(Role.READING_MANAGER, Role.AUDITOR))
+    access.register("reading.see_results", role(*release.roles_of(Artefact.AGREEMENT)))
     # After the lock alone; whoever may have the package sees its figures, and who led the reading.
-    access.register(
-        "reading.see_endpoints", role(Role.READING_MANAGER, Role.SPONSOR, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR)
-    )
-    access.register("reading.see_package", role(Role.SPONSOR, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR))
+    access.register("reading.see_endpoints", role(*release.roles_of(Artefact.OUTCOMES)))
+    access.register("reading.see_package", role(*release.roles_of(Artefact.PACKAGE)))
+    access.register("reading.see_images", role(*release.roles_of(Artefact.IMAGES)))

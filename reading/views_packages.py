@@ -52,7 +52,7 @@ def package(request: HttpRequest, trial: Trial) -> HttpResponse:
 def package_download(request: HttpRequest, pk: int) -> HttpResponse:
     """Hand the package out; who took it is recorded."""
     actor = access.actor(request)
-    export = _asked_for(request, pages_packages.packages_seen_by(actor), pk)
+    export = _asked_for(request, pages_packages.packages_seen_by(actor), pk, "reading.see_package")
     content = packaging.open_package(export=export, actor=actor, at=timezone.now())
     return HttpResponse(
         content, content_type=handing_out.ZIP, headers={"Content-Disposition": handing_out.named(export)}
@@ -60,7 +60,7 @@ def package_download(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@access.guarded("reading.see_package", trials_of)
+@access.guarded("reading.see_images", trials_of)
 def images(request: HttpRequest, trial: Trial) -> HttpResponse:
     """The images of a locked trial, all or a subject's, as packages to take; by POST one is built."""
     if request.method == "POST":
@@ -82,16 +82,16 @@ def images(request: HttpRequest, trial: Trial) -> HttpResponse:
 
 
 @require_safe
-@access.guarded("reading.see_package")
+@access.guarded("reading.see_images")
 def images_download(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Hand images out, all or from any byte on; who took what is recorded."""
-    export = _asked_for(request, pages_packages.image_packages_seen_by(access.actor(request)), pk)
+    export = _asked_for(request, pages_packages.image_packages_seen_by(access.actor(request)), pk, "reading.see_images")
     return handing_out.images(request, export, access.actor(request))
 
 
-def _asked_for(request: HttpRequest, visible: QuerySet[Export], pk: int) -> Export:
+def _asked_for(request: HttpRequest, visible: QuerySet[Export], pk: int, verb: str) -> Export:
     export = visible.filter(pk=pk).first()
     if export is None:
-        audit.denied(request, "reading.see_package", timezone.now())
+        audit.denied(request, verb, timezone.now())
         raise Http404
     return export

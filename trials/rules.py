@@ -9,9 +9,10 @@ from django.urls import reverse
 from compliance import access, audit, factors
 from compliance.access import Predicate
 from compliance.models import User
-from trials import askable, models, selectors, selectors_forms
+from trials import askable, models, release, selectors, selectors_forms
 from trials.askable import Kind
 from trials.models import SECOND_FACTOR_ROLES, SITE_AWARE, Role, Site, Trial
+from trials.release import Artefact
 
 
 def role(*roles: Role) -> Predicate:
@@ -83,8 +84,8 @@ def register() -> None:
     access.register("trials.discuss_query", role(Role.SITE_COORDINATOR, Role.QC_ANALYST, Role.TRIAL_ADMINISTRATOR))
     access.register("trials.fill_form", role(Role.SITE_COORDINATOR))
     access.register("trials.see_forms", role(*SITE_AWARE))
-    access.register("trials.see_progress", role(Role.SPONSOR, Role.READING_MANAGER, *SITE_AWARE))
-    access.register("trials.audit", role(Role.AUDITOR))
+    access.register("trials.see_progress", role(*release.roles_of(Artefact.STATUS)))
+    access.register("trials.audit", role(*release.roles_of(Artefact.TRAIL)))
     access.register("trials.lock", role(Role.TRIAL_ADMINISTRATOR))
     access.expose(models.Trial, "trials.administer_or_audit", selectors.trials_of)
     access.expose(models.ImagingCharter, "trials.see_charter", selectors.charters_seen_by)

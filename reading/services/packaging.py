@@ -6,7 +6,9 @@ import datetime as dt
 
 from compliance import access, audit, exporting
 from compliance.models import Export, User
+from trials import release
 from trials.models import Trial
+from trials.release import Artefact
 from trials.services import watching
 
 ENDPOINT_PACKAGE = "endpoint-package"
@@ -28,6 +30,7 @@ def build_package(*, trial: Trial, actor: User, at: dt.datetime) -> Export:
     """
     fresh = Trial.objects.get(pk=trial.pk)
     access.require(actor, "reading.see_package", fresh)
+    release.require(Artefact.PACKAGE, fresh)
     watching.require_whole(fresh)
     return exporting.build(exporting.exporter(ENDPOINT_PACKAGE), fresh, actor=actor, at=at)
 
@@ -37,6 +40,7 @@ def open_package(*, export: Export, actor: User, at: dt.datetime) -> bytes:
 
     Raises
     ------
+    compliance.exporting.NotLocked
     compliance.exporting.PackageDamaged
         The stored bytes are not those that were built.
     trials.services.watching.TrailDamaged
@@ -45,6 +49,7 @@ def open_package(*, export: Export, actor: User, at: dt.datetime) -> bytes:
     """
     trial = Trial.objects.get(pk=export.trial_id)
     access.require(actor, "reading.see_package", trial)
+    release.require(Artefact.PACKAGE, trial)
     watching.require_whole(trial)
     data = exporting.read(export)
     audit.record("package.downloaded", trial, actor=actor, at=at, after=exporting.named(export))

@@ -23,13 +23,15 @@ from compliance.zipping import AT_ONCE, Archive, Member
 from imaging.models import Instance
 from imaging.services.bundling import IN_ARCHIVE, Beside, bundle
 from imaging.states import OriginalState
+from trials import release
 from trials.models import Subject, Trial
+from trials.release import Artefact
 from trials.services import watching
-from trials.states import NOT_ENROLLED, SubjectState, TrialState
+from trials.states import NOT_ENROLLED, SubjectState
 
 IMAGE_PACKAGE, ACCEPTED_READS = "image-package", "accepted-reads"
 BUILD = "reading.build_images"
-VERB = "reading.see_package"
+VERB = "reading.see_images"
 SOURCES = (
     *("compliance/exporting.py", "compliance/zipping.py", "imaging/dicom/directories.py"),
     *("imaging/services/bundling.py", "reading/exports", "reading/services/packaging_images.py"),
@@ -95,7 +97,7 @@ def ask_for_images(*, trial: Trial, subject: Subject | None, actor: User, at: dt
     """
     fresh = Trial.objects.get(pk=trial.pk)
     access.require(actor, VERB, fresh)
-    _require_lock(fresh)
+    release.require(Artefact.IMAGES, fresh)
     if not images_handed_over(fresh, subject).exists():
         raise NoImages("No package was built: there are no images that may be handed over.")
     subject_id = subject.pk if subject else None
@@ -113,14 +115,6 @@ def _key(trial: Trial, subject: Subject | None) -> str:
     return f"{trial.pk}-{subject.pk if subject else 'all'}"
 
 
-def _require_lock(trial: Trial) -> None:
-    if trial.state != TrialState.LOCKED:
-        raise exporting.NotLocked(
-            f"The images of trial {trial.code} were not handed over, because its database is not locked. "
-            "Lock the trial first; until then nothing of it leaves."
-        )
-
-
 def build_images(*, trial: Trial, subject: Subject | None, actor: User, at: dt.datetime) -> Export:
     """Build the package of a subject's images, or of all, and record that it was built; twice gives one.
 
@@ -133,7 +127,7 @@ def build_images(*, trial: Trial, subject: Subject | None, actor: User, at: dt.d
     """
     fresh = Trial.objects.get(pk=trial.pk)
     access.require(actor, VERB, fresh)
-    _require_lock(fresh)
+    release.require(Artefact.IMAGES, fresh)
     watching.require_whole(fresh)
     held = images_handed_over(fresh, subject)
     count = held.count()
@@ -220,7 +214,7 @@ def open_images(*, export: Export, actor: User) -> Part:
     """
     trial = Trial.objects.get(pk=export.trial_id)
     access.require(actor, VERB, trial)
-    _require_lock(trial)
+    release.require(Artefact.IMAGES, trial)
     watching.require_whole(trial)
     if not _stands(export, trial):
         raise PackageOutdated(

@@ -15,7 +15,7 @@ import pytest
 from django.test import Client
 from pydicom import dcmread
 
-from compliance import exporting, jobs, storage
+from compliance import exporting, jobs
 from compliance.access import AccessDenied
 from compliance.models import AuditEvent, Export, User
 from imaging.models import Instance
@@ -23,7 +23,6 @@ from reading.exports.dicom_sr import reports
 from reading.exports.snapshot import snapshot
 from reading.services import packaging_images
 from reading.services.packaging_images import PackageOutdated, build_images, open_images
-from tests.factories.scans import encoded, slice_of
 from tests.reading.exports import recorded
 from tests.reading.exports.recorded import LOCKED_AT as AT
 from tests.support.tools import requires_tool, tool
@@ -37,23 +36,7 @@ pytestmark = pytest.mark.django_db
 def trial(own_disk: Path) -> Trial:
     """A locked trial of two subjects, whose five scans lie in the archive."""
     made = recorded.build()
-    for instance in Instance.objects.select_related("series__imaging_study__timepoint__subject"):
-        study = instance.series.imaging_study
-        code = study.timepoint.subject.code
-        data = encoded(
-            slice_of(
-                *(1,),
-                PatientName=code,
-                PatientID=code,
-                PatientBirthDate="",
-                StudyInstanceUID=study.study_instance_uid,
-                SeriesInstanceUID=instance.series.series_instance_uid,
-                SOPInstanceUID=instance.sop_instance_uid,
-                StudyDate=f"{study.shifted_date:%Y%m%d}",
-            )
-        )
-        storage.put(storage.ARCHIVE, instance.archive_key, data)
-        Instance.objects.filter(pk=instance.pk).update(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+    recorded.archive_images()
     return made
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import secrets
 import uuid
 from decimal import Decimal
 from typing import Any
 
-from compliance import access, signing
+from compliance import access, signing, storage
 from compliance.models import Signature, User
 from imaging.models import ImagingStudy, Instance, ReceivedInstance, Series, Transfer
 from reading import derivation, selectors
 from reading.models import Adjudication, Assessment, Lesion, Measurement, ReadTask
+from tests.factories.scans import encoded, slice_of
 from trials.charter import RECIST_TEMPLATE
 from trials.models import ImagingCharter, Membership, Role, Site, Subject, Timepoint, Trial
 from trials.schedule import date_of
@@ -97,11 +99,28 @@ def build(*, backwards: bool = False, noise: str = "") -> Trial:
 
 
 def member(trial: Trial, role: Role) -> User:
-    """Give a new person a role in the trial."""
+    """Give a new person a role in the trial; to a coordinator at site A."""
     user = User.objects.create(username=f"{role}-{secrets.token_hex(3)}", full_name=f"The {role.label}")
-    Membership.objects.create(user=user, trial=trial, role=role, granted_at=LOCKED_AT)
-    access.grant(user, role.permission, trial)
+    site = trial.sites.get(code="A") if role is Role.SITE_COORDINATOR else None
+    Membership.objects.create(user=user, trial=trial, site=site, role=role, granted_at=LOCKED_AT)
+    access.grant(user, role.permission, site or trial)
     return user
+
+
+def archive_images() -> None:
+    """Lay the images of all trials into the archive, one slice each, as they are after de-identification."""
+    for instance in Instance.objects.select_related("series__imaging_study__timepoint__subject"):
+        study = instance.series.imaging_study
+        code = study.timepoint.subject.code
+        identity = {"PatientName": code, "PatientID": code, "PatientBirthDate": ""}
+        uids = {
+            "StudyInstanceUID": study.study_instance_uid,
+            "SeriesInstanceUID": instance.series.series_instance_uid,
+            "SOPInstanceUID": instance.sop_instance_uid,
+        }
+        data = encoded(slice_of(StudyDate=f"{study.shifted_date:%Y%m%d}", **identity, **uids))
+        storage.put(storage.ARCHIVE, instance.archive_key, data)
+        Instance.objects.filter(pk=instance.pk).update(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
 
 
 def _subject(subject: Subject, charter: ImagingCharter, people: dict[str, User], now: dt.datetime, turn: Any) -> None:

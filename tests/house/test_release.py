@@ -1,0 +1,62 @@
+"""The table of gated release is what the doors do: every role asks for everything, in every state of the trial."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from reading.services.packaging import build_package
+from reading.services.packaging_images import build_images
+from tests.reading.exports import recorded
+from trials import release
+from trials.models import Role, Trial
+from trials.release import TABLE, Artefact
+from trials.states import TrialState
+
+
+@pytest.mark.one_database
+@pytest.mark.django_db
+def test_every_role_gets_what_the_table_says_in_each_state_and_nothing_else(own_disk: Path) -> None:
+    trial = recorded.build()
+    recorded.archive_images()
+    people = {role: recorded.member(trial, role) for role in Role}
+    given = {"trial": trial, "actor": people[Role.SPONSOR], "at": recorded.LOCKED_AT}
+    package, images = build_package(**given), build_images(subject=None, **given)
+    doors = {
+        Artefact.STATUS: f"/trials/{trial.pk}/progress/",
+        Artefact.SITE_FIGURES: f"/imaging/trials/{trial.pk}/metrics/",
+        Artefact.ARCHIVE: f"/imaging/trials/{trial.pk}/programs/",
+        Artefact.AGREEMENT: f"/reading/trials/{trial.pk}/variability/",
+        Artefact.TRAIL: f"/trials/{trial.pk}/audit/",
+        Artefact.OUTCOMES: f"/reading/trials/{trial.pk}/endpoints/accepted/waterfall.csv",
+        Artefact.PACKAGE: f"/reading/packages/{package.pk}/",
+        Artefact.IMAGES: f"/reading/image-packages/{images.pk}/",
+    }
+    assert set(doors) == set(Artefact) == set(TABLE)
+    wrong = []
+    for state in TrialState:
+        Trial.objects.filter(pk=trial.pk).update(state=state)
+        for role, person in people.items():
+            client = Client()
+            client.force_login(person)
+            for artefact, door in doors.items():
+                row, status = TABLE[artefact], client.get(door).status_code
+                expected = role in row.roles and state in row.states
+                if (status == 200) != expected or (not expected and status not in (403, 404, 409)):
+                    wrong.append(f"{role} asks for {artefact} of a trial in {state}: {status}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_nothing_that_tells_an_outcome_leaves_before_the_lock() -> None:
+    for artefact in (Artefact.OUTCOMES, Artefact.PACKAGE, Artefact.IMAGES):
+        assert TABLE[artefact].states == (TrialState.LOCKED,)
+    for row in TABLE.values():
+        assert not {Role.READER, Role.ADJUDICATOR} & set(row.roles)
+
+
+def test_the_documentation_shows_the_table() -> None:
+    page = (Path(settings.ROOT) / "docs" / "release.md").read_text(encoding="utf-8")
+    assert "\n".join(release.as_markdown()) in page

@@ -1,0 +1,105 @@
+"""Gated release: what of a trial leaves to whom, in which state of it, as one table that every door outward asks.
+
+`access` says who may open a page; a page may open and say that there is nothing yet. What is here is about the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from compliance.exporting import NotLocked
+from trials.models import SITE_AWARE, Role, Trial
+from trials.states import TrialState
+
+
+class Artefact(StrEnum):
+    """What leaves."""
+
+    STATUS = "status"
+    SITE_FIGURES = "site_figures"
+    ARCHIVE = "archive"
+    AGREEMENT = "agreement"
+    TRAIL = "trail"
+    OUTCOMES = "outcomes"
+    PACKAGE = "package"
+    IMAGES = "images"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One row: what it is, who gets it, in which states of the trial, and what else is asked."""
+
+    what: str
+    roles: tuple[Role, ...]
+    states: tuple[TrialState, ...]
+    note: str = ""
+
+
+_ALWAYS = tuple(TrialState)
+_AFTER_LOCK = (TrialState.LOCKED,)
+_TAKE_PACKAGES = (Role.SPONSOR, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR)
+TABLE = {
+    Artefact.STATUS: Release(
+        "Counts: subjects, visits, what was received, cleared and read, queries",
+        (Role.SPONSOR, Role.READING_MANAGER, *SITE_AWARE),
+        _ALWAYS,
+    ),
+    Artefact.SITE_FIGURES: Release("Figures of sites and their deliveries", (Role.SPONSOR, *SITE_AWARE), _ALWAYS),
+    Artefact.ARCHIVE: Release(
+        "De-identified images, page by page and by DICOMweb",
+        (Role.QC_ANALYST, Role.SITE_COORDINATOR, Role.AUDITOR),
+        _ALWAYS,
+        "coordinators: of their own sites; DICOMweb: with a token, where the charter's `external_viewers` has staff",
+    ),
+    Artefact.AGREEMENT: Release("Agreement of readers", (Role.READING_MANAGER, Role.AUDITOR), _ALWAYS),
+    Artefact.TRAIL: Release("Audit trail", (Role.AUDITOR,), _ALWAYS),
+    Artefact.OUTCOMES: Release("Endpoints and their figures", (Role.READING_MANAGER, *_TAKE_PACKAGES), _AFTER_LOCK),
+    Artefact.PACKAGE: Release(
+        "Endpoint package: every read, result and table",
+        _TAKE_PACKAGES,
+        _AFTER_LOCK,
+        "while the audit trail verifies",
+    ),
+    Artefact.IMAGES: Release(
+        "Packages of images, with the accepted reads",
+        _TAKE_PACKAGES,
+        _AFTER_LOCK,
+        "while the audit trail verifies; not of subjects whose consent was withdrawn",
+    ),
+}
+
+
+def roles_of(artefact: Artefact) -> tuple[Role, ...]:
+    """Return the roles that ever get something."""
+    return TABLE[artefact].roles
+
+
+def is_released(artefact: Artefact, trial: Trial) -> bool:
+    """Whether the state of the trial lets something out, to those who get it at all."""
+    return trial.state in TABLE[artefact].states
+
+
+def require(artefact: Artefact, trial: Trial) -> None:
+    """Refuse to hand something out before its time.
+
+    Raises
+    ------
+    compliance.exporting.NotLocked
+    """
+    if not is_released(artefact, trial):
+        raise NotLocked(
+            f"Nothing was handed out of trial {trial.code}, because its database is not locked. "
+            "Lock the trial first; until then nobody sees an outcome."
+        )
+
+
+def as_markdown() -> Iterator[str]:
+    """Yield the table as its page of the documentation shows it."""
+    yield "| what | who | when | what else |"
+    yield "| --- | --- | --- | --- |"
+    for one in TABLE.values():
+        who = ", ".join(role.label for role in one.roles)
+        when = "always" if one.states == _ALWAYS else "after the lock"
+        yield f"| {one.what} | {who} | {when} | {one.note} |"
