@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class TrialsConfig(AppConfig):
@@ -8,8 +9,10 @@ class TrialsConfig(AppConfig):
 
     def ready(self) -> None:
         from compliance.audit import regulate
-        from trials import models, rules, tasks, worklists  # noqa: F401
+        from trials import locked_rows, models, rules, tasks, worklists  # noqa: F401
 
+        pre_migrate.connect(locked_rows.before_migrations, sender=self)
+        post_migrate.connect(locked_rows.after_migrations, sender=self)
         rules.register()
         regulate(
             models.Trial,

@@ -22,6 +22,7 @@ from reading.models import Adjudication, GlobalReview, ReadTask, RealTimeRead, R
 from reading.selectors_real_time import open_questions_of
 from reading.services.adjudicating import discordant_places
 from reading.states import UNDECIDED, AdjudicationState, GlobalReviewState, ReadState, RealTimeState, ReopeningState
+from trials import locked_rows
 from trials.models import Subject, Timepoint, Trial
 from trials.selectors import open_queries_of
 from trials.states import NOT_ENROLLED, ImageState, QcState, SubjectState, TrialState
@@ -62,6 +63,8 @@ def _blockers(trial: Trial) -> Iterator[Blocker]:
         yield Blocker("The trial has not started: sign its imaging charter.", reverse("trials:setup", args=[trial.pk]))
     if trial.state == TrialState.LOCKED:
         yield Blocker("The trial is locked already.")
+    if not locked_rows.are_up():
+        yield Blocker("The database would not refuse to change the locked trial: run “manage.py migrate” first.")
     if not trial.subjects.exclude(state__in=NOT_ENROLLED).exists():
         yield Blocker("No subject is enrolled: there is nothing to lock.")
     for subject in trial.subjects.exclude(state=SubjectState.CASE).order_by("code"):
@@ -134,6 +137,7 @@ def lock_trial(*, trial: Trial, signature: Intent, actor: User, at: dt.datetime)
     """
     access.require(actor, "trials.lock", trial)
     with transaction.atomic():
+        locked_rows.wait_for_writers(trial.pk)
         fresh = Trial.objects.select_for_update().get(pk=trial.pk)
         blockers = readiness(fresh)
         if blockers:

@@ -37,7 +37,19 @@ DIAMETERS = {
 
 
 def build(*, backwards: bool = False, noise: str = "") -> Trial:
-    """Write the trial.
+    """Write the trial and lock it, as in `written`; from then on the database refuses to change it."""
+    return lock(written(backwards=backwards, noise=noise))
+
+
+def lock(trial: Trial) -> Trial:
+    """Lock a trial that was written."""
+    trial.state, trial.locked_at = "locked", LOCKED_AT
+    trial.save()
+    return trial
+
+
+def written(*, backwards: bool = False, noise: str = "") -> Trial:
+    """Write the trial with everything signed, and do not lock it yet.
 
     Parameters
     ----------
@@ -58,9 +70,8 @@ def build(*, backwards: bool = False, noise: str = "") -> Trial:
         title="=Trial of two treatments",
         indication="NSCLC",
         sponsor_name="Sponsor Ltd",
-        state="locked",
+        state="running",
         created_at=now,
-        locked_at=LOCKED_AT,
     )
     charter = ImagingCharter.objects.create(
         trial=trial,
@@ -79,7 +90,9 @@ def build(*, backwards: bool = False, noise: str = "") -> Trial:
             at=at,
             object_type=about._meta.label_lower,
             object_id=str(about.pk),
-            content_sha256=signing.digest(about.signed_content()),
+            content_sha256=signing.digest(
+                {**about.signed_content(), **({"state": "locked"} if about == trial else {})}
+            ),
         )
     sites = {
         code: Site.objects.create(trial=trial, code=code, name=f"Site {code}", created_at=now) for code in turn("AB")

@@ -43,7 +43,7 @@ FACTS = {
 @pytest.fixture
 def trial() -> Trial:
     """A recorded trial, its first read drawn and painted by the reader."""
-    trial = recorded.build()
+    trial = recorded.written()
     task = ReadTask.objects.get(timepoint__subject__code="A-001", slot=1, order=0)
     measured = Measurement.objects.get(assessment__task=task, lesion__number=1)
     image = measured.instance
@@ -68,7 +68,7 @@ def trial() -> Trial:
         slices=[{"sop_instance_uid": image.sop_instance_uid, "frame": 1, "runs": [65, 3]}],
         made_at=recorded.LOCKED_AT,
     )
-    return trial
+    return recorded.lock(trial)
 
 
 def test_a_drawing_in_the_patient_becomes_one_on_the_picture(trial):

@@ -26,7 +26,8 @@ from reading.exports.snapshot import NotReproducible, snapshot
 from reading.models import Assessment
 from reading.services.packaging import build_package, open_package
 from tests.reading.exports import recorded, sample
-from trials.models import Role, Trial
+from tests.support.disarmed import disarm
+from trials.models import Role
 from trials.schedule import date_of
 from trials.services.watching import TrailDamaged
 
@@ -187,10 +188,11 @@ class TestRecordedTrial:
 
     @pytest.mark.requirement("REQ-LOC-005")
     def test_nothing_that_names_a_person_a_true_date_or_an_arm_is_inside(self):
-        trial = recorded.build()
+        trial = recorded.written()
         for charter in trial.charters.all():
             charter.content["schedule"][-1]["arms"] = ["ARM-X"]
             charter.save()
+        recorded.lock(trial)
         held = json.dumps(plain(snapshot(trial)))
         true_dates = [date_of(day, recorded.TRUE_DAY_1).isoformat() for day in (1, *recorded.SCAN_DAYS.values())]
         for planted in (*recorded.READER_NAMES, "Ajit Third", "rhea", "ARM-X", "CT_A", "2025-06", *true_dates):
@@ -236,6 +238,7 @@ class TestRecordedTrial:
     def test_a_response_that_no_longer_follows_from_the_measurements_stops_the_package(self):
         trial = recorded.build()
         assessment = Assessment.objects.get(task__timepoint__subject__code="A-001", task__slot=1, task__order=1)
+        disarm()
         Assessment.objects.filter(pk=assessment.pk).update(derivation={**assessment.derivation, "overall": "CR"})
         with pytest.raises(NotReproducible, match="READER 1 signed for A-001 W8"):
             snapshot(trial)
@@ -281,9 +284,8 @@ class TestRecordedTrial:
 
     @pytest.mark.requirement("REQ-LOC-006")
     def test_before_the_lock_there_is_no_package(self):
-        trial = recorded.build()
+        trial = recorded.written()
         sponsor = recorded.member(trial, Role.SPONSOR)
-        Trial.objects.filter(pk=trial.pk).update(state="running")
         with pytest.raises(exporting.NotLocked):
             build_package(trial=trial, actor=sponsor, at=AT)
         assert Export.objects.count() == 0

@@ -1,0 +1,248 @@
+"""The statements that make the triggers of `trials.locked_rows`, written from the models, for either database."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from django.apps.registry import Apps
+from django.db import models
+
+TRIAL, LOCKED = "trials.Trial", "locked"
+#: All names that are ours begin so.
+OURS = "locked_trial_"
+#: The first of two numbers by which writers of a trial and whoever locks it wait for each other on PostgreSQL.
+ADVISORY = 0x10CED
+
+_MESSAGE = "was not changed: the database of its trial is locked"
+#: A trigger on these events, by what it is called, with its statements.
+_Made = tuple[str, tuple[str, ...]]
+
+
+class _Way(NamedTuple):
+    """How a foreign key of a row leads to its trial: the column, then table, key and column of each further step."""
+
+    column: str
+    steps: tuple[tuple[str, str, str], ...]
+
+    def trial(self, row: str, schema: str) -> str:
+        """Return the expression that gives the trial's number for a row, `OLD` or `NEW`."""
+        found = f'{row}."{self.column}"'
+        for table, key, column in self.steps:
+            found = f'(SELECT "{column}" FROM {schema}"{table}" WHERE "{key}" = {found})'
+        return found
+
+
+class _Guarded(NamedTuple):
+    """A table whose rows a lock closes; `closed` names the columns, all if empty.
+
+    Each key that leads to a trial is asked: a row that names a visit of a locked trial and the
+    charter of another one is refused too.
+    """
+
+    table: str
+    ways: tuple[_Way, ...]
+    closed: tuple[str, ...]
+
+    def trials(self, row: str, schema: str) -> str:
+        """Return the expressions that give the numbers of a row's trials, in a list."""
+        return ", ".join(way.trial(row, schema) for way in self.ways)
+
+    @property
+    def of(self) -> str:
+        """What names the columns that an update is asked about; nothing for all."""
+        return f" OF {', '.join(map(_quoted, self.closed))}" if self.closed else ""
+
+    def moved(self, different: str) -> str:
+        """Return the question whether a row is given to somebody else."""
+        return " OR ".join(f'NEW."{way.column}" {different} OLD."{way.column}"' for way in self.ways)
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def _keys(model: type[models.Model]) -> list[models.ForeignKey[Any, Any]]:
+    found = [field for field in model._meta.concrete_fields if isinstance(field, models.ForeignKey)]
+    return sorted(found, key=lambda field: field.name)
+
+
+def _target(key: models.ForeignKey[Any, Any]) -> type[models.Model]:
+    assert isinstance(key.related_model, type)
+    return key.related_model
+
+
+def way_of(model: type[models.Model]) -> tuple[models.ForeignKey[Any, Any], ...] | None:
+    """Return the shortest way to the trial over foreign keys that each row has; None if there is none."""
+    if model._meta.label == TRIAL:
+        return ()
+    waiting: deque[tuple[type[models.Model], tuple[models.ForeignKey[Any, Any], ...]]] = deque([(model, ())])
+    seen = {model}
+    while waiting:
+        here, way = waiting.popleft()
+        for key in _keys(here):
+            there = _target(key)
+            if key.null or there in seen:
+                continue
+            if there._meta.label == TRIAL:
+                return (*way, key)
+            seen.add(there)
+            waiting.append((there, (*way, key)))
+    return None
+
+
+def _as_table(model: type[models.Model], movable: tuple[str, ...] = ()) -> _Guarded:
+    ways = []
+    # What each row has comes first: writers wait by that.
+    for key in sorted(_keys(model), key=lambda key: key.null):
+        if (rest := way_of(_target(key))) is not None:
+            named = ((str(f.model._meta.db_table), str(f.model._meta.pk.column), str(f.column)) for f in rest)
+            ways.append(_Way(str(key.column), tuple(named)))
+    closed = sorted(str(field.column) for field in model._meta.concrete_fields if field.name not in movable)
+    return _Guarded(model._meta.db_table, tuple(ways), tuple(closed) if movable else ())
+
+
+def triggers(
+    apps: Apps,
+    guarded: Iterable[type[models.Model]],
+    movable: Mapping[str, tuple[str, ...]],
+    *,
+    vendor: str,
+    schema: str,
+) -> dict[str, tuple[str, ...]]:
+    """Return the statements of every trigger that there should be, by its name, which ends with their digest.
+
+    Parameters
+    ----------
+    guarded
+        The kinds of record that a lock closes, the trial among them.
+    movable
+        Fields that may change after it, by the label of the model.
+    schema
+        What stands before a table's name, with its dot; empty on SQLite.
+    """
+    kinds = list(guarded)
+    made: dict[str, tuple[str, ...]] = {}
+    write = _on_postgresql if vendor == "postgresql" else _on_sqlite
+    trial = apps.get_model(TRIAL)._meta.db_table
+    for model in kinds:
+        one = _as_table(model, movable.get(model._meta.label, ()))
+        for event, statements in write(one, trial, str(model._meta.verbose_name), schema):
+            made |= _named(one.table, event, statements)
+    for table, asked in _signatures(apps, kinds, schema).items():
+        made |= _named(table, "insert", _refusing_insert(table, asked, vendor, schema))
+    return made
+
+
+def _named(table: str, event: str, statements: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    digest = hashlib.sha256("".join(statements).encode()).hexdigest()[:8]
+    # PostgreSQL has names of 63 bytes at most.
+    name = f"{OURS}{table[:28]}_{event}_{digest}"
+    return {name: tuple(one.replace("{name}", name) for one in statements)}
+
+
+def _signatures(apps: Apps, guarded: Iterable[type[models.Model]], schema: str) -> dict[str, str]:
+    """Return for signatures, and for what ends them, the question whether a new row is about a locked trial.
+
+    They name their record by kind and number. The trial itself is signed once as it is locked, right after.
+    """
+    signature, supersession = (
+        apps.get_model("compliance", name)._meta.db_table for name in ("Signature", "Supersession")
+    )
+    trial = f'{schema}"{apps.get_model(TRIAL)._meta.db_table}"'
+    cases = []
+    for model in guarded:
+        if model._meta.label != TRIAL:
+            way = _as_table(model).ways[0].trial("o", schema)
+            row = f'(SELECT {way} FROM {schema}"{model._meta.db_table}" o WHERE o."id" = {{number}})'
+            cases.append(f"WHEN '{model._meta.label_lower}' THEN {row}")
+    of_record = f"CASE {{kind}} {' '.join(cases)} END"
+    locked = f'EXISTS (SELECT 1 FROM {trial} t WHERE t."id" = {of_record} AND t."state" = \'{LOCKED}\')'
+    own = f"{{kind}} = '{TRIAL.lower()}' AND EXISTS (SELECT 1 FROM {trial} t WHERE t.\"id\" = {{number}} {{signed}})"
+    signed = (
+        f'AND t."state" = \'{LOCKED}\' AND EXISTS (SELECT 1 FROM {schema}"{signature}" s WHERE '
+        f's."object_type" = \'{TRIAL.lower()}\' AND s."object_id" = {{id}} AND s."at" >= t."locked_at")'
+    )
+
+    def asked(kind: str, number: str, also: str) -> str:
+        names = {"kind": kind, "number": f"CAST({number} AS bigint)", "signed": also.format(id=number)}
+        return f"({locked.format(**names)} OR ({own.format(**names)}))"
+
+    about = f'(SELECT s."{{column}}" FROM {schema}"{signature}" s WHERE s."id" = NEW."signature_id")'
+    ended = about.format(column="object_type"), about.format(column="object_id")
+    return {
+        signature: asked('NEW."object_type"', 'NEW."object_id"', signed),
+        supersession: asked(*ended, f"AND t.\"state\" = '{LOCKED}'"),
+    }
+
+
+def _refusing_insert(table: str, asked: str, vendor: str, schema: str) -> tuple[str, ...]:
+    if vendor != "postgresql":
+        then = f"BEGIN SELECT RAISE(ABORT, 'The signature {_MESSAGE}'); END"
+        return (f'CREATE TRIGGER "{{name}}" BEFORE INSERT ON "{table}" WHEN {asked} {then}',)
+    refused = f"RAISE EXCEPTION 'The signature {_MESSAGE}' USING ERRCODE = '23000';"
+    return _trigger(table, "INSERT", "ROW", f"IF {asked} THEN {refused} END IF;", schema)
+
+
+def _trigger(table: str, what: str, scope: str, body: str, schema: str) -> tuple[str, ...]:
+    """Return the statements that make a function of PostgreSQL and the trigger that calls it."""
+    back = "RETURN NULL;" if scope == "STATEMENT" else "IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW;"
+    return (
+        f'CREATE OR REPLACE FUNCTION {schema}"{{name}}"() RETURNS trigger LANGUAGE plpgsql AS '
+        f"$$ BEGIN {body} {back} END $$",
+        f'CREATE TRIGGER "{{name}}" BEFORE {what} ON {schema}"{table}" '
+        f'FOR EACH {scope} EXECUTE FUNCTION {schema}"{{name}}"()',
+    )
+
+
+def _on_sqlite(one: _Guarded, trial: str, kind: str, schema: str) -> Iterator[_Made]:
+    def made(event: str, when: str) -> _Made:
+        then = f"BEGIN SELECT RAISE(ABORT, 'The {kind} {_MESSAGE}'); END"
+        what = event.upper() + (one.of if event == "update" else "")
+        return event, (f'CREATE TRIGGER "{{name}}" BEFORE {what} ON "{one.table}" WHEN {when} {then}',)
+
+    def locked(row: str) -> str:
+        if one.table == trial:
+            return f"{row}.\"state\" = '{LOCKED}'"
+        numbers = one.trials(row, schema)
+        return f'EXISTS (SELECT 1 FROM "{trial}" WHERE "id" IN ({numbers}) AND "state" = \'{LOCKED}\')'
+
+    if one.table == trial:
+        # The step that locks it is the last that it takes.
+        yield made("update", locked("OLD"))
+    else:
+        yield made("insert", locked("NEW"))
+        yield made("update", f"{locked('OLD')} OR (({one.moved('IS NOT')}) AND {locked('NEW')})")
+    yield made("delete", locked("OLD"))
+
+
+# Tables are named with their schema: a temporary one of the same name would be found before them.
+# Whoever locks the trial waits until others' changes are in, and others wait until it is locked.
+_ASKED = """
+PERFORM pg_advisory_xact_lock_shared({advisory}, ({first} % 2147483647)::int);
+IF EXISTS (SELECT 1 FROM {schema}"{table}" WHERE "id" IN ({all}) AND "state" = '{locked}') THEN {refused} END IF;
+"""
+
+
+def _on_postgresql(one: _Guarded, trial: str, kind: str, schema: str) -> Iterator[_Made]:
+    refused = f"RAISE EXCEPTION 'The {kind} {_MESSAGE}' USING ERRCODE = '23000';"
+
+    def asked(row: str) -> str:
+        first, numbers = one.ways[0].trial(row, schema), one.trials(row, schema)
+        names = {"advisory": ADVISORY, "schema": schema, "table": trial, "locked": LOCKED, "refused": refused}
+        return _ASKED.format(first=first, all=numbers, **names)
+
+    def made(event: str, what: str, scope: str, body: str) -> _Made:
+        return event, _trigger(one.table, what, scope, body, schema)
+
+    if one.table == trial:
+        body = f"IF OLD.\"state\" = '{LOCKED}' THEN {refused} END IF;"
+        yield made("rows", "UPDATE OR DELETE", "ROW", body)
+    else:
+        body = f"IF TG_OP <> 'INSERT' THEN {asked('OLD')} END IF; IF TG_OP = 'INSERT' THEN {asked('NEW')} "
+        body += f"ELSIF TG_OP = 'UPDATE' THEN IF {one.moved('IS DISTINCT FROM')} THEN {asked('NEW')} END IF; END IF;"
+        yield made("rows", f"INSERT OR DELETE OR UPDATE{one.of}", "ROW", body)
+    any_locked = f'EXISTS (SELECT 1 FROM {schema}"{trial}" WHERE "state" = \'{LOCKED}\')'
+    yield made("table", "TRUNCATE", "STATEMENT", f"IF {any_locked} THEN {refused} END IF;")
