@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import takewhile
 from typing import Any
 
-from reading.exports import endpoint_real_time
+from reading.exports import endpoint_queries, endpoint_real_time
 from reading.exports.csv_table import Table, write
 from reading.exports.endpoint_columns import (
     ADJUDICATIONS,
@@ -25,6 +25,7 @@ from reading.exports.endpoint_columns import (
     VALUES,
     settled_together,
 )
+from reading.exports.endpoint_queries import QUERIES
 from reading.exports.endpoint_real_time import REAL_TIME_READS
 from reading.exports.locked import ADJUDICATOR, CONSENSUS, LockedSubject, LockedTimepoint, LockedTrial, moment, plain
 
@@ -223,6 +224,8 @@ def csv_files(trial: LockedTrial) -> Mapping[str, bytes]:
     made = {**_ROWS, **({REAL_TIME_READS: endpoint_real_time.rows} if trial.real_time is not None else {})}
     if trial.has_reviews:
         made[GLOBAL_REVIEWS] = _reviews
+    if trial.queries:
+        made[QUERIES] = endpoint_queries.rows
     files = {table.file_name: write(table, rows(trial)) for table, rows in made.items()}
     told = [settled_together() if table is ADJUDICATIONS and trial.has_consensus else table for table in made]
     return {**files, DICTIONARY.file_name: write(DICTIONARY, _dictionary(told))}

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from compliance.signing import digest
+from reading.exports.locked_query import LockedQuery
 from reading.exports.locked_review import ONLY_WHERE_ANY, LockedReview
 from reading.exports.locked_series import LockedSeries
 
@@ -378,6 +379,7 @@ class LockedTrial:
     variability: Mapping[str, Any]
     #: Reads on a clock; None where no version of the charter had them.
     real_time: tuple[LockedRealTimeRead, ...] | None = None
+    queries: tuple[LockedQuery, ...] = field(default=(), metadata=ONLY_WHERE_ANY)
 
     @property
     def charter(self) -> LockedCharter:

@@ -21,6 +21,7 @@ from reading.criteria.values import as_json
 from reading.criteria.values import plain as exact_text
 from reading.exports.archived import Archived, archived_of
 from reading.exports.drawn import Painted, mark_in, pictures_of, segments_in
+from reading.exports.endpoint_queries import queries
 from reading.exports.endpoint_real_time import real_time_reads
 from reading.exports.locked import (
     ADJUDICATED,
@@ -96,6 +97,7 @@ def snapshot(trial: Trial) -> LockedTrial:
         variability=_variability(trial, results),
         subjects=tuple(_subject(results.popleft()) for _ in range(len(results))),
         real_time=real_time_reads(trial),
+        queries=queries(trial),
     )
 
 

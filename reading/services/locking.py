@@ -66,7 +66,7 @@ def _blockers(trial: Trial) -> Iterator[Blocker]:
     if not locked_rows.are_up():
         yield Blocker("The database would not refuse to change the locked trial: run “manage.py migrate” first.")
     if not trial.subjects.exclude(state__in=NOT_ENROLLED).exists():
-        yield Blocker("No subject is enrolled: there is nothing to lock.")
+        yield Blocker("No subject is enrolled: there is nothing to lock.", reverse("trials:home", args=[trial.pk]))
     for subject in trial.subjects.exclude(state=SubjectState.CASE).order_by("code"):
         if subject.state == SubjectState.SCREENED:
             screened = f"Subject {subject.code} is being screened: enrol it, or record that its screening failed."
@@ -76,7 +76,8 @@ def _blockers(trial: Trial) -> Iterator[Blocker]:
             if sentence := _open_point(timepoint):
                 yield Blocker(sentence, reverse("imaging:timepoint", args=[timepoint.pk]))
         for review in GlobalReview.objects.filter(subject=subject, state=GlobalReviewState.OPEN):
-            yield Blocker(f"Global review {review.blinded_code} is not signed.")
+            unsigned = f"Global review {review.blinded_code} is not signed."
+            yield Blocker(unsigned, reverse("reading:progress", args=[trial.pk]))
         yield from _adjudication(subject)
     asked = Reopening.objects.filter(task__timepoint__subject__trial=trial, state=ReopeningState.ASKED)
     for reopening in asked.select_related("task").order_by("pk"):
@@ -92,7 +93,8 @@ def _blockers(trial: Trial) -> Iterator[Blocker]:
         url = reverse("imaging:quarantine", args=[trial.pk])
         yield Blocker(f"{held} {noun} in quarantine: assign or discard.", url)
     if ReceivedInstance.objects.filter(transfer__site__trial=trial, state=ReceivedState.RECEIVED).exists():
-        yield Blocker("Received instances are still being processed. Try again in a minute.")
+        processed = "Received instances are still being processed. Try again in a minute."
+        yield Blocker(processed, reverse("imaging:transfers", args=[trial.pk]))
 
 
 def _open_point(timepoint: Timepoint) -> str:
@@ -114,14 +116,16 @@ def _open_point(timepoint: Timepoint) -> str:
 
 def _adjudication(subject: Subject) -> Iterator[Blocker]:
     known = {a.timepoint_id: a for a in subject.adjudications.all()}
+    progress = reverse("reading:progress", args=[subject.trial_id])
     for adjudication in subject.adjudications.filter(state__in=UNDECIDED).order_by("blinded_code"):
-        yield Blocker(f"Adjudication {adjudication.blinded_code} is not decided.")
+        yield Blocker(f"Adjudication {adjudication.blinded_code} is not decided.", progress)
     charter = selectors.reading_charter(subject)
     together = charter is not None and charter.terms.adjudication.by_consensus
     todo = "their readers are not asked yet: try again in a minute" if together else "no adjudicator is free: add one"
     for timepoint, _ in discordant_places(subject):
         if (timepoint.pk if timepoint else None) not in known:
-            yield Blocker(f"The reads of subject {subject.code} differ, and {todo}.")
+            where = progress if together else reverse("trials:setup", args=[subject.trial_id])
+            yield Blocker(f"The reads of subject {subject.code} differ, and {todo}.", where)
 
 
 def lock_trial(*, trial: Trial, signature: Intent, actor: User, at: dt.datetime) -> Trial:

@@ -12,6 +12,7 @@ from reading.services.adjudicating import decide, open_adjudications
 from reading.services.assigning import open_reads
 from reading.services.locking import NotReady, lock_trial, readiness
 from tests.reading.conftest import AT, PASSWORD, World, baseline, follow_up
+from tests.support.disarmed import disarm
 from trials.models import Role, Site, Subject, Timepoint, Trial
 from trials.services import enrolling, querying
 from trials.states import QcState
@@ -153,6 +154,7 @@ def test_after_the_lock_no_service_changes_anything(read: World, subject: Subjec
         audit.save(Measurement.objects.first(), action="measurement.entered", actor=None, at=AT)
     with pytest.raises(NotReady):
         lock(read)
+    disarm()
     Timepoint.objects.update(reading_state="not_ready", qc_state=QcState.CLEARED)
     assert len(open_reads(timepoint=read.timepoint("BL"), at=AT)) == 6
     assert open_adjudications(subject=subject, at=AT) == ()
