@@ -179,6 +179,7 @@ class TestPlainSql:
     @pytest.mark.postgres
     @pytest.mark.skipif(connection.vendor != "postgresql", reason="statements of PostgreSQL")
     def test_no_table_is_emptied_and_a_table_of_the_same_name_deceives_nobody(self, trial, unchanged):
+        sql("SET CONSTRAINTS ALL IMMEDIATE")
         for model in GUARDED:
             refused(partial(sql, f"TRUNCATE {model._meta.db_table} CASCADE"))
         with transaction.atomic():
