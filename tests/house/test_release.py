@@ -11,6 +11,7 @@ from django.test import Client
 from reading.services.packaging import build_package
 from reading.services.packaging_images import build_images
 from tests.reading.exports import recorded
+from tests.support.disarmed import disarm
 from trials import release
 from trials.models import Role, Trial
 from trials.release import TABLE, Artefact
@@ -20,8 +21,9 @@ from trials.states import TrialState
 @pytest.mark.one_database
 @pytest.mark.django_db
 def test_every_role_gets_what_the_table_says_in_each_state_and_nothing_else(own_disk: Path) -> None:
-    trial = recorded.build()
+    trial = recorded.written()
     recorded.archive_images()
+    recorded.lock(trial)
     people = {role: recorded.member(trial, role) for role in Role}
     given = {"trial": trial, "actor": people[Role.SPONSOR], "at": recorded.LOCKED_AT}
     package, images = build_package(**given), build_images(subject=None, **given)
@@ -37,6 +39,7 @@ def test_every_role_gets_what_the_table_says_in_each_state_and_nothing_else(own_
     }
     assert set(doors) == set(Artefact) == set(TABLE)
     wrong = []
+    disarm()
     for state in TrialState:
         Trial.objects.filter(pk=trial.pk).update(state=state)
         for role, person in people.items():

@@ -24,6 +24,7 @@ from reading.exports.snapshot import snapshot
 from reading.services import packaging_images
 from reading.services.packaging_images import PackageOutdated, build_images, open_images
 from tests.reading.exports import recorded
+from tests.support.disarmed import disarm
 from tests.reading.exports.recorded import LOCKED_AT as AT
 from tests.support.tools import requires_tool, tool
 from trials.models import Role, Subject, Trial
@@ -35,9 +36,9 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def trial(own_disk: Path) -> Trial:
     """A locked trial of two subjects, whose five scans lie in the archive."""
-    made = recorded.build()
+    made = recorded.written()
     recorded.archive_images()
-    return made
+    return recorded.lock(made)
 
 
 @pytest.fixture
@@ -154,6 +155,7 @@ def test_a_download_that_broke_goes_on_where_it_stopped_and_each_part_is_recorde
 
 def test_what_was_erased_or_whose_consent_was_withdrawn_is_not_handed_on(trial: Trial, sponsor: User) -> None:
     export = build_images(trial=trial, subject=None, actor=sponsor, at=AT)
+    disarm()
     Subject.objects.filter(code="B-001").update(state="consent_withdrawn")
     with pytest.raises(PackageOutdated):
         open_images(export=export, actor=sponsor)
@@ -167,6 +169,7 @@ def test_what_was_erased_or_whose_consent_was_withdrawn_is_not_handed_on(trial: 
 
 
 def test_an_image_that_is_not_as_it_was_archived_is_packed_nowhere(trial: Trial, sponsor: User) -> None:
+    disarm()
     Instance.objects.filter(series__imaging_study__timepoint__code="W16").update(sha256="0" * 64)
     with pytest.raises(exporting.PackageDamaged, match="does not lie in the archive as it was written"):
         build_images(trial=trial, subject=None, actor=sponsor, at=AT)
@@ -175,6 +178,7 @@ def test_an_image_that_is_not_as_it_was_archived_is_packed_nowhere(trial: Trial,
 
 def test_before_the_lock_nothing_is_built_listed_or_taken(trial: Trial, sponsor: User) -> None:
     export = build_images(trial=trial, subject=None, actor=sponsor, at=AT)
+    disarm()
     Trial.objects.filter(pk=trial.pk).update(state="running")
     with pytest.raises(exporting.NotLocked):
         build_images(trial=trial, subject=None, actor=sponsor, at=AT)
@@ -234,6 +238,7 @@ def test_a_program_has_it_built_and_takes_it(trial: Trial, sponsor: User) -> Non
 
 
 def test_of_a_subject_that_had_another_code_reads_are_a_patient_of_their_own(trial: Trial, sponsor: User) -> None:
+    disarm()
     Subject.objects.filter(code="B-001").update(code="Z-009", screening_code="B-001")
     subject = Subject.objects.get(code="Z-009")
     export = build_images(trial=trial, subject=subject, actor=sponsor, at=AT)
