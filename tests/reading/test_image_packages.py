@@ -24,8 +24,8 @@ from reading.exports.snapshot import snapshot
 from reading.services import packaging_images
 from reading.services.packaging_images import PackageOutdated, build_images, open_images
 from tests.reading.exports import recorded
-from tests.support.disarmed import disarm
 from tests.reading.exports.recorded import LOCKED_AT as AT
+from tests.support.disarmed import disarm
 from tests.support.tools import requires_tool, tool
 from trials.models import Role, Subject, Trial
 from trials.services.watching import TrailDamaged
