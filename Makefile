@@ -1,6 +1,6 @@
 # Each target makes what it needs; a second run finds it made. Needs Python 3.11+, make and a shell.
 .POSIX:
-.PHONY: help setup demo serve check test kill outage workflow criteria bench lock
+.PHONY: help setup demo serve check test kill outage workflow criteria bench validation lock
 
 help:
 	@echo "make demo    a fresh instance with a whole trial, played from scanner to export; stays running"
@@ -14,6 +14,8 @@ help:
 	@echo "make workflow  100,000 random steps of a trial's people, none of which may lead astray (about an hour)"
 	@echo "make criteria  each response criteria beside a second implementation, on 10,000 random subjects (a minute)"
 	@echo "make bench   every benchmark, beside Orthanc; writes docs/benchmarks.md (about fifteen minutes, on a quiet machine)"
+	@echo "make validation  the validation pack in build/validation, from a run of the regulated tests (about an hour)"
+	@echo "             (make validation ARGS='--report FILE' from a report that is there, ARGS=--again from the last run)"
 	@echo "make setup   the environment in .venv alone"
 	@echo "make lock    renew requirements/ from pyproject.toml"
 
@@ -54,6 +56,10 @@ criteria: setup
 bench: setup
 	@scripts/system-packages.sh test
 	@.venv/bin/python -m benchmarks $(ARGS)
+
+validation: setup
+	@scripts/system-packages.sh test
+	@scripts/validation.sh $(ARGS)
 
 # Hashes for Linux and macOS, and no word of where the packages came from.
 LOCK = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet --upgrade \

@@ -85,6 +85,11 @@ def has_app(user: User) -> bool:
     return factors_of(user).filter(kind=Factor.Kind.APP).exists()
 
 
+def anybody_has_an_app() -> bool:
+    """Tell whether the key of the accounts is needed: somebody's app lies under it."""
+    return Factor.objects.filter(kind=Factor.Kind.APP, ended_at=None).exists()
+
+
 def who_have_one(people: Iterable[int]) -> set[int]:
     """Return who of these people, by their keys, has a factor."""
     found = Factor.objects.filter(holder__in=list(people), ended_at=None)

@@ -74,6 +74,11 @@ class AuditKey:
         """The private key with which the chain's checkpoints are signed (Ed25519)."""
         return hmac.digest(self.secret, b"audit checkpoints", "sha256")
 
+    @property
+    def papers(self) -> bytes:
+        """What the private key follows from with which papers of the installation are sealed (ECDSA, P-256)."""
+        return hmac.digest(self.secret, b"papers", "sha256")
+
 
 def _path(trial_code: str, which: str = "") -> Path:
     if not re.fullmatch(r"[A-Z0-9-]{2,20}", trial_code):
@@ -103,7 +108,8 @@ def create_at(path: Path) -> None:
 
 def _create(path: Path, secret: bytes | None) -> None:
     """Write a key that is there whole and durably, or not at all."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in reversed([folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]):
+        folder.mkdir(mode=0o700, exist_ok=True)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     create_file(partial, secret)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from compliance.errors import HouseError
@@ -17,20 +17,23 @@ class PrintNotPossible(HouseError):
     status = 503
 
 
-def pdf(html: str, identifier: bytes) -> bytes:
+def pdf(html: str, identifier: bytes, *, finisher: Callable[[Any, Any], None] | None = None) -> bytes:
     """Print a page that holds everything it shows; the same page gives the same bytes.
 
     Parameters
     ----------
     identifier
         16 bytes, the document's own identifier.
+    finisher
+        Gets the laid out document and its objects before they are written, and may add some.
 
     Raises
     ------
     PrintNotPossible
         Pango is missing on this machine.
     """
-    document: bytes = _printer()(string=html, url_fetcher=_nothing).write_pdf(pdf_identifier=identifier)
+    page = _printer()(string=html, url_fetcher=_nothing)
+    document: bytes = page.write_pdf(pdf_identifier=identifier, finisher=finisher)
     return document
 
 

@@ -6,3 +6,6 @@ class ConfigConfig(AppConfig):
 
     name = "config"
     label = "roof"
+
+    def ready(self) -> None:
+        from config import checks  # noqa: F401 - Django finds them by this

@@ -23,6 +23,8 @@ AUDIT_CHECKPOINTS_DIR = Path(env.text("AUDIT_CHECKPOINTS_DIR", str(DATA_DIR / "c
 
 SECRET_KEY = env.secret_key()
 DEBUG = False
+#: In production nothing starts while an error of `manage.py check --deploy` of ours stands.
+PRODUCTION = False
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 

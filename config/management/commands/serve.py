@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from config import checks
 from config.supervisor import Child, Family
 
 
@@ -44,6 +45,13 @@ def refuse_taken_port(host: str, port: int, what: str) -> None:
             ) from problem
 
 
+def refuse_what_is_not_safe() -> None:
+    """Do not face the world with a secret that everybody knows, a key that is not there, or without a second factor."""
+    if found := checks.standing_in_the_way():
+        said = "\n".join(f"  {message.msg} {message.hint or ''} ({message.id})" for message in found)
+        raise CommandError(f"Nothing was started, because it would not be safe:\n{said}")
+
+
 class Command(BaseCommand):
     """Start the process family and look after it."""
 
@@ -55,6 +63,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Prepare the database and folders, then run until stopped."""
+        if settings.PRODUCTION:
+            refuse_what_is_not_safe()
         Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
         for folder in ("data_folder_in", "control_folder"):
             if path := settings.CELERY_BROKER_TRANSPORT_OPTIONS.get(folder):
