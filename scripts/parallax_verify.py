@@ -4,7 +4,7 @@ This file needs Python 3.9 or later and nothing else, and shares no code with th
 
 1. Are the files those of the manifest, byte for byte, and the archive as it was written?
 2. Is each record of each table the one that was counted and digested (records.json)?
-3. Do transport files, Dataset-JSON and CSV tables say the same?
+3. Do transport files, Dataset-JSON, ODM and CSV tables say the same?
 4. Do sums and responses follow from the measurements? RECIST 1.1 is written here a second time, plainly.
 
 It answers in sentences. Exit code 0: all holds. 1: something differs, and the first record that does is named.
@@ -19,10 +19,13 @@ import hashlib
 import io
 import json
 import os
+import re
 import struct
 import sys
+import xml.etree.ElementTree
 import zipfile
 from fractions import Fraction
+from itertools import groupby
 
 MANIFEST, RECORDS, REVIEWS = "manifest.json", "records.json", "global_reviews.csv"
 RESPONSE = ("CR", "PR")
@@ -359,6 +362,197 @@ def same(one: object, other: object) -> bool:
         return Fraction(first) == Fraction(second)
     except (ValueError, ZeroDivisionError):
         return False
+
+
+# ---- 3, and ODM -----------------------------------------------------------------------------------------------------
+
+ODM, SPACE = "odm.xml", "{http://www.cdisc.org/ns/odm/v1.3}"
+#: Each form: the column by which several of them are told apart, and its tables.
+FORMS = {
+    "F.SUBJECT": ("", ("subjects", "lesions", "best_overall_response")),
+    "F.ADJUDICATION": ("adjudicated", ("adjudications",)),
+    "F.VISIT": ("", ("timepoints", "deviations", "images")),
+    "F.READ": ("evalid", ("responses", "measurements", "values", "global_reviews")),
+    "F.REAL_TIME": ("purpose", ("real_time_reads",)),
+}
+AT_VISITS = ("F.VISIT", "F.READ", "F.REAL_TIME")
+OF_SUBJECT, OF_VISIT = {"trial", "site", "subject"}, {"timepoint", "study_day", "shifted_date"}
+#: What the place of a group in the file tells, or the traces do.
+TOLD = {name: OF_SUBJECT | OF_VISIT | {"derivation"} for _, names in FORMS.values() for name in names}
+TOLD["timepoints"] = TOLD["real_time_reads"] = OF_SUBJECT | {"timepoint"}
+TOLD.update(dict.fromkeys(FORMS["F.SUBJECT"][1], OF_SUBJECT), adjudications=OF_SUBJECT | {"adjudicated"})
+for name in FORMS["F.READ"][1]:
+    TOLD[name] = TOLD[name] | {"evalid"}
+
+
+def parts_of(package: Package):
+    """Give the parts of the ODM file: its people, meanings, subjects and what stands after them."""
+    data = package.members[ODM]
+    if b"<!DOCTYPE" in data:
+        raise Damaged(f"{ODM} was changed: it has a document type, which Parallax never writes.")
+    try:
+        for _, part in xml.etree.ElementTree.iterparse(io.BytesIO(data)):  # noqa: S314 - it has no document type
+            name = part.tag.replace(SPACE, "")
+            if name in ("User", "SignatureDef", "SubjectData", "AuditRecords", "Signatures"):
+                yield name, part
+                part.clear()
+    except xml.etree.ElementTree.ParseError:
+        raise Damaged(f"{ODM} was changed: it cannot be read.") from None
+
+
+def check_odm(package: Package, manifest: dict):
+    """The ODM file holds the rows of the CSV tables, and who signed them and when."""
+    if ODM not in package.members:
+        if "signed_work.csv" in package.members:
+            yield f"{ODM} is missing."
+        return
+    tables: dict = {}
+    for name in (*TOLD, "signed_work"):
+        for row in package.table(f"{name}.csv"):
+            tables.setdefault(row["subject"], {}).setdefault(name, []).append(row)
+    people, meanings, signed, versions, begun = {}, {}, [], [], []
+    for kind, part in parts_of(package):
+        if kind == "User":
+            people[part.get("OID")] = text(part, "FullName") or text(part, "DisplayName")
+        elif kind == "SignatureDef":
+            meanings[part.get("OID")] = text(part, "Meaning")
+        elif kind == "SubjectData":
+            yield from check_subject(part, tables, people)
+            begun.append(part.get("SubjectKey"))
+        elif kind == "AuditRecords":
+            versions = [(*stamp(one, people), text(one, "SourceID")) for one in part]
+        else:
+            signed = [
+                (*stamp(one, people)[:2], meanings.get(attribute(one, "SignatureRef", "SignatureOID")), bound(one))
+                for one in part
+            ]
+    subjects = [f"{row['trial']}-{row['subject']}" for row in package.table("subjects.csv")]
+    if begun != subjects:
+        yield f"{ODM} does not have the subjects of subjects.csv in their order."
+    told = [row for row in package.table("signed_work.csv") if row["reopened_because"] and row["signed_at"]]
+    sources = [f"{row['subject']}, {row['timepoint']}, {row['evalid']}, version {row['version']}" for row in told]
+    expected = [
+        (row["evalid"], row["signed_at"], row["reopened_because"], source) for row, source in zip(told, sources)
+    ]
+    for one, other in zip(versions + [None] * len(expected), expected + [None] * len(versions)):
+        if (one is None) != (other is None) or (one and not all(spelled(a, b) for a, b in zip(one, other))):
+            yield f"{ODM}: an audit record ({(one or other)[3]}) is not what signed_work.csv has."
+    marks = [
+        (one["printed_name"], one["at"], one["meaning"], f"{one['what']}: SHA-256 {one['content_sha256']}")
+        for one in manifest["signatures"]
+    ]
+    if len(signed) != len(marks) or not all(spelled(a, b) for s, m in zip(signed, marks) for a, b in zip(s, m)):
+        yield f"{ODM} does not have the signatures of the manifest."
+
+
+def check_subject(part, tables: dict, people: dict):
+    """One subject's forms hold the rows of the tables."""
+    key = part.get("SubjectKey") or ""
+    code = next((name for name, found in tables.items() if key == f"{found['subjects'][0]['trial']}-{name}"), None)
+    if code is None:
+        yield f"{ODM} has the subject {key}, subjects.csv has not."
+        return
+    rows, held, stamps = tables[code], {}, {}
+    if attribute(part, "SiteRef", "LocationOID") != f"L.SITE.{rows['subjects'][0]['site']}":
+        yield f"{ODM}: the site of {code} is not that of subjects.csv."
+    for event in part.findall(f"{SPACE}StudyEventData"):
+        for form in event.findall(f"{SPACE}FormData"):
+            where = (event.get("StudyEventOID"), form.get("FormOID"), form.get("FormRepeatKey", ""))
+            marks = [form.find(f"{SPACE}{name}") for name in ("AuditRecord", "Signature")]
+            stamps[where] = [stamp(mark, people) for mark in marks if mark is not None]
+            for group in form.findall(f"{SPACE}ItemGroupData"):
+                items = {item.get("ItemOID"): item.get("Value") for item in group}
+                held.setdefault((*where, group.get("ItemGroupOID")), []).append(items)
+    expected = forms_of(rows)
+    for where in dict.fromkeys((*expected, *held)):
+        yield from differing(code, where, held.get(where, []), expected.get(where, []))
+    yield from check_stamps(code, stamps, rows.get("signed_work", []), {where[:3] for where in expected})
+
+
+def forms_of(rows: dict) -> dict:
+    """Return the rows of one subject's tables as they stand in forms: by event, form and its key, and table."""
+    made: dict = {}
+    for form, (key, names) in FORMS.items():
+        for name in names:
+            for row in rows.get(name, []):
+                event = f"SE.{row['timepoint']}" if form in AT_VISITS else "SE.SUBJECT"
+                made.setdefault((event, form, row[key] if key else "", name), []).append(row)
+    return {where: groups_of(where[3], found) for where, found in made.items()}
+
+
+def groups_of(name: str, rows: list) -> list:
+    """Return rows as groups of items; values of one lesion are one group."""
+    if name != "values":
+        return [{f"{name}.{c}": v for c, v in row.items() if v and c not in TOLD[name]} for row in rows]
+    groups = []
+    for (lesion, part), values in groupby(rows, key=lambda row: (row["lesion"], row["part"])):
+        items = {"values.lesion": lesion, "values.part": part} if lesion else {"values.part": part}
+        for row in values:
+            kind = "derived" if row["derived"] else "entered"
+            items[f"values.{row['name']}.{row['testcd']}.{row['unit']}.{kind}"] = row["number"] or row["text"]
+        groups.append(items)
+    return groups
+
+
+def differing(code: str, where: tuple, held: list, expected: list):
+    """Say how the groups of one table in one form differ from its rows."""
+    event, _, key, name = where
+    place = ", ".join(filter(None, (code, event.replace("SE.", "", 1), key)))
+    if len(held) != len(expected):
+        yield f"{ODM}: {name} has {len(held)} records of {place}; {name}.csv has {len(expected)}."
+        return
+    for said, row in zip(held, expected):
+        for item in dict.fromkeys((*row, *said)):
+            if not spelled(said.get(item), row.get(item)):
+                yield (
+                    f"{ODM}: {item} of {place} is {said.get(item) or 'empty'}; "
+                    f"{name}.csv has {row.get(item) or 'nothing'}."
+                )
+                return
+
+
+def check_stamps(code: str, stamps: dict, work: list, forms: set):
+    """Audit records and signatures of forms are those of signed_work.csv."""
+    expected: dict = {}
+    for row in work:
+        form = ("F.READ", row["evalid"]) if row["what"] == "read" else ("F.ADJUDICATION", row["timepoint"])
+        event = f"SE.{row['timepoint']}" if row["what"] == "read" else "SE.SUBJECT"
+        because = expected.get((event, *form), [("", "", "", "")])[0][3]
+        # Of a version that was opened again the reason goes to the next one.
+        expected[(event, *form)] = [(row["evalid"], row["signed_at"], because, row["reopened_because"])]
+    for where in sorted(forms | set(stamps)):
+        found = stamps.get(where, [])
+        ((who, when, why, _),) = expected.get(where, [("", "", "", "")])
+        due = [(who, when, why), (who, when, "")] if when else []
+        pairs = [pair for one, other in zip(found, due) for pair in zip(one, other)]
+        if len(found) != len(due) or not all(spelled(one, other) for one, other in pairs):
+            place = ", ".join(filter(None, (code, where[0].replace("SE.", "", 1), where[2])))
+            yield f"{ODM}: audit record or signature of {place} is not what signed_work.csv has."
+
+
+def stamp(part, people: dict) -> tuple:
+    """Return who, when and why of an audit record or a signature."""
+    who = people.get(attribute(part, "UserRef", "UserOID"), "")
+    return who, text(part, "DateTimeStamp"), text(part, "ReasonForChange")
+
+
+def bound(part) -> str:
+    return text(part, "CryptoBindingManifest")
+
+
+def text(part, name: str) -> str:
+    return part.findtext(f"{SPACE}{name}") or ""
+
+
+def attribute(part, name: str, wanted: str):
+    found = part.find(f"{SPACE}{name}")
+    return None if found is None else found.get(wanted)
+
+
+def spelled(said: object, cell: object) -> bool:
+    """Whether ODM has what a cell has, which may have an apostrophe before it against spreadsheets."""
+    kept = re.sub("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]", "\ufffd", str(cell or ""))
+    return (said or "") == kept or f"'{said}" == kept
 
 
 # ---- 4: RECIST 1.1, a second time -----------------------------------------------------------------------------------
@@ -718,6 +912,7 @@ def verify(path: str):
         lambda: check_records(package),
         lambda: check_transport(package),
         lambda: check_tables(package, recist),
+        lambda: check_odm(package, manifest),
         lambda: check_statements(package, manifest),
     ]
     if not recist:

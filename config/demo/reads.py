@@ -44,21 +44,35 @@ def phantom_of(patient: Patient) -> PhantomSubject:
 _BY_CODE = {patient.code: patient for patient in PATIENTS}
 
 
-def read_everything(reader: User, clock: Clock) -> int:
-    """Read every task that is open to a reader now; return how many were signed."""
+#: Each patient's visits, by two readers.
+PLACES = len(PATIENTS) * len(VISITS) * 2
+
+
+def read_everything(reader: User, begun: dt.datetime) -> int:
+    """Read every task that is open to a reader now; return how many were signed.
+
+    Each is signed at a minute of its own, whenever a worker opened it: the package tells when.
+    """
     done = 0
     while task := selectors.tasks_of(reader).filter(state=ReadState.ASSIGNED).order_by("case_code", "order").first():
-        assessing.open_task(task=task, actor=reader, at=clock())
+        minute = begun + dt.timedelta(minutes=2 * _place(task))
+        assessing.open_task(task=task, actor=reader, at=minute)
         assessing.submit_read(
             task=task,
             entry=_entry(task),
             signature=Intent(PASSWORD, Signature.Meaning.AUTHORSHIP),
             actor=reader,
-            at=clock(),
+            at=minute + dt.timedelta(minutes=1),
             simulated=True,
         )
         done += 1
     return done
+
+
+def _place(task: ReadTask) -> int:
+    codes = [patient.code for patient in PATIENTS]
+    timepoint = task.timepoint
+    return (codes.index(timepoint.subject.code) * len(VISITS) + timepoint.order) * 2 + task.slot - 1
 
 
 def _entry(task: ReadTask) -> AssessmentEntry:
@@ -169,7 +183,7 @@ def _picture(task: ReadTask, phantom: PhantomSubject, truth: TrueLesion, order: 
 
 def adjudicate_everything(adjudicator: User, clock: Clock) -> int:
     """Decide every open adjudication for the read that is nearer to the truth; return how many."""
-    cases = list(selectors.adjudications_of(adjudicator).filter(state=AdjudicationState.OPEN))
+    cases = list(selectors.adjudications_of(adjudicator).filter(state=AdjudicationState.OPEN).order_by("subject__code"))
     for case in cases:
         slot = _nearer(case)
         adjudicating.decide(

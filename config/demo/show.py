@@ -348,9 +348,10 @@ class Show:
 
     def read(self, trial: Trial) -> None:
         """Two readers read, blinded; where they differ, a third decides."""
-        readers = [self.people["reader1"], self.people["reader2"]]
-        while sum(reads.read_everything(reader, self.clock) for reader in readers):
+        readers, begun = [self.people["reader1"], self.people["reader2"]], self.clock()
+        while sum(reads.read_everything(reader, begun) for reader in readers):
             self.wait()
+        self.clock.now = begun + dt.timedelta(minutes=2 * reads.PLACES)
         signed = ReadTask.objects.filter(timepoint__subject__trial=trial, state="submitted").count()
         self.say("Reads", f"{signed} reads signed by two blinded readers (simulated)")
         decided = reads.adjudicate_everything(self.people["adjudicator"], self.clock)

@@ -313,7 +313,26 @@ GLOBAL_REVIEWS = Table(
         Column("overall_response", "Overall response after the review: the one that counts.", sdtm="OVRLRESP"),
         Column("changed", "Y where the reader changed it.", "flag"),
         Column("reason", "Why the reader changed it.", "text"),
-        Column("signed_at", "When the review was signed, in UTC."),
+        Column("signed_at", "When the review was signed, in UTC, shifted like the scans."),
+    ),
+)
+
+SIGNED_WORK = Table(
+    "signed_work",
+    "Signed work",
+    "One signature of a reader or adjudicator",
+    ("subject", "what", "timepoint", "evalid", "version"),
+    (
+        _TRIAL,
+        _SITE,
+        _SUBJECT,
+        Column("what", "read or adjudication."),
+        Column("timepoint", "Code of the imaging visit; SUBJECT where the whole subject was adjudicated."),
+        Column("evalid", "Who signed: READER 1, READER 2, ADJUDICATOR or CONSENSUS; by place, never by name."),
+        Column("version", "Number of the signature: one more each time that a read was opened again.", "integer"),
+        Column("stands", "Y for the version that the other tables hold.", "flag"),
+        Column("signed_at", "When it was signed, in UTC, shifted like the subject's scans: intervals hold."),
+        Column("reopened_because", "Why this version was opened again.", "text"),
     ),
 )
 
@@ -329,6 +348,7 @@ TABLES = (
     VALUES,
     ADJUDICATIONS,
     BEST_OVERALL_RESPONSE,
+    SIGNED_WORK,
 )
 
 DICTIONARY = Table(

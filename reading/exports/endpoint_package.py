@@ -19,6 +19,7 @@ from reading.exports import (
     endpoint_listings,
     endpoint_report,
     endpoint_tables,
+    odm,
     records,
     sdtm_files,
     traces,
@@ -31,6 +32,7 @@ from trials.states import TrialState
 #: What writes the files; one more kind of file is one more line. The report is not here: it names the tables' digests.
 PARTS: tuple[Callable[[LockedTrial], Iterable[tuple[str, bytes]]], ...] = (
     sdtm_files.sdtm_files,
+    odm.odm_files,
     traces.traces,
     endpoint_listings.listings,
     dicom_sr.reports,

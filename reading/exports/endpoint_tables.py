@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import takewhile
 from typing import Any
 
-from reading.exports import endpoint_queries, endpoint_real_time
+from reading.exports import endpoint_queries, endpoint_real_time, signed_work
 from reading.exports.csv_table import Table, write
 from reading.exports.endpoint_columns import (
     ADJUDICATIONS,
@@ -20,6 +20,7 @@ from reading.exports.endpoint_columns import (
     LESIONS,
     MEASUREMENTS,
     RESPONSES,
+    SIGNED_WORK,
     SUBJECTS,
     TIMEPOINTS,
     VALUES,
@@ -190,7 +191,7 @@ def _reviews(trial: LockedTrial) -> Iterator[Row]:
             yield (
                 *_place(trial, subject, timepoint),
                 *(review.evalid, review.derived, review.response, review.derived != review.response, review.reason),
-                moment(review.signed_at),
+                "" if review.signed_at is None else moment(review.signed_at),
             )
 
 
@@ -216,16 +217,23 @@ _ROWS = {
     VALUES: _values,
     ADJUDICATIONS: _adjudications,
     BEST_OVERALL_RESPONSE: _best,
+    SIGNED_WORK: signed_work.rows,
 }
 
 
-def csv_files(trial: LockedTrial) -> Mapping[str, bytes]:
-    """Return every table of a locked trial as a CSV file, and the dictionary that explains their columns."""
+def tables(trial: LockedTrial) -> Mapping[Table, Callable[[LockedTrial], Iterator[Row]]]:
+    """Return every table that a package of this trial has, with what gives its rows."""
     made = {**_ROWS, **({REAL_TIME_READS: endpoint_real_time.rows} if trial.real_time is not None else {})}
     if trial.has_reviews:
         made[GLOBAL_REVIEWS] = _reviews
     if trial.queries:
         made[QUERIES] = endpoint_queries.rows
+    return made
+
+
+def csv_files(trial: LockedTrial) -> Mapping[str, bytes]:
+    """Return every table of a locked trial as a CSV file, and the dictionary that explains their columns."""
+    made = tables(trial)
     files = {table.file_name: write(table, rows(trial)) for table, rows in made.items()}
     told = [settled_together() if table is ADJUDICATIONS and trial.has_consensus else table for table in made]
     return {**files, DICTIONARY.file_name: write(DICTIONARY, _dictionary(told))}

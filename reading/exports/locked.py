@@ -17,6 +17,7 @@ from compliance.signing import digest
 from reading.exports.locked_query import LockedQuery
 from reading.exports.locked_review import ONLY_WHERE_ANY, LockedReview
 from reading.exports.locked_series import LockedSeries
+from reading.exports.locked_work import LockedWork
 
 ADJUDICATOR, CONSENSUS = "ADJUDICATOR", "CONSENSUS"
 ADJUDICATED = "ADJUDICATED"
@@ -321,6 +322,7 @@ class LockedSubject:
     adjudications: tuple[LockedAdjudication, ...] = ()
     #: By place of the reader and timepoint, those that were confirmed too; where the charter asks for a review.
     reviews: tuple[LockedReview, ...] = field(default=(), metadata=ONLY_WHERE_ANY)
+    work: tuple[LockedWork, ...] = field(default=(), metadata=ONLY_WHERE_ANY)
 
     def derived_before(self, timepoint: str, evalid: str) -> str:
         """Return the response that a reader changed in the global review, as it was derived; empty: it stands."""

@@ -11,11 +11,14 @@ ONLY_WHERE_ANY = {"only": "where any"}
 
 @dataclass(frozen=True, slots=True)
 class LockedReview:
-    """What a reader made of a response in a global review; `derived` is what the reader had signed."""
+    """What a reader made of a response in a global review; `derived` is what the reader had signed.
+
+    `signed_at` is shifted like the subject's scans; None where nothing of the subject is dated.
+    """
 
     evalid: str
     timepoint: str
     derived: str
     response: str
     reason: str
-    signed_at: dt.datetime
+    signed_at: dt.datetime | None

@@ -45,6 +45,7 @@ from reading.exports.locked import (
     evalid,
 )
 from reading.exports.locked_review import LockedReview
+from reading.exports.signed_work import shift_of, shifted, signed_work
 from reading.exports.values import derived_values, entered_values
 from reading.models import Adjudication, Lesion
 from reading.models.segment import segments_by_read
@@ -154,11 +155,13 @@ def _subject(result: SubjectResult) -> LockedSubject:
         for lesion in Lesion.objects.filter(reader=slot.reader, subject=subject).select_related("first_seen__timepoint")
     ]
     order = {None: -1} | {timepoint.pk: timepoint.order for timepoint in result.timepoints}
+    day_1 = next((placed for visit in timepoints if (placed := _shifted_day_1(visit))), None)
+    shift = shift_of(result, day_1)
     return LockedSubject(
         code=subject.code,
         site=subject.site.code,
         state=subject.state,
-        shifted_day_1=next((day_1 for visit in timepoints if (day_1 := _shifted_day_1(visit))), None),
+        shifted_day_1=day_1,
         timepoints=timepoints,
         lesions=tuple(sorted(lesions, key=lambda lesion: (lesion.evalid, lesion.number))),
         results=_results(result),
@@ -166,11 +169,12 @@ def _subject(result: SubjectResult) -> LockedSubject:
             _adjudication(adjudication, result, timepoints)
             for adjudication in sorted(result.adjudications, key=lambda a: order[a.timepoint_id])
         ),
-        reviews=tuple(_reviews(result)),
+        reviews=tuple(_reviews(result, shift)),
+        work=signed_work(result, shift),
     )
 
 
-def _reviews(result: SubjectResult) -> Iterable[LockedReview]:
+def _reviews(result: SubjectResult, shift: dt.timedelta | None) -> Iterable[LockedReview]:
     reviews = signed_reviews(result.subject)
     for slot in result.slots:
         review = reviews.get(slot.slot)
@@ -179,7 +183,7 @@ def _reviews(result: SubjectResult) -> Iterable[LockedReview]:
         for read in slot.reads:
             if read.response:
                 said = read.response.overall, read.overall, read.changed_because
-                yield LockedReview(evalid(slot.slot), read.timepoint.code, *said, review.signed_at)
+                yield LockedReview(evalid(slot.slot), read.timepoint.code, *said, shifted(review.signed_at, shift))
 
 
 def _shifted_day_1(timepoint: LockedTimepoint) -> dt.date | None:

@@ -13,7 +13,7 @@ from compliance import access, signing, storage
 from compliance.models import Signature, User
 from imaging.models import ImagingStudy, Instance, ReceivedInstance, Series, Transfer
 from reading import derivation, selectors
-from reading.models import Adjudication, Assessment, Lesion, Measurement, ReadTask
+from reading.models import Adjudication, Assessment, Lesion, Measurement, ReadTask, Reopening, SignedVersion
 from tests.factories.scans import encoded, slice_of
 from trials.charter import RECIST_TEMPLATE
 from trials.models import ImagingCharter, Membership, Role, Site, Subject, Timepoint, Trial
@@ -26,6 +26,10 @@ TRUE_DAY_1 = dt.date(2025, 2, 3)
 SHIFT = dt.timedelta(days=2113)
 READER_NAMES = ("Rhea Dering", "Ravi Lesener")
 SCAN_DAYS = {"BL": -5, "W8": 55, "W16": 114}
+#: When reads and adjudications were signed, as it truly was.
+WORKED_AT = dt.datetime(2025, 6, 3, 10, 15, tzinfo=dt.UTC)
+#: The read that was opened again: subject, reader's place, timepoint.
+OPENED_AGAIN = ("A-001", 2, "W8")
 #: Diameters of T01 and T02 by timepoint, for each subject and reader. In A-001 reader 2 alone sees a progression
 #: at week 16: (30 + 22) / (22 + 15) = 1.405, at least 20% and 5 mm above the nadir (RECIST 1.1 §4.3.1).
 DIAMETERS = {
@@ -173,7 +177,7 @@ def _subject(subject: Subject, charter: ImagingCharter, people: dict[str, User],
                 simulated=True,
                 state="locked",
                 created_at=now,
-                submitted_at=now,
+                submitted_at=WORKED_AT,
             )
             assessment = Assessment.objects.create(task=task, comment="+ effusion" if code == "W8" else "")
             if not lesions:
@@ -202,6 +206,8 @@ def _subject(subject: Subject, charter: ImagingCharter, people: dict[str, User],
         earlier = [other for other in tasks if other.slot == task.slot and other.order < task.order]
         task.assessment.derivation = derivation.derivation_of(task, earlier)
         task.assessment.save()
+        if (subject.code, task.slot, task.timepoint.code) == OPENED_AGAIN:
+            _opened_again(task, people, now)
     result = selectors.subject_result(subject)
     if result.discordances:
         Adjudication.objects.create(
@@ -214,8 +220,22 @@ def _subject(subject: Subject, charter: ImagingCharter, people: dict[str, User],
             rationale='=HYPERLINK("x") the "true" border, see week 16',
             state="locked",
             opened_at=now,
-            decided_at=now,
+            decided_at=WORKED_AT + dt.timedelta(hours=2),
         )
+
+
+def _opened_again(task: ReadTask, people: dict[str, User], now: dt.datetime) -> None:
+    """Write that the read had been signed before, and was opened again with a reason."""
+    asked = {"asked_by": people["Ajit Third"], "asked_at": now, "decided_by": people["Dr Ada Trial"], "decided_at": now}
+    reopening = Reopening.objects.create(task=task, reason="=The liver was left out", state="approved", **asked)
+    SignedVersion.objects.create(
+        task=task,
+        reopening=reopening,
+        number=1,
+        content={},
+        content_sha256="0" * 64,
+        signed_at=WORKED_AT - dt.timedelta(days=1),
+    )
 
 
 def _images(timepoint: Timepoint, now: dt.datetime) -> Instance:

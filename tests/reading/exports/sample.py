@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 
@@ -28,6 +29,7 @@ from reading.exports.locked import (
     Trigger,
 )
 from reading.exports.locked_series import LockedSeries
+from reading.exports.locked_work import LockedWork
 from reading.exports.snapshot import locked_criteria
 from reading.variability import bland_altman, cohen_kappa, icc, percent_agreement
 from trials.charter import RECIST_TEMPLATE
@@ -201,7 +203,21 @@ def _subject(index: int, dice: random.Random) -> LockedSubject:
         ),
         results=tuple(replace(result, accepted=slot == chosen) for slot, result in results.items()),
         adjudications=adjudications,
+        work=tuple(_work(timepoints, bool(adjudications))),
     )
+
+
+def _work(timepoints: list[LockedTimepoint], adjudicated: bool) -> Iterator[LockedWork]:
+    """Each read is signed a day after its scan; the first one was opened again, and stands as its second version."""
+    reads = [(visit, read) for visit in timepoints for read in visit.reads]
+    for place, (visit, read) in enumerate(reads):
+        assert visit.shifted_date is not None
+        at = dt.datetime.combine(visit.shifted_date, dt.time(9, place), dt.UTC) + dt.timedelta(days=1)
+        if not place:
+            yield LockedWork("read", visit.code, read.evalid, 1, at, "The node was left out <by mistake>")
+        yield LockedWork("read", visit.code, read.evalid, 1 if place else 2, at + dt.timedelta(hours=1))
+    if adjudicated:
+        yield LockedWork("adjudication", "SUBJECT", "ADJUDICATOR", 1, at + dt.timedelta(days=2))
 
 
 def _pictures(reads: tuple[LockedRead, ...], study: str) -> tuple[LockedPicture, ...]:

@@ -34,7 +34,7 @@ from trials.services.watching import TrailDamaged
 pytestmark = pytest.mark.requirement("REQ-LOC-003")
 
 #: Of the tables of `recorded.build()`; changes with them alone. Responses carry the rule pack's trace.
-TABLES_SHA256 = "47c3569940f2b736944eabda4e6bafe28a0ded1d7a543a64f268fa2dcfe7ba2e"
+TABLES_SHA256 = "22fe39e93d9a7c25e94a9b35afdf2ce1d958b0326731c19febc3f576c4e0546f"
 #: Of the transport files of the same trial.
 SDTM_SHA256 = "95f8cfdfbd30270c6c2ed611fd76a2d26576ac34fc981fda59760144271820b7"
 PACK_DEPENDENT = {"responses.csv", "data_dictionary.csv"}
@@ -93,10 +93,12 @@ class TestFrozenSample:
             "lesions.csv",
             "manifest.json",
             "measurements.csv",
+            "odm.xml",
             "parallax_verify.py",
             "records.json",
             "report.pdf",
             "responses.csv",
+            "signed_work.csv",
             "subjects.csv",
             "timepoints.csv",
             "values.csv",

@@ -33,6 +33,7 @@ def test_the_files_are_the_ones_promised():
         "lesions.csv",
         "measurements.csv",
         "responses.csv",
+        "signed_work.csv",
         "subjects.csv",
         "timepoints.csv",
         "values.csv",

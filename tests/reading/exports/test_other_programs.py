@@ -16,6 +16,8 @@ from tests.reading.exports import others
 from tests.reading.exports.derived import random_trial
 from tests.reading.exports.sample import locked_trial
 
+pytestmark = pytest.mark.requirement("REQ-LOC-008")
+
 #: With global reviews, and with adjudications and a missed visit.
 TRIALS = {"reviewed": random_trial(6, seed=4, gone_over=True), "adjudicated": locked_trial(6)}
 FILES = {f"{trial}/{name}": data for trial, held in TRIALS.items() for name, data in sdtm_files(held)}
