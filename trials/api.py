@@ -85,7 +85,7 @@ class MembershipSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = models.Membership
-        fields = ["id", "trial", "user", "role", "site", "granted_at"]
+        fields = ["id", "trial", "user", "role", "site", "granted_at", "until"]
         read_only_fields = ["granted_at"]
 
 
@@ -292,6 +292,7 @@ class MembershipViewSet(mixins.ListModelMixin, mixins.CreateModelMixin, Resource
             user=data["user"],
             role=models.Role(data["role"]),
             site=data.get("site"),
+            until=data.get("until"),
             actor=access.actor(self.request),
             at=timezone.now(),
         )

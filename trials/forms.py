@@ -238,6 +238,12 @@ class MemberForm(forms.Form):
         empty_label="(whole trial)",
     )
 
+    last_day = forms.DateField(
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="The role ends by itself after this day (UTC). An auditor's must.",
+    )
+
     def __init__(self, *args: Any, trial: Trial, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["site"].queryset = trial.sites.all()  # type: ignore[attr-defined]
@@ -258,7 +264,22 @@ class MemberForm(forms.Form):
                     self.add_error("password", problem)
         if (data.get("role") == Role.SITE_COORDINATOR) != bool(data.get("site")):
             self.add_error("site", "A site coordinator needs a site; other roles have none.")
+        if data.get("role") == Role.AUDITOR and not data.get("last_day") and "last_day" not in self.errors:
+            self.add_error("last_day", "An auditor's role ends by itself. Give its last day.")
         return data
+
+    def clean_last_day(self) -> dt.date | None:
+        """A role does not end before it is given."""
+        last: dt.date | None = self.cleaned_data["last_day"]
+        if last is not None and last < timezone.now().date():
+            raise forms.ValidationError("This day is over.")
+        return last
+
+    @property
+    def until(self) -> dt.datetime | None:
+        """The moment at which the role ends by itself."""
+        last: dt.date | None = self.cleaned_data["last_day"]
+        return dt.datetime.combine(last + dt.timedelta(days=1), dt.time(), dt.UTC) if last else None
 
 
 class ReasonForm(forms.Form):

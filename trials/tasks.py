@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from compliance import context
-from trials.services import amending, digesting, reminding, watching  # noqa: F401 - their jobs
+from trials.services import amending, delegating, digesting, reminding, watching  # noqa: F401 - their jobs
 
 
 @shared_task(name="trials.remind", ignore_result=True)
@@ -15,6 +15,13 @@ def remind() -> None:
     with context.surroundings("", "trials.remind"):
         reminding.remind(at=timezone.now())
         digesting.send_when_due(at=timezone.now())
+
+
+@shared_task(name="trials.end_roles", ignore_result=True)
+def end_roles() -> None:
+    """End the roles whose time is over; on the beat, each minute."""
+    with context.surroundings("", "trials.end_roles"):
+        delegating.end_what_is_over(at=timezone.now())
 
 
 @shared_task(name="trials.verify_trail", ignore_result=True)

@@ -147,7 +147,9 @@ def member_add(request: HttpRequest, trial: Trial) -> HttpResponse:
         trial=trial,
         at=at,
     )
-    setting_up.grant_membership(trial=trial, user=user, role=Role(data["role"]), site=data["site"], actor=actor, at=at)
+    setting_up.grant_membership(
+        trial=trial, user=user, role=Role(data["role"]), site=data["site"], until=form.until, actor=actor, at=at
+    )
     messages.success(request, f"{user} is {Role(data['role']).label.lower()} now.")
     return redirect("trials:setup", pk=trial.pk)
 

@@ -276,6 +276,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep jobs": {"task": "compliance.sweep_jobs", "schedule": 2.0, "options": {"expires": 60.0}},
     "sign checkpoints": {"task": "compliance.make_checkpoint", "schedule": 3600.0, "options": {"expires": 3600.0}},
     "verify the trail": {"task": "trials.verify_trail", "schedule": crontab(hour="1", minute="30")},
+    "end roles": {"task": "trials.end_roles", "schedule": 60.0, "options": {"expires": 60.0}},
     "sweep reads": {"task": "reading.sweep_reads", "schedule": 60.0},
     "sweep spool": {"task": "imaging.index_spool", "schedule": 5.0, "options": {"expires": 60.0}},
     "sweep uploads": {"task": "imaging.sweep_uploads", "schedule": 3600.0},

@@ -169,6 +169,8 @@ def name_site_and_people(ada: Person) -> None:
         ada.page.locator("#id_role").select_option(label=role)
         if role == "Site coordinator":
             ada.page.locator('[name="site"]').select_option(index=1)
+        if role == "Auditor":
+            ada.fill(last_day=(dt.datetime.now(dt.UTC).date() + dt.timedelta(days=30)).isoformat())
         ada.press("Give role")
         ada.told(f"{name} is {role.lower()} now")
     ada.look("setup")

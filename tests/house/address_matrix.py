@@ -58,6 +58,8 @@ MATRIX = tuple(
         ("POST", "trials/<pk>/sites/", "trial", "T"),
         ("POST", "trials/<pk>/members/", "trial", "T"),
         ("POST", "trials/<pk>/amend/", "trial", "T"),
+        ("GET", "trials/<pk>/people/", "trial", "AT"),
+        ("GET", "trials/<pk>/people/list/", "trial", "AT"),
         ("GET", "trials/<pk>/queries/", "trial", "CQAT"),
         ("GET", "trials/<pk>/queries/list/", "trial", "CQAT"),
         ("GET POST", "trials/<pk>/queries/ask/", "trial", "Q"),

@@ -47,13 +47,17 @@ class SiteGrant(UserObjectPermissionBase):
 
 
 class Membership(Record):
-    """A role that a person holds in a trial from one moment to another. Ended, never deleted."""
+    """A role that a person holds in a trial from one moment to another. Ended, never deleted.
+
+    `until` is when it ends by itself; None: when somebody ends it.
+    """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="memberships")
     trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="memberships")
     site = models.ForeignKey(Site, null=True, blank=True, on_delete=models.PROTECT, related_name="memberships")
     role = models.CharField(max_length=24, choices=Role)
     granted_at = models.DateTimeField()
+    until = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
 
     class Meta:

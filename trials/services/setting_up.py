@@ -21,6 +21,13 @@ from trials.states import OPEN_CHARTER, CharterState, TrialState
 from trials.terms.kinds import Problem
 
 
+class AlreadyOver(HouseError):
+    """A role was to end before it begins."""
+
+    code = "already_over"
+    status = 409
+
+
 class AlreadyThere(HouseError):
     """What was to be created exists already."""
 
@@ -294,20 +301,43 @@ def end_identity(*, membership: Membership, reason: str, actor: User, at: dt.dat
 
 
 def grant_membership(
-    *, trial: Trial, user: User, role: Role, actor: User, at: dt.datetime, site: Site | None = None
+    *,
+    trial: Trial,
+    user: User,
+    role: Role,
+    actor: User,
+    at: dt.datetime,
+    site: Site | None = None,
+    until: dt.datetime | None = None,
 ) -> Membership:
-    """Give a person a role in a trial; a site coordinator's role is at one site."""
+    """Give a person a role in a trial; a site coordinator's role is at one site.
+
+    Parameters
+    ----------
+    until
+        When it ends by itself.
+    """
     access.require(actor, "trials.administer", trial)
-    return _grant(trial, user, role, site, actor, at)
+    return _grant(trial, user, role, site, actor, at, until)
 
 
-def _grant(trial: Trial, user: User, role: Role, site: Site | None, actor: User, at: dt.datetime) -> Membership:
+def _grant(
+    trial: Trial,
+    user: User,
+    role: Role,
+    site: Site | None,
+    actor: User,
+    at: dt.datetime,
+    until: dt.datetime | None = None,
+) -> Membership:
     if (role is Role.SITE_COORDINATOR) != (site is not None) or (site and site.trial_id != trial.pk):
         raise AlreadyThere("A site coordinator needs a site of this trial; other roles have none.")
     if Membership.objects.filter(user=user, trial=trial, role=role, site=site, ended_at=None).exists():
         raise AlreadyThere(f"{user} is {role.label.lower()} here already.")
+    if until is not None and until <= at:
+        raise AlreadyOver("A role cannot end before it is given. Name a later day.")
     with transaction.atomic():
-        membership = Membership(user=user, trial=trial, site=site, role=role, granted_at=at)
+        membership = Membership(user=user, trial=trial, site=site, role=role, granted_at=at, until=until)
         audit.save(membership, action="membership.granted", actor=actor, at=at)
         access.grant(user, role.permission, site or trial)
     return membership
