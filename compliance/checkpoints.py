@@ -11,10 +11,10 @@ import datetime as dt
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -41,6 +41,7 @@ class Checkpoint:
 
     at: dt.datetime
     ends: dict[int, End]
+    statement: str = field(default="", compare=False)
 
 
 def make(*, at: dt.datetime) -> AuditCheckpoint | None:
@@ -68,6 +69,19 @@ def make(*, at: dt.datetime) -> AuditCheckpoint | None:
         )
         _write(made)
     return made
+
+
+def signed(said: Mapping[str, Any]) -> dict[str, str]:
+    """Return a statement with its signature by the newest key of the trail, as checkpoints are signed (Ed25519).
+
+    Raises
+    ------
+    KeyMissing
+        The trail's key cannot be read.
+    """
+    text, key = signing.canonical(said), sealing.newest_key()
+    private = Ed25519PrivateKey.from_private_bytes(key.signing)
+    return {"statement": text.decode(), "signature": private.sign(text).hex(), "public_key": _public(key)}
 
 
 def kept() -> tuple[list[Checkpoint], list[str]]:
@@ -140,4 +154,4 @@ def _holds(statement: str, signature: str, public_key: str) -> bool:
 def _read(statement: str) -> Checkpoint:
     said = json.loads(statement)
     ends = {chain["trial_id"]: End(chain["sequence"], chain["mac"]) for chain in said["chains"]}
-    return Checkpoint(dt.datetime.fromisoformat(said["at"]), ends)
+    return Checkpoint(dt.datetime.fromisoformat(said["at"]), ends, statement)

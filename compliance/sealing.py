@@ -98,7 +98,7 @@ def seal(events: Iterable[Unsealed]) -> None:
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        newest = _newest_key()
+        newest = newest_key()
         # Strictly one after the other: who has a head waits for higher ones alone.
         for number in sorted(waiting):
             head = _locked(number)
@@ -109,7 +109,7 @@ def seal(events: Iterable[Unsealed]) -> None:
 def seal_beginnings() -> None:
     """Seal the ends of chains to which nothing came since they began without a key; in the caller's transaction."""
     for head in AuditHead.objects.select_for_update().filter(key="").order_by("trial_id"):
-        _close(head, _newest_key())
+        _close(head, newest_key())
         head.save(update_fields=["key", "seal"])
 
 
@@ -158,7 +158,7 @@ def _inserted(links: list[tuple[Any, ...]]) -> str:
     return _LINKS + ", ".join(["(%s, %s, %s, %s, %s)"] * len(links))
 
 
-def _newest_key() -> keys.AuditKey:
+def newest_key() -> keys.AuditKey:
     """The key for new links; made with the first link of all, and never again by itself."""
     if known := keys.of_audit():
         return known[-1]

@@ -39,4 +39,5 @@ class ReadingConfig(AppConfig):
             models.CaseRead,
         )
         exporting.register("endpoint-package", "reading.exports.endpoint_package.EndpointPackage")
+        exporting.register("audit-trail", "reading.exports.trail.AuditTrail")
         exporting.register("accepted-reads", "reading.exports.accepted_reads.AcceptedReads")

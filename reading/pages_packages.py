@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 
 from compliance.models import AuditEvent, Export, User
-from reading.services.packaging import ENDPOINT_PACKAGE
+from reading.services.packaging import AUDIT_TRAIL, ENDPOINT_PACKAGE
 from reading.services.packaging_images import IMAGE_PACKAGE, being_built, images_by_subject
 from trials import release
 from trials.models import Trial
@@ -21,6 +21,16 @@ _TAKEN = 20
 def packages_of(trial: Trial) -> QuerySet[Export]:
     """A trial's endpoint packages, the latest first."""
     return _of(trial, ENDPOINT_PACKAGE)
+
+
+def trail_of(trial: Trial) -> Export | None:
+    """The audit trail that goes with a trial's packages, as it was exported last."""
+    return _of(trial, AUDIT_TRAIL).first()
+
+
+def packages_and_trails_seen_by(user: User) -> QuerySet[Export]:
+    """Endpoint packages, and audit trails that go with them, that the person may take."""
+    return packages_seen_by(user) | _seen_by(user, AUDIT_TRAIL, Artefact.PACKAGE)
 
 
 def packages_seen_by(user: User) -> QuerySet[Export]:

@@ -75,12 +75,13 @@ def replan_subject(*, subject_id: int, at: dt.datetime) -> None:
 
 @jobs.handler("reading.build_package")
 def build_package(*, trial_id: int, actor_id: int, at: dt.datetime) -> None:
-    """Build the endpoint package of a trial that was locked, in the name of who locked it; twice gives one.
+    """Build the package and the audit trail of a trial that was locked, in the name of who locked it; twice gives one.
 
     What the endpoint figures are drawn from is kept as well, so that whoever asks first does not wait for it.
     """
-    trial = Trial.objects.get(pk=trial_id)
-    packaging.build_package(trial=trial, actor=User.objects.get(pk=actor_id), at=at)
+    trial, actor = Trial.objects.get(pk=trial_id), User.objects.get(pk=actor_id)
+    packaging.build_package(trial=trial, actor=actor, at=at)
+    packaging.build_trail(trial=trial, actor=actor, at=at)
     showing.endpoints_of(trial)
 
 

@@ -25,7 +25,9 @@ def package(request: HttpRequest, trial: Trial) -> HttpResponse:
     """The endpoint package after the lock; before it, what it is waiting for. Administrators may build it."""
     if request.method == "POST":
         access.require(request.user, "trials.lock", trial)
-        export = packaging.build_package(trial=trial, actor=access.actor(request), at=timezone.now())
+        actor, at = access.actor(request), timezone.now()
+        export = packaging.build_package(trial=trial, actor=actor, at=at)
+        packaging.build_trail(trial=trial, actor=actor, at=at)
         messages.success(request, f"{export.file_name} is built.")
         return redirect("reading:package", pk=trial.pk)
     exports = pages_packages.packages_of(trial)
@@ -39,6 +41,7 @@ def package(request: HttpRequest, trial: Trial) -> HttpResponse:
             "trial": trial,
             "locked": is_locked(trial),
             "exports": exports,
+            "trail": pages_packages.trail_of(trial),
             "steps": pages.steps_to_lock(trial),
             "signatures": signing.signatures_on(trial),
             "may_build": access.may(request.user, "trials.lock", trial),
@@ -50,9 +53,9 @@ def package(request: HttpRequest, trial: Trial) -> HttpResponse:
 @require_GET
 @access.guarded("reading.see_package")
 def package_download(request: HttpRequest, pk: int) -> HttpResponse:
-    """Hand the package out; who took it is recorded."""
+    """Hand the package out, or the audit trail that goes with it; who took it is recorded."""
     actor = access.actor(request)
-    export = _asked_for(request, pages_packages.packages_seen_by(actor), pk, "reading.see_package")
+    export = _asked_for(request, pages_packages.packages_and_trails_seen_by(actor), pk, "reading.see_package")
     content = packaging.open_package(export=export, actor=actor, at=timezone.now())
     return HttpResponse(
         content, content_type=handing_out.ZIP, headers={"Content-Disposition": handing_out.named(export)}

@@ -7,6 +7,9 @@ This file needs Python 3.9 or later and nothing else, and shares no code with th
 3. Do transport files, Dataset-JSON, ODM and CSV tables say the same?
 4. Do sums and responses follow from the measurements? RECIST 1.1 is written here a second time, plainly.
 
+Of an audit trail that was downloaded beside a package: do its events follow upon each other, are they those that were
+signed (Ed25519), and have they the codes that checkpoints knew?
+
 It answers in sentences. Exit code 0: all holds. 1: something differs, and the first record that does is named.
 2: there is no package to read.
 """
@@ -32,6 +35,10 @@ RESPONSE = ("CR", "PR")
 DISEASE = ("PR", "SD", "NON-CR/NON-PD")
 BEFORE = "before the review"
 MOST_SENTENCES = 20
+TRAIL = "audit-trail"
+PACKAGE_HOLDS = "The package is what was locked: files, records, sums and responses hold."
+TRAIL_HOLDS = "The audit trail is what was exported: events, signatures and checkpoints hold."
+TRAIL_SIGNED = "The codes of events can be made again by the system alone, which has their key."
 
 
 class NoPackage(Exception):
@@ -897,6 +904,108 @@ def check_statements(package: Package, manifest: dict):
             yield f"The signature of {mark['printed_name']} on “{mark['what']}” is not one on what the package holds."
 
 
+# ---- an audit trail: its chain, and the signature under it ---------------------------------------------------------
+
+# The curve of RFC 8032, section 5.1; points are X, Y, Z, T with x = X/Z, y = Y/Z, xy = T/Z (section 5.1.4).
+PRIME = 2**255 - 19
+ORDER = 2**252 + 27742317777372353535851937790883648493
+CURVE = -121665 * pow(121666, PRIME - 2, PRIME) % PRIME
+ROOT = pow(2, (PRIME - 1) // 4, PRIME)
+
+
+def added(one: tuple, other: tuple) -> tuple:
+    a = (one[1] - one[0]) * (other[1] - other[0]) % PRIME
+    b = (one[1] + one[0]) * (other[1] + other[0]) % PRIME
+    c = 2 * one[3] * other[3] * CURVE % PRIME
+    d = 2 * one[2] * other[2] % PRIME
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return (e * f % PRIME, g * h % PRIME, f * g % PRIME, e * h % PRIME)
+
+
+def times(count: int, point: tuple) -> tuple:
+    found = (0, 1, 1, 0)
+    while count:
+        if count & 1:
+            found = added(found, point)
+        point = added(point, point)
+        count >>= 1
+    return found
+
+
+def point_of(data: bytes):
+    """Return the point that 32 bytes name (section 5.1.3), or None."""
+    number = int.from_bytes(data, "little")
+    odd, y = number >> 255, number & (2**255 - 1)
+    if len(data) != 32 or y >= PRIME:
+        return None
+    square = (y * y - 1) * pow(CURVE * y * y + 1, PRIME - 2, PRIME) % PRIME
+    x = pow(square, (PRIME + 3) // 8, PRIME)
+    if (x * x - square) % PRIME:
+        x = x * ROOT % PRIME
+    if (x * x - square) % PRIME or (x == 0 and odd):
+        return None
+    if x & 1 != odd:
+        x = PRIME - x
+    return (x, y, 1, x * y % PRIME)
+
+
+BASE = point_of((4 * pow(5, PRIME - 2, PRIME) % PRIME).to_bytes(32, "little"))
+
+
+def is_signed(public_key: bytes, message: bytes, signature: bytes) -> bool:
+    """Tell whether a signature holds (section 5.1.7)."""
+    key, commitment = point_of(public_key), point_of(signature[:32])
+    answer = int.from_bytes(signature[32:], "little")
+    if key is None or commitment is None or len(signature) != 64 or answer >= ORDER:
+        return False
+    hashed = hashlib.sha512(signature[:32] + public_key + message).digest()
+    left = times(answer, BASE)
+    right = added(commitment, times(int.from_bytes(hashed, "little") % ORDER, key))
+    return not ((left[0] * right[2] - right[0] * left[2]) % PRIME or (left[1] * right[2] - right[1] * left[2]) % PRIME)
+
+
+def check_trail(members: dict, manifest: dict):
+    """The events follow upon each other and are those that were signed; checkpoints had their codes."""
+    signed = json.loads(members["statement.json"])
+    text = signed["statement"].encode()
+    if not is_signed(bytes.fromhex(signed["public_key"]), text, bytes.fromhex(signed["signature"])):
+        yield "statement.json: the signature does not hold."
+    said = json.loads(text)
+    rows = list(csv.reader(io.StringIO(members["events.csv"].decode(), newline="")))[1:]
+    previous, codes = "0" * 64, {}
+    for place, row in enumerate(rows, start=1):
+        follows = sha256(previous.encode() + b"\n" + canonical(row[:-1]))
+        if row[0] != str(place) or row[-1] != follows:
+            yield f"events.csv: event {place} is not the one that was exported: its link does not follow."
+            return
+        previous, codes[row[0]] = follows, row[7]
+    if (len(rows), previous) != (said["events"], said["head"]):
+        yield f"events.csv ends with event {len(rows)}; {said['events']} were signed."
+    for name in sorted(said["tables"]):
+        if sha256(members.get(name, b"")) != said["tables"][name]:
+            yield f"{name} is not the one that was signed."
+    if (said["trial"], said["locked_at"]) != (manifest["trial"], manifest["lock"]["locked_at"]):
+        yield f"{MANIFEST} names another trial or lock than the one that was signed."
+    for sequence, code, _ in list(csv.reader(io.StringIO(members["checkpoints.csv"].decode(), newline="")))[1:]:
+        if codes.get(sequence) not in (code, ""):
+            yield f"events.csv: event {sequence} has not the code that a checkpoint knew."
+
+
+def verify_trail(members: dict, manifest: dict, problems: list):
+    """Return what is wrong with an audit trail, and by whose key it is signed."""
+    try:
+        problems += check_trail(members, manifest)
+        signed = json.loads(members["statement.json"])
+        notes = [
+            f"The trail is signed with the key {signed['public_key']}: compare it with the installation's.",
+            TRAIL_SIGNED,
+        ]
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError) as fault:
+        problems.append(f"The audit trail was changed: it cannot be read ({type(fault).__name__}: {fault}).")
+        notes = []
+    return list(dict.fromkeys(problems)), notes
+
+
 def verify(path: str):
     """Return what is wrong, a sentence each, and what could not be asked."""
     try:
@@ -905,6 +1014,8 @@ def verify(path: str):
     except Damaged as fault:
         return [str(fault)], []
     problems = list(check_files(members, manifest, archive))
+    if manifest.get("exporter") == TRAIL:
+        return verify_trail(members, manifest, problems)
     notes = []
     package = Package(members)
     recist = manifest.get("criteria", {}).get("name") == "RECIST 1.1"
@@ -954,7 +1065,7 @@ def main(arguments: list) -> int:
     for note in notes:
         sys.stdout.write(f"Note: {note}\n")
     if not problems:
-        sys.stdout.write("The package is what was locked: files, records, sums and responses hold.\n")
+        sys.stdout.write(f"{TRAIL_HOLDS if TRAIL_SIGNED in notes else PACKAGE_HOLDS}\n")
         return 0
     for problem in problems[:MOST_SENTENCES]:
         sys.stdout.write(f"{problem}\n")

@@ -57,7 +57,7 @@ TABLE = {
     Artefact.TRAIL: Release("Audit trail", (Role.AUDITOR,), _ALWAYS),
     Artefact.OUTCOMES: Release("Endpoints and their figures", (Role.READING_MANAGER, *_TAKE_PACKAGES), _AFTER_LOCK),
     Artefact.PACKAGE: Release(
-        "Endpoint package: every read, result and table",
+        "Endpoint package: every read, result and table; beside it the audit trail without names",
         _TAKE_PACKAGES,
         _AFTER_LOCK,
         "while the audit trail verifies",

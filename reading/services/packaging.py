@@ -11,7 +11,7 @@ from trials.models import Trial
 from trials.release import Artefact
 from trials.services import watching
 
-ENDPOINT_PACKAGE = "endpoint-package"
+ENDPOINT_PACKAGE, AUDIT_TRAIL = "endpoint-package", "audit-trail"
 
 
 def build_package(*, trial: Trial, actor: User, at: dt.datetime) -> Export:
@@ -28,11 +28,27 @@ def build_package(*, trial: Trial, actor: User, at: dt.datetime) -> Export:
         The audit trail is not what was written.
     compliance.access.AccessDenied
     """
+    return _build(ENDPOINT_PACKAGE, trial, actor, at)
+
+
+def build_trail(*, trial: Trial, actor: User, at: dt.datetime) -> Export:
+    """Build what leaves of a locked trial's audit trail; it goes with the package, and is none of it.
+
+    Raises
+    ------
+    compliance.exporting.NotLocked
+    trials.services.watching.TrailDamaged
+    compliance.access.AccessDenied
+    """
+    return _build(AUDIT_TRAIL, trial, actor, at)
+
+
+def _build(kind: str, trial: Trial, actor: User, at: dt.datetime) -> Export:
     fresh = Trial.objects.get(pk=trial.pk)
     access.require(actor, "reading.see_package", fresh)
     release.require(Artefact.PACKAGE, fresh)
     watching.require_whole(fresh)
-    return exporting.build(exporting.exporter(ENDPOINT_PACKAGE), fresh, actor=actor, at=at)
+    return exporting.build(exporting.exporter(kind), fresh, actor=actor, at=at)
 
 
 def open_package(*, export: Export, actor: User, at: dt.datetime) -> bytes:

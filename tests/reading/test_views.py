@@ -449,13 +449,15 @@ def test_the_signed_lock_builds_the_package_which_the_sponsor_downloads(world, c
     assert "The package is being built" in words(sponsor.get(package))
     jobs.drain()
     assert sponsor.get(package, headers={"HX-Request": "true"})["HX-Refresh"] == "true"
-    export = Export.objects.get()
-    assert export.sha256 in words(sponsor.get(package))
+    export, trail = (Export.objects.get(kind=kind) for kind in ("endpoint-package", "audit-trail"))
+    shown_on_page = words(sponsor.get(package))
+    assert export.sha256 in shown_on_page
+    assert trail.sha256 in shown_on_page
     taken = sponsor.get(url("package_download", export.pk))
     assert taken["Content-Disposition"] == f'attachment; filename="{export.file_name}"'
     assert len(taken.content) == export.size
     # Built again, it is the same package.
     assert admin.post(package)["Location"] == package
-    assert Export.objects.count() == 1
+    assert Export.objects.filter(kind="endpoint-package").count() == 1
     stranger = User.objects.create_user("stranger", password=PASSWORD, is_staff=True)
     assert signed_in(stranger).get(url("package_download", export.pk)).status_code == 403
