@@ -1,19 +1,18 @@
 """The tables that go with an audit trail that leaves: events, signatures and checkpoints, with nobody's name.
 
-A time is told of what concerns the trial and its reads. Of subjects, visits, scans, forms and queries none is: beside
-the package's shifted dates it would tell by how many days they are shifted. The order tells what came before what.
+A time is told of what concerns the trial, its charter, its sites and its people. Of what hangs on a subject none is:
+beside the package's shifted dates it would tell by how many days they are shifted. The order tells what came first.
 """
 
 from __future__ import annotations
 
 from reading.exports.csv_table import Column, Table
 
-#: Kinds of record whose events and signatures have a time; others are a subject's, or come with a subject's scan.
+#: Kinds of record whose events and signatures have a time; all others hang on a subject, or on its scans and reads.
 TIMED = frozenset(
     {
         "trials.trial", "trials.imagingcharter", "trials.membership", "trials.site", "trials.siteanswers",
-        "trials.sitequalification", "trials.trainingacknowledgement", "reading.adjudication", "reading.attempt",
-        "reading.globalreview", "reading.readtask", "reading.reopening",
+        "trials.sitequalification", "trials.trainingacknowledgement", "reading.attempt",
     }
 )  # fmt: skip
 #: Kinds whose signed content names nobody: of others few contents are possible, and the digest would tell which it is.
@@ -25,7 +24,7 @@ DIGESTED = frozenset(
 )  # fmt: skip
 
 _NUMBER = Column("number", "Number of the record among those of its kind, by the first event about it.", "integer")
-_TIME = "UTC; empty where the record is a subject's, or comes with a subject's scan."
+_TIME = "UTC; empty where the record hangs on a subject, its scans or reads."
 
 EVENTS = Table(
     "events",
