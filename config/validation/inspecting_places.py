@@ -26,6 +26,7 @@ from compliance.errors import HouseError
 from compliance.models import Job
 from config.celery import app
 from config.validation.records import Check, Outcome
+from trials import locked_rows
 from trials.models import Trial
 
 #: Tables whose rows the database itself refuses to change.
@@ -79,6 +80,15 @@ def database() -> Iterator[Check]:
         said,
         _passes(not bare),
         ("REQ-AUD-004",),
+    )
+    up = locked_rows.are_up()
+    yield Check(
+        "Database",
+        "Triggers that refuse to change a locked trial",
+        "On each table of a trial's records",
+        f"{len(locked_rows.standing())} triggers" + ("" if up else "; some are missing or off: run manage.py migrate"),
+        _passes(up),
+        ("REQ-LOC-002",),
     )
 
 

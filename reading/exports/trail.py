@@ -125,7 +125,7 @@ def trail_of(trial: Trial) -> Trail:
         moment(trial.locked_at),
         events,
         tuple(_signatures(trial, numbers)),
-        tuple(_checkpoints(trial, {row[0]: row[-2] for row in events})),
+        tuple(_checkpoints(trial, before=len(events))),
     )
 
 
@@ -197,14 +197,13 @@ def _marks(trial: Trial) -> list[Signature]:
     return sorted(found, key=lambda mark: mark.pk)
 
 
-def _checkpoints(trial: Trial, codes: Mapping[object, object]) -> Iterator[Row]:
+def _checkpoints(trial: Trial, *, before: int) -> Iterator[Row]:
     """What checkpoints said before the lock; one that was made since says nothing more of these events."""
-    last = len(codes)
     known, _ = checkpoints.kept()
     said = {
         (end.sequence, end.mac, hashlib.sha256(one.statement.encode()).hexdigest())
         for one in known
-        if (end := one.ends.get(trial.pk)) is not None and end.sequence < last
+        if (end := one.ends.get(trial.pk)) is not None and end.sequence < before
     }
     yield from sorted(said)
 

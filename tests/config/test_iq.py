@@ -59,6 +59,7 @@ def test_an_installation_is_looked_at_and_the_record_is_sealed_and_in_the_trail(
     assert (failed, record["passed"]) == ([], True)
     assert outcome(record, "Release and digest of the installed code") == "pass"
     assert outcome(record, "Keys of the trials") == "pass"
+    assert outcome(record, "Triggers that refuse to change a locked trial") == "pass"
     event = AuditEvent.objects.get(action="installation.iq")
     assert (event.actor, event.after and event.after["passed"]) == (world.founder, True)
     (paper,) = (own_disk / "q").glob("iq-*.pdf")
