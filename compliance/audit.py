@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from auditlog.registry import auditlog
-from django.db import models, transaction
+from django.db import models, router, transaction
+from django.db.models.deletion import Collector
 from django.http import HttpRequest
 
 from compliance import context, rows, sealing
+from compliance.announcing import announced
 from compliance.errors import HouseError
 from compliance.models import AuditEvent, Record, User
 
@@ -152,7 +154,8 @@ def save(about: R, *, action: str, actor: User | None, at: dt.datetime, reason: 
         if not thaw:
             _refuse_frozen(stored or about)
         before = values_of(stored) if stored else {}
-        about.save()
+        with announced():
+            about.save()
         after = values_of(about)
         changed = [name for name, value in after.items() if before.get(name) != value]
         if stored and not changed:
@@ -173,7 +176,7 @@ def save(about: R, *, action: str, actor: User | None, at: dt.datetime, reason: 
 
 
 def save_batch(
-    records: Sequence[R], *, action: str, about: Record, of: str, actor: User | None, at: dt.datetime
+    records: Sequence[R], *, action: str, about: models.Model, of: str, actor: User | None, at: dt.datetime
 ) -> Sequence[R]:
     """Store many new records of one kind at once, with one event about what holds them.
 
@@ -188,8 +191,10 @@ def save_batch(
     if not records:
         return records
     with transaction.atomic():
-        _refuse_frozen(about)
-        rows.insert(records)
+        if isinstance(about, Record):
+            _refuse_frozen(about)
+        with announced():
+            rows.insert(records)
         listed = [[one.pk, plain(getattr(one, of))] for one in records]
         record(
             action, about, actor=actor, at=at, after={"count": len(records), "kind": label_of(records[0]), of: listed}
@@ -216,7 +221,8 @@ def change_batch(
         return
     with transaction.atomic():
         kind = type(records[0])
-        kind._base_manager.bulk_update(records, fields)
+        with announced():
+            kind._base_manager.bulk_update(records, fields)
         listed = [[one.pk, plain(getattr(one, of))] for one in records]
         record(
             action, about, actor=actor, at=at, after={"count": len(records), "kind": label_of(records[0]), of: listed}
@@ -224,11 +230,26 @@ def change_batch(
 
 
 def delete(about: Record, *, action: str, actor: User | None, at: dt.datetime, reason: str = "") -> None:
-    """Remove a record that may still be removed (a draft's part) and keep its last values in the trail."""
+    """Remove a record that may still be removed (a draft's part) and keep its last values in the trail.
+
+    What is removed with it, as a part of it, has an event of its own.
+    """
     with transaction.atomic():
         _refuse_frozen(about)
         record(action, about, actor=actor, at=at, before=values_of(about), reason=reason)
-        about.delete()
+        for part in _going_with(about):
+            gone = f"{part._meta.model_name}.removed"
+            record(gone, part, actor=actor, at=at, before=values_of(part), reason=reason)
+        with announced():
+            about.delete()
+
+
+def _going_with(about: Record) -> list[Record]:
+    """The regulated records that the database removes together with this one, because they are parts of it."""
+    collector = Collector(using=router.db_for_write(type(about)), origin=about)
+    collector.collect([about])
+    together = [*collector.data.values(), *collector.fast_deletes]
+    return [part for some in together for part in some if isinstance(part, Record) and part != about]
 
 
 def history(about: models.Model) -> models.QuerySet[AuditEvent]:

@@ -140,7 +140,7 @@ def check_passkey(user: User, state: passkeys.State | None, answer: str, *, at: 
             _failed(user, "passkey", at)
             return ""
         shown.factor.counter, shown.factor.used_at = shown.counter, at
-        shown.factor.save(update_fields=["counter", "used_at"])
+        audit.save(shown.factor, action="second_factor.used", actor=user, at=at)
     return "passkey"
 
 
@@ -165,7 +165,7 @@ def _take_code(user: User, code: str, at: dt.datetime) -> bool:
     if step is None:
         return False
     app.counter, app.used_at = step, at
-    app.save(update_fields=["counter", "used_at"])
+    audit.save(app, action="second_factor.used", actor=user, at=at)
     return True
 
 
@@ -272,9 +272,8 @@ def new_recovery_codes(*, user: User, at: dt.datetime) -> list[str]:
     with transaction.atomic():
         _end_codes(user, user, at)
         codes = [one_time.new_recovery_code() for _ in range(one_time.RECOVERY_CODES)]
-        for code in codes:
-            RecoveryCode(holder=user, digest=one_time.digest_of(code, user.pk), made_at=at).save()
-        audit.record("recovery_codes.made", user, actor=user, at=at, after={"count": len(codes)})
+        made = [RecoveryCode(holder=user, digest=one_time.digest_of(code, user.pk), made_at=at) for code in codes]
+        audit.save_batch(made, action="recovery_codes.made", about=user, of="made_at", actor=user, at=at)
         misuse.tell(user, "recovery codes made", "New recovery codes of your account were made.", at=at)
     return codes
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from django.db import connection, models
 
+from compliance import announcing
+
 
 def insert(records: Sequence[models.Model]) -> None:
     """Store new records of one kind and give each its number; no signal is sent.
@@ -38,8 +40,9 @@ def _copy(records: Sequence[models.Model]) -> None:
         quote = connection.ops.quote_name
         columns = ", ".join(quote(str(field.column)) for field in options.concrete_fields)
         getters = [_getter(field) for field in options.concrete_fields]
+        statement = f"COPY {quote(table)} ({columns}) FROM STDIN"
         # The driver's COPY stands outside Django's cursor, which would give its errors their Django names.
-        with connection.wrap_database_errors, cursor.copy(f"COPY {quote(table)} ({columns}) FROM STDIN") as copy:
+        with connection.wrap_database_errors, cursor.copy(announcing.marked(statement)) as copy:
             for record in records:
                 copy.write_row([get(record) for get in getters])
     for record in records:

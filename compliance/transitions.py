@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from django.db import models, transaction
 
 from compliance import access, audit, signing
+from compliance.announcing import announced
 from compliance.errors import HouseError
 from compliance.models import Record, User
 
@@ -137,7 +138,8 @@ def advance_batch(
         numbers = list(open_to_it.select_for_update(of=("self",)).values_list("pk", flat=True))
         if not numbers:
             return []
-        records.model._base_manager.filter(pk__in=numbers).update(**{field: move.target, **changes})
+        with announced():
+            records.model._base_manager.filter(pk__in=numbers).update(**{field: move.target, **changes})
         plain = {
             name: value.pk if isinstance(value, models.Model) else audit.plain(value) for name, value in changes.items()
         }

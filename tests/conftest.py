@@ -18,6 +18,7 @@ from hypothesis import settings
 from pynetdicom import AE
 from pynetdicom.dimse import DIMSEServiceProvider
 
+from tests.support import hands
 from tests.support.migrated import postgresql_template, sqlite_file
 from tests.support.tools import absent, skip_or_fail
 
@@ -69,6 +70,14 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> Iterator
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _tests_write_by_hand() -> Iterator[None]:
+    """Let tests arrange their scenes in the database past the audit trail, and nobody else."""
+    hands.let_tests_write()
+    yield
+    hands.hold_tests_to_the_door()
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _flush_may_empty_the_trail() -> Iterator[None]:
     """Let the test runner empty the append-only tables between transactional tests, and nobody else."""
     flush = TransactionTestCase._fixture_teardown
@@ -80,7 +89,8 @@ def _flush_may_empty_the_trail() -> Iterator[None]:
                 flush(self)
                 cursor.execute("SET session_replication_role = DEFAULT")
                 return
-            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+            # Those of regulated records let whoever tests write, and are many.
+            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name NOT LIKE 'audited_%'")
             triggers = cursor.fetchall()
             for name, _ in triggers:
                 cursor.execute(f"DROP TRIGGER {name}")

@@ -63,3 +63,11 @@ def test_regulated_records_are_not_changed_behind_the_trail():
         if behind.search(line)
     ]
     assert found == []
+
+
+def test_the_trails_door_alone_announces_writes():
+    """Whoever announces a write to the database's triggers records its event; see `compliance.announcing`."""
+    rooms = tracked("compliance/*.py", "trials/*.py", "imaging/*.py", "reading/*.py", "config/*.py")
+    announcing = [str(p.relative_to(ROOT)) for p in rooms if re.search(r"\bannounced\(\)", p.read_text())]
+    outside_migrations = {name for name in announcing if "/migrations/" not in name}
+    assert outside_migrations == {f"compliance/{name}.py" for name in ("announcing", "audit", "transitions")}

@@ -8,8 +8,9 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 
-from compliance import chain, checkpoints, verifying
+from compliance import chain, checkpoints, guarding, verifying
 from compliance.checkpoints import Checkpoint
 from compliance.errors import HouseError
 from trials.models import Trial
@@ -52,6 +53,8 @@ class Command(BaseCommand):
                 f"{_name(names, number)}: the first {links} records were there before the chain was. "
                 "It proves what became of them since."
             )
+        for table in guarding.missing(connection):
+            self.stdout.write(f"The table {table} can be written past the trail. Run manage.py migrate to close it.")
         seconds = time.perf_counter() - began
         self.stdout.write(
             f"{report.links} events and {len(kept)} checkpoints verified in {seconds:.1f} s: "
