@@ -21,7 +21,9 @@ from compliance.api import Resource, Seen
 from compliance.models import Export
 from reading import handing_out, pages_packages
 from reading.services import packaging, packaging_images
+from trials import release
 from trials.models import Trial
+from trials.release import Artefact
 from trials.selectors import trials_of
 
 _RANGE = OpenApiParameter("Range", OpenApiTypes.STR, OpenApiParameter.HEADER, description="Bytes wanted, to go on.")
@@ -82,6 +84,8 @@ class ImagePackageViewSet(_Packages):
         given.is_valid(raise_exception=True)
         trial, code = given.validated_data["trial"], given.validated_data["subject"]
         access.require(request.user, self.permission, trial)
+        # First, or the answer to a code would tell whether there is such a subject.
+        release.require(Artefact.IMAGES, trial)
         subject = packaging_images.subjects_handed_over(trial).filter(code=code).first() if code else None
         if code and subject is None:
             raise serializers.ValidationError({"subject": "There is no such subject whose images may be handed over."})

@@ -16,7 +16,9 @@ from compliance import access, audit, signing
 from compliance.models import Export
 from reading import handing_out, pages, pages_packages
 from reading.services import packaging, packaging_images
+from trials import release
 from trials.models import Trial
+from trials.release import Artefact
 from trials.selectors import is_locked, trials_of
 
 
@@ -68,6 +70,8 @@ def images(request: HttpRequest, trial: Trial) -> HttpResponse:
     """The images of a locked trial, all or a subject's, as packages to take; by POST one is built."""
     if request.method == "POST":
         actor, code = access.actor(request), request.POST.get("subject", "")
+        # First, or the answer to a code would tell whether there is such a subject.
+        release.require(Artefact.IMAGES, trial)
         subject = get_object_or_404(packaging_images.subjects_handed_over(trial), code=code) if code else None
         packaging_images.ask_for_images(trial=trial, subject=subject, actor=actor, at=timezone.now())
         messages.success(request, f"The images of {code or 'all subjects'} are being put together.")

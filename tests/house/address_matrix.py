@@ -274,6 +274,7 @@ MATRIX = tuple(
         ("GET", "reading/replays/<blinded_code>/series/<series>/frames/<frame>/pixels", "signed task frame", "A"),
         ("GET", "reading/replays/<blinded_code>/series/<series>/thumbnail", "signed task frame", "A"),
         ("GET", "reading/replays/<blinded_code>/series/<series>/films/<film>/video", "signed task frame", "A"),
+        ("GET", "reading/trials/<pk>/timelines/", "trial", "CQMSAT"),
         ("GET POST", "reading/trials/<pk>/lock/", "trial", "T"),
         ("GET", "reading/trials/<pk>/package/", "trial", "SAT"),
         ("POST", "reading/trials/<pk>/package/", "trial", "T"),

@@ -188,7 +188,11 @@ def test_before_the_lock_nothing_is_built_listed_or_taken(trial: Trial, sponsor:
     page = client.get(f"/reading/trials/{trial.pk}/package/images/").content.decode()
     assert "Not locked yet" in page
     assert "A-001" not in page
-    assert client.post(f"/reading/trials/{trial.pk}/package/images/").status_code == 409
+    # Nor does an answer tell whether there is a subject of that code.
+    for code in ("", "A-001", "X-999"):
+        asked = {"trial": trial.pk, "subject": code}
+        assert client.post(f"/reading/trials/{trial.pk}/package/images/", {"subject": code}).status_code == 409
+        assert client.post("/api/v1/image-packages/", asked, content_type="application/json").status_code == 409
 
 
 def test_nothing_leaves_while_the_audit_trail_is_not_what_was_written(trial: Trial, sponsor: User) -> None:
