@@ -74,6 +74,8 @@ for person in User.objects.filter(username__in=["manager", "qc", "reader1"]):
 analyst = User.objects.get(username="qc")
 answer += [tokens.issue(ArchiveToken(trial=trial), actor=analyst, at=at)[1] for trial in Trial.objects.all()]
 """
+#: Derives RS from TR with nothing of ours.
+REDERIVE = Path(__file__).parents[1] / "reading" / "exports" / "rederive.py"
 STEPS = """Set-up Qualification Enrolment C-STORE Web upload Archive Quarantine QC Query Reads Adjudication Variability
 Quarantine Lock Package Sponsor SHA-256"""
 
@@ -144,6 +146,17 @@ def test_the_package_goes_through_the_verifier_that_it_brings(demo: Demo, tmp_pa
         [sys.executable, "-I", "-S", tmp_path / "parallax_verify.py", demo.package], capture_output=True, text=True
     )
     assert (run.returncode, run.stdout.startswith("The package is what was locked")) == (0, True), run.stdout
+
+
+def test_every_response_of_its_sdtm_follows_from_the_measurements_by_a_script_of_its_own(
+    demo: Demo, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(demo.package) as archive:
+        archive.extractall(tmp_path)
+    run = subprocess.run([sys.executable, REDERIVE, tmp_path / "sdtm" / "xpt"], capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (0, ""), run.stdout
+    # 6 subjects, 2 readers: at least new lesion and overall response at 2 visits, and the best one.
+    assert int(run.stdout.split()[0]) >= 6 * 2 * 5
 
 
 def test_another_run_gives_the_same_package(demo: Demo, tmp_path: Path) -> None:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pandas
 import pyreadstat
 import pytest
+from django.conf import settings
 from odmlib import OdmlibError
 
+from reading.exports.endpoint_tables import csv_files
 from reading.exports.sdtm_files import sdtm_files
 from tests.reading.exports import others
 from tests.reading.exports.derived import random_trial
@@ -88,6 +94,18 @@ def test_cdisc_s_schema_and_odmlib_take_the_define_xml(name):
     assert {f"{folder}{group.leaf.href}" for group in version.ItemGroupDef} == {
         transport for transport in TRANSPORT if transport.startswith(folder)
     }
+
+
+def test_the_docs_example_in_python_runs_as_it_stands(tmp_path):
+    text = (Path(settings.ROOT) / "docs" / "package.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    for name, data in {**dict(sdtm_files(TRIALS["adjudicated"])), **csv_files(TRIALS["adjudicated"])}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    run = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (0, "")
+    results = [subject.result for subject in TRIALS["adjudicated"].subjects]
+    assert re.search(rf"PR +{sum(result.bor == 'PR' for result in results if result)}\b", run.stdout)
 
 
 def test_the_schemas_and_odmlib_find_what_is_wrong():
