@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from argparse import ArgumentParser
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,10 @@ from django.conf import settings
 from django.core.management import get_commands, load_command_class
 from django.urls import Resolver404, resolve
 
-from config.validation import requirements
+from config.validation import requirements, tracing
 
 ROOT = Path(settings.ROOT)
-DOCUMENTS = ("part11.md", "validation.md", "known-issues.md")
+DOCUMENTS = ("part11.md", "validation.md", "known-issues.md", "asvs.md")
 
 #: What stands for a record in an address: numbers, names, codes and identifiers.
 _STAND_INS = ("1", "word", "compliance.user", str(uuid.UUID(int=1)))
@@ -67,8 +68,107 @@ def test_the_address_of_a_history_leads_to_it() -> None:
 
 
 def test_each_file_is_there(quoted: list[str]) -> None:
-    files = {text for text in quoted if re.fullmatch(r"[\w./-]+\.(py|md|yaml)", text) and "/" in text}
+    files = {text for text in quoted if re.fullmatch(r"[\w./-]+\.(py|md|yaml|json|html)", text) and "/" in text}
     assert sorted(file for file in files if not (ROOT / file).exists()) == []
+
+
+def test_each_test_is_there(quoted: list[str]) -> None:
+    there = {test.identifier for test in tracing.tests_below(ROOT)}
+    assert sorted({text for text in quoted if "::" in text} - there) == []
+
+
+#: Requirements of ASVS 5.0.0 at levels 1 and 2, by section.
+ASVS = {
+    "1.1": 2,
+    "1.2": 9,
+    "1.3": 11,
+    "1.4": 3,
+    "1.5": 2,
+    "2.1": 3,
+    "2.2": 3,
+    "2.3": 4,
+    "2.4": 1,
+    "3.2": 2,
+    "3.3": 4,
+    "3.4": 6,
+    "3.5": 5,
+    "3.7": 2,
+    "4.1": 3,
+    "4.2": 1,
+    "4.3": 2,
+    "4.4": 4,
+    "5.1": 1,
+    "5.2": 3,
+    "5.3": 2,
+    "5.4": 3,
+    "6.1": 3,
+    "6.2": 12,
+    "6.3": 4,
+    "6.4": 4,
+    "6.5": 5,
+    "6.6": 3,
+    "6.8": 4,
+    "7.1": 3,
+    "7.2": 4,
+    "7.3": 2,
+    "7.4": 5,
+    "7.5": 2,
+    "7.6": 2,
+    "8.1": 2,
+    "8.2": 3,
+    "8.3": 1,
+    "8.4": 1,
+    "9.1": 3,
+    "9.2": 4,
+    "10.1": 2,
+    "10.2": 2,
+    "10.3": 4,
+    "10.4": 11,
+    "10.5": 5,
+    "10.6": 2,
+    "10.7": 3,
+    "11.1": 2,
+    "11.2": 3,
+    "11.3": 3,
+    "11.4": 4,
+    "11.5": 1,
+    "11.6": 1,
+    "12.1": 3,
+    "12.2": 2,
+    "12.3": 4,
+    "13.1": 1,
+    "13.2": 5,
+    "13.3": 2,
+    "13.4": 5,
+    "14.1": 2,
+    "14.2": 4,
+    "14.3": 3,
+    "15.1": 3,
+    "15.2": 3,
+    "15.3": 7,
+    "16.1": 1,
+    "16.2": 5,
+    "16.3": 4,
+    "16.4": 3,
+    "16.5": 3,
+    "17.1": 1,
+    "17.2": 4,
+    "17.3": 2,
+}
+
+
+def test_asvs_has_each_number_once_and_says_what_shows_it() -> None:
+    text = (ROOT / "docs" / "asvs.md").read_text("utf-8")
+    rows = re.findall(r"^\| ([\d.]+) \| ([12]) \| ([^|]+) \| (pass|n/a|open) \| ([^|]+) \|$", text, re.MULTILINE)
+    numbers = [number for number, *_ in rows]
+    assert len(set(numbers)) == len(numbers) == text.count("\n| ") - text.count("\n| # |")
+    assert Counter(number.rpartition(".")[0] for number in numbers) == ASVS
+    assert [number for number, *_, state, evidence in rows if state == "pass" and "`" not in evidence] == []
+    counted = Counter(state for *_, state, _ in rows)
+    said = (
+        f"{len(rows)} requirements {counted['pass']} pass, {counted['n/a']} do not apply and {counted['open']} are open"
+    )
+    assert said in text
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
