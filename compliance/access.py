@@ -8,7 +8,10 @@ address names its verb with `guarded`, or says `signed_in`, `public` or `bearer`
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
@@ -29,10 +32,15 @@ View = Callable[..., HttpResponseBase]
 PUBLIC = "public"
 SIGNED_IN = "signed in"
 BEARER = "bearer of a token"
+#: In the place of a role, for who may create trials on the installation.
+INSTALLATION = "installation"
 
 _predicates: dict[str, Predicate] = {}
 _identifying: set[str] = set()
+_unblinding: dict[str, tuple[str, tuple[str, ...]]] = {}
 _exposed: dict[str, tuple[str, Visible]] = {}
+#: What one person holds, by model, as it was when many verbs began to be asked for.
+_read: ContextVar[tuple[int, dict[type[models.Model], frozenset[tuple[str, int]]]] | None] = ContextVar("grants")
 
 
 class AccessDenied(HouseError):
@@ -42,16 +50,80 @@ class AccessDenied(HouseError):
     status = 403
 
 
-def register(verb: str, predicate: Predicate, *, sees_identity: bool = False) -> None:
-    """Register who may do `verb` (`<room>.<verb>`); a verb has one predicate.
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A predicate that says of itself who holds it, for the table of rights.
+
+    Attributes
+    ----------
+    by
+        The roles, by their stored values; `INSTALLATION` for who may create trials.
+    test
+        The predicate.
+    where
+        Which of the records of their trial or site it holds on, where that is not all of them.
+    """
+
+    by: tuple[str, ...]
+    test: Predicate
+    where: str = ""
+
+    def __call__(self, user: User, about: Any) -> bool:
+        """Tell whether the person holds it on the record."""
+        return self.test(user, about)
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """A row of the table of rights.
+
+    Attributes
+    ----------
+    unblinds
+        What it can tell to somebody who is to be blinded to it; empty for most.
+    leaves
+        The events that its use leaves in the trail, where it can unblind.
+    """
+
+    verb: str
+    by: tuple[str, ...]
+    where: str
+    unblinds: str
+    leaves: tuple[str, ...]
+
+    @property
+    def room(self) -> str:
+        """The room that the verb is of."""
+        return self.verb.partition(".")[0]
+
+
+def register(
+    verb: str, predicate: Predicate, *, sees_identity: bool = False, unblinds: str = "", leaves: tuple[str, ...] = ()
+) -> None:
+    """Register who may do `verb` (`<room>.<verb>`); a verb has one predicate, which says who holds it (`Held`).
 
     With `sees_identity` the answers to it may show who a subject is; what `guarded` answers is kept by nobody then.
+    With `unblinds` they may end a blinding, and the words say of what: such rights are listed apart, and their use
+    `leaves` these events in the trail.
     """
     if verb in _predicates:
         raise ValueError(f"the verb {verb} is registered twice")
     _predicates[verb] = predicate
     if sees_identity:
         _identifying.add(verb)
+    if unblinds:
+        _unblinding[verb] = (unblinds, leaves)
+
+
+def rights() -> tuple[Right, ...]:
+    """Return every registered verb with who holds it, by room and verb; whoever does not say so is held by nobody."""
+    held = {verb: one if isinstance(one, Held) else Held((), one) for verb, one in sorted(_predicates.items())}
+    return tuple(Right(verb, one.by, one.where, *_unblinding.get(verb, ("", ()))) for verb, one in held.items())
+
+
+def identifies(verb: str) -> bool:
+    """Tell whether the answers to a verb may show who a subject is."""
+    return verb in _identifying
 
 
 def verbs() -> frozenset[str]:
@@ -98,13 +170,51 @@ def revoke(user: User, permission: str, about: models.Model) -> None:
     remove_perm(permission, user, about)
 
 
+@contextmanager
+def asking_much(user: User) -> Iterator[None]:
+    """Within, `holds` and `holds_any` of this person read each model's grants once, for a page that asks many verbs."""
+    token = _read.set((user.pk, {}))
+    try:
+        yield
+    finally:
+        _read.reset(token)
+
+
+def _held_at_once(user: User, model: type[models.Model]) -> frozenset[tuple[str, int]] | None:
+    """Return what the person holds on objects of a model, codename and key, while much is asked; else None."""
+    reading = _read.get(None)
+    if reading is None or reading[0] != user.pk:
+        return None
+    _, known = reading
+    if model not in known:
+        kept: type[models.Model] = get_user_obj_perms_model(model)  # type: ignore[arg-type]  # takes a class as well
+        held = kept._default_manager.filter(user=user).values_list("permission__codename", "content_object")
+        known[model] = frozenset(held)
+    return known[model]
+
+
 def holds(user: User, permissions: list[str], about: models.Model) -> bool:
     """Tell whether the person holds any of the permissions (of the object's app) on this object, in one question."""
-    return (
-        user.is_active
-        and bool(permissions)
-        and _grants(user, permissions, about).filter(content_object=about.pk).exists()
-    )
+    if not user.is_active or not permissions:
+        return False
+    held = _held_at_once(user, type(about))
+    if held is not None:
+        return any((codename, about.pk) in held for codename in _codenames(permissions))
+    return _grants(user, permissions, about).filter(content_object=about.pk).exists()
+
+
+def holds_any(user: User, permissions: list[str], model: type[models.Model]) -> bool:
+    """Tell whether the person holds any of the permissions (of the model's app) on any object at all."""
+    if not permissions:
+        return False
+    held = _held_at_once(user, model)
+    if held is not None:
+        return bool({codename for codename, _ in held} & set(_codenames(permissions)))
+    return held_objects(user, permissions, model).exists()
+
+
+def _codenames(permissions: list[str]) -> list[str]:
+    return [permission.partition(".")[2] for permission in permissions]
 
 
 def grant_of(user: User, permissions: list[str], about: models.Model) -> models.QuerySet[Any]:
@@ -120,10 +230,9 @@ def held_objects(user: User, permissions: list[str], model: type[models.Model]) 
 
 def _grants(user: User, permissions: list[str], about: models.Model | type[models.Model]) -> models.QuerySet[Any]:
     """Return guardian's rows of these grants; its own checks ask several times what is one question."""
-    codenames = [permission.partition(".")[2] for permission in permissions]
     kept: type[models.Model] = get_user_obj_perms_model(about)  # type: ignore[arg-type]  # takes a class as well
     rows = kept._default_manager.filter(user=user)
-    return rows.filter(permission__codename__in=codenames)
+    return rows.filter(permission__codename__in=_codenames(permissions))
 
 
 def actor(request: HttpRequest) -> User:

@@ -40,16 +40,25 @@ class Verified:
         return self.faults[0] if self.faults else None
 
 
-def verify(wanted: models.QuerySet[Signature] | None = None) -> Verified:
+def verify(wanted: models.QuerySet[Signature] | None = None, *, trial_id: int | None = None) -> Verified:
     """Verify signatures, all of them unless told which; nothing is written.
+
+    Parameters
+    ----------
+    wanted
+        These alone; then nothing is said of signatures that are there no more.
+    trial_id
+        Those that the trail knows of this trial alone.
 
     Raises
     ------
     compliance.signature_seals.SealKeyMissing
     """
     secret = signature_seals.key()
-    events = _events()
+    events = _events(trial_id)
     rows = Signature.objects.all() if wanted is None else wanted
+    if trial_id is not None and wanted is None:
+        rows = rows.filter(pk__in=list(events))
     first_sealed = Signature.objects.exclude(seal="").order_by("pk").values_list("pk", flat=True).first()
     standing = superseded = unsealed = 0
     faults: list[Fault] = []
@@ -68,9 +77,11 @@ def verify(wanted: models.QuerySet[Signature] | None = None) -> Verified:
     return Verified(standing, superseded, unsealed, tuple(sorted(faults, key=lambda fault: fault.signature)))
 
 
-def _events() -> dict[int, AuditEvent]:
+def _events(trial_id: int | None = None) -> dict[int, AuditEvent]:
     """The event of each signature, by its number; the first counts, as later ones could only be forged."""
     told = AuditEvent.objects.filter(action__endswith=".signed", after__has_key="signature").order_by("-pk")
+    if trial_id is not None:
+        told = told.filter(trial_id=trial_id)
     return {event.after["signature"]: event for event in told.iterator() if event.after}
 
 

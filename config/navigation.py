@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.http import HttpRequest
@@ -42,28 +42,29 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if not isinstance(user, User):
         return {"nav": []}
-    trial = current_trial(request, user)
+    mine = {trial.pk: trial for trial in trials_of(user)}
+    trial = current_trial(request, mine)
     roles = roles_in(user, trial) if trial else []
-    nav = [
-        {"label": label, "url": url, "icon": icon, "key": key, "active": request.path == url}
-        for label, url, icon, key in _entries(user, trial)
-    ]
+    with access.asking_much(user):
+        nav = [
+            {"label": label, "url": url, "icon": icon, "key": key, "active": request.path == url}
+            for label, url, icon, key in _entries(user, trial)
+        ]
     return {
         "nav": nav,
         "role_label": ", ".join(role.label for role in roles),
-        "trial_switch": _switch(user, trial) if set(roles) - BLINDED else None,
+        "trial_switch": _switch(mine, trial) if set(roles) - BLINDED else None,
     }
 
 
-def current_trial(request: HttpRequest, user: User) -> Trial | None:
-    """Return the trial of the record shown, else the one shown last, else the person's first."""
-    mine = trials_of(user)
+def current_trial(request: HttpRequest, mine: Mapping[int, Trial]) -> Trial | None:
+    """Return the trial of the record shown, else the one shown last, else the person's first, out of the person's."""
     about = getattr(request, "about", None)
-    if isinstance(about, Record) and (trial := mine.filter(pk=about.scope().trial_id or 0).first()):
+    if isinstance(about, Record) and (trial := mine.get(about.scope().trial_id or 0)):
         if request.session.get("trial") != trial.pk:
             request.session["trial"] = trial.pk
         return trial
-    return mine.filter(pk=request.session.get("trial") or 0).first() or mine.first()
+    return mine.get(request.session.get("trial") or 0) or next(iter(mine.values()), None)
 
 
 def _entries(user: User, trial: Trial | None) -> Iterator[tuple[str, str, str, str]]:
@@ -76,8 +77,7 @@ def _entries(user: User, trial: Trial | None) -> Iterator[tuple[str, str, str, s
                 yield label, reverse(name, kwargs={"pk": trial.pk}), icon, key
 
 
-def _switch(user: User, trial: Trial | None) -> dict[str, Any] | None:
-    others = trials_of(user)
+def _switch(mine: Mapping[int, Trial], trial: Trial | None) -> dict[str, Any] | None:
     if trial is None:
         return None
     return {
@@ -89,6 +89,6 @@ def _switch(user: User, trial: Trial | None) -> dict[str, Any] | None:
                 "note": other.title,
                 "active": other == trial,
             }
-            for other in others
+            for other in mine.values()
         ],
     }

@@ -12,7 +12,7 @@ import reading.api_reviews
 import trials.api
 from compliance import access
 from compliance.api import Router
-from config import views, views_account
+from config import views, views_access, views_account
 from imaging.intake import stow
 
 router = Router()
@@ -27,6 +27,8 @@ urlpatterns = [
     path("", include("config.accounts.urls")),
     path("account/signature/", access.signed_in(views_account.signature_policy_page), name="signature_policy"),
     path("history/<str:object_type>/<str:object_id>/", access.signed_in(views.history), name="history"),
+    path("trials/<int:pk>/access/", views_access.access_page, name="access"),
+    path("trials/<int:pk>/access.csv", views_access.access_csv, name="access_csv"),
     path("trials/", include("trials.urls")),
     path("imaging/", include("imaging.urls")),
     path("reading/", include("reading.urls")),

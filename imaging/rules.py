@@ -24,9 +24,21 @@ def register() -> None:
     access.register("imaging.resolve", role(Role.SITE_COORDINATOR, Role.QC_ANALYST))
     access.register("imaging.review", role(Role.QC_ANALYST))
     # They see pixels as they came, with whatever is written in them.
-    access.register("imaging.review_pixels", role(Role.QC_ANALYST, Role.TRIAL_ADMINISTRATOR), sees_identity=True)
+    access.register(
+        "imaging.review_pixels",
+        role(Role.QC_ANALYST, Role.TRIAL_ADMINISTRATOR),
+        sees_identity=True,
+        unblinds="who a subject is, where it is written into pixels or seen in a face",
+        leaves=("pixelreview.viewed", "facereview.viewed"),
+    )
     # Who a subject is, for the hospital that knows it: no role of the centre has this verb.
-    access.register("imaging.see_identities", role(Role.SITE_COORDINATOR), sees_identity=True)
+    access.register(
+        "imaging.see_identities",
+        role(Role.SITE_COORDINATOR),
+        sees_identity=True,
+        unblinds="who a subject is, its true dates, and the list from patients to subjects",
+        leaves=("site.identities_viewed", "site.identities_downloaded"),
+    )
     access.register("imaging.see_qc", role(*SITE_AWARE))
     access.register("imaging.see_metrics", role(*release.roles_of(Artefact.SITE_FIGURES)))
     access.register("imaging.see_images", role(*release.roles_of(Artefact.ARCHIVE)))

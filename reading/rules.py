@@ -12,13 +12,14 @@ from reading.states import Purpose, ReadState
 from trials import release
 from trials.models import Role
 from trials.release import Artefact
-from trials.rules import role
+from trials.rules import held_by, role
 
 _reader = role(Role.READER)
 _adjudicator = role(Role.ADJUDICATOR)
 _examined = role(Role.READER, Role.ADJUDICATOR)
 
 
+@held_by(Role.READER, where="own reads; cases of the qualification: an adjudicator's too")
 def own_task(user: User, about: Any) -> bool:
     """The person is a reader here, and the task, if one is asked about, is theirs and was not handed on.
 
@@ -30,17 +31,20 @@ def own_task(user: User, about: Any) -> bool:
     return about.reader_id == user.pk and about.state != ReadState.HANDED_ON and may(user, about)
 
 
+@held_by(Role.ADJUDICATOR, where="own cases")
 def own_adjudication(user: User, about: Any) -> bool:
     """The person is an adjudicator here, and the adjudication, if one is asked about, is theirs."""
     return _adjudicator(user, about) and (not isinstance(about, Adjudication) or about.adjudicator_id == user.pk)
 
 
+@held_by(Role.READER, where="cases that the reader settles with the other one")
 def own_meeting(user: User, about: Any) -> bool:
     """The person is a reader here, and one of the two whose case, if one is asked about, they settle themselves."""
     own = not isinstance(about, Adjudication) or (about.is_by_consensus and read_the_case(user, about))
     return _reader(user, about) and own
 
 
+@held_by(Role.READER, where="own cases")
 def own_review(user: User, about: Any) -> bool:
     """The person is a reader here, and the global review, if one is asked about, is theirs."""
     return _reader(user, about) and (not isinstance(about, GlobalReview) or about.reader_id == user.pk)
@@ -54,7 +58,12 @@ def register() -> None:
     access.register("reading.qualify", _examined)
     access.register("reading.adjudicate", own_adjudication)
     # Signed reads as their readers had them; what is not signed is nobody's but its reader's.
-    access.register("reading.replay", role(Role.AUDITOR))
+    access.register(
+        "reading.replay",
+        role(Role.AUDITOR),
+        unblinds="the signed reads of each reader, before the lock",
+        leaves=("readtask.replayed", "results.viewed"),
+    )
     watching = (Role.READING_MANAGER, Role.QC_ANALYST, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR)
     access.register("reading.see_real_time", role(Role.SITE_COORDINATOR, Role.SPONSOR, *watching))
     access.register("reading.watch_real_time", role(Role.SITE_COORDINATOR, *watching))
@@ -63,7 +72,12 @@ def register() -> None:
     access.register("reading.manage", role(Role.READING_MANAGER))
     access.register("reading.decide_reopening", role(Role.READING_MANAGER, Role.TRIAL_ADMINISTRATOR))
     access.register("reading.see_progress", role(Role.READING_MANAGER, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR))
-    access.register("reading.see_results", role(*release.roles_of(Artefact.AGREEMENT)))
+    access.register(
+        "reading.see_results",
+        role(*release.roles_of(Artefact.AGREEMENT)),
+        unblinds="how each reader reads, before the lock",
+        leaves=("results.viewed",),
+    )
     # After the lock alone; whoever may have the package sees its figures, and who led the reading.
     access.register("reading.see_endpoints", role(*release.roles_of(Artefact.OUTCOMES)))
     access.register("reading.see_package", role(*release.roles_of(Artefact.PACKAGE)))

@@ -14,7 +14,7 @@ from compliance.models import Signature, User
 from reading.derivation import stands_alone
 from reading.models import ReadTask, SignedVersion
 from reading.selectors import SIGNED
-from trials.models import Role, Subject
+from trials.models import Role, Subject, Timepoint
 from trials.selectors import trials_of
 
 
@@ -44,6 +44,12 @@ def subjects_audited_by(user: User) -> QuerySet[Subject]:
     """Subjects of the trials that the person audits."""
     seen = Subject.objects.filter(trial__in=trials_of(user, Role.AUDITOR))
     return seen.select_related("trial", "site")
+
+
+def timepoints_audited_by(user: User) -> QuerySet[Timepoint]:
+    """Timepoints of the trials that the person audits."""
+    seen = Timepoint.objects.filter(subject__trial__in=trials_of(user, Role.AUDITOR))
+    return seen.select_related("subject__trial", "subject__site", "charter")
 
 
 def ever_signed(tasks: QuerySet[ReadTask]) -> QuerySet[ReadTask]:

@@ -22,6 +22,7 @@ from reading import (
     views_replay,
     views_reviews,
     views_stage,
+    views_walk,
 )
 
 app_name = "reading"
@@ -178,6 +179,8 @@ urlpatterns = [
     path("subjects/<int:pk>/hand-on/<int:slot>/", views_people.reads_hand_on, name="reads_hand_on"),
     path("cases/<slug:blinded_code>/hand-on/", views_people.case_hand_on, name="case_hand_on"),
     path("subjects/<int:pk>/timeline/", views_replay.timeline, name="timeline"),
+    path("subjects/<int:pk>/values/", views_walk.endpoint_values, name="values"),
+    path("timepoints/<int:pk>/walk/<int:slot>/", views_walk.value_walk, name="walk"),
     path("replays/<slug:blinded_code>/", views_replay.replay, name="replay"),
     path(
         "replays/<slug:blinded_code>/series/<slug:series>/frames/<int:frame>/rendered",

@@ -8,13 +8,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_safe
 
 from compliance import access
-from reading import own_figures, selectors
+from compliance.models import User
+from reading import own_figures, selectors, selectors_signed
 from reading.exports import showing
 from reading.exports.endpoint_figures import counts, places
-from reading.exports.endpoint_results import ACCEPTED, Endpoints
+from reading.exports.endpoint_results import ACCEPTED, Course, Endpoints, ResultSet
 from reading.figure_files import FigureFile
 from reading.variability.proportion import Proportion
-from trials.models import Trial
+from trials.models import Subject, Trial
 from trials.selectors import is_locked, trials_of
 
 
@@ -35,8 +36,15 @@ def endpoints(request: HttpRequest, trial: Trial) -> HttpResponse:
                 if place == chosen.name or figure.compares
             ],
             "responses": _responses(found),
+            "walked": _walked(access.actor(request), trial, chosen),
         }
     return render(request, "reading/endpoints.html", context)
+
+
+def _walked(person: User, trial: Trial, chosen: ResultSet) -> list[tuple[Subject, Course]]:
+    """Return the subjects whose values the person may walk back to the upload, with what the results say of each."""
+    seen = {one.code: one for one in selectors_signed.subjects_audited_by(person).filter(trial=trial)}
+    return [(seen[course.subject], course) for course in chosen.subjects if course.subject in seen]
 
 
 def _responses(found: Endpoints) -> list[tuple[str, bool, list[tuple[str, str]]]]:

@@ -14,9 +14,10 @@ format() { $bin/ruff format --check .; }
 types() { $bin/mypy; }
 rooms() { $bin/lint-imports; }
 system() { django check --fail-level WARNING; }
+access() { django access_matrix --check; }
 migrations() { django makemigrations --check --dry-run; }
 
-checks="lint format rooms system migrations types"
+checks="lint format rooms system migrations access types"
 for name in $checks; do
     ($name >"$logs/$name" 2>&1; echo $? >"$logs/$name.status") &
 done

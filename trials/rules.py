@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.urls import reverse
 
 from compliance import access, audit, factors
-from compliance.access import Predicate
+from compliance.access import Held, Predicate
 from compliance.models import User
 from trials import askable, models, release, selectors, selectors_forms
 from trials.askable import Kind
@@ -15,7 +16,12 @@ from trials.models import SECOND_FACTOR_ROLES, SITE_AWARE, Role, Site, Trial
 from trials.release import Artefact
 
 
-def role(*roles: Role) -> Predicate:
+def held_by(*roles: Role, where: str) -> Callable[[Predicate], Held]:
+    """Say of a predicate which roles hold it, and on which records of theirs; it tests that itself."""
+    return lambda test: Held(tuple(roles), test, where)
+
+
+def role(*roles: Role) -> Held:
     """Make a predicate: the person holds one of the roles where the record belongs (or anywhere at all).
 
     A site coordinator's role counts at records of that coordinator's own sites only.
@@ -25,9 +31,7 @@ def role(*roles: Role) -> Predicate:
 
     def predicate(user: User, about: Any) -> bool:
         if about is None:
-            return (bool(at_trial) and access.held_objects(user, at_trial, Trial).exists()) or (
-                bool(at_site) and access.held_objects(user, at_site, Site).exists()
-            )
+            return access.holds_any(user, at_trial, Trial) or access.holds_any(user, at_site, Site)
         scope = about.scope() if hasattr(about, "scope") else (None, None)
         if scope[0] is not None and access.holds(user, at_trial, Trial(pk=scope[0])):
             return True
@@ -36,7 +40,7 @@ def role(*roles: Role) -> Predicate:
         # A record of the whole trial: a coordinator of any of its sites counts.
         return bool(at_site) and access.held_objects(user, at_site, Site).filter(trial=scope[0]).exists()
 
-    return predicate
+    return Held(tuple(roles), predicate)
 
 
 def creates_trials(user: User, about: Any) -> bool:
@@ -44,6 +48,11 @@ def creates_trials(user: User, about: Any) -> bool:
     return user.is_staff
 
 
+@held_by(
+    Role.SITE_COORDINATOR,
+    Role.TRIAL_ADMINISTRATOR,
+    where="a coordinator on queries to the own site, an administrator on those to no site",
+)
 def answers_queries(user: User, about: Any) -> bool:
     """The person is a coordinator of the site asked; of what belongs to no site, the trial's administrator."""
     of_trial = isinstance(about, models.Query) and about.site_id is None
@@ -63,7 +72,7 @@ def register() -> None:
     """Register this room's verbs, and how the trail names the roles of a person."""
     audit.name_roles_by(selectors.role_names)
     factors.require_where(needs_second_factor)
-    access.register("trials.create", creates_trials)
+    access.register("trials.create", Held((access.INSTALLATION,), creates_trials))
     access.register("trials.see", role(*EVERYONE))
     access.register("trials.administer", role(Role.TRIAL_ADMINISTRATOR))
     access.register("trials.administer_or_audit", role(Role.TRIAL_ADMINISTRATOR, Role.AUDITOR))
@@ -76,7 +85,12 @@ def register() -> None:
     access.register("trials.register_scanner", role(Role.SITE_COORDINATOR, Role.TRIAL_ADMINISTRATOR))
     access.register("trials.judge_upload_test", role(Role.QC_ANALYST))
     access.register("trials.qualify_site", role(Role.QC_ANALYST, Role.TRIAL_ADMINISTRATOR))
-    access.register("trials.see_arms", role(Role.TRIAL_ADMINISTRATOR))
+    access.register(
+        "trials.see_arms",
+        role(Role.TRIAL_ADMINISTRATOR),
+        unblinds="the arm of a subject",
+        leaves=("subject.arm_shown", "subject.allocated"),
+    )
     access.register("trials.add_visit", role(Role.SITE_COORDINATOR, Role.QC_ANALYST, Role.TRIAL_ADMINISTRATOR))
     access.register("trials.see_queries", role(*SITE_AWARE))
     access.register("trials.raise_query", role(Role.QC_ANALYST))

@@ -16,6 +16,7 @@ from trials import (
     views_mails,
     views_people,
     views_queries,
+    views_signatures,
     views_sites,
     views_subjects,
 )
@@ -45,6 +46,7 @@ urlpatterns = [
     path("mails/<int:pk>/retry/", views_mails.mail_retry, name="mail_retry"),
     path("<int:pk>/qualifications/", views_sites.qualifications, name="qualifications"),
     path("<int:pk>/audit/", views.trial_audit, name="audit"),
+    path("<int:pk>/signatures/", views_signatures.signatures, name="signatures"),
     path("<int:pk>/subjects/import/", views_lists.list_check, name="list_check"),
     path("<int:pk>/subjects/import/enrol/", views_lists.list_enrol, name="list_enrol"),
     path("<int:pk>/subjects/template/", views_lists.list_template, name="list_template"),

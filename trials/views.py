@@ -18,7 +18,7 @@ from trials import forms, selectors, selectors_forms
 from trials.charter import TEMPLATES
 from trials.models import Membership, Role, Site, Subject, Timepoint, Trial
 from trials.pages import gate_on_page, queries_on_page
-from trials.services import enrolling, keeping_keys, setting_up, watching
+from trials.services import allocating, enrolling, keeping_keys, setting_up, watching
 from trials.states import LEFT, SubjectState
 
 
@@ -231,7 +231,7 @@ def subject_show(request: HttpRequest, subject: Subject) -> HttpResponse:
             "events": audit.history_of_many([subject, *timepoints])[:50],
             "may_enrol": access.may(request.user, "trials.enrol", subject),
             "reason_form": forms.ReasonForm(),
-            "arm_form": forms.ArmForm(initial={"arm": subject.arm}) if _takes_arm(request, subject) else None,
+            "arm_form": _arm_form(request, subject),
             "visit_form": forms.VisitForm() if _takes_visits(request, subject) else None,
             "withdrawn_on": date_format(subject.consent_withdrawn_on) if subject.consent_withdrawn_on else "",
             "images_rule": f"By the charter, {subject.get_images_rule_display()}.",
@@ -239,8 +239,11 @@ def subject_show(request: HttpRequest, subject: Subject) -> HttpResponse:
     )
 
 
-def _takes_arm(request: HttpRequest, subject: Subject) -> bool:
-    return access.may(request.user, "trials.see_arms", subject) and subject.state not in (*LEFT, SubjectState.CASE)
+def _arm_form(request: HttpRequest, subject: Subject) -> forms.ArmForm | None:
+    if subject.state in (*LEFT, SubjectState.CASE) or not access.may(request.user, "trials.see_arms", subject):
+        return None
+    arm = allocating.show_arm(subject=subject, actor=access.actor(request), at=timezone.now())
+    return forms.ArmForm(initial={"arm": arm})
 
 
 def _takes_visits(request: HttpRequest, subject: Subject) -> bool:

@@ -167,6 +167,15 @@ def make_crowd() -> Crowd:
     return crowd
 
 
+def make_read_trial() -> World:
+    """Build one of them alone, as far as its people have worked on it."""
+    world = make_world("PLX-1", charter=CHARTER)
+    reader = make_user("second-reader")
+    setting_up.grant_membership(trial=world.trial, user=reader, role=Role.READER, actor=world.founder, at=AT)
+    _Furnisher(Crowd(), world, "here").play()
+    return world
+
+
 class _Furnisher:
     """Fills one trial."""
 
@@ -176,6 +185,11 @@ class _Furnisher:
         self.scans = 100 if trial == "here" else 200
 
     def furnish(self) -> None:
+        self.play()
+        self._name_everything()
+
+    def play(self) -> None:
+        """Have the trial's people work on it: scans come and are cleared, two read them, and disagree."""
         world = self.world
         read, half_read, waiting = f"N{self.mark}-4711", f"N{self.mark}-4822", f"S{self.mark}-5933"
         for site, code in ((world.north, read), (world.north, half_read), (world.south, waiting)):
@@ -191,7 +205,6 @@ class _Furnisher:
             timepoint = world.timepoint(code, "W8")
             querying.raise_query(about=timepoint, title="Where is it?", text="Please.", actor=world.analyst, at=AT)
         self._read_all(read, half_read)
-        self._name_everything()
 
     def _place(self, site: Site) -> str:
         return "north" if site == self.world.north else "south"
@@ -347,6 +360,7 @@ class _Furnisher:
         signed = next(task for task in tasks.values() if task.state == "submitted")
         replayed = {"blinded_code": signed.blinded_code}
         self.crowd.add("signed task", Thing(replayed, self.trial))
+        self.crowd.add("read timepoint", Thing({"pk": signed.timepoint_id, "slot": signed.slot}, self.trial))
         shown = blinding.blinded_task(signed).series[0]
         self.crowd.add("signed task frame", Thing({**replayed, "series": shown.key, "frame": 1, "film": 1}, self.trial))
         manager = self.world.people[Role.READING_MANAGER]

@@ -6,37 +6,24 @@ another site's, another trial's, another reader's. What an answer changed is rol
 
 from __future__ import annotations
 
-import copy
-import re
 from collections import Counter
 from typing import Any
 
 import pytest
 from django.db import transaction
-from django.http import HttpResponse
-from django.test import Client
 from django.urls import URLPattern
 from rest_framework.views import APIView
 
 from compliance import access
 from compliance.api import Verb
-from compliance.models import AuditEvent, User
-from tests.factories import PLANTED
-from tests.factories.scans import ROOT
-from tests.factories.world import REFERENCE
-from tests.house.address_matrix import MATRIX, Row
+from tests.house.address_matrix import MATRIX
 from tests.house.crawling import routes
-from tests.house.crowd import ARM, DAYS, DECLARED, PEOPLE, Crowd, Person, Thing
-from tests.support.canaries import written
-from trials.schedule import date_of
+from tests.house.crowd import PEOPLE, Crowd, Person
+from tests.house.probing import Crawler, Probe, probes_of
+from tests.house.state_matrix import LIVES, State, closes, rows_of, states
+from tests.support.disarmed import disarm
 
 pytestmark = pytest.mark.django_db
-
-#: What is tried at an address; a page knows no more than the first two.
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-#: Where a site is told who its own subjects are, and what it is told there.
-OF_PATIENTS = {"imaging/sites/<pk>/patients/", "imaging/sites/<pk>/patients/list/"}
-IDENTITIES = {PLANTED["PatientName"], ROOT, "MRN55667788"}
 
 
 def stated(pattern: URLPattern) -> set[str]:
@@ -89,136 +76,6 @@ def test_the_table_and_the_addresses_agree_on_what_is_open_to_all() -> None:
     }
 
 
-# --- the crawl ---------------------------------------------------------------------------------------------------
-
-
-def planted_for(person: Person, crowd: Crowd) -> set[str]:
-    """What must not reach a person in any answer, lower case."""
-    never = {*PLANTED.values(), ROOT, "MRN55667788", "STRAY-0"}
-    if "A" not in person.letters:
-        # An auditor finds the pseudonyms of UIDs where the trail says that they were stored.
-        never |= crowd.uids
-    for (trial, place), codes in crowd.subjects.items():
-        if trial != person.trial or (person.site and place != person.site):
-            never |= set(codes)
-    if person.letters in ("R", "J"):
-        never |= {ARM, "North Hospital", "South Hospital", "NORTH", "SOUTH"}
-        never |= {code for codes in crowd.subjects.values() for code in codes} | {"N-001", "N-002", "S-001"}
-        never |= {said for day in (1, *DAYS.values()) for said in written(date_of(day, REFERENCE))}
-    if person.letters == "S":
-        never |= {code for codes in crowd.subjects.values() for code in codes} | {ARM}
-    for trial, words in DECLARED.items():
-        if trial != person.trial or not set(person.letters) & set("CQAT"):
-            never.add(words)
-    for (trial, reader), results in crowd.results.items():
-        sees_results = trial == person.trial and set(person.letters) & set("MAJ")
-        if reader != person.username and not sees_results:
-            never |= set(results)
-    return {word.lower() for word in never}
-
-
-def url_of(row: Row, thing: Thing | None) -> str:
-    named = thing.named if thing else {}
-    query = "?preset=Lung" if row.address.endswith("/rendered") else ""
-    return "/" + re.sub(r"<(\w+)>", lambda found: str(named[found[1]]), row.address) + query
-
-
-def outcome(response: HttpResponse) -> str:
-    """The class of an answer."""
-    if response.status_code == 302 and response.headers["Location"].startswith("/sign-in/?next="):
-        return "sign in"
-    if response.status_code in (401, 403, 404):
-        return "refused"
-    if response.status_code == 405:
-        return "no such method"
-    return "allowed" if response.status_code in (200, 201, 302, 400, 409, 412, 422, 428) else f"{response.status_code}"
-
-
-class Crawler:
-    """One person at every address."""
-
-    def __init__(self, person: Person, crowd: Crowd) -> None:
-        self.person, self.crowd = person, crowd
-        self.client = Client()
-        self.user: User | None = None
-        if person.username:
-            self.user = User.objects.get(username=person.username)
-            self.client.force_login(self.user)
-        self.cookies = copy.deepcopy(self.client.cookies)
-        self.never = planted_for(person, crowd)
-        self.wrong: list[str] = []
-        self.asked = 0
-
-    def crawl(self) -> None:
-        taken = {(row.address, method) for row in MATRIX for method in row.methods.split()}
-        for row in MATRIX:
-            things = self.crowd.things[row.record] if row.record else [None]
-            for method in row.methods.split():
-                # Who lacks the role is refused their own trial's record; whose it is matters to the others alone.
-                for thing in things if self.person.may(row.who, None) else things[:1]:
-                    self.ask(row, thing, method)
-            for method in self.others(row):
-                if (row.address, method) not in taken:
-                    self.ask(row, things[0], method, taken=False)
-
-    def others(self, row: Row) -> tuple[str, ...]:
-        """Methods to try where they are not taken; no role plays a part in that, so few people try."""
-        if self.person.username not in ("", "founder", "reader"):
-            return ()
-        return METHODS if row.address.startswith("api/") else METHODS[:2]
-
-    def ask(self, row: Row, thing: Thing | None, method: str, *, taken: bool = True) -> None:
-        url = url_of(row, thing)
-        expected = self.expected(row, thing) if taken else self.expected_of_unknown(row)
-        # A resource has a page of its own too, with forms for the other methods.
-        with_page = row.address.startswith("api/v1") and method == "GET" and expected == {"allowed"}
-        for accept in ("*/*", "text/html") if with_page else ("*/*",):
-            with transaction.atomic():
-                last = AuditEvent.objects.order_by("-id").values_list("id", flat=True)[0]
-                self.client.cookies = copy.deepcopy(self.cookies)
-                response = self.client.generic(method, url, headers={"accept": accept})
-                denials = AuditEvent.objects.filter(id__gt=last, action="access.denied", actor=self.user).count()
-                transaction.set_rollback(True)
-            self.asked += 1
-            found = outcome(response)
-            if found not in expected:
-                self.wrong.append(f"{method} {url} ({accept}): {response.status_code} {found}, not {sorted(expected)}")
-            # Who shows no token is nobody to an address for programs.
-            if found == "refused" and self.user and "=" not in row.who and denials != 1:
-                self.wrong.append(f"{method} {url} ({accept}): {response.status_code} left {denials} rows in the trail")
-            told = IDENTITIES | self.crowd.uids if row.address in OF_PATIENTS and found == "allowed" else set()
-            if "consensus" in row.address and found == "allowed":
-                # Two readers who settle a case together see both reads of it.
-                own = self.crowd.results.items()
-                told = {word for (trial, _), said in own if trial == self.person.trial for word in said}
-            self.search(response, f"{method} {url} ({accept})", self.never - {word.lower() for word in told})
-
-    def expected(self, row: Row, thing: Thing | None) -> set[str]:
-        if "=" in row.who:
-            return {"refused"}
-        if self.person.may(row.who, thing):
-            return {"allowed"}
-        if self.person.username or row.address.startswith(("api/v1", "api/schema", "api/")):
-            return {"refused"}
-        return {"sign in"}
-
-    def expected_of_unknown(self, row: Row) -> set[str]:
-        """A method that an address does not take: no answer but that, or the refusal that comes before it."""
-        return {"no such method", "refused"} if self.person.username else {"no such method", "refused", "sign in"}
-
-    def search(self, response: HttpResponse, where: str, never: set[str]) -> None:
-        body = b"".join(response.streaming_content) if response.streaming else response.content  # type: ignore[attr-defined]
-        headers = "\n".join(f"{name}: {value}" for name, value in response.headers.items())
-        answer = (headers + "\n" + body.decode("latin-1")).lower()
-        # The fraction of a second of a moment may look like any measurement.
-        answer = re.sub(r"(\d\d:\d\d:\d\d)\.\d+", r"\1", answer)
-        self.wrong += [
-            f"{where}: holds {word!r} in {answer[max(answer.index(word) - 60, 0) :][:140]!r}"
-            for word in sorted(never)
-            if word in answer
-        ]
-
-
 @pytest.mark.requirement("REQ-ACS-002")
 @pytest.mark.parametrize(
     "person",
@@ -237,3 +94,51 @@ def test_each_person_reaches_what_the_table_gives_them_and_nothing_planted(perso
     crawler.crawl()
     assert not crawler.wrong, "\n".join(crawler.wrong)
     assert crawler.asked > len(MATRIX)
+
+
+# --- the same, in every state ------------------------------------------------------------------------------------
+
+
+def probes_in(state: State, crowd: Crowd) -> list[tuple[Person, Probe]]:
+    """Who asks for a record in a state: for a step everybody whose role opens it, for a page one of them by turns.
+
+    One of those without the role asks as well. The record is of the trial that most are of, and foreign to the others.
+    """
+    asked = []
+    thing = crowd.things[state.record][0]
+    for number, row in enumerate(rows_of(state.record), start=sum(map(ord, state.state))):
+        within = [person for person in PEOPLE if person.may(row.who, None)]
+        without = [person for person in PEOPLE if not person.may(row.who, None)]
+        outside = [without[number % len(without)]] if without else []
+        for method in row.methods.split():
+            inside = [within[number % len(within)]] if method == "GET" else within
+            asked += [(person, Probe(row, thing, method)) for person in (*inside, *outside)]
+    return asked
+
+
+@pytest.mark.requirement("REQ-ACS-030")
+@pytest.mark.one_database
+@pytest.mark.parametrize("record", sorted(LIVES))
+def test_in_every_state_a_record_answers_those_whom_the_table_lets_in_and_nobody_else(
+    record: str, crowd: Crowd
+) -> None:
+    people = {person.username: Crawler(person, crowd) for person in PEOPLE}
+    for state in (one for one in states() if one.record == record):
+        with transaction.atomic():
+            disarm()
+            stored = LIVES[record]._base_manager.filter(**crowd.things[record][0].named)
+            assert stored.update(**{state.field: state.state}) == 1
+            for person, probe in probes_in(state, crowd):
+                people[person.username].ask(probe, closes(state), f"{state.field} {state.state}: ")
+            transaction.set_rollback(True)
+    wrong = [line for crawler in people.values() for line in crawler.wrong]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.requirement("REQ-ACS-002", "REQ-ACS-030")
+@pytest.mark.one_database
+def test_the_table_is_held_against_five_thousand_answers_and_more(crowd: Crowd) -> None:
+    by_address = sum(1 for person in PEOPLE for _ in probes_of(person, crowd))
+    by_state = sum(len(probes_in(state, crowd)) for state in states())
+    assert by_address >= 5_000
+    assert by_state >= 1_000

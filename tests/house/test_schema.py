@@ -59,6 +59,11 @@ ROWS: Mapping[tuple[str, str], Row] = {
 }
 
 
+@pytest.mark.requirement("REQ-ACS-009")
+def test_every_operation_is_in_the_table_of_addresses(operations: list[Any]) -> None:
+    assert {(places_of(one.path), one.method.upper()) for one in operations} <= ROWS.keys()
+
+
 class Asker:
     """One person who asks anything."""
 

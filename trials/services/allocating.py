@@ -68,6 +68,19 @@ def allocate_arm(*, subject: Subject, arm: str, reason: str, actor: User, at: dt
     return subject
 
 
+def show_arm(*, subject: Subject, actor: User, at: dt.datetime) -> str:
+    """Return a subject's arm to who may see it; that it was shown is recorded, once a day for each person.
+
+    Raises
+    ------
+    compliance.access.AccessDenied
+    """
+    access.require(actor, "trials.see_arms", subject)
+    if subject.arm:
+        audit.record_of_the_day("subject.arm_shown", subject, actor=actor, at=at)
+    return subject.arm
+
+
 def _ruling(subject: Subject, timepoints: Sequence[Timepoint]) -> ImagingCharter:
     """The latest version by which visits of the subject were planned."""
     planned = [one.charter for one in timepoints if not one.unscheduled]
