@@ -217,6 +217,22 @@ def create_for_audit(number: int) -> AuditKey:
     return AuditKey(number, of_file(path))
 
 
+def next_for_audit(last: AuditKey) -> AuditKey:
+    """Return a key to follow the audit trail's last one, which is not there before it is kept."""
+    return AuditKey(last.number + 1, secrets.token_bytes(32))
+
+
+def keep_for_audit(key: AuditKey) -> None:
+    """Put a key of the audit trail into the folder: from now on it is the newest.
+
+    Raises
+    ------
+    FileExistsError
+        Another has its number.
+    """
+    _create(_audit_folder() / f"{key.number}.key", key.secret)
+
+
 def audit_key_missing(which: str) -> KeyMissing:
     """Return the error that a key of the audit trail, by its number or fingerprint, is not there."""
     return KeyMissing(

@@ -98,11 +98,12 @@ def seal(events: Iterable[Unsealed]) -> None:
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        newest = newest_key()
         # Strictly one after the other: who has a head waits for higher ones alone.
         for number in sorted(waiting):
             head = _locked(number)
             _require_key_of(head)
+            # Asked for with the lock: no link of a key comes after one of the next (`trials.services.rekeying`).
+            newest = newest_key()
             _store(head, list(_links(head, waiting[number], newest)), newest)
 
 

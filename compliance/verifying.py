@@ -107,11 +107,11 @@ def verify(*, chains: Iterable[int] | None = None, marks: Marks | None = None, s
     KeyMissing
         A key of the trail lies there and cannot be read.
     """
-    marks, secrets = marks or {}, {key.fingerprint: key.chaining for key in keys.of_audit()}
+    marks = marks or {}
     wanted = sorted(_chains(marks) if chains is None else chains)
     links, damages = 0, []
     for number in wanted:
-        walk = _Walk(number, secrets, marks, (since or {}).get(number, {}))
+        walk = _Walk(number, marks, (since or {}).get(number, {}))
         if damage := walk.damage() or _outside(number):
             damages.append(damage)
         links += walk.followed
@@ -138,14 +138,18 @@ def _outside(number: int) -> Damage | None:
 class _Walk:
     """One chain, followed once."""
 
-    def __init__(self, number: int, secrets: Mapping[str, bytes], marks: Marks, since: Mapping[int, str]):
-        self.chain, self.secrets, self.marks = number, secrets, marks.get(number, {})
+    def __init__(self, number: int, marks: Marks, since: Mapping[int, str]):
+        self.chain, self.marks = number, marks.get(number, {})
         # Whoever makes a checkpoint seals every end first: from then on none is without a key.
         self.may_be_unsealed = not marks
-        # The beginning has no key: plain SHA-256 stands for one.
-        self.keyed = {"": b"", **secrets}
         self.head = AuditHead.objects.filter(trial_id=number).first()
         self.end = self.head.sequence if self.head else self._last()
+        # Read after the end, so that the key of every link up to it is among them, however new.
+        known = keys.of_audit()
+        self.secrets = {key.fingerprint: key.chaining for key in known}
+        # The beginning has no key: plain SHA-256 stands for one.
+        self.keyed = {"": b"", **self.secrets}
+        self.order = {"": 0, **{key.fingerprint: key.number for key in known}}
         self.sealed = self._head_is_sealed()
         self.sequence, self.mac = max(since.items(), default=(0, chain.GENESIS))
         self.begin = self.sequence
@@ -164,6 +168,7 @@ class _Walk:
         keyed, marks, number = self.keyed, self.marks, self.chain
         unkeyed = self.head.unkeyed if self.head and self.sealed else None
         content, link, sequence, previous = chain.content, chain.link, self.sequence, self.mac
+        last = ""
         for row in self._rows(sequence, self.end):
             if row[0] != sequence + 1:
                 return self._gap()
@@ -171,6 +176,11 @@ class _Walk:
             secret = keyed.get(key)
             if secret is None or (unkeyed is not None and (not secret) != (sequence <= unkeyed)):
                 return self._bad(Kind.KEY, _Link.of(row))
+            if key != last:
+                # Who has an old key alone adds nothing: none comes after the one that followed it.
+                if self.order[key] < self.order[last]:
+                    return self._bad(Kind.KEY, _Link.of(row))
+                last = key
             if link(secret, previous, number, sequence, content(row[3:])) != mac:
                 return self._bad(self._kind_of(_Link.of(row)), _Link.of(row))
             if sequence in marks and marks[sequence] != mac:

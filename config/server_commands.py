@@ -94,6 +94,9 @@ COMMANDS = {
         leaves=("second_factor.reset",),
         tells="the account",
     ),
+    "rotate_audit_key": ServerCommand(
+        "Makes the next key of the audit trail, with a reason.", KEEPER, leaves=("audit_key.changed",)
+    ),
     "serve": ServerCommand("Runs the web server, the DICOM receiver and the worker."),
     "simulate_reads": ServerCommand("Lets simulated readers read by a trial's charter; stores nothing."),
     "validation_pack": ServerCommand("Builds the validation pack of a release from reports of its tests."),
