@@ -84,6 +84,12 @@ COMMANDS = {
         leaves=("provideridentity.linked", "provideridentity.ended"),
         tells="the account",
     ),
+    "oq": ServerCommand(
+        "Plays the regulated scenarios in a scratch trial of its own, and keeps a record.",
+        PERSON,
+        leaves=("installation.oq",),
+        tells="the account and the scratch trial",
+    ),
     "receive": ServerCommand("Runs the DICOM receiver."),
     "replay_assignment": ServerCommand(
         "Draws every subject's readers anew, and compares.", tells=f"{_CODES} with their readers"

@@ -59,7 +59,7 @@ def read_everything(reader: User, begun: dt.datetime) -> int:
         assessing.open_task(task=task, actor=reader, at=minute)
         assessing.submit_read(
             task=task,
-            entry=_entry(task),
+            entry=entry_of(task),
             signature=Intent(PASSWORD, Signature.Meaning.AUTHORSHIP),
             actor=reader,
             at=minute + dt.timedelta(minutes=1),
@@ -75,9 +75,15 @@ def _place(task: ReadTask) -> int:
     return (codes.index(timepoint.subject.code) * len(VISITS) + timepoint.order) * 2 + task.slot - 1
 
 
-def _entry(task: ReadTask) -> AssessmentEntry:
+def _part_of(reader: User) -> str:
+    """Return whose part in the story a reader plays; before a hyphen the user name may say where."""
+    return reader.username.rpartition("-")[2]
+
+
+def entry_of(task: ReadTask) -> AssessmentEntry:
+    """Return what the task's reader finds in the phantom."""
     phantom = phantom_of(_BY_CODE[task.timepoint.subject.code])
-    order, reader = task.timepoint.order, task.reader.username
+    order, reader = task.timepoint.order, _part_of(task.reader)
     shown = blinding.blinded_task(task)
     known = {lesion.description: lesion for lesion in shown.lesions}
     lesions = []
@@ -181,7 +187,7 @@ def _picture(task: ReadTask, phantom: PhantomSubject, truth: TrueLesion, order: 
     return min(series[0].slices, key=lambda picture: abs((picture.offset_mm or 0.0) - depth)).instance_key
 
 
-def adjudicate_everything(adjudicator: User, clock: Clock) -> int:
+def adjudicate_everything(adjudicator: User, clock: Clock, password: str = PASSWORD) -> int:
     """Decide every open adjudication for the read that is nearer to the truth; return how many."""
     cases = list(selectors.adjudications_of(adjudicator).filter(state=AdjudicationState.OPEN).order_by("subject__code"))
     for case in cases:
@@ -190,7 +196,7 @@ def adjudicate_everything(adjudicator: User, clock: Clock) -> int:
             adjudication=case,
             choice="left" if case.left_slot == slot else "right",
             rationale="Simulated decision: this read is nearer to the known truth of the phantom.",
-            signature=Intent(PASSWORD, Signature.Meaning.AUTHORSHIP),
+            signature=Intent(password, Signature.Meaning.AUTHORSHIP),
             actor=adjudicator,
             at=clock(),
             simulated=True,
@@ -204,7 +210,7 @@ def _nearer(case: Adjudication) -> int:
 
     def distance(result: selectors.SlotResult) -> float:
         sums = [(float(r.burden), phantom.sum_of_diameters_mm(r.timepoint.order)) for r in result.reads if r.burden]
-        unsure = patient.scenario == "new_lesion" and result.reads[0].task.reader.username == CAUTIOUS
+        unsure = patient.scenario == "new_lesion" and _part_of(result.reads[0].task.reader) == CAUTIOUS
         return sum(abs(read - true) for read, true in sums) + (1000 if unsure else 0)
 
     return min(selectors.slot_results(case.subject), key=distance).slot

@@ -45,6 +45,13 @@ def refuse_taken_port(host: str, port: int, what: str) -> None:
             ) from problem
 
 
+def make_broker_folders() -> None:
+    """Make the folders of the embedded broker; another broker has none."""
+    for folder in ("data_folder_in", "control_folder"):
+        if path := settings.CELERY_BROKER_TRANSPORT_OPTIONS.get(folder):
+            Path(str(path)).mkdir(parents=True, exist_ok=True)
+
+
 def refuse_what_is_not_safe() -> None:
     """Do not face the world with a secret that everybody knows, a key that is not there, or without a second factor."""
     if found := checks.standing_in_the_way():
@@ -66,9 +73,7 @@ class Command(BaseCommand):
         if settings.PRODUCTION:
             refuse_what_is_not_safe()
         Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
-        for folder in ("data_folder_in", "control_folder"):
-            if path := settings.CELERY_BROKER_TRANSPORT_OPTIONS.get(folder):
-                Path(str(path)).mkdir(parents=True, exist_ok=True)
+        make_broker_folders()
         members = commands()
         if options["only"]:
             members = {options["only"]: members[options["only"]]}
