@@ -40,7 +40,7 @@ _TITLE = "Visits planned, received, cleared and read"
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Median days from one step to the next, and of how many visits."""
+    """Median days from one step to the next, and of how many visits: those whose steps are in order."""
 
     step: str
     days: float | None
@@ -98,7 +98,9 @@ def outlook(trial: Trial, today: dt.date) -> Outlook:
         _pace("From clearance to the last read", steps["cleared"], steps["read"]),
         _pace("From receipt to the last read", steps["received"], steps["read"]),
     )
-    end = min(trial.locked_at.date(), today) if trial.locked_at else today
+    # Clocks can disagree: what is said to have come after the lock is shown all the same.
+    taken = [day for days in steps.values() for day in days.values()]
+    end = min(today, max([trial.locked_at.date(), *taken])) if trial.locked_at else today
     planned = [one.expected_on for one in (*expected, *received)]
     courses = {"Planned": planned, **{name.title(): list(days.values()) for name, days in steps.items()}}
     months, counts = _by_month(courses, end)
@@ -125,7 +127,7 @@ def _days_of(trial: Trial, timepoints: Iterable[Timepoint], action: str, field: 
 
 
 def _pace(step: str, begin: Mapping[int, dt.date], end: Mapping[int, dt.date]) -> Pace:
-    taken = [(end[pk] - begin[pk]).days for pk in begin.keys() & end.keys()]
+    taken = [(end[pk] - begin[pk]).days for pk in begin.keys() & end.keys() if end[pk] >= begin[pk]]
     return Pace(step, statistics.median(taken) if taken else None, len(taken))
 
 

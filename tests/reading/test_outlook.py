@@ -8,7 +8,7 @@ import pytest
 from django.db import transaction
 
 from compliance import audit
-from reading.outlook import Pace, _by_month, _projection, outlook
+from reading.outlook import Pace, _by_month, _pace, _projection, outlook
 from trials.models import Role, Subject, Timepoint, Trial
 from trials.schedule import date_of
 from trials.services import enrolling
@@ -34,6 +34,7 @@ def trial(world: World, subject: Subject) -> Trial:
         if cleared:
             step(timepoint, "clear", cleared)
     world.read_by_both("BL", baseline(40))
+    step(Timepoint.objects.get(code="BL"), "finish", dt.date(2026, 3, 9))
     return world.trial
 
 
@@ -42,9 +43,8 @@ def test_steps_are_counted_when_they_were_taken_last(trial: Trial) -> None:
     assert (found.to_come, found.to_read) == (1, 2)
     receipt, clearance, whole = found.paces
     assert (receipt.days, receipt.visits) == (1, 1)
-    # It was read by the services, at their time.
-    assert whole == Pace("From receipt to the last read", (AT.date() - dt.date(2026, 3, 2)).days, 1)
-    assert clearance.visits == 1
+    assert clearance == Pace("From clearance to the last read", 6, 1)
+    assert whole == Pace("From receipt to the last read", 7, 1)
     by_month = dict(found.months)
     assert [by_month[month][1] for month in ("2026-03", "2026-04", "2026-05")] == [1, 1, 2]
     assert by_month["2026-05"][2] == 1
@@ -70,6 +70,17 @@ def test_months_without_a_visit_are_months_too() -> None:
     assert months == ["2025-12", "2026-01", "2026-02"]
     assert counts == {"Planned": [1, 1, 1], "Read": [0, 0, 1]}
     assert _by_month({"Read": []}, TODAY) == ([], {"Read": []})
+
+
+def test_a_visit_whose_clocks_disagree_tells_no_pace(trial: Trial) -> None:
+    """Whoever received it had another clock than whoever cleared it: it took no negative days."""
+    first, second, third = (dt.date(2026, 3, day) for day in (1, 2, 3))
+    begin, end = {1: first, 2: third, 3: second}, {1: third, 2: first, 3: second}
+    assert _pace("From receipt to clearance", begin, end) == Pace("From receipt to clearance", 1, 2)
+    assert _pace("From receipt to clearance", {2: third}, {2: first}) == Pace("From receipt to clearance", None, 0)
+    trial.state, trial.locked_at = "locked", dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
+    found = outlook(trial, TODAY)
+    assert (found.months[-1][0], "Received 2" in found.figure) == ("2026-05", True)
 
 
 def test_the_lock_is_projected_from_the_last_visit_to_come_and_the_pace(trial: Trial) -> None:
