@@ -26,6 +26,24 @@ from config.validation.records import CODE
 from config.validation.results import Line, Report, Result
 
 MANIFEST = "SHA256SUMS"
+#: The papers by their file's name: template, title, and what each is about.
+_PAPERS = {
+    "validation-summary": (
+        "summary",
+        "Validation summary",
+        "What was required, what was tested, what came of it, and what is known to be open",
+    ),
+    "traceability-and-risks": (
+        "matrix",
+        "Traceability and risks",
+        "Each requirement, its risk, the tests that show it, and what came of them",
+    ),
+    "pq-template": (
+        "pq",
+        "Performance qualification",
+        "Template: scenarios that the users of an installation run by their own charter, before the first subject",
+    ),
+}
 
 
 class NotAPack(HouseError):
@@ -91,10 +109,9 @@ def build(root: Path, folder: Path, reports: Sequence[Path], records: Path | Non
         "known-issues.md": (root / "docs" / "known-issues.md").read_bytes(),
         "part11.md": (root / "docs" / "part11.md").read_bytes(),
     }
-    papers = {"validation-summary": "summary", "traceability-and-risks": "matrix", "pq-template": "pq"}
     said = _context(made, subjects, report, release, kept, root, at)
-    for name, template in papers.items():
-        html = render_to_string(f"validation/{template}.html", said)
+    for name, (template, paper, about) in _PAPERS.items():
+        html = render_to_string(f"validation/{template}.html", {**said, "paper": paper, "about": about})
         files[f"{name}.pdf"] = printing.pdf(html, hashlib.sha256(html.encode()).digest()[:16])
     _write(folder, files)
     return made

@@ -155,7 +155,8 @@ def keep(record: Record, folder: Path) -> Kept:
     path.write_bytes(data)
     key = _key()
     seal = papers.fingerprint(key) if key else ""
-    html = render_to_string("validation/record.html", {"record": record, "digest": sha256, "key": seal})
+    said = {"paper": record.title, "about": record.about, "release": record.release}
+    html = render_to_string("validation/record.html", {**said, "record": record, "digest": sha256, "key": seal})
     identifier = bytes.fromhex(sha256)[:16]
     try:
         if key:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import hashlib
-import importlib.util
 import io
 import json
 import zipfile
@@ -20,7 +19,6 @@ from django.urls import reverse
 
 from compliance import audit, checkpoints, exporting, signing
 from compliance.models import Export, Signature, User
-from reading.exports.endpoint_package import VERIFIER
 from reading.exports.trail import AuditTrail, trail_of
 from reading.models import ReadTask
 from reading.services.packaging import build_package, build_trail
@@ -32,17 +30,6 @@ pytestmark = pytest.mark.requirement("REQ-LOC-004", "REQ-LOC-005")
 
 AT = dt.datetime(2025, 3, 31, 23, 30, tzinfo=dt.UTC)
 PLANTED = "Ask Nurse Annabel Beddoes"
-
-
-@pytest.fixture(scope="module")
-def verifier() -> ModuleType:
-    """Load the file as it is shipped."""
-    found = importlib.util.spec_from_file_location("parallax_verify", VERIFIER)
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import csv
-import importlib.util
 import io
 import json
 import random
@@ -49,17 +48,6 @@ SETTINGS: tuple[dict[str, object], ...] = (
     {"disease_after_cr": "sum_rule_only", "equivocal_dates_back": False, "pd_increase_percent": Decimal(10)},
 )
 SETTINGS_IDS = ("paper", "confirmed", "after CR", "late SD", "other thresholds")
-
-
-@pytest.fixture(scope="module")
-def verifier() -> ModuleType:
-    """Load the file as it is shipped."""
-    found = importlib.util.spec_from_file_location("parallax_verify", VERIFIER)
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
