@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -27,14 +27,22 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedRead:
+    """Who signed a read, by user name, and when."""
+
+    reader: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
 class BurdenPair:
-    """What the first and the second reader of a subject measured in all; `reads` are what they signed."""
+    """What the first and the second reader of a subject measured in all, and when each signed that."""
 
     subject: str
     timepoint: str
     first: Decimal
     second: Decimal
-    reads: tuple[ReadTask, ReadTask]
+    signed: tuple[SignedRead, SignedRead]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +74,12 @@ class VariabilityInputs:
     cases: tuple[Case, ...]
 
 
-def variability_inputs(trial: Trial, results: Sequence[SubjectResult] | None = None) -> VariabilityInputs:
-    """Pair what two readers found in the same subject, in an order that only codes decide; `results` if known."""
+def variability_inputs(trial: Trial, results: Iterable[SubjectResult] | None = None) -> VariabilityInputs:
+    """Pair what two readers found in the same subject, in an order that only codes decide.
+
+    `results`, if they are known, are gone through once, each to its end before the next is asked for; nothing of them
+    is kept but plain values, so that a large trial's need not all lie in memory.
+    """
     burdens, cases = list[BurdenPair](), list[Case]()
     responses, best = list[Pair](), list[Pair]()
     for result in subject_results(trial) if results is None else results:
@@ -82,8 +94,8 @@ def variability_inputs(trial: Trial, results: Sequence[SubjectResult] | None = N
             if first is None or second is None:
                 continue
             if first.burden is not None and second.burden is not None:
-                reads = first.task, second.task
-                burdens.append(BurdenPair(code, timepoint.code, first.burden, second.burden, reads))
+                signed = _signed(first.task), _signed(second.task)
+                burdens.append(BurdenPair(code, timepoint.code, first.burden, second.burden, signed))
             # Reads by themselves amount to a response only beside all others.
             told = read_in_full or not stands_alone(first.task.charter)
             if told and first.response and second.response:
@@ -92,6 +104,11 @@ def variability_inputs(trial: Trial, results: Sequence[SubjectResult] | None = N
             best.append(Pair(code, "", one.outcome.bor, two.outcome.bor, readers))
             cases.append(_case(result))
     return VariabilityInputs(tuple(burdens), tuple(responses), tuple(best), tuple(cases))
+
+
+def _signed(read: ReadTask) -> SignedRead:
+    assert read.submitted_at is not None
+    return SignedRead(read.reader.username, read.submitted_at)
 
 
 def _case(result: SubjectResult) -> Case:

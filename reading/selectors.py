@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -403,10 +403,10 @@ def _accepted(slots: Sequence[SlotResult], choices: Mapping[int | None, int]) ->
     return AcceptedResult(None, best.response, progression, codes.get(best.first_response_day, ""))
 
 
-def subject_results(trial: Trial) -> Sequence[SubjectResult]:
-    """The result of every subject that was enrolled, by subject code."""
-    subjects = trial.subjects.exclude(enrolled_at=None).select_related("trial", "site").order_by("code")
-    return [subject_result(subject) for subject in subjects]
+def subject_results(trial: Trial) -> Iterator[SubjectResult]:
+    """The result of every subject that was enrolled, by subject code, each computed when it is asked for."""
+    subjects = trial.subjects.exclude(enrolled_at=None).select_related("trial", "site")
+    return map(subject_result, sorted(subjects, key=lambda subject: subject.code))
 
 
 def progress_of(trial: Trial) -> QuerySet[Timepoint]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -83,7 +82,8 @@ def snapshot(trial: Trial) -> LockedTrial:
         *_signatures(trial, "Database lock"),
     ]
     assert trial.locked_at is not None
-    results = deque(sorted(selectors.subject_results(trial), key=lambda result: result.subject.code))
+    subjects = list[LockedSubject]()
+    variability = _variability(trial, _told(selectors.subject_results(trial), subjects))
     return LockedTrial(
         code=trial.code,
         title=trial.title,
@@ -94,9 +94,8 @@ def snapshot(trial: Trial) -> LockedTrial:
         sites=tuple(sorted((site.code, site.name) for site in trial.sites.all())),
         charters=tuple(map(_charter, charters)),
         signatures=tuple(sorted(signatures, key=lambda mark: (mark.at, mark.what, mark.printed_name))),
-        # What each result holds of the database goes as soon as it is told.
-        variability=_variability(trial, results),
-        subjects=tuple(_subject(results.popleft()) for _ in range(len(results))),
+        variability=variability,
+        subjects=tuple(subjects),
         real_time=real_time_reads(trial),
         queries=queries(trial),
     )
@@ -126,7 +125,14 @@ def _chip(term: Term) -> str:
     return responses.get(term.tone, "" if term.degree is None else "SD")
 
 
-def _variability(trial: Trial, results: Sequence[SubjectResult]) -> dict[str, Any]:
+def _told(results: Iterable[SubjectResult], subjects: list[LockedSubject]) -> Iterator[SubjectResult]:
+    """Pass the results on, each put among the locked subjects first: what it holds of the database goes with it."""
+    for result in results:
+        subjects.append(_subject(result))
+        yield result
+
+
+def _variability(trial: Trial, results: Iterable[SubjectResult]) -> dict[str, Any]:
     """Agreement by the readers' places; what is told of each reader by name is the core lab's own affair."""
     report = variability_report(trial, results)
     adjudication = {name: value for name, value in report["adjudication"].items() if name != "readers"}

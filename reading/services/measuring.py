@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from compliance import access, audit, jobs
@@ -85,7 +85,7 @@ def show_figure(*, trial: Trial, name: str, kind: str, actor: User, at: dt.datet
     return as_file(kind, lambda: figure.draw(report), lambda: figure.csv(report))
 
 
-def variability_report(trial: Trial, results: Sequence[SubjectResult] | None = None) -> dict[str, Any]:
+def variability_report(trial: Trial, results: Iterable[SubjectResult] | None = None) -> dict[str, Any]:
     """Compute the agreement of a trial's readers from the reads signed so far, as plain JSON.
 
     Readers are compared by place: the first against the second reader of each subject. A statistic that these
@@ -94,7 +94,7 @@ def variability_report(trial: Trial, results: Sequence[SubjectResult] | None = N
     Parameters
     ----------
     results
-        Of every subject by code, where they are known already; they take most of the time.
+        Of every subject by code, where they are computed for more than this; they take most of the time.
 
     Returns
     -------
@@ -202,10 +202,9 @@ def _differences(inputs: VariabilityInputs) -> dict[str, list[float]]:
         if not pair.first + pair.second:
             continue
         relative = float(200 * (pair.first - pair.second) / (pair.first + pair.second))
-        for read, difference in zip(pair.reads, (relative, -relative), strict=True):
-            assert read.submitted_at is not None
-            own = found.setdefault(read.reader.username, [])
-            own.append((read.submitted_at, pair.subject, pair.timepoint, difference))
+        for signed, difference in zip(pair.signed, (relative, -relative), strict=True):
+            own = found.setdefault(signed.reader, [])
+            own.append((signed.at, pair.subject, pair.timepoint, difference))
     return {reader: [difference for *_, difference in sorted(rows)] for reader, rows in found.items()}
 
 

@@ -116,7 +116,7 @@ def test_a_case_is_a_subject_set_aside_that_no_count_and_no_result_knows_of(worl
     assert pages.steps_to_lock(world.trial)["planned"] == 0
     assert pages.progress_rows(world.trial, ["BL"]) == []
     assert [row for row in pages.workload(world.trial) if row.total] == []
-    assert selectors.subject_results(world.trial) == []
+    assert list(selectors.subject_results(world.trial)) == []
     assert selectors.held_up_for_readers(world.trial) == []
     assert not any("CASE-1" in blocker.sentence for blocker in readiness(world.trial))
 
