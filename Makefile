@@ -15,7 +15,8 @@ help:
 	@echo "make criteria  each response criteria beside a second implementation, on 10,000 random subjects (a minute)"
 	@echo "make bench   every benchmark, beside Orthanc; writes docs/benchmarks.md (about fifteen minutes, on a quiet machine)"
 	@echo "make validation  the validation pack in build/validation, from a run of the regulated tests (about an hour)"
-	@echo "             (make validation ARGS='--report FILE' from a report that is there, ARGS=--again from the last run)"
+	@echo "             (make validation ARGS='--report FILE' from a report that is there, as make test leaves them in build/;"
+	@echo "             ARGS=--again from the last run)"
 	@echo "make setup   the environment in .venv alone"
 	@echo "make lock    renew requirements/ from pyproject.toml"
 

@@ -1,7 +1,8 @@
 #!/bin/sh
 # The whole suite on the embedded default (SQLite, file broker), and what can tell a database again on PostgreSQL with
 # Redis, private to this run. Arguments go to pytest. PARALLAX_TEST_ON=sqlite or =postgres runs one of the two. A file's tests run in
-# one process, so that they share what they set up; the long ones come first in the alphabet.
+# one process, so that they share what they set up; the long ones come first in the alphabet. Of the whole suite two reports
+# stay in build/, tests-sqlite.xml and tests-postgres.xml: the validation pack can be made from them.
 set -u
 cd "$(dirname "$0")/.."
 on=${PARALLAX_TEST_ON:-sqlite postgres}
@@ -25,6 +26,9 @@ if [ $# = 0 ]; then
     unseen="not browser and not one_database"
 fi
 
+report=""
+[ $# = 0 ] && mkdir -p build && report="--junitxml=build/tests"
+
 # What the demonstration gives on the one database is compared with what it gives on the other.
 if [ "$on" = "sqlite postgres" ]; then
     PARALLAX_BETWEEN_DATABASES=$(mktemp -d)
@@ -37,11 +41,11 @@ for backend in $on; do
     case $backend in
         sqlite)
             echo "== tests on SQLite"
-            .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@" || status=1
+            .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder ${report:+"$report-sqlite.xml"} "$@" || status=1
             ;;
         postgres)
             echo "== tests on PostgreSQL and Redis"
-            .venv/bin/python scripts/test_services.py $require -- .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $elsewhere -m "$unseen" "$@" || status=1
+            .venv/bin/python scripts/test_services.py $require -- .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $elsewhere -m "$unseen" ${report:+"$report-postgres.xml"} "$@" || status=1
             ;;
         *) echo "PARALLAX_TEST_ON is sqlite, postgres or both, not: $backend" >&2; exit 2 ;;
     esac
