@@ -18,9 +18,11 @@ It answers in sentences. Exit code 0: all holds. 1: something differs, and the f
 from __future__ import annotations
 
 import csv
+import datetime
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import struct
@@ -269,20 +271,28 @@ def number(cell: bytes):
     return float(-value if cell[0] & 128 else value)
 
 
+def day_number(value):
+    """Return the number of days since 1960 by which SAS holds a date."""
+    return None if value is None else float((datetime.date.fromisoformat(value) - datetime.date(1960, 1, 1)).days)
+
+
 def check_transport(package: Package):
     """Each transport file holds the values of the Dataset-JSON beside it."""
     for name in sorted(package.members):
-        if not name.startswith("sdtm/xpt/"):
+        if not name.startswith(("sdtm/xpt/", "adam/xpt/")):
             continue
         twin = name.replace("xpt", "json")
         names, rows = transport(name, package.members[name])
         columns, other = package.columns(twin), package.rows(twin)
-        numeric = [column["dataType"] in ("integer", "decimal") for column in package.json(twin)["columns"]]
+        described = package.json(twin)["columns"]
+        days = [column.get("targetDataType") == "integer" for column in described]
+        numeric = [column["dataType"] in ("integer", "decimal") for column in described]
         if names != columns:
             yield f"{name} does not have the variables of {twin}."
             continue
         for row, said in zip(rows, other):
-            told = [float(v) if n and v is not None else v for v, n in zip(said, numeric)]
+            said_as_days = [day_number(value) if day else value for value, day in zip(said, days)]
+            told = [float(v) if n and v is not None else v for v, n in zip(said_as_days, numeric)]
             if row != told:
                 variable = next(c for c, a, b in zip(columns, row, told) if a != b)
                 yield f"{name}: {variable} of the record ({package.key(twin, said)}) is not that of {twin}."
@@ -881,6 +891,215 @@ def stated(seen: list, settings: dict) -> str:
     return best(seen, settings, "NON-CR/NON-PD" not in said or bool(said & {"PR", "SD"}), judged)
 
 
+# ---- times to event, and rates --------------------------------------------------------------------------------------
+
+TIMES, RATES, BEST = "time_to_event.csv", "response_rates.csv", "best_overall_response.csv"
+#: By the code of censoring: what happened, and which day the date is.
+ENDED = {
+    0: ("PROGRESSION BY IMAGING", ""),
+    1: ("NO PROGRESSION SEEN", "LAST EVALUABLE TIMEPOINT"),
+    2: ("NO EVALUABLE TIMEPOINT AFTER DAY 1", "DAY 1"),
+    3: ("PROGRESSION AFTER MORE THAN ONE MISSED VISIT", "LAST EVALUABLE TIMEPOINT BEFORE THE MISSED VISITS"),
+}
+
+
+def seen_by(package: Package) -> dict:
+    """Return overall responses of RS by subject and reader, and those that are accepted by subject and nobody."""
+    found: dict = {}
+    for row in package.table("sdtm/json/rs.json"):
+        if row["RSTESTCD"] == "OVRLRESP":
+            for who in [row["RSEVALID"], *([""] if row["RSACPTFL"] == "Y" else [])]:
+                found.setdefault((row["USUBJID"], who), {})[Fraction(row["VISITNUM"])] = row
+    return found
+
+
+def check_times(package: Package, recist: bool):
+    """Each time to event follows from the responses of RS and the schedule, and each rate from the best responses."""
+    if TIMES not in package.members:
+        return
+    responses, expected, visits = seen_by(package), {}, {}
+    for row in package.table("timepoints.csv"):
+        visits.setdefault(row["subject"], []).append(row)
+    rates: dict = {}
+    adrs = {(r["USUBJID"], r["EVALID"]): r for r in package.table("adam/json/adrs.json") if r["PARAMCD"] == "RSP"}
+    for row in package.table(BEST):
+        name = f"{row['trial']}-{row['subject']}"
+        evalid = {"ADJUDICATED": "ADJUDICATOR", "NOT READ": ""}.get(row["evalid"], row["evalid"])
+        analysed = adrs.get((name, evalid), {}).get("AVALC")
+        responded = row["best_overall_response"] in RESPONSE
+        if recist and analysed != ("Y" if responded else "N"):
+            yield f"ADRS: RSP of {name} ({evalid}) is {analysed}; the best response is {row['best_overall_response']}."
+        responded = responded if recist else analysed == "Y"
+        said = responses.get((name, "" if row["acptfl"] == "Y" else row["evalid"]), {})
+        if recist:
+            yield from check_progression(row, visits[row["subject"]], said)
+        for parameter, found in times_of(row, visits[row["subject"]], said, responded):
+            expected[row["subject"], parameter, row["evalid"]] = (row["acptfl"], *found)
+        for whose in [row["evalid"]] * (row["evalid"].startswith("READER")) + ["ACCEPTED"] * (row["acptfl"] == "Y"):
+            rates.setdefault(whose, []).append((row["best_overall_response"], responded))
+    days = {row["subject"]: row["shifted_day_1"] for row in package.table("subjects.csv")}
+    for row in package.table(TIMES):
+        follows = expected.pop((row["subject"], row["parameter"], row["evalid"]), None)
+        yield from check_time(row, follows, days.get(row["subject"], ""))
+    for subject, parameter, evalid in expected:
+        yield f"{TIMES} has no {parameter} of {subject} ({evalid}), which follows from RS."
+    yield from check_analysis(package)
+    yield from check_rates(package, rates)
+
+
+def check_progression(row: dict, visits: list, said: dict):
+    """Progression is at the first PD of RS, or before it where an equivocal lesion dates it back (§4.3.5)."""
+    at = {visit["timepoint"]: Fraction(visit["visit_number"]) for visit in visits}
+    first = min((number for number, one in said.items() if one["RSSTRESC"] == "PD"), default=None)
+    progressed = at.get(row["progression_timepoint"])
+    if first is not None and (progressed is None or progressed > first):
+        stated = row["progression_timepoint"] or "none"
+        yield f"{BEST}: progression of {row['subject']} ({row['evalid']}) is {stated}; RS has PD at VISITNUM {first}."
+
+
+def times_of(row: dict, visits: list, said: dict, responded: bool):
+    """Give parameter and (start, end, code of censoring, timepoint) of one result, from the responses of RS."""
+    read, missed, last, progressed, response = {}, 0, None, None, None
+    many = 0
+    for visit in visits:
+        day = int(visit["study_day"] or visit["planned_day"])
+        one = said.get(Fraction(visit["visit_number"]))
+        first = visit is visits[0]
+        if one is not None or first:
+            read[visit["timepoint"]] = day
+        if visit["timepoint"] == row["progression_timepoint"]:
+            progressed, many = (day, visit["timepoint"]) if one is not None else None, missed
+            break
+        if one is not None and one["RSSTRESC"] not in ("", "NE") and day > 0 and (last is None or day > last[0]):
+            last, missed = (day, visit["timepoint"]), 0
+        elif not first and "." not in visit["visit_number"]:
+            missed += 1
+    response = read.get(row["first_response_timepoint"]) if responded else None
+    censored = (*last[:1], 1, last[1]) if last else (1, 2, "")
+    every = (max(progressed[0], 1), 0, progressed[1]) if progressed else censored
+    by_fda = ((*last[:1], 3, last[1]) if last else (1, 3, "")) if progressed and many > 1 else every
+    for name, end in (("", every), ("FDA", by_fda)):
+        yield f"PFS{name}", (1, *end)
+        if response is not None:
+            yield f"DOR{name}", (response, *end)
+
+
+def check_time(row: dict, follows, first: str):
+    """One row says what follows."""
+    record = f"{TIMES}: {row['parameter']} of {row['subject']} ({row['evalid']})"
+    if follows is None:
+        yield f"{record} is there; nothing in RS asks for it."
+        return
+    accepted, start, end, censored, timepoint = follows
+    told = {
+        "acptfl": accepted,
+        "start_day": start,
+        "start_shifted_date": on_day(first, start),
+        "end_day": end,
+        "end_shifted_date": on_day(first, end),
+        "days": max(end - start + 1, 1),
+        "event": "Y" if censored == 0 else "",
+        "censored": censored,
+        "description": ENDED[censored][0],
+        "censoring_date": ENDED[censored][1],
+        "timepoint": timepoint,
+    }
+    for column, value in told.items():
+        if row[column] != str(value):
+            follows = "nothing" if value == "" else value
+            yield f"{record} has {column} {row[column] or 'empty'}; from RS follows {follows}."
+
+
+def on_day(first: str, day: int) -> str:
+    """Return the shifted date of a study day: there is no day 0."""
+    if not first:
+        return ""
+    begun = datetime.date.fromisoformat(first)
+    return (begun + datetime.timedelta(days=day - 1 if day > 0 else day)).isoformat()
+
+
+def check_analysis(package: Package):
+    """ADTTE and ADRS say what the CSV tables say, of records that RS has."""
+    whose = {"ADJUDICATED": "ADJUDICATOR", "NOT READ": ""}
+    times = {
+        (f"{row['trial']}-{row['subject']}", row["parameter"], whose.get(row["evalid"], row["evalid"])): row
+        for row in package.table(TIMES)
+    }
+    best = {
+        (f"{row['trial']}-{row['subject']}", "BOR", whose.get(row["evalid"], row["evalid"])): row
+        for row in package.table(BEST)
+    }
+    numbers = {(row["USUBJID"], row["RSSEQ"]): row for row in package.table("sdtm/json/rs.json")}
+    pairs = (("STARTDT", "start_shifted_date"), ("ADT", "end_shifted_date"), ("ADY", "end_day"), ("AVAL", "days"))
+    pairs += (("CNSR", "censored"), ("EVNTDESC", "description"), ("CNSDTDSC", "censoring_date"))
+    everywhere = (("ANL01FL", "acptfl"), ("SUBJID", "subject"), ("SITEID", "site"))
+    parts = (
+        ("ADTTE", times, (*pairs, *everywhere)),
+        ("ADRS", best, (("AVALC", "best_overall_response"), *everywhere)),
+    )
+    for name, table, columns in parts:
+        left = dict(table)
+        for row in package.table(f"adam/json/{name.lower()}.json"):
+            key = (row["USUBJID"], row["PARAMCD"], row["EVALID"])
+            record = f"{name}: {row['PARAMCD']} of {row['USUBJID']} ({row['EVALID']})"
+            other = left.pop(key, None) if row["PARAMCD"] != "RSP" else {}
+            if other is None:
+                yield f"{record} is not in the CSV tables."
+                continue
+            for variable, column in columns:
+                if other and not same(row[variable], other[column]):
+                    yield f"{record} has {variable} {row[variable]}; the CSV table has {other[column] or 'nothing'}."
+            source = numbers.get((row["USUBJID"], row["SRCSEQ"]))
+            fits = source is not None and row["SRCDOM"] == "RS" and row["EVALID"] in (source["RSEVALID"], "ADJUDICATOR")
+            if not fits and (row["SRCDOM"] != "DM" or row["SRCSEQ"] is not None):
+                yield f"{record} names as its source the record RSSEQ {row['SRCSEQ']}, which is not its own."
+        for subject, parameter, evalid in left:
+            yield f"{name} has no {parameter} of {subject} ({evalid})."
+
+
+def check_rates(package: Package, best: dict):
+    """Each rate counts the best responses, within limits that are exact: binomial tails of 2.5% (Clopper, Pearson)."""
+    told: set = set()
+    for row in package.table(RATES):
+        found = best.get(row["results"], [])
+        of, measure = len(found), row["measure"]
+        count = sum(yes if measure == "ORR" else term == measure for term, yes in found)
+        told.add((row["results"], measure))
+        record = f"{RATES}: {measure} of {row['results']}"
+        if (row["count"], row["subjects"]) != (str(count), str(of)):
+            yield f"{record} has {row['count']} of {row['subjects']}; the best responses are {count} of {of}."
+            continue
+        if not are_limits([float(row[column]) / 100 for column in ("percent", "lower", "upper")], count, of):
+            yield f"{record}: share and exact limits are not those of {count} of {of}."
+    for whose, found in best.items():
+        for term in sorted({term for term, _ in found}):
+            if (whose, term) not in told and (whose == "ACCEPTED" or len(best) > 2):
+                yield f"{RATES} has no {term} of {whose}."
+
+
+def are_limits(said: list, count: int, of: int) -> bool:
+    """Whether share, lower and upper limit are those of so many (Clopper and Pearson 1934)."""
+    share, lower, upper = said
+    low = lower == 0 if count == 0 else near(lambda chance: tail(count, of, chance), lower)
+    high = upper == 1 if count == of else near(lambda chance: 1 - tail(count + 1, of, chance), upper)
+    return abs(share - count / of) < 1e-5 and low and high
+
+
+def tail(count: int, of: int, share: float) -> float:
+    """Return the chance of `count` or more of so many."""
+    if not 0 < share < 1:
+        return float(share >= 1)
+    logs = math.log(share), math.log1p(-share)
+    choose = [math.lgamma(of + 1) - math.lgamma(k + 1) - math.lgamma(of - k + 1) for k in range(of + 1)]
+    return sum(math.exp(choose[k] + k * logs[0] + (of - k) * logs[1]) for k in range(count, of + 1))
+
+
+def near(chance, share: float) -> bool:
+    """Whether the chance passes 2.5% within a rounding of the share."""
+    before, after = (chance(share + step) - 0.025 for step in (-1e-5, 1e-5))
+    return before * after <= 0
+
+
 # ---- what was signed ------------------------------------------------------------------------------------------------
 
 
@@ -1023,6 +1242,7 @@ def verify(path: str):
         lambda: check_records(package),
         lambda: check_transport(package),
         lambda: check_tables(package, recist),
+        lambda: check_times(package, recist),
         lambda: check_odm(package, manifest),
         lambda: check_statements(package, manifest),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Mapping
 from decimal import Decimal
@@ -12,6 +13,8 @@ from reading.exports.locked import LockedTrial, moment
 from reading.exports.sdtm import Dataset, Value, Variable
 
 _SOURCES = ("reading/exports",)
+SHOWN_AS = "DATE9."
+"""How SAS shows a number of days."""
 
 
 def group_oid(name: str) -> str:
@@ -29,9 +32,9 @@ def study_oid(trial: LockedTrial) -> str:
     return f"ST.{trial.code}"
 
 
-def version_oid(trial: LockedTrial) -> str:
-    """Name the metadata, as define.xml does."""
-    return f"MDV.{trial.code}"
+def version_oid(trial: LockedTrial, *, tabulates: bool = True) -> str:
+    """Name the metadata, as define.xml does: of what was found, or of the analyses of it."""
+    return f"MDV.{trial.code}" + ("" if tabulates else ".ADAM")
 
 
 def dataset_json(trial: LockedTrial, dataset: Dataset) -> bytes:
@@ -47,7 +50,7 @@ def dataset_json(trial: LockedTrial, dataset: Dataset) -> bytes:
         "originator": trial.sponsor or trial.code,
         "sourceSystem": {"name": version["name"], "version": version["version"]},
         "studyOID": study_oid(trial),
-        "metaDataVersionOID": version_oid(trial),
+        "metaDataVersionOID": version_oid(trial, tabulates=domain.tabulates),
         "metaDataRef": "define.xml",
         "itemGroupOID": group_oid(domain.name),
         "records": len(rows),
@@ -67,10 +70,12 @@ def _column(dataset: Dataset, variable: Variable, values: list[Value]) -> Mappin
         "itemOID": item_oid(dataset.domain.name, variable.name),
         "name": variable.name,
         "label": variable.label,
-        "dataType": {"text": "string", "date": "date"}.get(variable.kind, variable.kind),
+        "dataType": {"text": "string", "date": "date", "day": "date"}.get(variable.kind, variable.kind),
     }
     if variable.kind == "decimal":
         column["targetDataType"] = "decimal"
+    if variable.kind == "day":
+        column |= {"targetDataType": "integer", "displayFormat": SHOWN_AS}
     if variable.kind == "text":
         column["length"] = longest(values)
     if variable.name in dataset.domain.key:
@@ -84,4 +89,6 @@ def longest(values: list[Value]) -> int:
 
 
 def _value(value: Value) -> str | int | None:
+    if isinstance(value, dt.date):
+        return value.isoformat()
     return format(value, "f") if isinstance(value, Decimal) else value

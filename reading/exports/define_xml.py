@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from compliance.exporting import code_version
-from reading.exports.dataset_json import group_oid, item_oid, longest, study_oid, version_oid
+from reading.exports.dataset_json import SHOWN_AS, group_oid, item_oid, longest, study_oid, version_oid
 from reading.exports.locked import LockedTrial, moment
-from reading.exports.sdtm import DERIVED, IG, PLANNED, READ, Dataset, Variable
+from reading.exports.sdtm import DERIVED, PLANNED, READ, Dataset, Variable
 from reading.exports.xml_text import described, document, element
 
 _SPACES = {
@@ -16,6 +16,8 @@ _SPACES = {
     "xmlns:xlink": "http://www.w3.org/1999/xlink",
 }
 _STANDARD = "STD.1"
+#: A number of days since 1960 has five digits for two hundred years.
+_DIGITS_OF_DAYS = 5
 #: Who stands behind an origin; what is derived and assigned is the core lab's.
 _SOURCES = {READ: "Vendor", DERIVED: "Vendor", PLANNED: "Sponsor"}
 #: Results whose tests each have their own meaning: value-level metadata, by the variable that names the test.
@@ -23,15 +25,16 @@ _BY_TEST = {"TR": ("TRTESTCD", ("TRORRES", "TRSTRESC")), "RS": ("RSTESTCD", ("RS
 
 
 def define(trial: LockedTrial, datasets: Sequence[Dataset]) -> bytes:
-    """Return the file that defines the given datasets, dated by the lock."""
+    """Return the file that defines the given datasets of one standard, dated by the lock."""
     code = code_version(("reading/exports",))
+    tabulates = datasets[0].domain.tabulates
     return document(
         element(
             "ODM",
             {
                 **_SPACES,
                 "ODMVersion": "1.3.2",
-                "FileOID": f"{study_oid(trial)}.define",
+                "FileOID": f"{study_oid(trial)}.define" if tabulates else f"{study_oid(trial)}.adam.define",
                 "FileType": "Snapshot",
                 "CreationDateTime": moment(trial.locked_at),
                 "AsOfDateTime": moment(trial.locked_at),
@@ -51,13 +54,16 @@ def _variables(trial: LockedTrial) -> str:
 
 
 def _version(trial: LockedTrial, datasets: Sequence[Dataset]) -> str:
+    first = datasets[0].domain
+    name, number = first.standard
+    kind = "SDTM" if first.tabulates else "Analysis"
     head = {
-        "OID": version_oid(trial),
+        "OID": version_oid(trial, tabulates=first.tabulates),
         "Name": f"Imaging endpoints of {trial.code}",
-        "Description": f"SDTM datasets of the locked imaging endpoints of {trial.code}",
+        "Description": f"{kind} datasets of the locked imaging endpoints of {trial.code}",
         "def:DefineVersion": "2.1.0",
     }
-    standard = {"OID": _STANDARD, "Name": IG[0], "Type": "IG", "Version": IG[1], "Status": "Final"}
+    standard = {"OID": _STANDARD, "Name": name, "Type": "IG", "Version": number, "Status": "Final"}
     return element(
         "MetaDataVersion",
         head,
@@ -91,8 +97,8 @@ def _group(dataset: Dataset) -> str:
             "Repeating": "No" if domain.name == "DM" else "Yes",
             "IsReferenceData": "No",
             "SASDatasetName": domain.name,
-            "Domain": domain.name.removeprefix("SUPP") if related else domain.name,
-            "Purpose": "Tabulation",
+            **({"Domain": domain.name.removeprefix("SUPP") if related else domain.name} if domain.tabulates else {}),
+            "Purpose": "Tabulation" if domain.tabulates else "Analysis",
             "def:Structure": domain.structure,
             "def:ArchiveLocationID": location,
             "def:StandardOID": _STANDARD,
@@ -100,7 +106,11 @@ def _group(dataset: Dataset) -> str:
         [
             described(domain.label),
             *(_item_ref(dataset, one, place) for place, one in enumerate(dataset.variables, start=1)),
-            element("def:Class", {"Name": domain.category}),
+            element(
+                "def:Class",
+                {"Name": domain.category},
+                [element("def:SubClass", {"Name": domain.subclass})] if domain.subclass else [],
+            ),
             leaf,
         ],
     )
@@ -137,9 +147,11 @@ def _typed(dataset: Dataset, variable: Variable, oid: str) -> dict[str, str | in
     made: dict[str, str | int] = {
         "OID": oid,
         "Name": variable.name,
-        "DataType": {"decimal": "float"}.get(variable.kind, variable.kind),
+        "DataType": {"decimal": "float", "day": "integer"}.get(variable.kind, variable.kind),
         "SASFieldName": variable.name,
     }
+    if variable.kind == "day":
+        return made | {"Length": _DIGITS_OF_DAYS, "def:DisplayFormat": SHOWN_AS}
     if variable.kind == "decimal":
         parts = [format(value, "f").lstrip("-").partition(".") for value in values if value is not None]
         decimals = max([1, *(len(after) for _, _, after in parts)])

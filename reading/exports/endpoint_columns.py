@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reading.exports.csv_table import Column, Table
+from reading.exports.shared_columns import SITE, SUBJECT, TRIAL
+from reading.exports.time_columns import RESPONSE_RATES, TIME_TO_EVENT
 
-_TRIAL = Column("trial", "Protocol identifier of the trial.", sdtm="STUDYID")
-_SITE = Column("site", "Code of the site that enrolled the subject.", sdtm="SITEID")
-_SUBJECT = Column("subject", "Subject code; unique in the trial.", sdtm="SUBJID")
 _TIMEPOINT = Column("timepoint", "Code of the planned imaging visit.", sdtm="VISIT")
 _STUDY_DAY = Column(
     "study_day",
@@ -32,9 +31,9 @@ SUBJECTS = Table(
     "One enrolled subject",
     ("subject",),
     (
-        _TRIAL,
-        _SITE,
-        _SUBJECT,
+        TRIAL,
+        SITE,
+        SUBJECT,
         Column("status", "enrolled, withdrawn, or consent_withdrawn: what was signed before stays."),
         Column("shifted_day_1", "The protocol's day 1, shifted like the subject's scans.", "date", sdtm="RFSTDTC"),
         Column("timepoints_planned", "Imaging visits that the charter planned.", "integer"),
@@ -48,9 +47,9 @@ TIMEPOINTS = Table(
     "One planned imaging visit of one subject",
     ("subject", "timepoint"),
     (
-        _TRIAL,
-        _SITE,
-        _SUBJECT,
+        TRIAL,
+        SITE,
+        SUBJECT,
         _TIMEPOINT,
         Column("name", "Name of the visit in the charter.", "text"),
         Column(
@@ -83,9 +82,9 @@ DEVIATIONS = Table(
     "One deviation of one imaging visit from the charter",
     ("subject", "timepoint", "kind", "check"),
     (
-        _TRIAL,
-        _SITE,
-        _SUBJECT,
+        TRIAL,
+        SITE,
+        SUBJECT,
         _TIMEPOINT,
         _STUDY_DAY,
         _SHIFTED,
@@ -106,9 +105,9 @@ IMAGES = Table(
     "One archived series of one imaging visit",
     ("subject", "timepoint", "series_instance_uid"),
     (
-        _TRIAL,
-        _SITE,
-        _SUBJECT,
+        TRIAL,
+        SITE,
+        SUBJECT,
         _TIMEPOINT,
         _STUDY_DAY,
         _SHIFTED,
@@ -132,9 +131,9 @@ LESIONS = Table(
     "One lesion as one reader identified it",
     ("subject", "evalid", "lesion"),
     (
-        _TRIAL,
-        _SITE,
-        _SUBJECT,
+        TRIAL,
+        SITE,
+        SUBJECT,
         _EVALID,
         Column("lesion", "T target, NT non-target, NEW new; the number stays through time.", sdtm="TULNKID"),
         Column("category", "target, non_target or new.", sdtm="TUORRES"),
@@ -151,9 +150,9 @@ MEASUREMENTS = Table(
     "One lesion at one timepoint by one reader",
     ("subject", "timepoint", "evalid", "lesion", "part"),
     (
-        _TRIAL,
-        _SITE,
-        _SUBJECT,
+        TRIAL,
+        SITE,
+        SUBJECT,
         _TIMEPOINT,
         _STUDY_DAY,
         _SHIFTED,
@@ -183,9 +182,9 @@ RESPONSES = Table(
     "One reader's response at one timepoint, derived from the measurements",
     ("subject", "timepoint", "evalid"),
     (
-        _TRIAL,
-        _SITE,
-        _SUBJECT,
+        TRIAL,
+        SITE,
+        SUBJECT,
         _TIMEPOINT,
         _STUDY_DAY,
         _SHIFTED,
@@ -227,9 +226,9 @@ VALUES = Table(
     "One value of one reader at one timepoint: entered, or derived",
     ("subject", "timepoint", "evalid", "lesion", "part", "name"),
     (
-        _TRIAL,
-        _SITE,
-        _SUBJECT,
+        TRIAL,
+        SITE,
+        SUBJECT,
         _TIMEPOINT,
         _STUDY_DAY,
         _SHIFTED,
@@ -254,9 +253,9 @@ ADJUDICATIONS = Table(
     "One trigger of one adjudication",
     ("subject", "adjudicated", "trigger", "timepoint"),
     (
-        _TRIAL,
-        _SITE,
-        _SUBJECT,
+        TRIAL,
+        SITE,
+        SUBJECT,
         Column("adjudicated", "Code of the adjudicated timepoint; SUBJECT where the whole subject was adjudicated."),
         Column("trigger", "The charter's trigger that fired."),
         Column("timepoint", "Timepoint at which it fired; empty for a trigger over all timepoints.", sdtm="VISIT"),
@@ -275,9 +274,9 @@ BEST_OVERALL_RESPONSE = Table(
     "One reader's best overall response of one subject",
     ("subject", "evalid"),
     (
-        _TRIAL,
-        _SITE,
-        _SUBJECT,
+        TRIAL,
+        SITE,
+        SUBJECT,
         Column(
             "evalid",
             "READER 1, READER 2; ADJUDICATED where the accepted reads are not those of one reader; NOT READ "
@@ -302,9 +301,9 @@ GLOBAL_REVIEWS = Table(
     "One response of one reader, as the reader left it in the global review",
     ("subject", "timepoint", "evalid"),
     (
-        _TRIAL,
-        _SITE,
-        _SUBJECT,
+        TRIAL,
+        SITE,
+        SUBJECT,
         _TIMEPOINT,
         _STUDY_DAY,
         _SHIFTED,
@@ -323,9 +322,9 @@ SIGNED_WORK = Table(
     "One signature of a reader or adjudicator",
     ("subject", "what", "timepoint", "evalid", "version"),
     (
-        _TRIAL,
-        _SITE,
-        _SUBJECT,
+        TRIAL,
+        SITE,
+        SUBJECT,
         Column("what", "read or adjudication."),
         Column("timepoint", "Code of the imaging visit; SUBJECT where the whole subject was adjudicated."),
         Column("evalid", "Who signed: READER 1, READER 2, ADJUDICATOR or CONSENSUS; by place, never by name."),
@@ -348,6 +347,8 @@ TABLES = (
     VALUES,
     ADJUDICATIONS,
     BEST_OVERALL_RESPONSE,
+    TIME_TO_EVENT,
+    RESPONSE_RATES,
     SIGNED_WORK,
 )
 

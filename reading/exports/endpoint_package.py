@@ -12,6 +12,7 @@ from compliance import printing
 from compliance.exporting import Exporter, NotLocked, readable
 from compliance.models import Record
 from reading.exports import (
+    adam,
     dicom_objects,
     dicom_seg,
     dicom_sr,
@@ -32,6 +33,7 @@ from trials.states import TrialState
 #: What writes the files; one more kind of file is one more line. The report is not here: it names the tables' digests.
 PARTS: tuple[Callable[[LockedTrial], Iterable[tuple[str, bytes]]], ...] = (
     sdtm_files.sdtm_files,
+    adam.adam_files,
     odm.odm_files,
     traces.traces,
     endpoint_listings.listings,

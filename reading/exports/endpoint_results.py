@@ -7,7 +7,7 @@ until the last timepoint that could be evaluated, or for one day without any.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -131,13 +131,25 @@ def _course_kept(found: Mapping[str, Any]) -> Course:
     return Course(**(values | {"visits": tuple(Visit(**visit) for visit in found["visits"])}))
 
 
+def courses_of(trial: LockedTrial, subject: LockedSubject) -> Iterator[tuple[LockedResult, Course]]:
+    """Give each result of a subject with the course that it rests on: of one reader, or of the accepted reads."""
+    for result in subject.results:
+        evalid = "" if result.accepted else result.evalid
+        yield result, _course(subject, result, evalid, not_evaluable(trial), trial.criteria.responders)
+
+
+def not_evaluable(trial: LockedTrial) -> set[str]:
+    """Return the responses that say that nothing can be said."""
+    return {term.value for term in trial.criteria.terms if term.chip == "NE"} | {"NE", ""}
+
+
 def _courses(trial: LockedTrial, evalid: str) -> tuple[Course, ...]:
-    not_evaluable = {term.value for term in trial.criteria.terms if term.chip == "NE"} | {"NE", ""}
+    unknown = not_evaluable(trial)
     courses = []
     for subject in trial.subjects:
         result = _result(subject, evalid)
         if result is not None:
-            courses.append(_course(subject, result, evalid, not_evaluable, trial.criteria.responders))
+            courses.append(_course(subject, result, evalid, unknown, trial.criteria.responders))
     return tuple(courses)
 
 
@@ -148,13 +160,13 @@ def _result(subject: LockedSubject, evalid: str) -> LockedResult | None:
 
 
 def _course(
-    subject: LockedSubject, result: LockedResult, evalid: str, not_evaluable: set[str], responders: Sequence[str]
+    subject: LockedSubject, result: LockedResult, evalid: str, unknown: set[str], responders: Sequence[str]
 ) -> Course:
     read = _read_until_progression(subject, result, evalid)
     visits = tuple(_visit(subject, timepoint, found) for timepoint, found in read)
     days = {visit.code: visit.day for visit in visits}
     progression, response = days.get(result.progression), days.get(result.first_response)
-    evaluable = [visit.day for visit in visits if visit.overall not in not_evaluable and visit.day > 0]
+    evaluable = [visit.day for visit in visits if visit.overall not in unknown and visit.day > 0]
     end = progression if progression is not None else max(evaluable, default=1)
     responded = response is not None and result.bor in responders
     scans = [timepoint.study_day for timepoint in subject.timepoints if timepoint.study_day is not None]

@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import takewhile
 from typing import Any
 
-from reading.exports import endpoint_queries, endpoint_real_time, signed_work
+from reading.exports import endpoint_queries, endpoint_real_time, signed_work, time_to_event
 from reading.exports.csv_table import Table, write
 from reading.exports.endpoint_columns import (
     ADJUDICATIONS,
@@ -19,9 +19,11 @@ from reading.exports.endpoint_columns import (
     IMAGES,
     LESIONS,
     MEASUREMENTS,
+    RESPONSE_RATES,
     RESPONSES,
     SIGNED_WORK,
     SUBJECTS,
+    TIME_TO_EVENT,
     TIMEPOINTS,
     VALUES,
     settled_together,
@@ -217,6 +219,8 @@ _ROWS = {
     VALUES: _values,
     ADJUDICATIONS: _adjudications,
     BEST_OVERALL_RESPONSE: _best,
+    TIME_TO_EVENT: time_to_event.time_rows,
+    RESPONSE_RATES: time_to_event.rate_rows,
     SIGNED_WORK: signed_work.rows,
 }
 

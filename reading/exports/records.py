@@ -29,7 +29,7 @@ def records(files: Mapping[str, bytes]) -> bytes:
 
 def are_in(name: str) -> bool:
     """Tell whether a file is a table, whose records are counted."""
-    return name.endswith(".csv") or name.startswith("sdtm/json/")
+    return name.endswith(".csv") or name.startswith(("sdtm/json/", "adam/json/"))
 
 
 def _digest(row: Sequence[object]) -> str:

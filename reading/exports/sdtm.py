@@ -17,7 +17,7 @@ from compliance.errors import HouseError
 from reading.exports.endpoint_tables import numbered
 from reading.exports.locked import LockedSubject, LockedTimepoint, LockedTrial
 
-Value = str | int | Decimal | None
+Value = str | int | Decimal | dt.date | None
 Record = Mapping[str, Value]
 
 IG = ("SDTMIG", "3.4")
@@ -44,7 +44,8 @@ class Variable:
     Attributes
     ----------
     kind
-        text, integer, decimal or date: as in Define-XML; a date is ISO 8601 text.
+        text, integer, decimal or date: as in Define-XML; a date is ISO 8601 text. A day is the date of an analysis
+        dataset: a number of days in a transport file, shown as a date.
     origin
         As in Define-XML 2.1: Collected, Derived, Assigned, Protocol.
     method
@@ -63,12 +64,15 @@ class Variable:
     @property
     def numeric(self) -> bool:
         """Whether a transport file holds it as a number."""
-        return self.kind in ("integer", "decimal")
+        return self.kind in ("integer", "decimal", "day")
 
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """One dataset as it is declared: `key` names the variables that together name a record."""
+    """One dataset as it is declared: `key` names the variables that together name a record.
+
+    `standard` is the guide that it follows, `subclass` the kind of its class, which analysis datasets have.
+    """
 
     name: str
     label: str
@@ -76,6 +80,13 @@ class Domain:
     category: str
     key: tuple[str, ...]
     variables: tuple[Variable, ...]
+    standard: tuple[str, str] = IG
+    subclass: str = ""
+
+    @property
+    def tabulates(self) -> bool:
+        """Whether it holds what was found (SDTM), and not an analysis of it."""
+        return self.standard == IG
 
 
 @dataclass(frozen=True, slots=True)

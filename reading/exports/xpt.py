@@ -16,6 +16,10 @@ _NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,7}")
 _MOST_LABEL = 40
 _MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 _MISSING = b"." + bytes(7)
+#: From which SAS counts days.
+_FIRST_DAY = dt.date(1960, 1, 1)
+#: Name, width and decimals of the format in which SAS shows a number of days as a date.
+_AS_DATE, _PLAIN = (b"DATE    ", 9, 0), (b" " * 8, 0, 0)
 _CARD = 80
 _NAMESTR = 140
 
@@ -84,7 +88,9 @@ def ibm(number: float) -> bytes:
 
 
 def _number(value: Value) -> bytes:
-    return _MISSING if value is None else ibm(float(value))
+    if value is None:
+        return _MISSING
+    return ibm(float((value - _FIRST_DAY).days if isinstance(value, dt.date) else value))
 
 
 def _record(name: str, numbers: str) -> bytes:
@@ -123,7 +129,7 @@ def _descriptions(variables: tuple[Variable, ...], widths: list[int]) -> bytes:
             ">hhhh8s40s8shhh2s8shhl52s",
             *(1 if variable.numeric else 2, 0, width, number),
             *(variable.name.encode().ljust(8), variable.label.encode().ljust(_MOST_LABEL)),
-            *(b" " * 8, 0, 0, 0, b"", b" " * 8, 0, 0, position, b""),
+            *(*(_AS_DATE if variable.kind == "day" else _PLAIN), 0, b"", b" " * 8, 0, 0, position, b""),
         )
         position += width
     return made

@@ -18,6 +18,7 @@ from compliance.access import AccessDenied
 from compliance.models import AuditEvent, Export, User
 from imaging.models import Instance
 from reading import criteria
+from reading.exports.adam import adam_files
 from reading.exports.endpoint_package import EndpointPackage
 from reading.exports.endpoint_tables import csv_files
 from reading.exports.locked import lock_identifier, plain
@@ -34,7 +35,7 @@ from trials.services.watching import TrailDamaged
 pytestmark = pytest.mark.requirement("REQ-LOC-003")
 
 #: Of the tables of `recorded.build()`; changes with them alone. Responses carry the rule pack's trace.
-TABLES_SHA256 = "22fe39e93d9a7c25e94a9b35afdf2ce1d958b0326731c19febc3f576c4e0546f"
+TABLES_SHA256 = "a7a77b02039c50e220df44a18782afc484dcf76e3d8f763c2929a92f24dc7d39"
 #: Of the transport files of the same trial.
 SDTM_SHA256 = "95f8cfdfbd30270c6c2ed611fd76a2d26576ac34fc981fda59760144271820b7"
 PACK_DEPENDENT = {"responses.csv", "data_dictionary.csv"}
@@ -79,9 +80,11 @@ class TestFrozenSample:
     def test_the_files_are_the_ones_promised(self, package):
         reports = [name for name in members(package.data) if name.startswith("images/sr/")]
         assert len(reports) == sum(1 for _ in sample.locked_trial(3).reads())
-        datasets = [name for name in members(package.data) if name.startswith("sdtm/")]
+        datasets = [name for name in members(package.data) if name.startswith(("sdtm/", "adam/"))]
         traces = [f"traces/{subject.code}.json" for subject in sample.locked_trial(3).subjects]
-        assert sorted(datasets) == sorted(name for name, _ in sdtm_files(sample.locked_trial(3)))
+        assert sorted(datasets) == sorted(
+            name for files in (sdtm_files, adam_files) for name, _ in files(sample.locked_trial(3))
+        )
         assert sorted(set(members(package.data)) - {*reports, *datasets, *traces}) == [
             "adjudications.csv",
             "best_overall_response.csv",
@@ -97,9 +100,11 @@ class TestFrozenSample:
             "parallax_verify.py",
             "records.json",
             "report.pdf",
+            "response_rates.csv",
             "responses.csv",
             "signed_work.csv",
             "subjects.csv",
+            "time_to_event.csv",
             "timepoints.csv",
             "values.csv",
             "variability.json",

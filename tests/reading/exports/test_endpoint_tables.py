@@ -32,9 +32,11 @@ def test_the_files_are_the_ones_promised():
         "images.csv",
         "lesions.csv",
         "measurements.csv",
+        "response_rates.csv",
         "responses.csv",
         "signed_work.csv",
         "subjects.csv",
+        "time_to_event.csv",
         "timepoints.csv",
         "values.csv",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 import re
@@ -16,6 +17,7 @@ import pytest
 from django.conf import settings
 from odmlib import OdmlibError
 
+from reading.exports import adam
 from reading.exports.endpoint_tables import csv_files
 from reading.exports.sdtm_files import sdtm_files
 from tests.reading.exports import others
@@ -26,7 +28,11 @@ pytestmark = pytest.mark.requirement("REQ-LOC-008")
 
 #: With global reviews, and with adjudications and a missed visit.
 TRIALS = {"reviewed": random_trial(6, seed=4, gone_over=True), "adjudicated": locked_trial(6)}
-FILES = {f"{trial}/{name}": data for trial, held in TRIALS.items() for name, data in sdtm_files(held)}
+FILES = {
+    f"{trial}/{name}": data
+    for trial, held in TRIALS.items()
+    for name, data in (*sdtm_files(held), *adam.adam_files(held))
+}
 TRANSPORT = [name for name in FILES if name.endswith(".xpt")]
 DATASETS = [name for name in FILES if name.endswith(".json")]
 DEFINES = [name for name in FILES if name.endswith("define.xml")]
@@ -37,13 +43,19 @@ ALMOST_ZERO = 1e-70
 def columns_of(name: str) -> dict[str, list[Any]]:
     """Return a dataset's columns by name, from the JSON beside its transport file."""
     held = json.loads(FILES[name.replace("xpt", "json")])
-    numeric = [column["dataType"] in ("integer", "decimal") for column in held["columns"]]
     return {
-        column["name"]: [
-            None if row[place] is None else float(row[place]) if numeric[place] else row[place] for row in held["rows"]
-        ]
+        column["name"]: [_as_read(row[place], column) for row in held["rows"]]
         for place, column in enumerate(held["columns"])
     }
+
+
+def _as_read(value: Any, column: dict[str, Any]) -> Any:
+    """Return a value as statistics programs hold it; a date of an analysis dataset as one."""
+    if value is None:
+        return None
+    if column.get("targetDataType") == "integer":
+        return dt.date.fromisoformat(value)
+    return float(value) if column["dataType"] in ("integer", "decimal") else value
 
 
 def plainly(values: Any) -> list[Any]:
@@ -64,6 +76,9 @@ def test_pandas_reads_the_values_of_the_json(name, tmp_path):
     said = columns_of(name)
     assert list(frame.columns) == list(said)
     for column, values in said.items():
+        if any(isinstance(value, dt.date) for value in values):
+            # pandas does not look at formats: it shows the days since 1960.
+            values = [float((value - dt.date(1960, 1, 1)).days) for value in values]
         # A text that is empty is a missing value to some versions of pandas.
         found = [None if value == "" else value for value in plainly(frame[column])]
         assert found == [None if value == "" else value for value in values], column

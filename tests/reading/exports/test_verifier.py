@@ -38,6 +38,10 @@ DERIVABLE = {
         *("new_lesion", "overall_response", "derivation"),
     ),
     "best_overall_response.csv": ("best_overall_response", "acptfl"),
+    "time_to_event.csv": (
+        *("parameter", "start_day", "start_shifted_date", "end_day", "end_shifted_date", "days", "event", "censored"),
+        *("description", "timepoint", "acptfl"),
+    ),
 }
 TRIAL = random_trial(4, seed=9)
 SETTINGS: tuple[dict[str, object], ...] = (
@@ -169,7 +173,7 @@ def test_each_of_120_cells_changed_with_every_digest_made_right_is_found_and_its
     verifier, packed, tmp_path
 ):
     files, dice = members(packed(TRIAL)), random.Random(2)
-    datasets = [name for name in sorted(files) if name.startswith("sdtm/json/")]
+    datasets = [name for name in sorted(files) if name.startswith(("sdtm/json/", "adam/json/"))]
     for number in range(120):
         name = dice.choice([*DERIVABLE, *datasets])
         data, subject = (_cell_of_csv if name.endswith(".csv") else _cell_of_json)(name, files[name], number, dice)
@@ -212,6 +216,22 @@ def _other(value: object, number: int) -> object:
     if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text):
         return str(Decimal(text) + 1)
     return {"Y": "", "PD": "SD"}.get(text, "PD" if text.isupper() and len(text) < 4 else f"{text}{number}")
+
+
+def test_times_and_rates_that_do_not_follow_from_rs_are_named_in_a_sentence(verifier, packed, tmp_path):
+    """Changed in the CSV table and in both forms of ADTTE, with every digest made right."""
+    one = next(s for s in TRIAL.subjects if any(result.progression for result in s.results))
+    changed = replace(one, results=tuple(replace(result, progression="") for result in one.results))
+    subjects = tuple(changed if subject is one else subject for subject in TRIAL.subjects)
+    files, other = members(packed(TRIAL)), members(packed(replace(TRIAL, subjects=subjects)))
+    mixed = {name: other[name] if "time_to_event" in name or "adtte" in name else files[name] for name in files}
+    problems = problems_of(verifier, resealed(mixed), tmp_path)
+    assert any(f"of {one.code}" in problem and "from RS follows" in problem for problem in problems), problems
+    problems = problems_of(verifier, packed(replace(TRIAL, subjects=subjects)), tmp_path)
+    assert any(f"progression of {one.code}" in problem and "RS has PD" in problem for problem in problems), problems
+    rates = files["response_rates.csv"].replace(b",ORR,", b",ORR,1", 1)
+    problems = problems_of(verifier, resealed({**files, "response_rates.csv": rates}), tmp_path)
+    assert any(problem.startswith("response_rates.csv: ORR of ACCEPTED has 1") for problem in problems), problems
 
 
 def test_a_measurement_changed_in_every_form_no_longer_gives_the_responses(verifier, packed, tmp_path):
