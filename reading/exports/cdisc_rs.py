@@ -48,13 +48,13 @@ RS = Domain(
         Variable("RSCAT", "Category for Assessment", method="The response criteria of the charter."),
         Variable(
             "RSORRES",
-            "Response Assessment Original Result",
+            "Result or Finding in Original Units",
             origin=DERIVED,
             method="Derived from TR by the rule pack that criteria.json names; traces/ holds each step.",
         ),
-        Variable("RSSTRESC", "Response Assessment Result in Std Format", origin=DERIVED, method="RSORRES."),
+        Variable("RSSTRESC", "Character Result/Finding in Std Format", origin=DERIVED, method="RSORRES."),
         *evaluator("RS"),
-        *timing("RS"),
+        *timing("RS", "Assessment"),
     ),
 )
 

@@ -16,6 +16,7 @@ from reading.exports.sdtm import (
     Value,
     Variable,
     assessed,
+    before_exposure,
     begin,
     evaluator,
     group,
@@ -53,7 +54,7 @@ TR = Domain(
         Variable("TRGRPID", "Group ID", terms=TERMS),
         Variable("TRREFID", "Reference ID", origin=READ, method="SOP Instance UID of the image it was measured on."),
         Variable("TRLNKID", "Link ID", method="The reader's place and the lesion's label; the same in TU."),
-        Variable("TRLNKGRP", "Link Group ID", method="The reader's place and VISITNUM; the same in RS."),
+        Variable("TRLNKGRP", "Link Group", method="The reader's place and VISITNUM; the same in RS."),
         Variable("TRTESTCD", "Tumor/Lesion Assessment Short Name", terms=TESTS),
         Variable("TRTEST", "Tumor/Lesion Assessment Test Name"),
         Variable("TRORRES", "Result or Finding in Original Units", origin=READ),
@@ -68,9 +69,10 @@ TR = Domain(
         Variable("TRSTRESU", "Standard Units"),
         Variable("TRSTAT", "Completion Status", origin=READ, terms=(("NOT DONE", "Not done"),)),
         Variable("TRREASND", "Reason Not Done", origin=READ),
-        Variable("TRMETHOD", "Method Used to Identify Tumor/Lesion", origin=READ),
+        Variable("TRMETHOD", "Method Used to Identify the Tumor/Lesion", origin=READ),
+        before_exposure("TR"),
         *evaluator("TR"),
-        *timing("TR"),
+        *timing("TR", "Tumor/Lesion Measurement"),
     ),
 )
 
@@ -124,8 +126,7 @@ def _findings(
         state = entry.state.replace("_", " ")
         yield {**_test("TUMSTATE"), "TRORRES": state, "TRSTRESC": state}
     elif size := sized.get(entry.state):
-        stated = {"TRORRES": "TOO SMALL TO MEASURE", "TRORRESU": ""}
-        yield {**_test(_size_of(lesion)), **_size(size, "mm"), **stated}
+        yield {**_test(_size_of(lesion)), **_size(size, "mm"), "TRORRES": "TOO SMALL TO MEASURE"}
     elif entry.state == "ABSENT":
         yield {**_test(_size_of(lesion)), **_size(Decimal(0), "mm")}
     else:

@@ -14,6 +14,7 @@ from reading.exports.sdtm import (
     Variable,
     Visit,
     assessed,
+    before_exposure,
     begin,
     evaluator,
     identifiers,
@@ -49,8 +50,9 @@ TU = Domain(
         Variable("TUSTRESC", "Tumor/Lesion ID Result Std. Format", terms=TERMS),
         Variable("TULOC", "Location of the Tumor/Lesion", origin=READ),
         Variable("TUMETHOD", "Method of Identification", origin=READ),
+        before_exposure("TU"),
         *evaluator("TU"),
-        *timing("TU"),
+        *timing("TU", "Tumor/Lesion Identification"),
     ),
 )
 

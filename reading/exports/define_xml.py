@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from compliance.exporting import code_version
 from reading.exports.dataset_json import SHOWN_AS, group_oid, item_oid, longest, study_oid, version_oid
 from reading.exports.locked import LockedTrial, moment
-from reading.exports.sdtm import DERIVED, PLANNED, READ, Dataset, Variable
+from reading.exports.sdtm import DERIVED, NOT_AVAILABLE, PLANNED, READ, Dataset, Variable
 from reading.exports.xml_text import described, document, element
 
 _SPACES = {
@@ -76,6 +76,7 @@ def _version(trial: LockedTrial, datasets: Sequence[Dataset]) -> str:
             *(part for dataset in datasets for part in _value_items(dataset)),
             *(_code_list(dataset, one) for dataset in datasets for one in dataset.variables if one.terms),
             *(_method(dataset, one) for dataset in datasets for one in dataset.variables if one.origin == DERIVED),
+            *(_comment(dataset, one) for dataset in datasets for one in dataset.variables if one.without),
         ],
     )
 
@@ -126,6 +127,7 @@ def _item_ref(dataset: Dataset, variable: Variable, place: int) -> str:
             "Mandatory": "Yes" if all(row.get(variable.name) not in (None, "") for row in dataset.records) else "No",
             "KeySequence": key.index(variable.name) + 1 if variable.name in key else "",
             "MethodOID": f"MT.{dataset.domain.name}.{variable.name}" if variable.origin == DERIVED else "",
+            "def:HasNoData": "Yes" if variable.without else "",
         },
     )
 
@@ -158,12 +160,16 @@ def _typed(dataset: Dataset, variable: Variable, oid: str) -> dict[str, str | in
         made |= {"Length": max([1, *(len(before) for before, _, _ in parts)]) + decimals, "SignificantDigits": decimals}
     elif variable.kind != "date":
         made["Length"] = longest(["" if value is None else value for value in values])
+    if variable.without:
+        made["def:CommentOID"] = _comment_oid(dataset, variable)
     return made
 
 
 def _origin(variable: Variable) -> str:
     comment = variable.method if variable.origin != DERIVED else ""
-    source = {"Type": variable.origin, "Source": _SOURCES.get(variable.origin, "Vendor")}
+    source = {"Type": variable.origin}
+    if variable.origin != NOT_AVAILABLE:
+        source["Source"] = _SOURCES.get(variable.origin, "Vendor")
     return element("def:Origin", source, [described(comment)] if comment else [])
 
 
@@ -250,3 +256,11 @@ def _method(dataset: Dataset, variable: Variable) -> str:
         {"OID": oid, "Name": f"How {variable.name} is derived", "Type": "Computation"},
         [described(variable.method or variable.label)],
     )
+
+
+def _comment_oid(dataset: Dataset, variable: Variable) -> str:
+    return f"COM.{dataset.domain.name}.{variable.name}"
+
+
+def _comment(dataset: Dataset, variable: Variable) -> str:
+    return element("def:CommentDef", {"OID": _comment_oid(dataset, variable)}, [described(variable.without)])

@@ -28,6 +28,7 @@ READ = "Collected"
 DERIVED = "Derived"
 ASSIGNED = "Assigned"
 PLANNED = "Protocol"
+NOT_AVAILABLE = "Not Available"
 
 
 class NotSdtm(HouseError):
@@ -52,6 +53,8 @@ class Variable:
         How it was derived, in words.
     terms
         Its permitted values with their meaning, where they are ours to list.
+    without
+        Why it never has a value, where the guide expects the variable all the same (SDTMIG 4.1.5).
     """
 
     name: str
@@ -60,6 +63,7 @@ class Variable:
     origin: str = ASSIGNED
     method: str = ""
     terms: tuple[tuple[str, str], ...] = ()
+    without: str = ""
 
     @property
     def numeric(self) -> bool:
@@ -146,26 +150,18 @@ EVALUATORS = (
 )
 
 
-def timing(domain: str, *, visit: bool = True) -> tuple[Variable, ...]:
-    """Return VISITNUM, VISIT, --DTC and --DY."""
-    dated = (
-        Variable(
-            f"{domain}DTC",
-            "Date/Time of the Scan" if domain != "PR" else "Start Date/Time of Procedure",
-            "date",
-            READ,
-            "Date of the scan, shifted by one constant number of days for each subject.",
-        ),
-        Variable(
-            f"{domain}DY",
-            "Study Day of the Scan",
-            "integer",
-            DERIVED,
-            "Days from RFSTDTC to the scan; plus 1 on and after RFSTDTC: there is no day 0.",
-        ),
+def before_exposure(domain: str) -> Variable:
+    """Return --LOBXFL, which the guide expects and only the sponsor can fill."""
+    return Variable(
+        f"{domain}LOBXFL",
+        "Last Observation Before Exposure Flag",
+        origin=NOT_AVAILABLE,
+        without="The imaging core lab does not know when a subject was first treated (RFXSTDTC).",
     )
-    if not visit:
-        return dated
+
+
+def timing(domain: str, what: str) -> tuple[Variable, ...]:
+    """Return VISITNUM, VISIT, --DTC and --DY; `what` is the word of the guide for what was dated."""
     return (
         Variable(
             "VISITNUM",
@@ -175,7 +171,20 @@ def timing(domain: str, *, visit: bool = True) -> tuple[Variable, ...]:
             "Place in the charter's schedule, from 1; an unscheduled visit has a fraction.",
         ),
         Variable("VISIT", "Visit Name", origin=PLANNED),
-        *dated,
+        Variable(
+            f"{domain}DTC",
+            f"Date/Time of {what}",
+            "date",
+            READ,
+            "Date of the scan, shifted by one constant number of days for each subject.",
+        ),
+        Variable(
+            f"{domain}DY",
+            f"Study Day of {what}",
+            "integer",
+            DERIVED,
+            "Days from RFSTDTC to the scan; plus 1 on and after RFSTDTC: there is no day 0.",
+        ),
     )
 
 

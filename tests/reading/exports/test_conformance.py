@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 import pytest
+from defusedxml import ElementTree
 
 from reading.exports import sdtm_files
 from reading.exports.sdtm import Dataset, Record
@@ -37,6 +40,19 @@ ORDER = {
     ),
     "RELREC": "STUDYID RDOMAIN USUBJID IDVAR IDVARVAL RELTYPE RELID",
 }
+#: The tables of the guide, by domain: each variable with its label, type, role, and whether it must be there.
+GUIDE: dict[str, dict[str, dict[str, str]]] = defaultdict(dict)
+with Path("fixtures/reading/sdtm/sdtmig_3_4.csv").open(encoding="utf-8", newline="") as _table:
+    for _row in csv.DictReader(_table):
+        GUIDE[_row["domain"]][_row["variable"]] = _row
+#: What only the sponsor knows: answered in docs/cdisc-rules.md.
+_TOLD_BY_SPONSORS = (
+    "RFENDTC RFXSTDTC RFXENDTC RFICDTC RFPENDTC DTHDTC DTHFL AGE AGEU SEX RACE ARMCD ARM ACTARMCD ACTARM ARMNRS "
+    "ACTARMUD COUNTRY"
+)
+SPONSORS = set(_TOLD_BY_SPONSORS.split())
+#: An identifier of the model, which the guide lets one add to any domain.
+ADDED = {"PRREFID"}
 #: What a record must say. SEX and COUNTRY of DM are answered in docs/cdisc-rules.md.
 REQUIRED = {
     "DM": "STUDYID DOMAIN USUBJID SUBJID SITEID",
@@ -63,6 +79,46 @@ def test_variables_stand_in_the_order_of_the_guide(name):
     _, domain, dataset = of(name)
     places = [ORDER[domain].split().index(variable.name) for variable in dataset.variables]
     assert places == sorted(places)
+
+
+def guide(domain: str) -> dict[str, dict[str, str]]:
+    return GUIDE["SUPPQUAL" if domain.startswith("SUPP") else domain]
+
+
+@pytest.mark.parametrize("name", sorted(EVERY))
+def test_labels_and_types_are_those_of_the_guide(name):
+    _, domain, dataset = of(name)
+    told = {one.name: (one.label, "Num" if one.numeric else "Char") for one in dataset.variables}
+    expected = {one: (row["label"], row["type"]) for one, row in guide(domain).items()}
+    assert {one: said for one, said in told.items() if one not in ADDED} == {
+        one: expected.get(one) for one in told if one not in ADDED
+    }
+
+
+@pytest.mark.parametrize("name", sorted(EVERY))
+def test_what_the_guide_requires_or_expects_is_there_or_is_the_sponsors(name):
+    _, domain, dataset = of(name)
+    there = {variable.name for variable in dataset.variables}
+    missing = {one for one, row in guide(domain).items() if row["core"] in ("Req", "Exp")} - there
+    assert missing == (SPONSORS if domain == "DM" else set())
+
+
+@pytest.mark.parametrize("trial", sorted(TRIALS))
+def test_a_variable_that_is_expected_and_cannot_be_filled_is_empty_and_explained(trial):
+    spaces = {"odm": "http://www.cdisc.org/ns/odm/v1.3", "def": "http://www.cdisc.org/ns/def/v2.1"}
+    defined = ElementTree.fromstring(dict(sdtm_files.sdtm_files(TRIALS[trial]))["sdtm/define.xml"])
+    comment = f"{{{spaces['def']}}}CommentOID"
+    explained = {}
+    for domain in ("TU", "TR"):
+        flag = f"{domain}LOBXFL"
+        assert {record.get(flag) for record in EVERY[f"{trial} {domain}"].records} == {None}
+        (ref,) = defined.findall(f".//odm:ItemRef[@ItemOID='IT.{domain}.{flag}']", spaces)
+        assert ref.get(f"{{{spaces['def']}}}HasNoData") == "Yes"
+        (item,) = defined.findall(f".//odm:ItemDef[@OID='IT.{domain}.{flag}']", spaces)
+        assert item.find("def:Origin", spaces).attrib == {"Type": "Not Available"}
+        (said,) = defined.findall(f".//def:CommentDef[@OID='{item.get(comment)}']", spaces)
+        explained[domain] = "".join(said.itertext())
+    assert all("RFXSTDTC" in text for text in explained.values())
 
 
 @pytest.mark.parametrize("name", sorted(EVERY))

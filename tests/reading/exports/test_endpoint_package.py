@@ -37,7 +37,7 @@ pytestmark = pytest.mark.requirement("REQ-LOC-003")
 #: Of the tables of `recorded.build()`; changes with them alone. Responses carry the rule pack's trace.
 TABLES_SHA256 = "a7a77b02039c50e220df44a18782afc484dcf76e3d8f763c2929a92f24dc7d39"
 #: Of the transport files of the same trial.
-SDTM_SHA256 = "95f8cfdfbd30270c6c2ed611fd76a2d26576ac34fc981fda59760144271820b7"
+SDTM_SHA256 = "44f1fef347fc99122fbcfb0949c9421938a64b49d4b79083ea098a22fc0cffd0"
 PACK_DEPENDENT = {"responses.csv", "data_dictionary.csv"}
 AT = dt.datetime(2026, 3, 3, 9, 0, tzinfo=dt.UTC)
 LATER = dt.datetime(2026, 9, 9, 21, 0, tzinfo=dt.UTC)
