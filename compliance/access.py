@@ -288,6 +288,12 @@ def public(view: View) -> View:
     return view
 
 
+def for_programs(view: View) -> View:
+    """Let programs in too that show a token of their person (`compliance.programs`), without a session."""
+    view.for_programs = True  # type: ignore[attr-defined]
+    return view
+
+
 def bearer(find: Callable[[str], Any]) -> Callable[[View], View]:
     """Open an address to programs that show a token (RFC 6750), and to nobody else; the body is not touched before.
 

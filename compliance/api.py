@@ -16,9 +16,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler
 
-from compliance import access, audit, signing
+from compliance import access, audit, programs, signing
+from compliance.api_token import TokenRefused
 from compliance.errors import HouseError
-from compliance.models import User
+from compliance.models import ApiToken, User
 
 
 def answer_problem(problem: Exception, context: dict[str, Any]) -> Response | None:
@@ -33,6 +34,9 @@ def answer_problem(problem: Exception, context: dict[str, Any]) -> Response | No
         audit.denied(request._request, verb, timezone.now(), about)
     elif isinstance(problem, PermissionDenied | Http404):
         audit.denied(request._request, _verb(request, view), timezone.now(), getattr(view, "refused", None))
+    if isinstance(problem, TokenRefused):
+        said = {"code": problem.default_code, "detail": str(problem.detail)}
+        return Response(said, status=problem.status_code, headers={"WWW-Authenticate": "Bearer"})
     if isinstance(problem, HouseError):
         return Response({"code": problem.code, "detail": problem.message}, status=problem.status)
     return exception_handler(problem, context)
@@ -48,6 +52,8 @@ class Verb(BasePermission):
     """Permission of a view: the verb in `view.permission`, or per method in `view.permissions_by_method`."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
+        if isinstance(request.auth, ApiToken) and not programs.lets(request.auth, request.method):
+            raise access.AccessDenied(programs.ONLY_LOOKS, verb=_verb(request, view))
         return self._answer(request, view, None)
 
     def has_object_permission(self, request: Request, view: APIView, obj: Any) -> bool:

@@ -14,7 +14,12 @@ class ComplianceConfig(AppConfig):
         from compliance.guarding import guard_after_migrate
 
         regulate(
-            models.Factor, models.FreshSignIn, models.PolicyAcceptance, models.ProviderIdentity, models.RecoveryCode
+            models.ApiToken,
+            models.Factor,
+            models.FreshSignIn,
+            models.PolicyAcceptance,
+            models.ProviderIdentity,
+            models.RecoveryCode,
         )
         tell_of_changes(signing.supersede_what_changed)
         # Sent once all apps are migrated, so that the tables of every room are there.

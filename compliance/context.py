@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.http import HttpRequest
 
@@ -34,6 +34,12 @@ def surroundings(request_id: str, via: str) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+def by_token(number: int) -> None:
+    """Mark what follows in this request as done by a program with this token."""
+    here = _current.get()
+    _current.set(replace(here, via=f"{here.via} by token {number}"))
 
 
 _request: ContextVar[HttpRequest | None] = ContextVar("request", default=None)

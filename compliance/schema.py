@@ -1,10 +1,11 @@
-"""What the API's description says of refusals and of passwords; no view set repeats it."""
+"""What the API's description says of refusals, tokens and passwords; no view set repeats it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from drf_spectacular.authentication import BasicScheme
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
 _JSON = "application/json"
 _REFUSAL = {
@@ -20,6 +21,7 @@ _FAULTS = {
 }
 _WHY = {
     "400": ("Faults", "A field is missing or cannot be read."),
+    "401": ("Refusal", "A token was sent that does not stand."),
     "403": ("Refusal", "Nobody is signed in, or the permission is not held."),
     "404": ("Refusal", "There is no such record, or it is not the person's to see."),
     "409": ("Refusal", "The record is not in the state for this, or changed meanwhile."),
@@ -32,6 +34,17 @@ class PasswordScheme(BasicScheme):
     """A password in a program's header, as the description names it."""
 
     target_class = "compliance.api_password.PasswordAuthentication"
+
+
+class TokenScheme(OpenApiAuthenticationExtension):
+    """A token of a person's, as the description names it."""
+
+    target_class = "compliance.api_token.TokenAuthentication"
+    name = "tokenAuth"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        """Return how a token is sent."""
+        return {"type": "http", "scheme": "bearer"}
 
 
 def describe_refusals(result: dict[str, Any], generator: object, request: object, public: bool) -> dict[str, Any]:
@@ -47,7 +60,7 @@ def describe_refusals(result: dict[str, Any], generator: object, request: object
 
 def _refusals(method: str, operation: dict[str, Any]) -> set[str]:
     parameters = operation.get("parameters", [])
-    found = {"403"}
+    found = {"401", "403"}
     if any(parameter["name"] == "page" for parameter in parameters):
         found.add("404")
     if any(parameter["in"] == "path" for parameter in parameters):

@@ -30,11 +30,11 @@ def digest_of(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def issue(token: T, *, actor: User, at: dt.datetime) -> tuple[T, str]:
+def issue(token: T, *, actor: User, at: dt.datetime, lasts: dt.timedelta = LASTS) -> tuple[T, str]:
     """Give a person a token, which says already for what; return it with its secret, which is kept nowhere."""
     secret = new_secret()
     token.holder, token.token_sha256 = actor, digest_of(secret)
-    token.created_at, token.expires_at = at, at + LASTS
+    token.created_at, token.expires_at = at, at + lasts
     return audit.save(token, action=f"{token._meta.model_name}.issued", actor=actor, at=at), secret
 
 

@@ -17,7 +17,12 @@ system() { django check --fail-level WARNING; }
 access() { django access_matrix --check; }
 migrations() { django makemigrations --check --dry-run; }
 
-checks="lint format rooms system migrations access types"
+client() {
+    DJANGO_SETTINGS_MODULE=config.settings.test $bin/python scripts/python_client.py --check &&
+        (cd clients/python && ../../$bin/mypy)
+}
+
+checks="lint format rooms system migrations access types client"
 for name in $checks; do
     ($name >"$logs/$name" 2>&1; echo $? >"$logs/$name.status") &
 done

@@ -91,7 +91,10 @@ class QueryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     def visible(self) -> QuerySet[Any]:
         return selectors.with_threads(selectors.queries_seen_by(access.actor(self.request)))
 
-    @extend_schema(request=AskInput, responses={201: QuerySerializer(many=True)})
+    # In so many words: what is answered here is never divided into pages.
+    @extend_schema(
+        request=AskInput, responses={201: {"type": "array", "items": {"$ref": "#/components/schemas/Query"}}}
+    )
     def create(self, request: Request) -> Response:
         """Ask about one record or several: a query each."""
         given = AskInput(data=request.data, context={"request": request})

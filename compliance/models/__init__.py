@@ -10,10 +10,11 @@ from .identity import FreshSignIn, ProviderIdentity
 from .job import Job
 from .mail import Mail
 from .signature import PolicyAcceptance, Signature, Supersession
-from .token import ExpiringToken
+from .token import ApiToken, ExpiringToken
 from .user import User
 
 __all__ = [
+    "ApiToken",
     "AuditCheckpoint",
     "AuditEvent",
     "AuditHead",

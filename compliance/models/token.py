@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
-from compliance.models.base import Record
+from compliance.models.base import Record, Scope
 
 
 class ExpiringToken(Record):
@@ -23,3 +23,17 @@ class ExpiringToken(Record):
     class Meta:
         abstract = True
         ordering = ["-id"]
+
+
+class ApiToken(ExpiringToken):
+    """Lets a person's program use the API as that person, or only look."""
+
+    label = models.CharField(max_length=60)
+    may_change = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"token {self.pk} of {self.label}"
+
+    def scope(self) -> Scope:
+        """Return no trial: an account belongs to the installation."""
+        return Scope()

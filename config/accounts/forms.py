@@ -8,6 +8,7 @@ from django import forms
 from django.contrib.auth.forms import PasswordChangeForm
 
 from compliance.passkeys import LONGEST
+from compliance.programs import DAYS
 
 _CODE = {"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
 
@@ -67,3 +68,18 @@ class PasskeyForm(forms.Form):
         label="Name", help_text="Where it lives: a laptop, a phone, a key.", max_length=60, initial="Passkey"
     )
     answer = forms.CharField(max_length=LONGEST, required=False, widget=forms.HiddenInput(attrs={"data-answer": ""}))
+
+
+class TokenForm(forms.Form):
+    """What a token is for, and how long it lasts."""
+
+    label = forms.CharField(label="Program", help_text="What it is, so that you know it again.", max_length=60)
+    days = forms.TypedChoiceField(
+        label="Lasts",
+        coerce=int,
+        choices=[(days, "1 day" if days == 1 else f"{days} days") for days in DAYS],
+        initial=30,
+    )
+    may_change = forms.BooleanField(
+        label="It may change things", help_text="Without this it only looks.", required=False
+    )

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from compliance import access, accounts, audit, factors, identities, misuse, passkeys, sessions
+from compliance import access, accounts, audit, factors, identities, misuse, passkeys, programs, sessions
 from compliance.errors import HouseError
 from config.accounts import enrolling
 from config.accounts.forms import OwnPasswordForm
@@ -29,6 +29,7 @@ def security(request: HttpRequest) -> HttpResponse:
         {
             "factors": factors.factors_of(user),
             "codes_left": factors.codes_left(user),
+            "programs": programs.tokens_of(user, timezone.now()).count(),
             "required": factors.required_of(user),
             "passkeys": passkeys.possible(),
             "identity": identities.of(user),

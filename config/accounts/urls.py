@@ -6,7 +6,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from compliance import access
-from config.accounts import acts, proving, security, signing_in, single_sign_on
+from config.accounts import acts, programs, proving, security, signing_in, single_sign_on
 
 urlpatterns = [
     path("sign-in/", access.public(signing_in.PasswordStep.as_view()), name="login"),
@@ -25,5 +25,8 @@ urlpatterns = [
     path("account/codes/", access.signed_in(security.new_codes), name="account_codes"),
     path("account/remove/", access.signed_in(security.remove), name="account_remove"),
     path("account/sessions/end/", access.signed_in(security.end_sessions), name="account_sessions_end"),
+    path("account/programs/", access.signed_in(programs.program_list), name="programs"),
+    path("account/programs/new/", access.signed_in(programs.program_new), name="program_new"),
+    path("account/programs/revoke/", access.signed_in(programs.program_revoke), name="program_revoke"),
     path("account/password/", access.signed_in(security.password), name="account_password"),
 ]

@@ -55,6 +55,8 @@ MIDDLEWARE = [
     # What was decided a moment ago, frame after frame, is upheld by one question.
     "compliance.standing.StandingMiddleware",
     "compliance.middleware.SessionMiddleware",
+    # Programs that show a token are asked for no cookie, so this stands before what asks for one.
+    "compliance.middleware.ProgramMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "compliance.middleware.AuthenticationMiddleware",
     # Sign-in is the default: an address is open only where it says so.
@@ -294,6 +296,7 @@ JOBS_INLINE = False
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "rest_framework.authentication.SessionAuthentication",
+        "compliance.api_token.TokenAuthentication",
         "compliance.api_password.PasswordAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

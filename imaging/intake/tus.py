@@ -1,8 +1,9 @@
 """The resumable web door: tus 1.0.0 (core, creation, creation-with-upload, termination, expiration, checksum).
 
 A coordinator's browser sends each file as an upload of its own into a delivery that `upload.begin` opened. All
-requests carry the session's cookie, all but HEAD and OPTIONS the header `X-CSRFToken`, all but OPTIONS
-`Tus-Resumable: 1.0.0`. With `Accept: application/json` every refusal is `{"code": ..., "detail": sentence}`.
+requests carry the session's cookie, all but HEAD and OPTIONS the header `X-CSRFToken`; a program carries a token
+instead (`Authorization: Bearer`, `compliance.programs`). All but OPTIONS carry `Tus-Resumable: 1.0.0`.
+With `Accept: application/json` every refusal is `{"code": ..., "detail": sentence}`.
 
 `POST /imaging/timepoints/<pk>/uploads/known/` — what does the server have? Ask before anything is sent.
     Body `{"transfer": uuid, "files": [{"sha256": hex, "size": bytes}, ...]}`, at most 5,000 files a request; without
@@ -148,6 +149,7 @@ def _spoken(*methods: str) -> Callable[[View], View]:
     return decorate
 
 
+@access.for_programs
 @access.guarded("imaging.upload", timepoints_seen_by)
 @_spoken("POST")
 def create(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
@@ -189,6 +191,7 @@ def create(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
     )
 
 
+@access.for_programs
 @access.guarded("imaging.upload", selectors.uploads_seen_by, by="public_id")
 @_spoken("HEAD", "PATCH", "DELETE")
 def piece(request: HttpRequest, upload: WebUpload) -> HttpResponse:
@@ -209,6 +212,7 @@ def piece(request: HttpRequest, upload: WebUpload) -> HttpResponse:
     return HttpResponse(status=204, headers={"Upload-Offset": str(have), "Upload-Expires": _expires(at)})
 
 
+@access.for_programs
 @require_POST
 @access.guarded("imaging.upload", timepoints_seen_by)
 def known(request: HttpRequest, timepoint: Timepoint) -> JsonResponse:

@@ -15,6 +15,7 @@ from trials.models import Timepoint
 from trials.selectors import timepoints_seen_by
 
 
+@access.for_programs
 @require_POST
 @access.guarded("imaging.upload", timepoints_seen_by)
 def begin(request: HttpRequest, timepoint: Timepoint) -> JsonResponse:
@@ -23,6 +24,7 @@ def begin(request: HttpRequest, timepoint: Timepoint) -> JsonResponse:
     return JsonResponse({"transfer": str(transfer.public_id)}, status=201)
 
 
+@access.for_programs
 @require_POST
 @access.guarded("imaging.upload", selectors.transfers_seen_by, by="public_id")
 def finish(request: HttpRequest, transfer: Transfer) -> JsonResponse:
