@@ -37,6 +37,8 @@ class ReadingConfig(AppConfig):
             models.CaseReference,
             models.Attempt,
             models.CaseRead,
+            models.Unblinding,
+            models.AffectedSubject,
         )
         exporting.register("endpoint-package", "reading.exports.endpoint_package.EndpointPackage")
         exporting.register("audit-trail", "reading.exports.trail.AuditTrail")

@@ -71,6 +71,11 @@ def register() -> None:
     access.register("reading.take_note", role(Role.SITE_COORDINATOR))
     access.register("reading.manage", role(Role.READING_MANAGER))
     access.register("reading.decide_reopening", role(Role.READING_MANAGER, Role.TRIAL_ADMINISTRATOR))
+    # A reader who was unblinded tells the reading manager; no page of this is a reader's.
+    access.register("reading.see_unblindings", role(Role.READING_MANAGER, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR))
+    access.register("reading.report_unblinding", role(Role.READING_MANAGER, Role.TRIAL_ADMINISTRATOR))
+    access.register("reading.assess_unblinding", role(Role.READING_MANAGER))
+    access.register("reading.confirm_unblinding", role(Role.READING_MANAGER, Role.TRIAL_ADMINISTRATOR))
     access.register("reading.see_progress", role(Role.READING_MANAGER, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR))
     access.register(
         "reading.see_results",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from compliance.models import User
-from reading.models import Draw, PoolMember, ReaderExclusion, ReaderPair, ReadTask
-from reading.states import ReadState
+from reading.models import AffectedSubject, Draw, PoolMember, ReaderExclusion, ReaderPair, ReadTask, Unblinding
+from reading.states import ReadState, UnblindingState
 from trials.models import Role, Subject, Trial
 from trials.selectors import trials_of
 
@@ -45,3 +45,20 @@ def given_against_exclusions(trial: Trial) -> QuerySet[ReadTask]:
     standing = ReaderExclusion.objects.filter(subject, person=OuterRef("reader"), ended_at=None)
     reads = ReadTask.objects.filter(Exists(standing), timepoint__subject__trial=trial)
     return reads.filter(state__in=(ReadState.WAITING, ReadState.ASSIGNED, ReadState.READING))
+
+
+def unblindings_seen_by(user: User) -> QuerySet[Unblinding]:
+    """Every unplanned unblinding, of the trials in which the person answers for the reading or audits it."""
+    seen = Unblinding.objects.filter(trial__in=trials_of(user, *_WHO)).prefetch_related("affected__subject")
+    return seen.select_related("trial", "person", "reported_by", "assessed_by")
+
+
+def read_unblinded(subject: Subject) -> set[int]:
+    """Timepoints of a subject, by key, that somebody read who was unblinded there, as it was known at the lock.
+
+    What is found out afterwards leaves the package as it is; the system has it.
+    """
+    named = AffectedSubject.objects.filter(subject=subject, unblinding__state=UnblindingState.CLOSED)
+    before = named.filter(unblinding__closed_at__lte=subject.trial.locked_at)
+    codes = [code for one in before for code in one.reads]
+    return set(ReadTask.every.filter(blinded_code__in=codes).values_list("timepoint_id", flat=True))

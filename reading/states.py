@@ -239,3 +239,34 @@ ATTEMPT = Machine(
         ),
     },
 )
+
+
+class UnblindingState(StrEnum):
+    REPORTED = "reported"
+    ASSESSED = "assessed"
+    CLOSED = "closed"
+
+
+UNBLINDING = Machine(
+    "unplanned unblinding",
+    initial=UnblindingState.REPORTED,
+    moves={
+        "close": Move(
+            UnblindingState.REPORTED, UnblindingState.CLOSED, may="reading.assess_unblinding", signature=True
+        ),
+        # Where the charter asks for a second person.
+        "assess": Move(
+            UnblindingState.REPORTED, UnblindingState.ASSESSED, may="reading.assess_unblinding", signature=True
+        ),
+        "confirm": Move(
+            UnblindingState.ASSESSED, UnblindingState.CLOSED, may="reading.confirm_unblinding", signature=True
+        ),
+        "send_back": Move(
+            UnblindingState.ASSESSED,
+            UnblindingState.REPORTED,
+            may="reading.confirm_unblinding",
+            reason=True,
+            supersedes=True,
+        ),
+    },
+)

@@ -22,6 +22,7 @@ from reading import (
     views_replay,
     views_reviews,
     views_stage,
+    views_unblinding,
     views_walk,
 )
 
@@ -169,6 +170,9 @@ urlpatterns = [
     path("trials/<int:pk>/reopenings/", views_reopening.reopenings, name="reopenings"),
     path("trials/<int:pk>/reopenings/ask/", views_reopening.ask, name="reopening_ask"),
     path("reopenings/<int:pk>/", views_reopening.reopening, name="reopening"),
+    path("trials/<int:pk>/unblindings/", views_unblinding.unblindings, name="unblindings"),
+    path("trials/<int:pk>/unblindings/report/", views_unblinding.report, name="unblinding_report"),
+    path("unblindings/<int:pk>/", views_unblinding.unblinding, name="unblinding"),
     path("trials/<int:pk>/readers/", views_people.people, name="people"),
     path("trials/<int:pk>/readers/exclude/", views_people.exclude, name="exclude"),
     path("trials/<int:pk>/readers/pool/", views_people.pool_join, name="pool_join"),

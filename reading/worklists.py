@@ -19,6 +19,7 @@ from reading.selectors_qualification import terms_of
 from reading.selectors_real_time import clock_of, open_questions_of, outcomes_to_note
 from reading.selectors_reviews import reviews_of
 from reading.services.locking import readiness
+from reading.services.unblinding import open_in as unblindings_to_assess
 from reading.states import (
     REAL_TIME,
     UNDECIDED,
@@ -147,6 +148,9 @@ def of_managers(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]
         note = "cleared, and nobody qualified is free" if terms_of(trial) else "cleared, and too few readers are free"
         yield Waiting("Timepoints without readers", len(held_up), at("reading:progress", trial), "users", "warn", note)
     yield from _of_qualification(trial, now)
+    if count := unblindings_to_assess(trial):
+        url = at("reading:unblindings", trial)
+        yield Waiting("Unblindings to assess", count, url, "alert-triangle", "bad", "reported, and not closed")
     yield Waiting("Subjects in reading", unread, at("reading:progress", trial), "eye", "read")
     yield from _given_against_exclusions(trial)
     note = "ICC, kappa, Bland-Altman so far"

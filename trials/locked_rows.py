@@ -30,6 +30,8 @@ GOING_ON: Mapping[str, str] = {
     "trials.ApplicationEntity": "a scanner that still sends must be turned away",
     "imaging.ArchiveToken": "a secret must be taken back at any time",
     "reading.ReadToken": "a secret must be taken back at any time",
+    "reading.Unblinding": "it may be found out after the lock, and is assessed then",
+    "reading.AffectedSubject": "a part of what is found out",
     "imaging.Commitment": "senders ask on whether their images are safe",
     "imaging.ConnectionTest": "a connection may serve another trial",
     "imaging.Transfer": "what still comes lies in quarantine, and nothing is made of it",

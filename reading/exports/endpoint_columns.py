@@ -92,7 +92,7 @@ DEVIATIONS = Table(
             "kind",
             "missed: no images came; early, late: scanned outside the visit's window; check_waived: a person waived a "
             "check of the charter; declared: the site's signed transfer form declares one, in words that stay in the "
-            "system.",
+            "system; unblinding: somebody who read it learned, outside any plan, what they were to be blinded to.",
         ),
         Column("days", "Days outside the window.", "integer", "d"),
         Column("check", "The check that was waived."),

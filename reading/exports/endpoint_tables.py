@@ -87,6 +87,8 @@ def _deviations_at(visit: LockedTimepoint) -> Iterator[tuple[str, int | None, st
     yield from (("check_waived", None, check) for check in visit.qc_waived)
     if visit.deviation_declared:
         yield "declared", None, ""
+    if visit.unblinded:
+        yield "unblinding", None, ""
 
 
 def _elapsed(study_day: int) -> int:

@@ -262,6 +262,7 @@ class LockedTimepoint:
     series: tuple[LockedSeries, ...] = ()
     qc_waived: tuple[str, ...] = ()
     deviation_declared: bool = False
+    unblinded: bool = False
     reads: tuple[LockedRead, ...] = ()
 
     @property

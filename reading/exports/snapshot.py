@@ -49,6 +49,7 @@ from reading.exports.values import derived_values, entered_values
 from reading.models import Adjudication, Lesion
 from reading.models.segment import segments_by_read
 from reading.selectors import ReadResult, SlotResult, SubjectResult
+from reading.selectors_people import read_unblinded
 from reading.selectors_reviews import signed_reviews
 from reading.services.measuring import variability_report
 from trials.models import ImagingCharter, Timepoint, Trial
@@ -205,6 +206,7 @@ class _Beside:
     archived: Mapping[int, Archived]
     waived: Mapping[int, set[str]]
     declared: set[int]
+    unblinded: set[int]
     painted: Painted
 
 
@@ -219,6 +221,7 @@ def _beside(result: SubjectResult) -> _Beside:
         archived_of(result.subject),
         waived,
         {form.timepoint_id for form in forms.select_related("charter") if _deviation_declared(form)},
+        read_unblinded(result.subject),
         segments_by_read([read.task for slot in result.slots for read in slot.reads]),
     )
 
@@ -251,6 +254,7 @@ def _timepoint(timepoint: Timepoint, slots: Sequence[SlotResult], beside: _Besid
         series=archived.series,
         qc_waived=tuple(sorted(beside.waived.get(timepoint.pk, ()))),
         deviation_declared=timepoint.pk in beside.declared,
+        unblinded=timepoint.pk in beside.unblinded,
         reads=tuple(_read(read, beside.painted) for read in reads),
     )
 

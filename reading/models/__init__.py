@@ -17,9 +17,11 @@ from .review import GlobalReview
 from .segment import Segment, SegmentVersion
 from .task import ReadTask
 from .token import ReadToken
+from .unblinding import AffectedSubject, Unblinding
 
 __all__ = [
     "Adjudication",
+    "AffectedSubject",
     "AgreementReport",
     "Assessment",
     "Attempt",
@@ -45,4 +47,5 @@ __all__ = [
     "Segment",
     "SegmentVersion",
     "SignedVersion",
+    "Unblinding",
 ]

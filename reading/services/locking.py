@@ -18,10 +18,18 @@ from imaging.models import ReceivedInstance
 from imaging.selectors import held_count
 from imaging.states import ReceivedState
 from reading import selectors
-from reading.models import Adjudication, GlobalReview, ReadTask, RealTimeRead, Reopening
+from reading.models import Adjudication, GlobalReview, ReadTask, RealTimeRead, Reopening, Unblinding
 from reading.selectors_real_time import open_questions_of
 from reading.services.adjudicating import discordant_places
-from reading.states import UNDECIDED, AdjudicationState, GlobalReviewState, ReadState, RealTimeState, ReopeningState
+from reading.states import (
+    UNDECIDED,
+    AdjudicationState,
+    GlobalReviewState,
+    ReadState,
+    RealTimeState,
+    ReopeningState,
+    UnblindingState,
+)
 from trials import locked_rows
 from trials.models import Subject, Timepoint, Trial
 from trials.selectors import open_queries_of
@@ -83,6 +91,9 @@ def _blockers(trial: Trial) -> Iterator[Blocker]:
     for reopening in asked.select_related("task").order_by("pk"):
         sentence = f"Read {reopening.task.blinded_code} was asked to be opened again: decide on it."
         yield Blocker(sentence, reverse("reading:reopening", args=[reopening.pk]))
+    for event in Unblinding.objects.filter(trial=trial).exclude(state=UnblindingState.CLOSED).order_by("pk"):
+        sentence = f"The {event} is not assessed and closed."
+        yield Blocker(sentence, reverse("reading:unblinding", args=[event.pk]))
     for question in open_questions_of(trial):
         url = reverse("reading:real_time", args=[trial.pk])
         yield Blocker(f"The read for {question.purpose} at {question.timepoint} has no answer yet.", url)

@@ -341,6 +341,9 @@ MATRIX = tuple(
         ("GET", "reading/trials/<pk>/reopenings/", "trial", "MT"),
         ("POST", "reading/trials/<pk>/reopenings/ask/", "trial", "M"),
         ("GET POST", "reading/reopenings/<pk>/", "reopening", "MT"),
+        ("GET", "reading/trials/<pk>/unblindings/", "trial", "MAT"),
+        ("POST", "reading/trials/<pk>/unblindings/report/", "trial", "MT"),
+        ("GET POST", "reading/unblindings/<pk>/", "unblinding", "MAT"),
         # --- reading: training and qualification
         ("GET", "reading/qualification/", "", "RJ"),
         ("GET", "reading/qualification/reads/<blinded_code>/", "examined task", "R"),

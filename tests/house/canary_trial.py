@@ -22,7 +22,7 @@ from imaging.models import Instance, PixelReview, QcReview, ReceivedInstance, Tr
 from imaging.services import looking, receiving, reviewing
 from reading import blinding
 from reading.models import Adjudication, GlobalReview, ReadTask
-from reading.services import assessing, cases, consenting, marking, qualifying
+from reading.services import assessing, cases, consenting, marking, qualifying, unblinding
 from reading.services import reviewing as global_reviewing
 from reading.services.entries import AssessmentEntry, LesionEntry, MarkEntry
 from reading.states import AttemptState
@@ -71,6 +71,8 @@ MET_OVER = {
 #: What the two see of each other there, and nowhere else.
 MEETING = "case met over"
 PROPOSED = "QUARRY-PROPOSAL-TWO"
+#: What is on record of the first reader's unblinding: how it happened, what was done, what it means.
+UNBLINDED = ("QUEASY-CALL-HOW", "QUELLED-AT-ONCE", "QUALMS-ASSESSED")
 #: Case on which readers qualify, what its expert measured, and each reader's own measure and remark.
 CASE, EXPERT_MM = "SUB-QZ-7733", "173.41"
 QUALIFIED = {FIRST: ("174.29", "QUILL-EXAM-ONE"), SECOND: ("172.83", "QUARRY-EXAM-TWO")}
@@ -148,7 +150,21 @@ def make_canary_trial() -> CanaryTrial:
             _read(world, reader, read, visit, diameter, remark)
         marks[reader] = _draft(world, reader, read, draft)
     _meet(world)
+    _unblind(world)
     return _named(marks)
+
+
+def _unblind(world: World) -> None:
+    """An unplanned unblinding of the first reader is on record, assessed and closed."""
+    how, measures, assessment = UNBLINDED
+    manager = world.people[Role.READING_MANAGER]
+    said = {"person": User.objects.get(username=FIRST[0]), "learned": "arm", "happened_on": LATER.date()}
+    subjects = [world.subjects[SUBJECTS[0][1]]]
+    event = unblinding.report(
+        trial=world.trial, **said, how=how, measures=measures, subjects=subjects, actor=manager, at=LATER
+    )
+    signed = {"signature": Intent(PASSWORD), "actor": manager, "at": LATER}
+    unblinding.assess(unblinding=event, impact="stands", assessment=assessment, **signed)
 
 
 def _meet(world: World) -> None:
@@ -291,6 +307,7 @@ def _named(marks: dict[User, UUID]) -> CanaryTrial:
             "subject": {CASE, *(code for _, code in (*SUBJECTS, MET))},
             "screening number": {code for code, _ in (*SUBJECTS, MET)},
             "arm": {ARM},
+            "unblinding": set(UNBLINDED),
             "site": {SITE_CODE, SITE_NAME, "Quernstone"},
             "sender": {*SENDER, f"{SITE_CODE}_CT"},
             "file": archived | {str(uid) for uid in ReceivedInstance.objects.values_list("spool_id", flat=True)},

@@ -25,7 +25,7 @@ from imaging.services.bundling import bundle
 from imaging.states import Verdict
 from reading import blinding
 from reading.models import Adjudication, Attempt, CaseRead, Draw, GlobalReview, PoolMember, ReadTask, RealTimeRead
-from reading.services import assessing, cases, excluding, locking, packaging, packaging_images, reopening
+from reading.services import assessing, cases, excluding, locking, packaging, packaging_images, reopening, unblinding
 from reading.services import lending as reading_lending
 from reading.services.entries import AssessmentEntry, LesionEntry
 from tests.factories import AT, PASSWORD, World, make_user, make_world, scan
@@ -367,6 +367,15 @@ class _Furnisher:
         self._keep_readers(signed.timepoint.subject, manager)
         asked = reopening.ask_reopening(task=signed, reason="A typing error", actor=manager, at=LATER)
         self._add("reopening", asked.pk)
+        told = {
+            "person": signed.reader,
+            "learned": "arm",
+            "happened_on": LATER.date(),
+            "how": "A call",
+            "measures": "-",
+        }
+        event = unblinding.report(trial=trial, **told, subjects=[signed.timepoint.subject], actor=manager, at=LATER)
+        self._add("unblinding", event.pk)
         cases = list(Adjudication.objects.filter(subject__trial=trial))
         self._meeting(cases[0].subject)
         for case in cases:

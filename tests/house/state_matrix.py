@@ -19,6 +19,7 @@ from reading.models import (
     ReadTask,
     RealTimeRead,
     Reopening,
+    Unblinding,
 )
 from tests.house.address_matrix import MATRIX, Row
 from trials.models import (
@@ -61,6 +62,7 @@ LIVES: Mapping[str, type[Record]] = {
     "case": Adjudication,
     "question": RealTimeRead,
     "reopening": Reopening,
+    "unblinding": Unblinding,
     "training case": QualificationCase,
     "case reference": CaseReference,
 }

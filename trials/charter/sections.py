@@ -140,6 +140,11 @@ class Charter:
     rereads: RereadTerms = READING.term(Group(RereadTerms), "Hidden re-reads")
     qualification: ReaderTerms = READING.term(Group(ReaderTerms), "Training and qualification of readers")
     real_time: RealTimeTerms = READING.term(Group(RealTimeTerms), "Reads on a clock")
+    unblinding_by_two: bool = READING.term(
+        Flag(),
+        "A second person confirms what an unplanned unblinding means",
+        "By signature, after the reading manager's assessment: another reading manager, or an administrator.",
+    )
 
     window_presets: tuple[WindowPreset, ...] = DISPLAY.term(
         Rows(WindowPreset, "name", "display window", least=1),
