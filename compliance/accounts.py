@@ -1,4 +1,7 @@
-"""Passwords: one's own choice signs, one that somebody else gave does not (21 CFR 11.200 (a)(3), 11.300 (c))."""
+"""Accounts are closed, never removed; passwords: one's own signs, one that somebody gave does not.
+
+21 CFR 11.100 (a), 11.200 (a)(3), 11.300 (a) to (c).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import datetime as dt
 
 from django.db import transaction
 
-from compliance import audit, identities, mailing, signing
+from compliance import audit, identities, mailing, misuse, signing, tokens
 from compliance.errors import HouseError
 from compliance.models import PolicyAcceptance, User
 from compliance.signature_policy import in_force, is_accepted_by
@@ -25,6 +28,82 @@ class PasswordUnused(HouseError):
 
     code = "password_unused"
     status = 409
+
+
+class AccountKept(HouseError):
+    """An account that cannot be closed or opened so."""
+
+    code = "account_kept"
+    status = 409
+
+
+def close(*, user: User, reason: str, actor: User, at: dt.datetime) -> User:
+    """Close an account: its person is out at once, and nobody gets the name again. The caller asks whether one may.
+
+    Sessions and tokens end. Roles stay on record, and open nothing until the account is opened again.
+
+    Raises
+    ------
+    AccountKept
+        It is one's own, the last one that keeps the installation, closed already, or no reason was given.
+    """
+    with transaction.atomic():
+        row = _locked(user, actor, reason)
+        if not row.is_active:
+            raise AccountKept(f"The account {row.username} is closed already.")
+        keepers = User.objects.select_for_update().filter(is_staff=True, is_active=True).exclude(pk=row.pk)
+        if row.is_staff and not keepers.exists():
+            raise AccountKept(
+                "Nobody else keeps this installation, so this account stays open. Make another one first."
+            )
+        row.is_active = False
+        row.save(update_fields=["is_active"])
+        row.end_sessions()
+        tokens.end_all(row, actor=actor, at=at)
+        audit.record("account.closed", row, actor=actor, at=at, reason=reason.strip())
+        misuse.tell(
+            row,
+            "it was closed",
+            f"{actor} has closed your account. You are signed out everywhere, and your programs are let in no longer. "
+            "What you did and signed stays yours.",
+            at=at,
+        )
+    user.refresh_from_db()
+    return user
+
+
+def reopen(*, user: User, reason: str, actor: User, at: dt.datetime) -> User:
+    """Open a closed account again, for the same person; the caller asks whether one may.
+
+    Raises
+    ------
+    AccountKept
+        It is one's own, open already, or no reason was given.
+    """
+    with transaction.atomic():
+        row = _locked(user, actor, reason)
+        if row.is_active:
+            raise AccountKept(f"The account {row.username} is open already.")
+        row.is_active = True
+        row.save(update_fields=["is_active"])
+        audit.record("account.reopened", row, actor=actor, at=at, reason=reason.strip())
+        misuse.tell(
+            row,
+            "it was opened again",
+            f"{actor} has opened your account again. Password and second factor are what they were; tokens of programs "
+            "have to be made anew.",
+            at=at,
+        )
+    user.refresh_from_db()
+    return user
+
+
+def _locked(user: User, actor: User, reason: str) -> User:
+    if not reason.strip():
+        raise AccountKept("Nothing was done: an account is closed or opened with a reason.")
+    if user.pk == actor.pk:
+        raise AccountKept("Nobody closes or opens their own account. Ask somebody else who keeps the installation.")
+    return User.objects.select_for_update().get(pk=user.pk)
 
 
 def give_password(*, user: User, password: str, actor: User | None, at: dt.datetime) -> None:

@@ -14,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from compliance import audit
 from compliance.announcing import FUNCTION, MARK
+from compliance.models import User
 
 _PREFIX = "audited_"
 _SAID = "is changed through the audit trail alone; see compliance.audit"
@@ -34,6 +35,20 @@ FOR EACH STATEMENT EXECUTE FUNCTION {function}()
 _SQLITE = """
 CREATE TRIGGER {name} BEFORE {verb} ON {table} WHEN NOT {function}()
 BEGIN SELECT RAISE(ABORT, '{table} {said}'); END
+"""
+
+
+# Accounts are closed, never removed, so that no name is given to somebody else (21 CFR 11.100 (a)).
+_KEPT, _KEPT_SAID = "kept_compliance_user", "an account is closed and never removed"
+_KEPT_FUNCTION = f"""
+CREATE OR REPLACE FUNCTION parallax_account_kept() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION '{_KEPT_SAID}'; END $$
+"""
+_KEPT_POSTGRESQL = """
+CREATE OR REPLACE TRIGGER {name} BEFORE {verb} ON {table} FOR EACH STATEMENT EXECUTE FUNCTION parallax_account_kept()
+"""
+_KEPT_SQLITE = f"""
+CREATE TRIGGER IF NOT EXISTS {{name}} BEFORE DELETE ON {{table}} BEGIN SELECT RAISE(ABORT, '{_KEPT_SAID}'); END
 """
 
 
@@ -68,6 +83,20 @@ def guard(connection: BaseDatabaseWrapper) -> None:
                 cursor.execute(statement)
 
 
+def keep_accounts(connection: BaseDatabaseWrapper) -> None:
+    """Have the database refuse to remove an account, whoever asks."""
+    table = User._meta.db_table
+    if table not in connection.introspection.table_names():
+        return
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(_KEPT_FUNCTION)
+            for name, verb in ((_KEPT, "DELETE"), (f"{_KEPT}_truncate", "TRUNCATE")):
+                cursor.execute(_KEPT_POSTGRESQL.format(name=name, table=table, verb=verb))
+        else:
+            cursor.execute(_KEPT_SQLITE.format(name=_KEPT, table=table))
+
+
 def missing(connection: BaseDatabaseWrapper) -> list[str]:
     """Return the regulated tables that can be written past the trail, because a trigger is gone or switched off."""
     there = _there(connection)
@@ -77,6 +106,7 @@ def missing(connection: BaseDatabaseWrapper) -> list[str]:
 def guard_after_migrate(*, using: str, **_: Any) -> None:
     """Hear that the database was migrated."""
     guard(connections[using])
+    keep_accounts(connections[using])
 
 
 def _wanted(connection: BaseDatabaseWrapper) -> dict[str, tuple[str, str]]:

@@ -46,6 +46,13 @@ def revoke(token: T, *, actor: User, at: dt.datetime) -> T:
     return token
 
 
+def end_all(holder: User, *, actor: User, at: dt.datetime) -> None:
+    """End every token of a person, whichever room gave it."""
+    for kind in ExpiringToken.__subclasses__():
+        for token in kind._base_manager.filter(holder=holder, revoked_at=None, expires_at__gt=at).order_by("pk"):
+            revoke(token, actor=actor, at=at)
+
+
 def standing(tokens: QuerySet[T], secret: str, at: dt.datetime) -> T | None:
     """Return the token whose secret this is, unless it was revoked or its time is over."""
     return in_force(tokens, at).filter(token_sha256=digest_of(secret)).first()

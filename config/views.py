@@ -35,6 +35,7 @@ def home(request: HttpRequest) -> HttpResponse:
             "trials": [row for row in trials if row[2]],
             "now": now,
             "may_create": access.may(user, "trials.create"),
+            "may_keep": access.may(user, "trials.keep_accounts"),
         },
     )
 

@@ -73,6 +73,7 @@ def register() -> None:
     audit.name_roles_by(selectors.role_names)
     factors.require_where(needs_second_factor)
     access.register("trials.create", Held((access.INSTALLATION,), creates_trials))
+    access.register("trials.keep_accounts", Held((access.INSTALLATION,), creates_trials))
     access.register("trials.see", role(*EVERYONE))
     access.register("trials.administer", role(Role.TRIAL_ADMINISTRATOR))
     access.register("trials.administer_or_audit", role(Role.TRIAL_ADMINISTRATOR, Role.AUDITOR))

@@ -7,6 +7,7 @@ from django.urls import path
 from compliance import access
 from trials import (
     views,
+    views_accounts,
     views_amending,
     views_calendar,
     views_charter,
@@ -96,6 +97,8 @@ urlpatterns = [
     path("subjects/<int:pk>/consent/", views_subjects.subject_consent, name="consent"),
     path("subjects/<int:pk>/withdraw/", views.subject_withdraw, name="withdraw"),
     path("timepoints/<int:pk>/miss/", views.timepoint_miss, name="miss"),
+    path("accounts/", views_accounts.account_list, name="accounts"),
+    path("accounts/<int:pk>/", views_accounts.account, name="account"),
     path("queries/<int:pk>/", views_queries.query_show, name="query"),
     path("queries/<int:pk>/comment/", views_queries.query_comment, name="query_comment"),
     path("queries/<int:pk>/answer/", views_queries.query_answer, name="query_answer"),

@@ -4,6 +4,7 @@ import secrets
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 
 
@@ -29,6 +30,7 @@ class User(AbstractUser):
     class Meta(AbstractUser.Meta):
         constraints = [
             models.CheckConstraint(condition=models.Q(is_superuser=False), name="user_no_superuser"),
+            models.UniqueConstraint(Lower("username"), name="user_name_once_whatever_its_capitals"),
         ]
 
     def __str__(self) -> str:

@@ -56,6 +56,8 @@ MATRIX = tuple(
         ("GET", "api/schema/", "", "*"),
         ("GET", "api/v1/", "", "*"),
         # --- trials: pages
+        ("GET", "trials/accounts/", "", "I"),
+        ("GET POST", "trials/accounts/<pk>/", "account", "I"),
         ("GET POST", "trials/new/", "", "I"),
         ("GET", "trials/<pk>/", "trial", "CQAT"),
         ("GET", "trials/<pk>/progress/", "trial", "CQMSAT"),

@@ -297,6 +297,11 @@ class _Furnisher:
         self.crowd.add("archive token", Thing({"pk": lent.pk}, self.trial, owner=analyst.username))
         self._add("charter", trial.charters.get().pk)
         self._add("mail", Mail.objects.filter(trial_id=trial.pk)[0].pk)
+        # Accounts are of no trial: of one as of the other.
+        self.crowd.add(
+            "account",
+            Thing({"pk": trial.memberships.get(role=Role.SPONSOR, user__username__endswith="sponsor").user_id}, ""),
+        )
         self._add("membership", trial.memberships.get(role=Role.SPONSOR, user__username__endswith="sponsor").pk)
         package = self._locked_package()
         self._add("package", package.pk)

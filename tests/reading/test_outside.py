@@ -12,8 +12,8 @@ import pytest
 from django.test import Client
 from requests import HTTPError
 
-from compliance import tokens
-from compliance.models import AuditEvent
+from compliance import accounts, tokens
+from compliance.models import AuditEvent, User
 from imaging.models import ImagingStudy, Instance, Series
 from reading.models import ReadTask, ReadToken
 from reading.services import lending
@@ -260,3 +260,16 @@ def test_the_reader_takes_a_token_from_a_page_once_and_ends_it_there(task):
     assert f"http://testserver{ROOT}<" in again.content.decode()
     client.post(f"/reading/tokens/{ReadToken.objects.get().pk}/revoke/")
     assert ask("studies", secret).status_code == 401
+
+
+@pytest.mark.requirement("REQ-ACC-012")
+def test_a_token_of_a_closed_account_opens_nothing_and_does_not_come_back_with_the_account(world, task, token):
+    keeper = User.objects.create_user("keeper", is_staff=True)
+    assert ask("studies", token).status_code == 200
+    now = dt.datetime.now(dt.UTC)
+
+    accounts.close(user=task.reader, reason="Left", actor=keeper, at=now)
+    assert ask("studies", token).status_code == 401
+    accounts.reopen(user=task.reader, reason="Came back", actor=keeper, at=now)
+
+    assert ask("studies", token).status_code == 401
