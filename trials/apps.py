@@ -22,6 +22,7 @@ class TrialsConfig(AppConfig):
             models.SiteToken,
             models.CalendarAddress,
             models.Membership,
+            models.AccessReview,
             models.Subject,
             models.Timepoint,
             models.SiteForm,

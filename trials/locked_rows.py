@@ -25,6 +25,7 @@ from trials.locked_sql import OURS
 #: Records of a trial that its lock does not close, and why.
 GOING_ON: Mapping[str, str] = {
     "trials.Membership": "people come and go, and their roles end",
+    "trials.AccessReview": "people come and go, and who still has access is gone over after the lock as well",
     "trials.SiteToken": "a secret must be taken back at any time",
     "trials.CalendarAddress": "a secret must be taken back at any time",
     "trials.ApplicationEntity": "a scanner that still sends must be turned away",

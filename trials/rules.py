@@ -76,6 +76,7 @@ def register() -> None:
     access.register("trials.keep_accounts", Held((access.INSTALLATION,), creates_trials))
     access.register("trials.see", role(*EVERYONE))
     access.register("trials.administer", role(Role.TRIAL_ADMINISTRATOR))
+    access.register("trials.review_access", role(Role.TRIAL_ADMINISTRATOR))
     access.register("trials.administer_or_audit", role(Role.TRIAL_ADMINISTRATOR, Role.AUDITOR))
     access.register("trials.see_charter", role(*EVERYONE))
     access.register("trials.see_subjects", role(*SITE_AWARE))

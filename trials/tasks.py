@@ -6,7 +6,15 @@ from celery import shared_task
 from django.utils import timezone
 
 from compliance import context
-from trials.services import alerting, amending, delegating, digesting, reminding, watching  # noqa: F401 - their jobs
+from trials.services import (
+    alerting,
+    amending,  # noqa: F401 - its jobs
+    delegating,
+    digesting,
+    reminding,
+    reviewing_access,
+    watching,
+)
 
 
 @shared_task(name="trials.remind", ignore_result=True)
@@ -26,7 +34,8 @@ def end_roles() -> None:
 
 @shared_task(name="trials.verify_trail", ignore_result=True)
 def verify_trail() -> None:
-    """Verify the audit trail of all trials, and tell of rights that can unblind; on the beat, each night."""
+    """Verify the audit trail, tell of rights that can unblind and of reviews that are due; on the beat, each night."""
     with context.surroundings("", "trials.verify_trail"):
         watching.verify_all(at=timezone.now())
         alerting.tell_of_unblinding(at=timezone.now())
+        reviewing_access.remind(at=timezone.now())

@@ -7,6 +7,7 @@ from django.urls import path
 from compliance import access
 from trials import (
     views,
+    views_access,
     views_accounts,
     views_amending,
     views_calendar,
@@ -97,6 +98,10 @@ urlpatterns = [
     path("subjects/<int:pk>/consent/", views_subjects.subject_consent, name="consent"),
     path("subjects/<int:pk>/withdraw/", views.subject_withdraw, name="withdraw"),
     path("timepoints/<int:pk>/miss/", views.timepoint_miss, name="miss"),
+    path("<int:pk>/access-reviews/", views_access.access_reviews, name="access_reviews"),
+    path("<int:pk>/access-reviews/new/", views_access.access_review_make, name="access_review_make"),
+    path("access-reviews/<int:pk>/", views_access.access_review, name="access_review"),
+    path("access-reviews/<int:pk>/list/", views_access.access_review_list, name="access_review_list"),
     path("accounts/", views_accounts.account_list, name="accounts"),
     path("accounts/<int:pk>/", views_accounts.account, name="account"),
     path("queries/<int:pk>/", views_queries.query_show, name="query"),

@@ -28,6 +28,7 @@ from trials.selectors_sites import (
     standings,
     upload_tests_waiting,
 )
+from trials.services.reviewing_access import due_at
 from trials.states import LEFT, OPEN_CHARTER, ImageState, QueryState, SubjectState
 
 
@@ -118,6 +119,8 @@ def of_administrators(user: User, trial: Trial, now: dt.datetime) -> Iterator[Wa
     if count := unsent.count():
         since = unsent.aggregate(since=Min("created_at"))["since"]
         yield Waiting("Mails not sent", count, at("trials:mails", trial) + "?state=failed", "mail", "warn", since=since)
+    if now >= (due := due_at(trial)):
+        yield Waiting("Review of access", 1, at("trials:access_reviews", trial), "users", "warn", since=due)
     yield Waiting("Set-up", trial.sites.count(), at("trials:setup", trial), "settings", "info", "sites")
 
 

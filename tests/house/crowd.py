@@ -31,6 +31,7 @@ from reading.services.entries import AssessmentEntry, LesionEntry
 from tests.factories import AT, PASSWORD, World, make_user, make_world, scan
 from tests.factories.world import REFERENCE
 from trials.models import (
+    AccessReview,
     Membership,
     Query,
     Role,
@@ -45,7 +46,7 @@ from trials.models import (
     UploadTest,
 )
 from trials.schedule import date_of
-from trials.services import answering, connecting, enrolling, querying, scheduling, setting_up
+from trials.services import answering, connecting, enrolling, querying, reviewing_access, scheduling, setting_up
 
 #: When the central work is done: apart from every date of a scan.
 LATER = dt.datetime(2026, 9, 15, 9, tzinfo=dt.UTC)
@@ -303,6 +304,10 @@ class _Furnisher:
             Thing({"pk": trial.memberships.get(role=Role.SPONSOR, user__username__endswith="sponsor").user_id}, ""),
         )
         self._add("membership", trial.memberships.get(role=Role.SPONSOR, user__username__endswith="sponsor").pk)
+        kept = {"reviewed_by": self.world.founder, "reviewed_at": LATER}
+        rows = reviewing_access.as_shown(reviewing_access.roles_held(trial))
+        roles = [{**row, "verdict": "keep", "note": ""} for row in rows]
+        self._add("access review", AccessReview.objects.create(trial=trial, roles=roles, **kept).pk)
         package = self._locked_package()
         self._add("package", package.pk)
         self._add("image package", _images_beside(package).pk)

@@ -1,5 +1,6 @@
 """The protocol's records."""
 
+from .access_review import AccessReview
 from .calendar import CalendarAddress
 from .charter import ImagingCharter
 from .form import DeclaredForm, SiteForm
@@ -14,6 +15,7 @@ from .trial import Trial
 __all__ = [
     "SECOND_FACTOR_ROLES",
     "SITE_AWARE",
+    "AccessReview",
     "ApplicationEntity",
     "CalendarAddress",
     "DeclaredForm",
