@@ -28,6 +28,14 @@ ENTRIES = (
     ("trials.administer", "Set-up", "trials:setup", "settings", "g t"),
     ("trials.audit", "Audit trail", "trials:audit", "history", "g i"),
 )
+#: What is asked of the trial's conduct, beside its work: a menu, as the row above it is full.
+OVERSIGHT = (
+    ("trials.audit", "Signatures", "trials:signatures", "signature"),
+    ("trials.administer_or_audit", "Who may what", "access", "shield-lock"),
+    ("trials.administer_or_audit", "Delegation log", "trials:people", "users"),
+    ("trials.administer_or_audit", "Reviews of access", "trials:access_reviews", "user-check"),
+    ("trials.administer_or_audit", "Unplanned unblindings", "reading:unblindings", "alert-triangle"),
+)
 #: What a reader or adjudicator opens is theirs, and names no trial.
 OWN_ENTRIES = (
     ("reading.read", "My reads", "reading:worklist", "eye", "g m"),
@@ -38,7 +46,7 @@ BLINDED = {Role.READER, Role.ADJUDICATOR}
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: `nav`, `role_label` and `trial_switch` of the page's frame."""
+    """Context processor: `nav`, `oversight`, `role_label` and `trial_switch` of the page's frame."""
     user = getattr(request, "user", None)
     if not isinstance(user, User):
         return {"nav": []}
@@ -50,8 +58,13 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
             {"label": label, "url": url, "icon": icon, "key": key, "active": request.path == url}
             for label, url, icon, key in _entries(user, trial)
         ]
+        oversight = [
+            {"label": label, "url": url, "icon": icon, "active": request.path == url}
+            for label, url, icon in _of_oversight(user, trial)
+        ]
     return {
         "nav": nav,
+        "oversight": oversight,
         "role_label": ", ".join(role.label for role in roles),
         "trial_switch": _switch(mine, trial) if set(roles) - BLINDED else None,
     }
@@ -75,6 +88,12 @@ def _entries(user: User, trial: Trial | None) -> Iterator[tuple[str, str, str, s
         for verb, label, name, icon, key in ENTRIES:
             if access.may(user, verb, trial):
                 yield label, reverse(name, kwargs={"pk": trial.pk}), icon, key
+
+
+def _of_oversight(user: User, trial: Trial | None) -> Iterator[tuple[str, str, str]]:
+    for verb, label, name, icon in OVERSIGHT:
+        if trial is not None and access.may(user, verb, trial):
+            yield label, reverse(name, kwargs={"pk": trial.pk}), icon
 
 
 def _switch(mine: Mapping[int, Trial], trial: Trial | None) -> dict[str, Any] | None:

@@ -65,8 +65,7 @@ def unblinding(request: HttpRequest, unblinding: Unblinding) -> HttpResponse:
     """One unblinding: the report, its assessment by signature, and a second person's word where the charter asks it."""
     actor, problem = access.actor(request), None
     step = _step(unblinding, actor)
-    kind = forms.ConfirmForm if step == "confirm" else forms.AssessForm
-    form = kind(request.POST or None, initial={"shown_sha256": signing.digest(unblinding.shown_content())})
+    form = _form(step, request, unblinding)
     if request.method == "POST" and form.is_valid():
         try:
             _take(form, unblinding, actor)
@@ -99,6 +98,11 @@ def _step(unblinding: Unblinding, actor: User) -> str:
         return "assess"
     second = unblinding.state == UnblindingState.ASSESSED and unblinding.assessed_by_id != actor.pk
     return "confirm" if second and access.may(actor, "reading.confirm_unblinding", unblinding) else ""
+
+
+def _form(step: str, request: HttpRequest, unblinding: Unblinding) -> forms.AssessForm | forms.ConfirmForm:
+    given, initial = request.POST or None, {"shown_sha256": signing.digest(unblinding.shown_content())}
+    return forms.ConfirmForm(given, initial=initial) if step == "confirm" else forms.AssessForm(given, initial=initial)
 
 
 def _take(form: forms.AssessForm | forms.ConfirmForm, unblinding: Unblinding, actor: User) -> None:

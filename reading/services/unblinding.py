@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import transaction
 from django.urls import reverse
@@ -82,32 +83,20 @@ def report(
     NotReported, compliance.access.AccessDenied
     """
     access.require(actor, "reading.report_unblinding", trial)
-    if happened_on > at.date():
-        raise NotReported("An unblinding cannot be reported before it happens. Check the day.")
-    if not how.strip() or not measures.strip():
-        raise NotReported("The unblinding was not reported: say how it happened, and what was done at once.")
-    if not Membership.objects.filter(trial=trial, user=person).exists():
-        raise NotReported(f"{person} never had a role in trial {trial.code}. Choose somebody who had.")
-    if any(subject.trial_id != trial.pk for subject in subjects):
-        raise NotReported(f"A subject that was named is not one of trial {trial.code}.")
+    event = Unblinding(
+        trial=trial,
+        person=person,
+        learned=learned,
+        happened_on=happened_on,
+        how=how.strip(),
+        measures=measures.strip(),
+        reported_by=actor,
+        reported_at=at,
+    )
+    _require_whole(event, subjects)
     with transaction.atomic():
-        event = Unblinding(
-            trial=trial,
-            person=person,
-            learned=learned,
-            happened_on=happened_on,
-            how=how.strip(),
-            measures=measures.strip(),
-            reported_by=actor,
-            reported_at=at,
-        )
         audit.save(event, action="unblinding.reported", actor=actor, at=at)
-        for subject in subjects:
-            # Hidden re-reads and withdrawn reads are among them: whoever learned something may have used it there.
-            reads = ReadTask.every.filter(timepoint__subject=subject, reader=person)
-            codes = list(reads.order_by("blinded_code").values_list("blinded_code", flat=True))
-            row = AffectedSubject(unblinding=event, subject=subject, reads=codes)
-            audit.save(row, action="affectedsubject.named", actor=actor, at=at)
+        _name(event, subjects)
         _tell(event, at)
     return event
 
@@ -127,7 +116,7 @@ def assess(
     _require_another(unblinding, actor)
     if impact not in Unblinding.Impact.values or not assessment.strip():
         raise NotAssessed("The unblinding was not assessed: choose what it means for the reads, and say why.")
-    said = {"impact": impact, "assessment": assessment.strip(), "assessed_by": actor}
+    said: dict[str, Any] = {"impact": impact, "assessment": assessment.strip(), "assessed_by": actor}
     if needs_second(unblinding.trial):
         return advance(unblinding, "assess", actor=actor, at=at, signature=signature, **said)
     return advance(unblinding, "close", actor=actor, at=at, signature=signature, closed_at=at, **said)
@@ -156,6 +145,28 @@ def send_back(*, unblinding: Unblinding, reason: str, actor: User, at: dt.dateti
     """
     _require_second(unblinding, actor)
     return advance(unblinding, "send_back", actor=actor, at=at, reason=reason)
+
+
+def _require_whole(event: Unblinding, subjects: Sequence[Subject]) -> None:
+    trial = event.trial
+    if event.happened_on > event.reported_at.date():
+        raise NotReported("An unblinding cannot be reported before it happens. Check the day.")
+    if not event.how or not event.measures:
+        raise NotReported("The unblinding was not reported: say how it happened, and what was done at once.")
+    if not Membership.objects.filter(trial=trial, user=event.person_id).exists():
+        raise NotReported(f"{event.person} never had a role in trial {trial.code}. Choose somebody who had.")
+    if any(subject.trial_id != trial.pk for subject in subjects):
+        raise NotReported(f"A subject that was named is not one of trial {trial.code}.")
+
+
+def _name(event: Unblinding, subjects: Sequence[Subject]) -> None:
+    """Keep with a report which subjects are affected, and the person's reads there as they are now."""
+    for subject in subjects:
+        # Hidden re-reads and withdrawn reads are among them: whoever learned something may have used it there.
+        reads = ReadTask.every.filter(timepoint__subject=subject, reader=event.person)
+        codes = list(reads.order_by("blinded_code").values_list("blinded_code", flat=True))
+        row = AffectedSubject(unblinding=event, subject=subject, reads=codes)
+        audit.save(row, action="affectedsubject.named", actor=event.reported_by, at=event.reported_at)
 
 
 def _require_another(unblinding: Unblinding, actor: User) -> None:

@@ -23,7 +23,7 @@ from trials.services import reviewing_access as service
 from trials.services import setting_up
 from trials.services.reviewing_access import NotReviewed, Verdict
 
-pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-ACS-034")]
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-ACS-043")]
 
 DAY = dt.timedelta(days=1)
 

@@ -13,7 +13,7 @@ from tests.factories import AT, PASSWORD, World, make_user
 from trials.models import CalendarAddress, Membership, Role
 from trials.services import keeping_accounts, scheduling
 
-pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-ACC-001", "REQ-ACC-012")]
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-ACC-001", "REQ-ACC-021")]
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests.reading.conftest import AT, PASSWORD, World, baseline
 from tests.support.shown import shown, shown_on
 from trials.models import Role, Subject, Trial
 
-pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-BLI-010")]
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-BLI-019")]
 
 HOW = "A site's coordinator called the reader"
 
