@@ -31,6 +31,7 @@ ENTRIES = (
 #: What is asked of the trial's conduct, beside its work: a menu, as the row above it is full.
 OVERSIGHT = (
     ("trials.audit", "Signatures", "trials:signatures", "signature"),
+    ("trials.administer_or_audit", "Reviews of the trail", "trials:trail_reviews", "clipboard-check"),
     ("trials.administer_or_audit", "Who may what", "access", "shield-lock"),
     ("trials.administer_or_audit", "Delegation log", "trials:people", "users"),
     ("trials.administer_or_audit", "Reviews of access", "trials:access_reviews", "user-check"),

@@ -23,6 +23,7 @@ class TrialsConfig(AppConfig):
             models.CalendarAddress,
             models.Membership,
             models.AccessReview,
+            models.TrailReview,
             models.Subject,
             models.Timepoint,
             models.SiteForm,

@@ -102,6 +102,7 @@ def register() -> None:
     access.register("trials.see_forms", role(*SITE_AWARE))
     access.register("trials.see_progress", role(*release.roles_of(Artefact.STATUS)))
     access.register("trials.audit", role(*release.roles_of(Artefact.TRAIL)))
+    access.register("trials.review_trail", role(Role.AUDITOR))
     access.register("trials.lock", role(Role.TRIAL_ADMINISTRATOR))
     access.expose(models.Trial, "trials.administer_or_audit", selectors.trials_of)
     access.expose(models.ImagingCharter, "trials.see_charter", selectors.charters_seen_by)

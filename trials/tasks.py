@@ -13,6 +13,7 @@ from trials.services import (
     digesting,
     reminding,
     reviewing_access,
+    reviewing_trail,
     watching,
 )
 
@@ -39,3 +40,4 @@ def verify_trail() -> None:
         watching.verify_all(at=timezone.now())
         alerting.tell_of_unblinding(at=timezone.now())
         reviewing_access.remind(at=timezone.now())
+        reviewing_trail.remind(at=timezone.now())

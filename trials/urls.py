@@ -21,6 +21,7 @@ from trials import (
     views_signatures,
     views_sites,
     views_subjects,
+    views_trail,
 )
 
 app_name = "trials"
@@ -102,6 +103,9 @@ urlpatterns = [
     path("<int:pk>/access-reviews/new/", views_access.access_review_make, name="access_review_make"),
     path("access-reviews/<int:pk>/", views_access.access_review, name="access_review"),
     path("access-reviews/<int:pk>/list/", views_access.access_review_list, name="access_review_list"),
+    path("<int:pk>/trail-reviews/", views_trail.trail_reviews, name="trail_reviews"),
+    path("<int:pk>/trail-reviews/new/", views_trail.trail_review_make, name="trail_review_make"),
+    path("trail-reviews/<int:pk>/", views_trail.trail_review, name="trail_review"),
     path("accounts/", views_accounts.account_list, name="accounts"),
     path("accounts/<int:pk>/", views_accounts.account, name="account"),
     path("queries/<int:pk>/", views_queries.query_show, name="query"),

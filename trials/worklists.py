@@ -29,6 +29,7 @@ from trials.selectors_sites import (
     upload_tests_waiting,
 )
 from trials.services.reviewing_access import due_at
+from trials.services.reviewing_trail import due_at as trail_due_at
 from trials.states import LEFT, OPEN_CHARTER, ImageState, QueryState, SubjectState
 
 
@@ -180,6 +181,8 @@ def of_onlookers(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting
             "info",
             "subjects",
         )
+    if access.may(user, "trials.review_trail", trial) and now >= (due := trail_due_at(trial)):
+        yield Waiting("Review of the trail", 1, at("trials:trail_reviews", trial), "history", "warn", since=due)
     if not is_locked(trial) and access.may(user, "trials.audit", trial):
         note = "search it, follow any record"
         yield Waiting("Audit trail", None, at("trials:audit", trial), "history", "info", note)

@@ -116,6 +116,8 @@ SESSION_COOKIE_AGE = 15 * 60
 SECOND_FACTOR = env.one_of("SECOND_FACTOR", ("optional", "required"))
 #: Days after which who has which role in a trial is gone over again and signed.
 ACCESS_REVIEW_DAYS = env.number("ACCESS_REVIEW_DAYS", 90)
+#: Days after which the audit trail of a trial is gone over again and signed.
+TRAIL_REVIEW_DAYS = env.number("TRAIL_REVIEW_DAYS", 90)
 #: Single sign-on (OpenID Connect): the issuer, exactly as it names itself; empty: people sign in here alone.
 OIDC_ISSUER = env.text("OIDC_ISSUER")
 #: What people call the provider.

@@ -46,7 +46,16 @@ from trials.models import (
     UploadTest,
 )
 from trials.schedule import date_of
-from trials.services import answering, connecting, enrolling, querying, reviewing_access, scheduling, setting_up
+from trials.services import (
+    answering,
+    connecting,
+    enrolling,
+    querying,
+    reviewing_access,
+    reviewing_trail,
+    scheduling,
+    setting_up,
+)
 
 #: When the central work is done: apart from every date of a scan.
 LATER = dt.datetime(2026, 9, 15, 9, tzinfo=dt.UTC)
@@ -308,6 +317,10 @@ class _Furnisher:
         rows = reviewing_access.as_shown(reviewing_access.roles_held(trial))
         roles = [{**row, "verdict": "keep", "note": ""} for row in rows]
         self._add("access review", AccessReview.objects.create(trial=trial, roles=roles, **kept).pk)
+        part = reviewing_trail.shown(trial, reviewing_trail.Part(AT.date(), AT.date()))
+        part.outcome, part.findings, part.reviewed_by, part.reviewed_at = "nothing", "-", self.world.founder, LATER
+        part.save()
+        self._add("trail review", part.pk)
         package = self._locked_package()
         self._add("package", package.pk)
         self._add("image package", _images_beside(package).pk)

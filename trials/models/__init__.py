@@ -10,6 +10,7 @@ from .query import Query, QueryMessage
 from .scanner import Device, Scanner, ScannerNotice
 from .site import ApplicationEntity, Site, SiteToken
 from .subject import Subject, Timepoint
+from .trail_review import TrailReview
 from .trial import Trial
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "SiteToken",
     "Subject",
     "Timepoint",
+    "TrailReview",
     "TrainingAcknowledgement",
     "Trial",
     "TrialGrant",
