@@ -262,7 +262,7 @@ def test_the_reader_takes_a_token_from_a_page_once_and_ends_it_there(task):
     assert ask("studies", secret).status_code == 401
 
 
-@pytest.mark.requirement("REQ-ACC-021")
+@pytest.mark.requirement("REQ-ACC-031")
 def test_a_token_of_a_closed_account_opens_nothing_and_does_not_come_back_with_the_account(world, task, token):
     keeper = User.objects.create_user("keeper", is_staff=True)
     assert ask("studies", token).status_code == 200

@@ -6,14 +6,14 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test import Client
 
-from compliance import access
+from compliance import access, programs
 from compliance.accounts import AccountKept
-from compliance.models import AuditEvent, Mail, User
+from compliance.models import ApiToken, AuditEvent, Mail, User
 from tests.factories import AT, PASSWORD, World, make_user
 from trials.models import CalendarAddress, Membership, Role
 from trials.services import keeping_accounts, scheduling
 
-pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-ACC-001", "REQ-ACC-021")]
+pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-ACC-001", "REQ-ACC-031")]
 
 
 @pytest.fixture
@@ -59,12 +59,14 @@ def test_opened_again_the_person_signs_in_and_holds_the_roles_and_what_ended_sta
     person = world.coordinator
     there = signed_in(person)
     scheduling.issue_address(site=world.north, actor=person, at=AT)
+    programs.issue(label="A script", may_change=True, days=7, actor=person, at=AT)
     reopen(close(person, keeper), keeper)
 
     assert there.get("/").status_code == 302
     assert Client().login(username=person.username, password=PASSWORD)
     assert access.may(User.objects.get(pk=person.pk), "trials.enrol", world.north)
     assert CalendarAddress.objects.get().revoked_at == AT
+    assert ApiToken.objects.get().revoked_at == AT
     assert Membership.objects.filter(user=person, ended_at=None).exists()
     assert Mail.objects.filter(to=person, subject="Your account: it was opened again").exists()
 

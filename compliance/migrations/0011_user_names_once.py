@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('compliance', '0009_people_at_a_provider'),
+        ('compliance', '0010_tokens_for_programs'),
     ]
 
     operations = [
