@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from collections.abc import Mapping
+from typing import Any, ClassVar, NoReturn
 
 from django.db.models import QuerySet
 from django.http import Http404
@@ -11,15 +12,16 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import routers, serializers, viewsets
 from rest_framework.exceptions import PermissionDenied
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler
 
-from compliance import access, audit, programs, signing
+from compliance import access, api_conditions, audit, once, programs, signing
+from compliance.api_lists import By, Narrowed, Pages
 from compliance.api_token import TokenRefused
 from compliance.errors import HouseError
-from compliance.models import ApiToken, User
+from compliance.models import AnsweredRequest, ApiToken, User
 
 
 def answer_problem(problem: Exception, context: dict[str, Any]) -> Response | None:
@@ -34,6 +36,8 @@ def answer_problem(problem: Exception, context: dict[str, Any]) -> Response | No
         audit.denied(request._request, verb, timezone.now(), about)
     elif isinstance(problem, PermissionDenied | Http404):
         audit.denied(request._request, _verb(request, view), timezone.now(), getattr(view, "refused", None))
+    if isinstance(problem, once.AnsweredBefore):
+        return problem.response()
     if isinstance(problem, TokenRefused):
         said = {"code": problem.default_code, "detail": str(problem.detail)}
         return Response(said, status=problem.status_code, headers={"WWW-Authenticate": "Bearer"})
@@ -68,12 +72,55 @@ class Verb(BasePermission):
 
 
 class Resource(viewsets.GenericViewSet[Any]):
-    """A resource: a verb per method, and records out of what the person can see."""
+    """A resource: a verb per method, and records out of what the person can see.
+
+    A request that names a key is done once (`compliance.once`); one that names what it starts from is refused when
+    that changed (`compliance.api_conditions`).
+
+    Attributes
+    ----------
+    filters
+        By what its list can be narrowed.
+    checks_itself
+        Actions whose service compares `If-Match` in its own transaction.
+    """
 
     permission_classes = [Verb]
+    filter_backends = [Narrowed]
+    pagination_class = Pages
+    filters: ClassVar[Mapping[str, By]] = {}
+    checks_itself: ClassVar[frozenset[str]] = frozenset()
+    _begun: AnsweredRequest | None = None
     permission: str
     permissions_by_method: dict[str, str] = {}
     lookup_value_regex = r"\d+"
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Ask who it is and whether they may; then whether this was done before, and starts from what there is."""
+        super().initial(request, *args, **kwargs)
+        self._begun = once.begin(request, access.actor(request), timezone.now())
+        expected = request.headers.get("If-Match", "")
+        of_record = (self.lookup_url_kwarg or self.lookup_field) in self.kwargs
+        if expected and of_record and request.method not in SAFE_METHODS and self.action not in self.checks_itself:
+            api_conditions.require(expected, self.tag(self.get_object()))
+
+    def tag(self, record: Any) -> str:
+        """Return the tag with which a record is answered."""
+        return api_conditions.tag_of(self.get_serializer(record).data)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Keep what is answered to a request that may come again; name what is answered by its tag."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if self._begun is not None:
+            once.end(self._begun, response)
+        is_json = getattr(getattr(response, "accepted_renderer", None), "format", "") == "json"
+        if request.method in SAFE_METHODS and response.status_code == 200 and is_json and hasattr(response, "data"):
+            tag = api_conditions.tag_of(response.data)
+            if "ETag" not in response:
+                response["ETag"] = tag
+            if api_conditions.names(request.headers.get("If-None-Match", ""), tag):
+                response.add_post_render_callback(lambda _: api_conditions.unchanged(tag))
+        return response
 
     def visible(self) -> QuerySet[Any]:
         """Return the records that the person can see at all."""

@@ -16,6 +16,7 @@ from rest_framework.routers import BaseRouter
 
 from compliance import access
 from compliance.api import Resource
+from compliance.api_lists import keys, words
 from imaging import selectors
 from imaging.models import Finding, QcDecision, QcReview, Transfer, TransferForm
 from imaging.selectors_recognised import recognised_in
@@ -183,6 +184,7 @@ class TransferViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource
     """Deliveries of the sites that the person may know of; one of them with what was recognised in it."""
 
     serializer_class = TransferSerializer
+    filters = keys(trial="site__trial", site="site", timepoint="timepoint") | words("state")
     permission = "imaging.see_transfers"
     lookup_field = "public_id"
     lookup_value_regex = "[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
@@ -208,7 +210,7 @@ class HeldViewSet(Resource):
     @extend_schema(responses=HeldGroupSerializer(many=True))
     def list(self, request: Request) -> Response:
         """List the groups of held instances, each with its reason."""
-        page = self.paginate_queryset(self.get_queryset())
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(HeldGroupSerializer(page, many=True).data)
 
 
@@ -216,6 +218,12 @@ class TransferFormViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Reso
     """What sites declared of their scans, every version, at the sites that the person may know of."""
 
     serializer_class = TransferFormSerializer
+    filters = keys(
+        trial="timepoint__subject__trial",
+        site="timepoint__subject__site",
+        subject="timepoint__subject",
+        timepoint="timepoint",
+    ) | words("state")
     permission = "imaging.see_transfers"
 
     def visible(self) -> QuerySet[Any]:
@@ -226,6 +234,12 @@ class ReviewViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     """Rounds of quality control of sites that the person may know of; one of them with its findings and decisions."""
 
     serializer_class = ReviewSerializer
+    filters = keys(
+        trial="timepoint__subject__trial",
+        site="timepoint__subject__site",
+        subject="timepoint__subject",
+        timepoint="timepoint",
+    ) | words("state")
     permission = "imaging.see_qc"
 
     def visible(self) -> QuerySet[Any]:

@@ -285,7 +285,7 @@ class _Coded(Resource):
         return self.visible().order_by("blinded_code")
 
     def _rows(self, row_of: Any) -> Response:
-        page = self.paginate_queryset(self.get_queryset())
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         assert page is not None
         return self.get_paginated_response(self.get_serializer([row_of(record) for record in page], many=True).data)
 

@@ -39,7 +39,7 @@ class ConsensusViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resourc
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List the reader's cases."""
-        page = self.paginate_queryset(self.get_queryset())
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         assert page is not None
         return self.get_paginated_response(self.get_serializer([pages.case_row(one) for one in page], many=True).data)
 

@@ -18,6 +18,7 @@ from rest_framework.response import Response
 
 from compliance import access
 from compliance.api import Resource, Seen
+from compliance.api_lists import keys
 from compliance.models import Export
 from reading import handing_out, pages_packages
 from reading.services import packaging, packaging_images
@@ -39,6 +40,7 @@ class PackageSerializer(serializers.ModelSerializer):
 
 class _Packages(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     serializer_class: Any = PackageSerializer
+    filters = keys(trial="trial_id")
     permission = "reading.see_package"
 
     def check_object_permissions(self, request: Request, obj: Any) -> None:

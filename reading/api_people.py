@@ -9,6 +9,7 @@ from rest_framework import mixins, serializers
 
 from compliance import access
 from compliance.api import Resource
+from compliance.api_lists import keys
 from reading import models, selectors_people
 
 
@@ -53,6 +54,7 @@ class ReaderExclusionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, R
     """Exclusions in the trials whose reading the person follows."""
 
     serializer_class = ReaderExclusionSerializer
+    filters = keys(trial="trial")
     permission = "reading.see_progress"
 
     def visible(self) -> QuerySet[Any]:
@@ -63,6 +65,7 @@ class DrawViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     """Draws of readers in the trials whose reading the person follows."""
 
     serializer_class = DrawSerializer
+    filters = keys(trial="subject__trial")
     permission = "reading.see_progress"
 
     def visible(self) -> QuerySet[Any]:

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from compliance import access
 from compliance.api import Resource, Seen
+from compliance.api_lists import keys, words
 from reading.blinded import BlindedDue
 from reading.models import RealTimeRead
 from reading.pages_real_time import outcome_for
@@ -96,6 +97,12 @@ class RealTimeReadViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Reso
     """Reads that a decision at a site waits for."""
 
     serializer_class = RealTimeReadSerializer
+    filters = keys(
+        trial="timepoint__subject__trial",
+        site="timepoint__subject__site",
+        subject="timepoint__subject",
+        timepoint="timepoint",
+    ) | words("state")
     permission = "reading.watch_real_time"
     permissions_by_method = {"POST": "reading.ask_real_time"}
 

@@ -68,7 +68,7 @@ class GlobalReviewViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Reso
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """List the reader's global reviews."""
-        page = self.paginate_queryset(self.get_queryset())
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         assert page is not None
         return self.get_paginated_response(self.get_serializer([pages.review_row(one) for one in page], many=True).data)
 

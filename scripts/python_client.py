@@ -187,6 +187,7 @@ def _class(name: str) -> str:
 def _resource(name: str, operations: list[tuple[str, str, Schema]], names: Names) -> Iterator[str]:
     first = next((one for _, method, one in operations if method == "get"), operations[0][2])
     yield f"\nclass {_class(name)}(Resource):\n{_docstring(first.get('description', ''), '    ')}"
+    yield f'\n    base = "/api/v1/{name}/"\n'
     taken: set[str] = set()
     for path, method, operation in operations:
         verb = _verb(path, method)
@@ -218,10 +219,12 @@ def _method(verb: str, path: str, method: str, operation: Schema, names: Names) 
     content = operation.get("requestBody", {}).get("content", {}).get("application/json")
     answer = _answer(operation, names)
     paged = answer.startswith("Paginated")
+    # The client asks for the pages itself.
+    asked = {name: kind for name, kind in asked.items() if not (paged and name == "page")}
     arguments = [f"{name}: {kind}" for name, kind in places.items()]
     if content:
         arguments.append(f"body: {_of(names.type_of(content['schema'], sent=True))}")
-    named = [f"{name}: {kind} | None = None" for name, kind in asked.items() if not (paged and name == "page")]
+    named = [f"{name}: {kind} | None = None" for name, kind in asked.items()]
     if "If-Match" in headers:
         named.append("if_match: str | None = None")
     if "Idempotency-Key" in headers:
@@ -229,7 +232,7 @@ def _method(verb: str, path: str, method: str, operation: Schema, names: Names) 
     more = ["*", *named] if named else []
     signature = ", ".join(["self", *arguments, *more])
     url = f'f"{path}"' if places else f'"{path}"'
-    query = ", ".join(f'"{name}": {name}' for name in asked if not (paged and name == "page"))
+    query = ", ".join(f'"{name}": {name}' for name in asked)
     about = _docstring(operation.get("description", ""), "        ")
     extra = f", query={{{query}}}" if query else ""
     extra += ", body=body" if content else ""

@@ -20,6 +20,7 @@ from rest_framework.routers import BaseRouter
 
 from compliance import access
 from compliance.api import Resource, Seen, ShownDigest
+from compliance.api_lists import keys, words
 from compliance.models import Signature, User
 from trials import models, selectors
 from trials.api_forms import SiteFormViewSet
@@ -121,6 +122,7 @@ class TrialViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Crea
     """Trials of the signed-in person."""
 
     serializer_class = TrialSerializer
+    filters = words("code", "state")
     permission = "trials.see"
     permissions_by_method = {"POST": "trials.create"}
 
@@ -148,6 +150,8 @@ class CharterViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Up
     """Charter versions; a draft may be replaced and signed."""
 
     serializer_class = CharterSerializer
+    filters = keys(trial="trial") | words("state")
+    checks_itself = frozenset({"update"})
     http_method_names = ["get", "put", "post", "head", "options"]
     permission = "trials.see_charter"
     permissions_by_method = {"PUT": "trials.administer"}
@@ -168,6 +172,10 @@ class CharterViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Up
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Replace a draft's content; with If-Match, only if nobody else saved it meanwhile."""
         return super().update(request, *args, **kwargs)
+
+    def tag(self, charter: models.ImagingCharter) -> str:
+        """Return the digest of the content, with which a version is answered."""
+        return f'"{charter.sha256}"'
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Tell with one version the digest by which `PUT` knows it again."""
@@ -227,6 +235,7 @@ class SiteViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Creat
     """Sites that the person may know of."""
 
     serializer_class = SiteSerializer
+    filters = keys(trial="trial") | words("code")
     permission = "trials.see_subjects"
     permissions_by_method = {"POST": "trials.administer"}
 
@@ -244,6 +253,7 @@ class ApplicationEntityViewSet(mixins.ListModelMixin, mixins.CreateModelMixin, R
     """Scanners and archives that may send, by calling AE title."""
 
     serializer_class = ApplicationEntitySerializer
+    filters = keys(trial="site__trial", site="site") | words("title")
     permission = "trials.see_subjects"
     permissions_by_method = {"POST": "trials.administer"}
 
@@ -262,6 +272,7 @@ class PersonViewSet(mixins.ListModelMixin, mixins.CreateModelMixin, Resource):
     """People with a role now in the trials that the person administers; a new account gets its role by a membership."""
 
     serializer_class = PersonSerializer
+    filters = words("username")
     permission = "trials.administer"
 
     def visible(self) -> QuerySet[Any]:
@@ -279,6 +290,7 @@ class MembershipViewSet(mixins.ListModelMixin, mixins.CreateModelMixin, Resource
     """Current memberships in the trials that the person administers."""
 
     serializer_class = MembershipSerializer
+    filters = keys(trial="trial", site="site") | words("role")
     permission = "trials.administer"
 
     def visible(self) -> QuerySet[Any]:

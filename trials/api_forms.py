@@ -9,6 +9,7 @@ from rest_framework import mixins, serializers
 
 from compliance import access
 from compliance.api import Resource
+from compliance.api_lists import keys, words
 from trials.models import SiteForm
 from trials.selectors_forms import forms_seen_by
 
@@ -54,6 +55,7 @@ class SiteFormViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource
     """The charter's further forms as sites filled them in, every version, at the sites that the person may know of."""
 
     serializer_class = SiteFormSerializer
+    filters = keys(trial="site__trial", site="site", subject="subject", timepoint="timepoint") | words("code", "state")
     permission = "trials.see_forms"
 
     def visible(self) -> QuerySet[Any]:

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from compliance import access
 from compliance.api import Resource
+from compliance.api_lists import keys, words
 from trials import askable, models, selectors
 from trials.services import querying
 
@@ -85,6 +86,7 @@ class QueryViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     """Queries to the sites that the person may know of."""
 
     serializer_class = QuerySerializer
+    filters = keys(trial="trial", site="site", timepoint="timepoint") | words("state")
     permission = "trials.see_queries"
     permissions_by_method = {"POST": "trials.raise_query"}
 

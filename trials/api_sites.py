@@ -11,6 +11,7 @@ from rest_framework import mixins, serializers
 
 from compliance import access
 from compliance.api import Resource
+from compliance.api_lists import keys, words
 from trials import models
 from trials.selectors import sites_seen_by
 from trials.selectors_sites import Standing, scanners_seen_by, standing_of, with_qualification
@@ -78,6 +79,7 @@ class QualificationViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Res
     """Where the sites stand that the person may know of: whether they may enrol, and what is missing."""
 
     serializer_class = QualificationSerializer
+    filters = keys(trial="trial") | words("code")
     permission = "trials.see_subjects"
 
     def visible(self) -> QuerySet[Any]:
@@ -88,6 +90,7 @@ class ScannerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource)
     """Registered scanners of the sites that the person may know of."""
 
     serializer_class = ScannerSerializer
+    filters = keys(trial="site__trial", site="site") | words("state")
     permission = "trials.see_subjects"
 
     def visible(self) -> QuerySet[Any]:

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from compliance import access
 from compliance.api import Resource, Seen, ShownDigest
+from compliance.api_lists import keys, words
 from compliance.models import Signature
 from compliance.signing import Intent
 from trials import models, selectors
@@ -118,6 +119,7 @@ class SubjectViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Cr
     """Subjects of the sites that the person may know of."""
 
     serializer_class = SubjectSerializer
+    filters = keys(trial="trial", site="site") | words("code", "state")
     permission = "trials.see_subjects"
     permissions_by_method = {"POST": "trials.enrol"}
 
@@ -200,6 +202,9 @@ class TimepointViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resourc
     """Timepoints with the states of images and QC."""
 
     serializer_class = TimepointSerializer
+    filters = keys(trial="subject__trial", site="subject__site", subject="subject") | words(
+        "code", "image_state", "qc_state"
+    )
     permission = "trials.see_subjects"
 
     def visible(self) -> QuerySet[Any]:

@@ -9,11 +9,13 @@ from .factor import Factor, RecoveryCode
 from .identity import FreshSignIn, ProviderIdentity
 from .job import Job
 from .mail import Mail
+from .once import AnsweredRequest
 from .signature import PolicyAcceptance, Signature, Supersession
 from .token import ApiToken, ExpiringToken
 from .user import User
 
 __all__ = [
+    "AnsweredRequest",
     "ApiToken",
     "AuditCheckpoint",
     "AuditEvent",

@@ -69,15 +69,20 @@ Connect = Callable[..., Parallax]
 class TestResources:
     pytestmark = live
 
-    def test_rows_come_page_after_page(self, trial: World, connected: Connect, monkeypatch: Any) -> None:
-        from rest_framework.pagination import PageNumberPagination
-
-        monkeypatch.setattr(PageNumberPagination, "page_size", 2)
-        monkeypatch.setattr(PageNumberPagination, "get_page_size", lambda self, request: 2)
+    def test_rows_come_page_after_page(self, trial: World, connected: Connect) -> None:
         client = connected(trial.administrator)
-        assert [one["code"] for one in client.subjects.each()] == ["N-001", "N-002", "S-001"]
-        visits = list(client.timepoints.each())
+        assert [one["code"] for one in client.subjects.each(page_size=2)] == ["N-001", "N-002", "S-001"]
+        visits = list(client.timepoints.each(page_size=2))
         assert len(visits) == len({one["id"] for one in visits}) > 4
+        assert [one["code"] for one in client.subjects.each(site=trial.south.pk)] == ["S-001"]
+
+    def test_a_change_may_ask_that_nobody_was_there_before(self, trial: World, connected: Connect) -> None:
+        client, subject = connected(trial.administrator), trial.subjects["N-001"].pk
+        client.subjects.get(subject)
+        told, body = client.subjects.etag(subject), {"arm": "B", "reason": "as randomised"}
+        client.subjects.arm(subject, {"arm": "B", "reason": "as randomised"}, if_match=told)
+        with pytest.raises(Conflict, match="changed since you read it"):
+            client.subjects.arm(subject, {**body, "arm": "A"}, if_match='"another"')  # type: ignore[typeddict-item]
 
     def test_a_subject_is_enrolled_and_found_again(self, trial: World, connected: Connect) -> None:
         client = connected(trial.coordinator)
@@ -223,11 +228,13 @@ class _Script(BaseHTTPRequestHandler):
 
     answers: list[tuple[int, dict[str, str], bytes]]
     asked: list[tuple[str, str]]
+    keys: list[str | None]
     protocol_version = "HTTP/1.1"
 
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.asked.append((self.command, self.path))
+        self.keys.append(self.headers.get("Idempotency-Key"))
         status, headers, body = self.answers.pop(0)
         if not status:
             self.close_connection = True
@@ -246,7 +253,7 @@ class _Script(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def script() -> Iterator[tuple[type[_Script], str]]:
-    kind = type("Script", (_Script,), {"answers": [], "asked": []})
+    kind = type("Script", (_Script,), {"answers": [], "asked": [], "keys": []})
     server = HTTPServer(("127.0.0.1", 0), kind)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -276,14 +283,16 @@ def test_after_the_last_try_the_sentence_is_told(script: Any, waits: list[float]
     assert waits[0] < waits[1]
 
 
-def test_a_question_whose_answer_is_lost_is_asked_again_and_a_change_is_not(script: Any, waits: list[float]) -> None:
+def test_what_has_no_answer_is_sent_again_a_change_under_its_key(script: Any, waits: list[float]) -> None:
     kind, url = script
-    kind.answers += [(0, {}, b""), _PAGE, (0, {}, b"")]
+    kind.answers += [(0, {}, b""), _PAGE, (0, {}, b""), (201, {}, b"{}"), (201, {}, b"{}")]
     with Parallax(url, "t", wait=waits.append) as client:
         assert list(client.subjects.each()) == []
-        with pytest.raises(Unreachable, match="not known"):
-            client.trials.amend(1)
-    assert [method for method, _ in kind.asked] == ["GET", "GET", "POST"]
+        client.trials.amend(1)
+        client.trials.amend(1)
+    assert [method for method, _ in kind.asked] == ["GET", "GET", "POST", "POST", "POST"]
+    first, again, another = kind.keys[2:]
+    assert first == again != another
 
 
 def test_an_address_where_nobody_is_says_so(waits: list[float]) -> None:

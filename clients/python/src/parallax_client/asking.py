@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from parallax_client.transport import Transport
+
+#: Tags that are kept of answers; the oldest are forgotten.
+_MOST_TAGS = 1000
 
 
 class Asking:
@@ -13,6 +17,8 @@ class Asking:
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
+        #: The tags of the answers that came last, by their paths.
+        self.tags: dict[str, str] = {}
 
     def ask(
         self,
@@ -22,10 +28,23 @@ class Asking:
         query: Mapping[str, object] | None = None,
         body: object = None,
         if_match: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Any:
-        """Send a request and return what it answers, out of JSON."""
+        """Send a request and return what it answers, out of JSON. What is created is created once, however often."""
         headers = {"If-Match": _quoted(if_match)} if if_match else {}
-        return self.transport.ask(method, path, query=query, body=body, headers=headers).json()
+        if method == "POST":
+            headers["Idempotency-Key"] = idempotency_key or str(uuid.uuid4())
+        harmless = True if method == "POST" else None
+        answer = self.transport.ask(method, path, query=query, body=body, headers=headers, harmless=harmless)
+        if method == "GET":
+            self._remember(path, answer.headers.get("etag", ""))
+        return answer.json()
+
+    def _remember(self, path: str, tag: str) -> None:
+        self.tags.pop(path, None)
+        self.tags[path] = tag
+        if len(self.tags) > _MOST_TAGS:
+            del self.tags[next(iter(self.tags))]
 
     def pages(self, path: str, query: Mapping[str, object]) -> Iterator[Any]:
         """Yield the rows of a list, asking for the next page when the one before is used up."""
@@ -45,8 +64,15 @@ class Asking:
 class Resource:
     """One resource of the API."""
 
+    #: Where it is.
+    base = ""
+
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
+
+    def etag(self, key: int | str) -> str | None:
+        """Return the `ETag` with which a record was last answered by `get`, for `if_match`; None if it was not."""
+        return self._asking.tags.get(f"{self.base}{key}/") or None
 
     def _ask(self, method: str, path: str, **more: Any) -> Any:
         return self._asking.ask(method, path, **more)

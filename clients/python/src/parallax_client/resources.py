@@ -12,9 +12,11 @@ from parallax_client.asking import Asking, Resource
 class Adjudications(Resource):
     """List the adjudicator's cases."""
 
-    def each(self) -> Iterator[types.CaseRow]:
+    base = "/api/v1/adjudications/"
+
+    def each(self, *, page_size: int | None = None) -> Iterator[types.CaseRow]:
         """List the adjudicator's cases."""
-        return cast(Iterator[types.CaseRow], self._pages("/api/v1/adjudications/"))
+        return cast(Iterator[types.CaseRow], self._pages("/api/v1/adjudications/", query={"page_size": page_size}))
 
     def get(self, blinded_code: str) -> types.BlindedAdjudication:
         """Look at a case: both sides' reads. Each look is recorded."""
@@ -24,21 +26,48 @@ class Adjudications(Resource):
 class ApplicationEntities(Resource):
     """Scanners and archives that may send, by calling AE title."""
 
-    def each(self) -> Iterator[types.ApplicationEntity]:
-        """Scanners and archives that may send, by calling AE title."""
-        return cast(Iterator[types.ApplicationEntity], self._pages("/api/v1/application-entities/"))
+    base = "/api/v1/application-entities/"
 
-    def create(self, body: types.NewApplicationEntity) -> types.ApplicationEntity:
+    def each(
+        self,
+        *,
+        page_size: int | None = None,
+        site: int | None = None,
+        title: str | None = None,
+        trial: int | None = None,
+    ) -> Iterator[types.ApplicationEntity]:
         """Scanners and archives that may send, by calling AE title."""
-        return cast(types.ApplicationEntity, self._ask("POST", "/api/v1/application-entities/", body=body))
+        return cast(
+            Iterator[types.ApplicationEntity],
+            self._pages(
+                "/api/v1/application-entities/",
+                query={"page_size": page_size, "site": site, "title": title, "trial": trial},
+            ),
+        )
+
+    def create(
+        self, body: types.NewApplicationEntity, *, idempotency_key: str | None = None
+    ) -> types.ApplicationEntity:
+        """Scanners and archives that may send, by calling AE title."""
+        return cast(
+            types.ApplicationEntity,
+            self._ask("POST", "/api/v1/application-entities/", body=body, idempotency_key=idempotency_key),
+        )
 
 
 class Charters(Resource):
     """Charter versions; a draft may be replaced and signed."""
 
-    def each(self) -> Iterator[types.Charter]:
+    base = "/api/v1/charters/"
+
+    def each(
+        self, *, page_size: int | None = None, state: str | None = None, trial: int | None = None
+    ) -> Iterator[types.Charter]:
         """Charter versions; a draft may be replaced and signed."""
-        return cast(Iterator[types.Charter], self._pages("/api/v1/charters/"))
+        return cast(
+            Iterator[types.Charter],
+            self._pages("/api/v1/charters/", query={"page_size": page_size, "state": state, "trial": trial}),
+        )
 
     def get(self, id: int) -> types.Charter:
         """Charter versions; a draft may be replaced and signed."""
@@ -48,25 +77,48 @@ class Charters(Resource):
         """Replace a draft's content; with If-Match, only if nobody else saved it meanwhile."""
         return cast(types.Charter, self._ask("PUT", f"/api/v1/charters/{id}/", body=body, if_match=if_match))
 
-    def reopen(self, id: int, body: types.ReasonInput) -> types.Charter:
+    def reopen(
+        self, id: int, body: types.ReasonInput, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> types.Charter:
         """Make a reviewed version a draft again, with a reason; it then needs a new review."""
-        return cast(types.Charter, self._ask("POST", f"/api/v1/charters/{id}/reopen/", body=body))
+        return cast(
+            types.Charter,
+            self._ask(
+                "POST", f"/api/v1/charters/{id}/reopen/", body=body, if_match=if_match, idempotency_key=idempotency_key
+            ),
+        )
 
-    def review(self, id: int, body: types.SignatureInput) -> types.Charter:
+    def review(
+        self, id: int, body: types.SignatureInput, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> types.Charter:
         """Sign that a draft was reviewed; it does not change until it is opened again."""
-        return cast(types.Charter, self._ask("POST", f"/api/v1/charters/{id}/review/", body=body))
+        return cast(
+            types.Charter,
+            self._ask(
+                "POST", f"/api/v1/charters/{id}/review/", body=body, if_match=if_match, idempotency_key=idempotency_key
+            ),
+        )
 
-    def sign(self, id: int, body: types.SignatureInput) -> types.Charter:
+    def sign(
+        self, id: int, body: types.SignatureInput, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> types.Charter:
         """Sign a draft: it comes into force."""
-        return cast(types.Charter, self._ask("POST", f"/api/v1/charters/{id}/sign/", body=body))
+        return cast(
+            types.Charter,
+            self._ask(
+                "POST", f"/api/v1/charters/{id}/sign/", body=body, if_match=if_match, idempotency_key=idempotency_key
+            ),
+        )
 
 
 class ConsensusCases(Resource):
     """List the reader's cases."""
 
-    def each(self) -> Iterator[types.CaseRow]:
+    base = "/api/v1/consensus-cases/"
+
+    def each(self, *, page_size: int | None = None) -> Iterator[types.CaseRow]:
         """List the reader's cases."""
-        return cast(Iterator[types.CaseRow], self._pages("/api/v1/consensus-cases/"))
+        return cast(Iterator[types.CaseRow], self._pages("/api/v1/consensus-cases/", query={"page_size": page_size}))
 
     def get(self, blinded_code: str) -> types.BlindedAdjudication:
         """Look at a case: both sides' reads. Each look is recorded."""
@@ -76,9 +128,11 @@ class ConsensusCases(Resource):
 class Draws(Resource):
     """Draws of readers in the trials whose reading the person follows."""
 
-    def each(self) -> Iterator[types.Draw]:
+    base = "/api/v1/draws/"
+
+    def each(self, *, page_size: int | None = None, trial: int | None = None) -> Iterator[types.Draw]:
         """Draws of readers in the trials whose reading the person follows."""
-        return cast(Iterator[types.Draw], self._pages("/api/v1/draws/"))
+        return cast(Iterator[types.Draw], self._pages("/api/v1/draws/", query={"page_size": page_size, "trial": trial}))
 
     def get(self, id: int) -> types.Draw:
         """Draws of readers in the trials whose reading the person follows."""
@@ -88,9 +142,11 @@ class Draws(Resource):
 class GlobalReviews(Resource):
     """List the reader's global reviews."""
 
-    def each(self) -> Iterator[types.ReviewRow]:
+    base = "/api/v1/global-reviews/"
+
+    def each(self, *, page_size: int | None = None) -> Iterator[types.ReviewRow]:
         """List the reader's global reviews."""
-        return cast(Iterator[types.ReviewRow], self._pages("/api/v1/global-reviews/"))
+        return cast(Iterator[types.ReviewRow], self._pages("/api/v1/global-reviews/", query={"page_size": page_size}))
 
     def get(self, blinded_code: str) -> types.BlindedGlobalReview:
         """Look at an own case as a whole. Each look is recorded."""
@@ -100,21 +156,28 @@ class GlobalReviews(Resource):
 class HeldGroups(Resource):
     """List the groups of held instances, each with its reason."""
 
-    def each(self) -> Iterator[types.HeldGroup]:
+    base = "/api/v1/held-groups/"
+
+    def each(self, *, page_size: int | None = None) -> Iterator[types.HeldGroup]:
         """List the groups of held instances, each with its reason."""
-        return cast(Iterator[types.HeldGroup], self._pages("/api/v1/held-groups/"))
+        return cast(Iterator[types.HeldGroup], self._pages("/api/v1/held-groups/", query={"page_size": page_size}))
 
 
 class ImagePackages(Resource):
     """Images of locked trials with the accepted reads, as DICOM."""
 
-    def each(self) -> Iterator[types.Package]:
-        """Images of locked trials with the accepted reads, as DICOM."""
-        return cast(Iterator[types.Package], self._pages("/api/v1/image-packages/"))
+    base = "/api/v1/image-packages/"
 
-    def create(self, body: types.ImagesInput) -> None:
+    def each(self, *, page_size: int | None = None, trial: int | None = None) -> Iterator[types.Package]:
+        """Images of locked trials with the accepted reads, as DICOM."""
+        return cast(
+            Iterator[types.Package],
+            self._pages("/api/v1/image-packages/", query={"page_size": page_size, "trial": trial}),
+        )
+
+    def create(self, body: types.ImagesInput, *, idempotency_key: str | None = None) -> None:
         """Have a package built; it is listed when it is there."""
-        self._ask("POST", "/api/v1/image-packages/", body=body)
+        self._ask("POST", "/api/v1/image-packages/", body=body, idempotency_key=idempotency_key)
 
     def get(self, id: int) -> types.Package:
         """Images of locked trials with the accepted reads, as DICOM."""
@@ -128,17 +191,35 @@ class ImagePackages(Resource):
 class Memberships(Resource):
     """Current memberships in the trials that the person administers."""
 
-    def each(self) -> Iterator[types.Membership]:
-        """Current memberships in the trials that the person administers."""
-        return cast(Iterator[types.Membership], self._pages("/api/v1/memberships/"))
+    base = "/api/v1/memberships/"
 
-    def create(self, body: types.NewMembership) -> types.Membership:
+    def each(
+        self,
+        *,
+        page_size: int | None = None,
+        role: str | None = None,
+        site: int | None = None,
+        trial: int | None = None,
+    ) -> Iterator[types.Membership]:
         """Current memberships in the trials that the person administers."""
-        return cast(types.Membership, self._ask("POST", "/api/v1/memberships/", body=body))
+        return cast(
+            Iterator[types.Membership],
+            self._pages(
+                "/api/v1/memberships/", query={"page_size": page_size, "role": role, "site": site, "trial": trial}
+            ),
+        )
+
+    def create(self, body: types.NewMembership, *, idempotency_key: str | None = None) -> types.Membership:
+        """Current memberships in the trials that the person administers."""
+        return cast(
+            types.Membership, self._ask("POST", "/api/v1/memberships/", body=body, idempotency_key=idempotency_key)
+        )
 
 
 class MyFigures(Resource):
     """List the reader's own figures, where to take each, and the numbers that it shows."""
+
+    base = "/api/v1/my-figures/"
 
     def each(self) -> Mapping[str, Any]:
         """List the reader's own figures, where to take each, and the numbers that it shows."""
@@ -152,9 +233,13 @@ class MyFigures(Resource):
 class Packages(Resource):
     """Endpoint packages of locked trials."""
 
-    def each(self) -> Iterator[types.Package]:
+    base = "/api/v1/packages/"
+
+    def each(self, *, page_size: int | None = None, trial: int | None = None) -> Iterator[types.Package]:
         """Endpoint packages of locked trials."""
-        return cast(Iterator[types.Package], self._pages("/api/v1/packages/"))
+        return cast(
+            Iterator[types.Package], self._pages("/api/v1/packages/", query={"page_size": page_size, "trial": trial})
+        )
 
     def get(self, id: int) -> types.Package:
         """Endpoint packages of locked trials."""
@@ -170,17 +255,21 @@ class People(Resource):
     membership.
     """
 
-    def each(self) -> Iterator[types.Person]:
-        """People with a role now in the trials that the person administers; a new account gets its role by a
-        membership.
-        """
-        return cast(Iterator[types.Person], self._pages("/api/v1/people/"))
+    base = "/api/v1/people/"
 
-    def create(self, body: types.NewPerson) -> types.Person:
+    def each(self, *, page_size: int | None = None, username: str | None = None) -> Iterator[types.Person]:
         """People with a role now in the trials that the person administers; a new account gets its role by a
         membership.
         """
-        return cast(types.Person, self._ask("POST", "/api/v1/people/", body=body))
+        return cast(
+            Iterator[types.Person], self._pages("/api/v1/people/", query={"page_size": page_size, "username": username})
+        )
+
+    def create(self, body: types.NewPerson, *, idempotency_key: str | None = None) -> types.Person:
+        """People with a role now in the trials that the person administers; a new account gets its role by a
+        membership.
+        """
+        return cast(types.Person, self._ask("POST", "/api/v1/people/", body=body, idempotency_key=idempotency_key))
 
 
 class QcReviews(Resource):
@@ -188,11 +277,35 @@ class QcReviews(Resource):
     decisions.
     """
 
-    def each(self) -> Iterator[types.Review]:
+    base = "/api/v1/qc-reviews/"
+
+    def each(
+        self,
+        *,
+        page_size: int | None = None,
+        site: int | None = None,
+        state: str | None = None,
+        subject: int | None = None,
+        timepoint: int | None = None,
+        trial: int | None = None,
+    ) -> Iterator[types.Review]:
         """Rounds of quality control of sites that the person may know of; one of them with its findings and
         decisions.
         """
-        return cast(Iterator[types.Review], self._pages("/api/v1/qc-reviews/"))
+        return cast(
+            Iterator[types.Review],
+            self._pages(
+                "/api/v1/qc-reviews/",
+                query={
+                    "page_size": page_size,
+                    "site": site,
+                    "state": state,
+                    "subject": subject,
+                    "timepoint": timepoint,
+                    "trial": trial,
+                },
+            ),
+        )
 
     def get(self, id: int) -> types.ReviewDetail:
         """Rounds of quality control of sites that the person may know of; one of them with its findings and
@@ -204,9 +317,16 @@ class QcReviews(Resource):
 class Qualifications(Resource):
     """Where the sites stand that the person may know of: whether they may enrol, and what is missing."""
 
-    def each(self) -> Iterator[types.Qualification]:
+    base = "/api/v1/qualifications/"
+
+    def each(
+        self, *, code: str | None = None, page_size: int | None = None, trial: int | None = None
+    ) -> Iterator[types.Qualification]:
         """Where the sites stand that the person may know of: whether they may enrol, and what is missing."""
-        return cast(Iterator[types.Qualification], self._pages("/api/v1/qualifications/"))
+        return cast(
+            Iterator[types.Qualification],
+            self._pages("/api/v1/qualifications/", query={"code": code, "page_size": page_size, "trial": trial}),
+        )
 
     def get(self, id: int) -> types.Qualification:
         """Where the sites stand that the person may know of: whether they may enrol, and what is missing."""
@@ -216,41 +336,89 @@ class Qualifications(Resource):
 class Queries(Resource):
     """Queries to the sites that the person may know of."""
 
-    def each(self) -> Iterator[types.Query]:
-        """Queries to the sites that the person may know of."""
-        return cast(Iterator[types.Query], self._pages("/api/v1/queries/"))
+    base = "/api/v1/queries/"
 
-    def create(self, body: types.AskInput) -> Sequence[types.Query]:
+    def each(
+        self,
+        *,
+        page_size: int | None = None,
+        site: int | None = None,
+        state: str | None = None,
+        timepoint: int | None = None,
+        trial: int | None = None,
+    ) -> Iterator[types.Query]:
+        """Queries to the sites that the person may know of."""
+        return cast(
+            Iterator[types.Query],
+            self._pages(
+                "/api/v1/queries/",
+                query={"page_size": page_size, "site": site, "state": state, "timepoint": timepoint, "trial": trial},
+            ),
+        )
+
+    def create(self, body: types.AskInput, *, idempotency_key: str | None = None) -> Sequence[types.Query]:
         """Ask about one record or several: a query each."""
-        return cast(Sequence[types.Query], self._ask("POST", "/api/v1/queries/", body=body))
+        return cast(
+            Sequence[types.Query], self._ask("POST", "/api/v1/queries/", body=body, idempotency_key=idempotency_key)
+        )
 
     def get(self, id: int) -> types.Query:
         """Queries to the sites that the person may know of."""
         return cast(types.Query, self._ask("GET", f"/api/v1/queries/{id}/"))
 
-    def answer(self, id: int, body: types.MessageInput) -> types.Query:
+    def answer(
+        self, id: int, body: types.MessageInput, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> types.Query:
         """Answer a query, as its site."""
-        return cast(types.Query, self._ask("POST", f"/api/v1/queries/{id}/answer/", body=body))
+        return cast(
+            types.Query,
+            self._ask(
+                "POST", f"/api/v1/queries/{id}/answer/", body=body, if_match=if_match, idempotency_key=idempotency_key
+            ),
+        )
 
-    def close(self, id: int, body: types.MessageInput) -> types.Query:
+    def close(
+        self, id: int, body: types.MessageInput, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> types.Query:
         """Close a query that needs nothing more."""
-        return cast(types.Query, self._ask("POST", f"/api/v1/queries/{id}/close/", body=body))
+        return cast(
+            types.Query,
+            self._ask(
+                "POST", f"/api/v1/queries/{id}/close/", body=body, if_match=if_match, idempotency_key=idempotency_key
+            ),
+        )
 
-    def comment(self, id: int, body: types.MessageInput) -> types.Query:
+    def comment(
+        self, id: int, body: types.MessageInput, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> types.Query:
         """Say something on a thread that is not closed; whose turn it is stays as it was."""
-        return cast(types.Query, self._ask("POST", f"/api/v1/queries/{id}/comment/", body=body))
+        return cast(
+            types.Query,
+            self._ask(
+                "POST", f"/api/v1/queries/{id}/comment/", body=body, if_match=if_match, idempotency_key=idempotency_key
+            ),
+        )
 
-    def reopen(self, id: int, body: types.MessageInput) -> types.Query:
+    def reopen(
+        self, id: int, body: types.MessageInput, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> types.Query:
         """Ask again on the same thread, with the reason; it is due anew."""
-        return cast(types.Query, self._ask("POST", f"/api/v1/queries/{id}/reopen/", body=body))
+        return cast(
+            types.Query,
+            self._ask(
+                "POST", f"/api/v1/queries/{id}/reopen/", body=body, if_match=if_match, idempotency_key=idempotency_key
+            ),
+        )
 
 
 class ReadTasks(Resource):
     """List the reader's reads."""
 
-    def each(self) -> Iterator[types.ReadRow]:
+    base = "/api/v1/read-tasks/"
+
+    def each(self, *, page_size: int | None = None) -> Iterator[types.ReadRow]:
         """List the reader's reads."""
-        return cast(Iterator[types.ReadRow], self._pages("/api/v1/read-tasks/"))
+        return cast(Iterator[types.ReadRow], self._pages("/api/v1/read-tasks/", query={"page_size": page_size}))
 
     def get(self, blinded_code: str) -> types.BlindedTask:
         """Open a read, as its page does: what the reader may see of it. Each opening is recorded."""
@@ -260,9 +428,14 @@ class ReadTasks(Resource):
 class ReaderExclusions(Resource):
     """Exclusions in the trials whose reading the person follows."""
 
-    def each(self) -> Iterator[types.ReaderExclusion]:
+    base = "/api/v1/reader-exclusions/"
+
+    def each(self, *, page_size: int | None = None, trial: int | None = None) -> Iterator[types.ReaderExclusion]:
         """Exclusions in the trials whose reading the person follows."""
-        return cast(Iterator[types.ReaderExclusion], self._pages("/api/v1/reader-exclusions/"))
+        return cast(
+            Iterator[types.ReaderExclusion],
+            self._pages("/api/v1/reader-exclusions/", query={"page_size": page_size, "trial": trial}),
+        )
 
     def get(self, id: int) -> types.ReaderExclusion:
         """Exclusions in the trials whose reading the person follows."""
@@ -272,13 +445,40 @@ class ReaderExclusions(Resource):
 class RealTimeReads(Resource):
     """Reads that a decision at a site waits for."""
 
-    def each(self) -> Iterator[types.RealTimeRead]:
-        """Reads that a decision at a site waits for."""
-        return cast(Iterator[types.RealTimeRead], self._pages("/api/v1/real-time-reads/"))
+    base = "/api/v1/real-time-reads/"
 
-    def create(self, body: types.AskProgressionInput) -> types.RealTimeRead:
+    def each(
+        self,
+        *,
+        page_size: int | None = None,
+        site: int | None = None,
+        state: str | None = None,
+        subject: int | None = None,
+        timepoint: int | None = None,
+        trial: int | None = None,
+    ) -> Iterator[types.RealTimeRead]:
+        """Reads that a decision at a site waits for."""
+        return cast(
+            Iterator[types.RealTimeRead],
+            self._pages(
+                "/api/v1/real-time-reads/",
+                query={
+                    "page_size": page_size,
+                    "site": site,
+                    "state": state,
+                    "subject": subject,
+                    "timepoint": timepoint,
+                    "trial": trial,
+                },
+            ),
+        )
+
+    def create(self, body: types.AskProgressionInput, *, idempotency_key: str | None = None) -> types.RealTimeRead:
         """Ask that progression be verified at a timepoint of the own site."""
-        return cast(types.RealTimeRead, self._ask("POST", "/api/v1/real-time-reads/", body=body))
+        return cast(
+            types.RealTimeRead,
+            self._ask("POST", "/api/v1/real-time-reads/", body=body, idempotency_key=idempotency_key),
+        )
 
     def get(self, id: int) -> types.RealTimeRead:
         """Reads that a decision at a site waits for."""
@@ -288,9 +488,23 @@ class RealTimeReads(Resource):
 class Scanners(Resource):
     """Registered scanners of the sites that the person may know of."""
 
-    def each(self) -> Iterator[types.Scanner]:
+    base = "/api/v1/scanners/"
+
+    def each(
+        self,
+        *,
+        page_size: int | None = None,
+        site: int | None = None,
+        state: str | None = None,
+        trial: int | None = None,
+    ) -> Iterator[types.Scanner]:
         """Registered scanners of the sites that the person may know of."""
-        return cast(Iterator[types.Scanner], self._pages("/api/v1/scanners/"))
+        return cast(
+            Iterator[types.Scanner],
+            self._pages(
+                "/api/v1/scanners/", query={"page_size": page_size, "site": site, "state": state, "trial": trial}
+            ),
+        )
 
     def get(self, id: int) -> types.Scanner:
         """Registered scanners of the sites that the person may know of."""
@@ -302,11 +516,37 @@ class SiteForms(Resource):
     of.
     """
 
-    def each(self) -> Iterator[types.SiteForm]:
+    base = "/api/v1/site-forms/"
+
+    def each(
+        self,
+        *,
+        code: str | None = None,
+        page_size: int | None = None,
+        site: int | None = None,
+        state: str | None = None,
+        subject: int | None = None,
+        timepoint: int | None = None,
+        trial: int | None = None,
+    ) -> Iterator[types.SiteForm]:
         """The charter's further forms as sites filled them in, every version, at the sites that the person may
         know of.
         """
-        return cast(Iterator[types.SiteForm], self._pages("/api/v1/site-forms/"))
+        return cast(
+            Iterator[types.SiteForm],
+            self._pages(
+                "/api/v1/site-forms/",
+                query={
+                    "code": code,
+                    "page_size": page_size,
+                    "site": site,
+                    "state": state,
+                    "subject": subject,
+                    "timepoint": timepoint,
+                    "trial": trial,
+                },
+            ),
+        )
 
     def get(self, id: int) -> types.SiteForm:
         """The charter's further forms as sites filled them in, every version, at the sites that the person may
@@ -318,13 +558,20 @@ class SiteForms(Resource):
 class Sites(Resource):
     """Sites that the person may know of."""
 
-    def each(self) -> Iterator[types.Site]:
-        """Sites that the person may know of."""
-        return cast(Iterator[types.Site], self._pages("/api/v1/sites/"))
+    base = "/api/v1/sites/"
 
-    def create(self, body: types.NewSite) -> types.Site:
+    def each(
+        self, *, code: str | None = None, page_size: int | None = None, trial: int | None = None
+    ) -> Iterator[types.Site]:
         """Sites that the person may know of."""
-        return cast(types.Site, self._ask("POST", "/api/v1/sites/", body=body))
+        return cast(
+            Iterator[types.Site],
+            self._pages("/api/v1/sites/", query={"code": code, "page_size": page_size, "trial": trial}),
+        )
+
+    def create(self, body: types.NewSite, *, idempotency_key: str | None = None) -> types.Site:
+        """Sites that the person may know of."""
+        return cast(types.Site, self._ask("POST", "/api/v1/sites/", body=body, idempotency_key=idempotency_key))
 
     def get(self, id: int) -> types.Site:
         """Sites that the person may know of."""
@@ -334,49 +581,149 @@ class Sites(Resource):
 class Subjects(Resource):
     """Subjects of the sites that the person may know of."""
 
-    def each(self) -> Iterator[types.Subject]:
-        """Subjects of the sites that the person may know of."""
-        return cast(Iterator[types.Subject], self._pages("/api/v1/subjects/"))
+    base = "/api/v1/subjects/"
 
-    def create(self, body: types.NewSubject) -> types.Subject:
+    def each(
+        self,
+        *,
+        code: str | None = None,
+        page_size: int | None = None,
+        site: int | None = None,
+        state: str | None = None,
+        trial: int | None = None,
+    ) -> Iterator[types.Subject]:
         """Subjects of the sites that the person may know of."""
-        return cast(types.Subject, self._ask("POST", "/api/v1/subjects/", body=body))
+        return cast(
+            Iterator[types.Subject],
+            self._pages(
+                "/api/v1/subjects/",
+                query={"code": code, "page_size": page_size, "site": site, "state": state, "trial": trial},
+            ),
+        )
+
+    def create(self, body: types.NewSubject, *, idempotency_key: str | None = None) -> types.Subject:
+        """Subjects of the sites that the person may know of."""
+        return cast(types.Subject, self._ask("POST", "/api/v1/subjects/", body=body, idempotency_key=idempotency_key))
 
     def get(self, id: int) -> types.Subject:
         """Subjects of the sites that the person may know of."""
         return cast(types.Subject, self._ask("GET", f"/api/v1/subjects/{id}/"))
 
-    def arm(self, id: int, body: types.ArmInput) -> types.Subject:
+    def arm(
+        self, id: int, body: types.ArmInput, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> types.Subject:
         """Enter or correct the arm; no answer tells it."""
-        return cast(types.Subject, self._ask("POST", f"/api/v1/subjects/{id}/arm/", body=body))
+        return cast(
+            types.Subject,
+            self._ask(
+                "POST", f"/api/v1/subjects/{id}/arm/", body=body, if_match=if_match, idempotency_key=idempotency_key
+            ),
+        )
 
-    def enrol(self, id: int, body: types.EnrolInput) -> types.Subject:
+    def enrol(
+        self, id: int, body: types.EnrolInput, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> types.Subject:
         """Enrol a subject that was screened."""
-        return cast(types.Subject, self._ask("POST", f"/api/v1/subjects/{id}/enrol/", body=body))
+        return cast(
+            types.Subject,
+            self._ask(
+                "POST", f"/api/v1/subjects/{id}/enrol/", body=body, if_match=if_match, idempotency_key=idempotency_key
+            ),
+        )
 
-    def fail_screening(self, id: int, body: types.ReasonInput) -> types.Subject:
+    def fail_screening(
+        self, id: int, body: types.ReasonInput, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> types.Subject:
         """Record that a subject that was screened does not take part."""
-        return cast(types.Subject, self._ask("POST", f"/api/v1/subjects/{id}/fail_screening/", body=body))
+        return cast(
+            types.Subject,
+            self._ask(
+                "POST",
+                f"/api/v1/subjects/{id}/fail_screening/",
+                body=body,
+                if_match=if_match,
+                idempotency_key=idempotency_key,
+            ),
+        )
 
-    def visits(self, id: int, body: types.VisitInput) -> types.Timepoint:
+    def visits(
+        self, id: int, body: types.VisitInput, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> types.Timepoint:
         """Add a visit that the schedule does not plan."""
-        return cast(types.Timepoint, self._ask("POST", f"/api/v1/subjects/{id}/visits/", body=body))
+        return cast(
+            types.Timepoint,
+            self._ask(
+                "POST", f"/api/v1/subjects/{id}/visits/", body=body, if_match=if_match, idempotency_key=idempotency_key
+            ),
+        )
 
-    def withdraw_consent(self, id: int) -> Sequence[types.Consequence]:
+    def withdraw_consent(
+        self,
+        id: int,
+        *,
+        code: str | None = None,
+        site: int | None = None,
+        state: str | None = None,
+        trial: int | None = None,
+    ) -> Sequence[types.Consequence]:
         """Say what the withdrawal of consent would do; or record it, signed."""
-        return cast(Sequence[types.Consequence], self._ask("GET", f"/api/v1/subjects/{id}/withdraw_consent/"))
+        return cast(
+            Sequence[types.Consequence],
+            self._ask(
+                "GET",
+                f"/api/v1/subjects/{id}/withdraw_consent/",
+                query={"code": code, "site": site, "state": state, "trial": trial},
+            ),
+        )
 
-    def do_withdraw_consent(self, id: int, body: types.ConsentInput) -> types.Subject:
+    def do_withdraw_consent(
+        self, id: int, body: types.ConsentInput, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> types.Subject:
         """Say what the withdrawal of consent would do; or record it, signed."""
-        return cast(types.Subject, self._ask("POST", f"/api/v1/subjects/{id}/withdraw_consent/", body=body))
+        return cast(
+            types.Subject,
+            self._ask(
+                "POST",
+                f"/api/v1/subjects/{id}/withdraw_consent/",
+                body=body,
+                if_match=if_match,
+                idempotency_key=idempotency_key,
+            ),
+        )
 
 
 class Timepoints(Resource):
     """Timepoints with the states of images and QC."""
 
-    def each(self) -> Iterator[types.Timepoint]:
+    base = "/api/v1/timepoints/"
+
+    def each(
+        self,
+        *,
+        code: str | None = None,
+        image_state: str | None = None,
+        page_size: int | None = None,
+        qc_state: str | None = None,
+        site: int | None = None,
+        subject: int | None = None,
+        trial: int | None = None,
+    ) -> Iterator[types.Timepoint]:
         """Timepoints with the states of images and QC."""
-        return cast(Iterator[types.Timepoint], self._pages("/api/v1/timepoints/"))
+        return cast(
+            Iterator[types.Timepoint],
+            self._pages(
+                "/api/v1/timepoints/",
+                query={
+                    "code": code,
+                    "image_state": image_state,
+                    "page_size": page_size,
+                    "qc_state": qc_state,
+                    "site": site,
+                    "subject": subject,
+                    "trial": trial,
+                },
+            ),
+        )
 
     def get(self, id: int) -> types.Timepoint:
         """Timepoints with the states of images and QC."""
@@ -386,9 +733,33 @@ class Timepoints(Resource):
 class TransferForms(Resource):
     """What sites declared of their scans, every version, at the sites that the person may know of."""
 
-    def each(self) -> Iterator[types.TransferForm]:
+    base = "/api/v1/transfer-forms/"
+
+    def each(
+        self,
+        *,
+        page_size: int | None = None,
+        site: int | None = None,
+        state: str | None = None,
+        subject: int | None = None,
+        timepoint: int | None = None,
+        trial: int | None = None,
+    ) -> Iterator[types.TransferForm]:
         """What sites declared of their scans, every version, at the sites that the person may know of."""
-        return cast(Iterator[types.TransferForm], self._pages("/api/v1/transfer-forms/"))
+        return cast(
+            Iterator[types.TransferForm],
+            self._pages(
+                "/api/v1/transfer-forms/",
+                query={
+                    "page_size": page_size,
+                    "site": site,
+                    "state": state,
+                    "subject": subject,
+                    "timepoint": timepoint,
+                    "trial": trial,
+                },
+            ),
+        )
 
     def get(self, id: int) -> types.TransferForm:
         """What sites declared of their scans, every version, at the sites that the person may know of."""
@@ -398,9 +769,25 @@ class TransferForms(Resource):
 class Transfers(Resource):
     """Deliveries of the sites that the person may know of; one of them with what was recognised in it."""
 
-    def each(self) -> Iterator[types.Transfer]:
+    base = "/api/v1/transfers/"
+
+    def each(
+        self,
+        *,
+        page_size: int | None = None,
+        site: int | None = None,
+        state: str | None = None,
+        timepoint: int | None = None,
+        trial: int | None = None,
+    ) -> Iterator[types.Transfer]:
         """Deliveries of the sites that the person may know of; one of them with what was recognised in it."""
-        return cast(Iterator[types.Transfer], self._pages("/api/v1/transfers/"))
+        return cast(
+            Iterator[types.Transfer],
+            self._pages(
+                "/api/v1/transfers/",
+                query={"page_size": page_size, "site": site, "state": state, "timepoint": timepoint, "trial": trial},
+            ),
+        )
 
     def get(self, public_id: str) -> types.TransferDetail:
         """Deliveries of the sites that the person may know of; one of them with what was recognised in it."""
@@ -410,25 +797,37 @@ class Transfers(Resource):
 class Trials(Resource):
     """Trials of the signed-in person."""
 
-    def each(self) -> Iterator[types.Trial]:
-        """Trials of the signed-in person."""
-        return cast(Iterator[types.Trial], self._pages("/api/v1/trials/"))
+    base = "/api/v1/trials/"
 
-    def create(self, body: types.NewTrial) -> types.Trial:
+    def each(
+        self, *, code: str | None = None, page_size: int | None = None, state: str | None = None
+    ) -> Iterator[types.Trial]:
         """Trials of the signed-in person."""
-        return cast(types.Trial, self._ask("POST", "/api/v1/trials/", body=body))
+        return cast(
+            Iterator[types.Trial],
+            self._pages("/api/v1/trials/", query={"code": code, "page_size": page_size, "state": state}),
+        )
+
+    def create(self, body: types.NewTrial, *, idempotency_key: str | None = None) -> types.Trial:
+        """Trials of the signed-in person."""
+        return cast(types.Trial, self._ask("POST", "/api/v1/trials/", body=body, idempotency_key=idempotency_key))
 
     def get(self, id: int) -> types.Trial:
         """Trials of the signed-in person."""
         return cast(types.Trial, self._ask("GET", f"/api/v1/trials/{id}/"))
 
-    def amend(self, id: int) -> types.Charter:
+    def amend(self, id: int, *, if_match: str | None = None, idempotency_key: str | None = None) -> types.Charter:
         """Open the next charter version as a draft."""
-        return cast(types.Charter, self._ask("POST", f"/api/v1/trials/{id}/amend/"))
+        return cast(
+            types.Charter,
+            self._ask("POST", f"/api/v1/trials/{id}/amend/", if_match=if_match, idempotency_key=idempotency_key),
+        )
 
 
 class TrialsEndpoints(Resource):
     """What the figures are drawn from: each subject's course and times, as accepted and by each reader."""
+
+    base = "/api/v1/trials-endpoints/"
 
     def get(self, id: int) -> Mapping[str, Any]:
         """What the figures are drawn from: each subject's course and times, as accepted and by each reader."""
@@ -451,6 +850,8 @@ class TrialsEndpoints(Resource):
 
 class TrialsVariability(Resource):
     """Statistics of agreement between the trial's readers, from the reads signed so far."""
+
+    base = "/api/v1/trials-variability/"
 
     def get(self, id: int) -> Mapping[str, Any]:
         """Statistics of agreement between the trial's readers, from the reads signed so far."""
