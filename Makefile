@@ -1,6 +1,6 @@
 # Each target makes what it needs; a second run finds it made. Needs Python 3.11+, make and a shell.
 .POSIX:
-.PHONY: help setup demo serve check test kill outage workflow criteria bench validation lock
+.PHONY: help setup demo serve check test kill outage workflow criteria bench validation cdisc-rules lock
 
 help:
 	@echo "make demo    a fresh instance with a whole trial, played from scanner to export; stays running"
@@ -17,6 +17,8 @@ help:
 	@echo "make validation  the validation pack in build/validation, from a run of the regulated tests (about an hour)"
 	@echo "             (make validation ARGS='--report FILE' from a report that is there, as make test leaves them in build/;"
 	@echo "             ARGS=--again from the last run)"
+	@echo "make cdisc-rules  CDISC's rules engine asked about a package, in an environment of its own"
+	@echo "             (make cdisc-rules ARGS='PACKAGE --rules CHECKOUT')"
 	@echo "make setup   the environment in .venv alone"
 	@echo "make lock    renew requirements/ from pyproject.toml"
 
@@ -61,6 +63,9 @@ bench: setup
 validation: setup
 	@scripts/system-packages.sh test
 	@scripts/validation.sh $(ARGS)
+
+cdisc-rules:
+	@python3 scripts/cdisc_rules.py $(ARGS)
 
 # Hashes for Linux and macOS, and no word of where the packages came from.
 LOCK = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet --upgrade \
