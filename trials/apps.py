@@ -29,6 +29,8 @@ class TrialsConfig(AppConfig):
             models.SiteForm,
             models.Query,
             models.QueryMessage,
+            models.Redaction,
+            models.RedactedEvent,
             models.Scanner,
             models.ScannerNotice,
             models.SiteAnswers,

@@ -30,6 +30,8 @@ GOING_ON: Mapping[str, str] = {
     "trials.SiteToken": "a secret must be taken back at any time",
     "trials.CalendarAddress": "a secret must be taken back at any time",
     "trials.ApplicationEntity": "a scanner that still sends must be turned away",
+    "trials.Redaction": "a name that strayed into the trail has to go at any time",
+    "trials.RedactedEvent": "a name that strayed into the trail has to go at any time",
     "imaging.ArchiveToken": "a secret must be taken back at any time",
     "reading.ReadToken": "a secret must be taken back at any time",
     "reading.Unblinding": "it may be found out after the lock, and is assessed then",

@@ -17,6 +17,7 @@ from trials.models import (
     ImagingCharter,
     Membership,
     Query,
+    Redaction,
     Role,
     Site,
     SiteToken,
@@ -42,6 +43,12 @@ def trials_of(user: User, *roles: Role) -> QuerySet[Trial]:
     if Role.SITE_COORDINATOR in wanted:
         found |= Q(sites__in=sites_coordinated_by(user))
     return Trial.objects.filter(found).distinct().order_by("code")
+
+
+def redactions_seen_by(user: User) -> QuerySet[Redaction]:
+    """Redactions of the trail in trials of which the person is auditor or administrator."""
+    trials = trials_of(user, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR)
+    return Redaction.objects.filter(trial__in=trials).select_related("trial", "asked_by", "decided_by")
 
 
 def sites_coordinated_by(user: User) -> QuerySet[Site]:

@@ -23,6 +23,25 @@ TRIAL = Machine(
 )
 
 
+class RedactionState(StrEnum):
+    ASKED = "asked"
+    #: For the moment in which the text is taken out: the database lets it be changed then alone.
+    APPROVED = "approved"
+    DONE = "done"
+    DECLINED = "declined"
+
+
+REDACTION = Machine(
+    "redaction",
+    initial=RedactionState.ASKED,
+    moves={
+        "approve": Move(RedactionState.ASKED, RedactionState.APPROVED, may="trials.approve_redaction", signature=True),
+        "carry_out": Move(RedactionState.APPROVED, RedactionState.DONE),
+        "decline": Move(RedactionState.ASKED, RedactionState.DECLINED, may="trials.approve_redaction", reason=True),
+    },
+)
+
+
 class CharterState(StrEnum):
     DRAFT = "draft"
     REVIEWED = "reviewed"

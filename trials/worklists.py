@@ -30,7 +30,7 @@ from trials.selectors_sites import (
 )
 from trials.services.reviewing_access import due_at
 from trials.services.reviewing_trail import due_at as trail_due_at
-from trials.states import LEFT, OPEN_CHARTER, ImageState, QueryState, SubjectState
+from trials.states import LEFT, OPEN_CHARTER, ImageState, QueryState, RedactionState, SubjectState
 
 
 def at(name: str, trial: Trial) -> str:
@@ -167,6 +167,17 @@ def _pages(found: Sequence[Standing]) -> str:
     if len(found) == 1:
         return reverse("trials:qualification", kwargs={"pk": found[0].site.pk})
     return at("trials:qualifications", found[0].site.trial)
+
+
+@in_trial
+def of_redactions(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]:
+    """Text that an auditor wants taken out of the trail."""
+    asked = trial.redactions.filter(state=RedactionState.ASKED)
+    if access.may(user, "trials.approve_redaction", trial) and asked.exists():
+        since = asked.aggregate(since=Min("asked_at"))["since"]
+        yield Waiting(
+            "Redactions to decide", asked.count(), at("trials:redactions", trial), "history", "warn", since=since
+        )
 
 
 @in_trial

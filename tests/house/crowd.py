@@ -16,8 +16,8 @@ from uuid import uuid4
 
 from django.test import TestCase
 
-from compliance import audit, jobs, storage
-from compliance.models import Export, Mail, User
+from compliance import audit, jobs, redaction, storage
+from compliance.models import AuditEvent, Export, Mail, User
 from compliance.signing import Intent
 from imaging.models import FaceReview, PixelReview, QcReview, RecipePreview, Transfer, WebUpload
 from imaging.services import declaring, lending, receiving, reviewing, uploading
@@ -51,6 +51,7 @@ from trials.services import (
     connecting,
     enrolling,
     querying,
+    redacting,
     reviewing_access,
     reviewing_trail,
     scheduling,
@@ -399,6 +400,7 @@ class _Furnisher:
         }
         event = unblinding.report(trial=trial, **told, subjects=[signed.timepoint.subject], actor=manager, at=LATER)
         self._add("unblinding", event.pk)
+        self._redaction()
         cases = list(Adjudication.objects.filter(subject__trial=trial))
         self._meeting(cases[0].subject)
         for case in cases:
@@ -552,6 +554,23 @@ class _Furnisher:
 
     def _add(self, kind: str, pk: int, place: str = "") -> None:
         self.crowd.add(kind, Thing({"pk": pk}, self.trial, place))
+
+    def _redaction(self) -> None:
+        """Text of the trail that an auditor wants taken out."""
+        trial = self.world.trial
+        texts = ((event, redaction.texts(event)) for event in AuditEvent.objects.filter(trial_id=trial.pk))
+        event, places = next((event, list(found)) for event, found in texts if found)
+        asked = redacting.ask_redaction(
+            trial=trial,
+            event=event,
+            places=places[:1],
+            reason="A patient is named",
+            signature=Intent(PASSWORD),
+            actor=self.world.people[Role.AUDITOR],
+            at=LATER,
+        )
+        self._add("redaction", asked.pk)
+        self.crowd.add("trail event", Thing({"pk": trial.pk, "event": event.pk}, self.trial))
 
     def _locked_package(self) -> Export:
         """The package of another trial of the same people: its one subject missed every visit, and it is locked."""

@@ -25,6 +25,7 @@ from tests.house.address_matrix import MATRIX, Row
 from trials.models import (
     ImagingCharter,
     Query,
+    Redaction,
     Scanner,
     ScannerNotice,
     SiteForm,
@@ -63,6 +64,7 @@ LIVES: Mapping[str, type[Record]] = {
     "question": RealTimeRead,
     "reopening": Reopening,
     "unblinding": Unblinding,
+    "redaction": Redaction,
     "training case": QualificationCase,
     "case reference": CaseReference,
 }

@@ -7,6 +7,7 @@ from .form import DeclaredForm, SiteForm
 from .membership import SECOND_FACTOR_ROLES, SITE_AWARE, Membership, Role, SiteGrant, TrialGrant
 from .qualification import SiteAnswers, SiteQualification, TrainingAcknowledgement, UploadTest
 from .query import Query, QueryMessage
+from .redaction import RedactedEvent, Redaction
 from .scanner import Device, Scanner, ScannerNotice
 from .site import ApplicationEntity, Site, SiteToken
 from .subject import Subject, Timepoint
@@ -25,6 +26,8 @@ __all__ = [
     "Membership",
     "Query",
     "QueryMessage",
+    "RedactedEvent",
+    "Redaction",
     "Role",
     "Scanner",
     "ScannerNotice",
