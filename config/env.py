@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -28,6 +29,14 @@ def number(name: str, default: int) -> int:
 def words(name: str, default: str = "") -> list[str]:
     """Return `PARALLAX_<name>` as a comma-separated list."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def pairs(name: str) -> dict[str, str]:
+    """Return `PARALLAX_<name>`, a comma-separated list of name=value."""
+    found = {key: value for key, _, value in (word.partition("=") for word in words(name))}
+    if not all(re.fullmatch("[a-z0-9-]{1,40}", key) and value for key, value in found.items()):
+        raise ValueError(f"PARALLAX_{name} is name=place, name=place; names have small letters, digits and hyphens.")
+    return found
 
 
 def one_of(name: str, words: tuple[str, ...]) -> str:

@@ -33,6 +33,7 @@ class ReadingConfig(AppConfig):
             models.PoolMember,
             models.ReaderPair,
             models.Draw,
+            models.DispatchPlan,
             models.QualificationCase,
             models.CaseReference,
             models.Attempt,

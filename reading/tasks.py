@@ -7,12 +7,22 @@ import datetime as dt
 from celery import shared_task
 from django.utils import timezone
 
-from compliance import jobs
+from compliance import context, jobs
 from compliance.models import User
 from reading import selectors, selectors_real_time
 from reading.assignment import NotEnoughReaders
 from reading.exports import showing
-from reading.services import adjudicating, asking, assigning, minding, packaging, packaging_images, rereading, reviewing
+from reading.services import (
+    adjudicating,
+    asking,
+    assigning,
+    dispatching,
+    minding,
+    packaging,
+    packaging_images,
+    rereading,
+    reviewing,
+)
 from trials.models import Subject, Timepoint, Trial
 from trials.states import TrialState
 
@@ -104,3 +114,10 @@ def sweep_reads() -> None:
         rereading.open_rereads(trial=trial, at=at)
         for timepoint in selectors.held_up_for_readers(trial):
             jobs.enqueue("reading.open_reads", str(timepoint.pk), at=at, timepoint_id=timepoint.pk)
+
+
+@shared_task(name="reading.send_what_is_due", ignore_result=True)
+def send_what_is_due() -> None:
+    """Ask for the scheduled transfers whose time has come; on the beat, each minute."""
+    with context.surroundings("", "reading.send_what_is_due"):
+        dispatching.send_what_is_due(at=timezone.now())

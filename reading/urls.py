@@ -8,6 +8,7 @@ from reading import (
     views,
     views_cases,
     views_consensus,
+    views_dispatching,
     views_figures,
     views_manage,
     views_marks,
@@ -211,5 +212,6 @@ urlpatterns = [
     path("trials/<int:pk>/package/", views_packages.package, name="package"),
     path("packages/<int:pk>/", views_packages.package_download, name="package_download"),
     path("trials/<int:pk>/package/images/", views_packages.images, name="images"),
+    path("trials/<int:pk>/dispatches/", views_dispatching.dispatches, name="dispatches"),
     path("image-packages/<int:pk>/", views_packages.images_download, name="images_download"),
 ]

@@ -3,12 +3,12 @@
 #
 #   scripts/system-packages.sh demo    Pango and fonts, for the PDF report: without them it stops, exit 1
 #   scripts/system-packages.sh test    besides these, the peers the tests talk to: DICOM tools, a browser,
-#                                      PostgreSQL, Redis. Tests of an absent peer are skipped, unless
+#                                      PostgreSQL, Redis, OpenSSH. Tests of an absent peer are skipped, unless
 #                                      PARALLAX_REQUIRE_ALL=1, which makes absence an error
 set -eu
 
 for_reports="libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core"
-for_tests="dcmtk dicom3tools openjph-tools orthanc orthanc-dicomweb chromium postgresql redis-server poppler-utils"
+for_tests="dcmtk dicom3tools openjph-tools orthanc orthanc-dicomweb chromium postgresql redis-server poppler-utils openssh-client openssh-server"
 services="orthanc postgresql redis-server"
 
 purpose=${1:-demo}
@@ -97,6 +97,7 @@ new_services=""
 for service in $services; do
     case "$missing " in *" $service "*) new_services="$new_services $service" ;; esac
 done
+case "$missing " in *" openssh-server "*) new_services="$new_services ssh" ;; esac
 
 echo "parallax: installing system packages:$missing"
 $as_root env MISSING="$missing" SERVICES="$new_services" \

@@ -36,6 +36,7 @@ GOING_ON: Mapping[str, str] = {
     "reading.ReadToken": "a secret must be taken back at any time",
     "reading.Unblinding": "it may be found out after the lock, and is assessed then",
     "reading.AffectedSubject": "a part of what is found out",
+    "reading.DispatchPlan": "the package is sent after the lock, and plans end",
     "imaging.Commitment": "senders ask on whether their images are safe",
     "imaging.ConnectionTest": "a connection may serve another trial",
     "imaging.Transfer": "what still comes lies in quarantine, and nothing is made of it",

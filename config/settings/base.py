@@ -6,7 +6,7 @@ from pathlib import Path
 
 from celery.schedules import crontab
 
-from config import env, logs
+from config import env, logs, outlets
 
 ROOT = env.ROOT
 
@@ -189,6 +189,10 @@ if bucket := env.text("S3_BUCKET"):
             },
         }
 
+# Where trials' data may be sent on a schedule: the name that people see, and the store of that name in `STORAGES`.
+OUTLETS, _outlet_stores = outlets.outlets()
+STORAGES |= _outlet_stores
+
 # An uploaded file up to this size stays in memory while it goes to the spool; larger ones go by disk.
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 FILE_UPLOAD_TEMP_DIR = None
@@ -284,6 +288,7 @@ CELERY_BEAT_SCHEDULE = {
     "verify the trail": {"task": "trials.verify_trail", "schedule": crontab(hour="1", minute="30")},
     "end roles": {"task": "trials.end_roles", "schedule": 60.0, "options": {"expires": 60.0}},
     "sweep reads": {"task": "reading.sweep_reads", "schedule": 60.0},
+    "send what is due": {"task": "reading.send_what_is_due", "schedule": 60.0, "options": {"expires": 60.0}},
     "sweep spool": {"task": "imaging.index_spool", "schedule": 5.0, "options": {"expires": 60.0}},
     "sweep uploads": {"task": "imaging.sweep_uploads", "schedule": 3600.0},
     "remind of queries": {"task": "trials.remind", "schedule": 900.0, "options": {"expires": 900.0}},

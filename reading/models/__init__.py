@@ -3,6 +3,7 @@
 from .adjudication import Adjudication
 from .agreement import AgreementReport
 from .assessment import Assessment, Lesion, Measurement
+from .dispatch import Dispatch, DispatchPlan
 from .draw import Draw
 from .endpoints import EndpointReport
 from .exclusion import ReaderExclusion
@@ -27,6 +28,8 @@ __all__ = [
     "Attempt",
     "CaseRead",
     "CaseReference",
+    "Dispatch",
+    "DispatchPlan",
     "Draw",
     "EndpointReport",
     "GlobalReview",

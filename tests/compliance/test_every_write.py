@@ -51,6 +51,7 @@ EXEMPT = {
     "imaging.RecipePreview": "a trial run for one person, for a short while",
     "imaging.WebUpload": "pieces on their way; the delivery that they become is regulated",
     "imaging.RefusedFile": "a part of an upload; the delivery is regulated",
+    "reading.Dispatch": "a transfer on its way; its receipt is recorded",
     "reading.AgreementReport": "derived from reads, made anew at any time",
     "reading.EndpointReport": "derived from reads, made anew at any time",
 }  # fmt: skip

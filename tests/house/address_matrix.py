@@ -301,6 +301,8 @@ MATRIX = tuple(
         ("POST", "reading/trials/<pk>/package/", "trial", "T"),
         ("GET", "reading/packages/<pk>/", "package", "SAT"),
         ("GET POST", "reading/trials/<pk>/package/images/", "trial", "SAT"),
+        ("GET", "reading/trials/<pk>/dispatches/", "trial", "SAT"),
+        ("POST", "reading/trials/<pk>/dispatches/", "trial", "T"),
         ("GET", "reading/image-packages/<pk>/", "image package", "SAT"),
         # --- trials: REST
         ("GET", "api/v1/trials/", "", "CQMRJSAT"),

@@ -42,6 +42,9 @@ PACKAGES = {
     "initdb": "postgresql",
     "pdftotext": "poppler-utils",
     "pdfinfo": "poppler-utils",
+    "sshd": "openssh-server",
+    "sftp": "openssh-client",
+    "ssh-keygen": "openssh-client",
     "mount": "mount",
     "umount": "mount",
 }
