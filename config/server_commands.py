@@ -69,6 +69,13 @@ COMMANDS = {
         ("transfer.opened", "transfer.imported"),
         _CODES,
     ),
+    "import_edc": ServerCommand(
+        "Looks at subjects and visits in a file of an EDC system, and takes them.",
+        PERSON,
+        "trials.enrol",
+        ("subject.enrolled", "timepoint.planned"),
+        _CODES,
+    ),
     "iq": ServerCommand(
         "Inspects the installation, and keeps a record.", PERSON, leaves=("installation.iq",), tells="the account"
     ),

@@ -23,12 +23,13 @@ from compliance.api import Resource, Seen, ShownDigest
 from compliance.api_lists import keys, words
 from compliance.models import Signature, User
 from trials import models, selectors
+from trials.api_edc import ExchangeInput, ExchangeSerializer, told
 from trials.api_forms import SiteFormViewSet
 from trials.api_queries import QueryViewSet
 from trials.api_sites import QualificationViewSet, ScannerViewSet
 from trials.api_subjects import ReasonInput, SignatureInput, SubjectViewSet, TimepointViewSet
 from trials.charter import TEMPLATES
-from trials.services import setting_up
+from trials.services import exchanging, setting_up
 
 
 class TrialSerializer(serializers.ModelSerializer):
@@ -144,6 +145,20 @@ class TrialViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.Crea
         )
         answer = CharterSerializer(charter, context=self.get_serializer_context())
         return Response(answer.data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=ExchangeInput, responses=ExchangeSerializer)
+    @action(detail=True, methods=["post"], permission="trials.enrol", permissions_by_method={})
+    def edc(self, request: Request, pk: str) -> Response:
+        """Look at a file of an EDC system, line by line; or take it, all of it or nothing."""
+        trial, actor, at = self.get_object(), access.actor(request), timezone.now()
+        given = ExchangeInput(data=request.data)
+        given.is_valid(raise_exception=True)
+        found = exchanging.read_exchange(trial=trial, content=given.content(), actor=actor, at=at)
+        taken = given.validated_data["take"]
+        if taken:
+            rows, visits = exchanging.as_said(found)
+            found = exchanging.take_exchange(trial=trial, rows=rows, visits=visits, actor=actor, at=at)
+        return Response(told(found, taken=taken))
 
 
 class CharterViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, Resource):

@@ -14,13 +14,18 @@ from compliance.models import AuditEvent, User
 from config.server_commands import COMMANDS, EITHER, KEEPER, PERSON
 from tests.factories import PLANTED, World
 from tests.factories.scans import scan
+from tests.trials.odm import odm, subject
 from trials.charter import documents
-from trials.models import Role
+from trials.models import Role, Subject
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database, pytest.mark.requirement("REQ-ACS-032")]
 ROOMS = {"compliance", "trials", "imaging", "reading", "config"}
 #: What a person must hold who is named with --as.
-HOLDERS = {"trials.administer": {Role.TRIAL_ADMINISTRATOR}, "imaging.upload": {Role.SITE_COORDINATOR}}
+HOLDERS = {
+    "trials.administer": {Role.TRIAL_ADMINISTRATOR},
+    "trials.enrol": {Role.SITE_COORDINATOR, Role.TRIAL_ADMINISTRATOR},
+    "imaging.upload": {Role.SITE_COORDINATOR},
+}
 
 
 def ran(name: str, *arguments: str) -> tuple[str, list[str]]:
@@ -60,6 +65,10 @@ def asking(name: str, world: World, folder: Path, username: str) -> tuple[str, .
         file = folder / "charter.yaml"
         file.write_text(documents.write(world.trial.charter_in_force.terms.content()), encoding="utf-8")
         return "import", code, str(file), "--as", username
+    if name == "import_edc":
+        code = f"N-{100 + Subject.objects.count()}"
+        (folder / "edc.xml").write_text(odm(subject(code, site=world.north.code)), encoding="utf-8")
+        return world.trial.code, str(folder / "edc.xml"), "--take", "--as", username
     (folder / "one.dcm").write_bytes(next(iter(scan("N-001"))))
     return str(folder / "one.dcm"), "--site", world.north.code, "--as", username
 

@@ -823,6 +823,17 @@ class Trials(Resource):
             self._ask("POST", f"/api/v1/trials/{id}/amend/", if_match=if_match, idempotency_key=idempotency_key),
         )
 
+    def edc(
+        self, id: int, body: types.ExchangeInput, *, if_match: str | None = None, idempotency_key: str | None = None
+    ) -> types.Exchange:
+        """Look at a file of an EDC system, line by line; or take it, all of it or nothing."""
+        return cast(
+            types.Exchange,
+            self._ask(
+                "POST", f"/api/v1/trials/{id}/edc/", body=body, if_match=if_match, idempotency_key=idempotency_key
+            ),
+        )
+
 
 class TrialsEndpoints(Resource):
     """What the figures are drawn from: each subject's course and times, as accepted and by each reader."""

@@ -270,6 +270,47 @@ class EnrolInput(TypedDict):
     code: NotRequired[str]
 
 
+class Exchange(TypedDict):
+    """What a file says, line by line, and whether it was taken."""
+
+    taken: bool
+    holds: bool
+    changes: int
+    notes: Sequence[str]
+    subjects: Sequence[ExchangedSubject]
+    visits: Sequence[ExchangedVisit]
+
+
+class ExchangeInput(TypedDict):
+    """A file as text, and whether it is to be taken; without that it is looked at."""
+
+    odm: str
+    take: NotRequired[bool]
+
+
+class ExchangedSubject(TypedDict):
+    """What a file says of a subject; `fate` is new, known or wrong, and `problems` say why."""
+
+    number: int
+    site: str
+    subject: str
+    day_1: str
+    fate: str
+    problems: Sequence[str]
+
+
+class ExchangedVisit(TypedDict):
+    """What a file says of a visit; `act` is what it asks for: missed, added, or nothing."""
+
+    number: int
+    subject: str
+    visit: str
+    date: str
+    act: str
+    fate: str
+    problems: Sequence[str]
+
+
 class Figure(TypedDict):
     """One derived thing as it is written."""
 
