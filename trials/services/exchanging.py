@@ -225,5 +225,5 @@ def as_said(found: Exchange) -> tuple[list[Row], list[VisitRow]]:
 
 
 def _first_fault(found: Exchange) -> str:
-    wrong = [*found.subjects.of(Fate.WRONG), *found.of(Fate.WRONG)]
+    wrong: list[Row | VisitRow] = [*found.subjects.of(Fate.WRONG), *found.of(Fate.WRONG)]
     return f"Subject {wrong[0].number} of the file: {wrong[0].problems[0]}"
