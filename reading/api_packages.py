@@ -26,16 +26,23 @@ from trials import release
 from trials.models import Trial
 from trials.release import Artefact
 from trials.selectors import trials_of
+from trials.selectors_unlocks import superseding
 
 _RANGE = OpenApiParameter("Range", OpenApiTypes.STR, OpenApiParameter.HEADER, description="Bytes wanted, to go on.")
 _ZIP = (200, handing_out.ZIP)
 
 
 class PackageSerializer(serializers.ModelSerializer):
+    superseded = serializers.SerializerMethodField()
+
     class Meta:
         model = Export
-        fields = ["id", "trial_id", "file_name", "size", "sha256", "created_at", "manifest"]
+        fields = ["id", "trial_id", "file_name", "size", "sha256", "created_at", "manifest", "superseded"]
         read_only_fields = fields
+
+    def get_superseded(self, export: Export) -> bool:
+        """Whether the lock that it was built of was taken off."""
+        return superseding(export) is not None
 
 
 class _Packages(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):

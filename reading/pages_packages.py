@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
@@ -10,22 +11,61 @@ from compliance.models import AuditEvent, Export, User
 from reading.services.packaging import AUDIT_TRAIL, ENDPOINT_PACKAGE
 from reading.services.packaging_images import IMAGE_PACKAGE, being_built, images_by_subject
 from trials import release
-from trials.models import Trial
+from trials.models import Trial, Unlock
 from trials.release import Artefact
 from trials.selectors import trials_of
+from trials.selectors_unlocks import superseding
 
 #: Rows of those who took something that a page shows; the audit trail has all.
 _TAKEN = 20
 
 
-def packages_of(trial: Trial) -> QuerySet[Export]:
-    """A trial's endpoint packages, the latest first."""
-    return _of(trial, ENDPOINT_PACKAGE)
+def packages_of(trial: Trial) -> list[Export]:
+    """The endpoint packages of the lock that a trial has, the latest first."""
+    return [one for one in _of(trial, ENDPOINT_PACKAGE) if superseding(one) is None]
 
 
 def trail_of(trial: Trial) -> Export | None:
-    """The audit trail that goes with a trial's packages, as it was exported last."""
-    return _of(trial, AUDIT_TRAIL).first()
+    """The audit trail that goes with the packages of the lock that a trial has, as it was exported last."""
+    return next((one for one in _of(trial, AUDIT_TRAIL) if superseding(one) is None), None)
+
+
+@dataclass(frozen=True, slots=True)
+class OfLock:
+    """What was built of a lock; `unlock` took it off, None: it stands."""
+
+    number: int
+    export: Export
+    unlock: Unlock | None
+
+    @property
+    def is_superseded(self) -> bool:
+        """Whether another lock has its place, or will have."""
+        return self.unlock is not None
+
+
+def earlier_of(trial: Trial) -> list[OfLock]:
+    """Packages and audit trails of locks that were taken off, the latest lock first."""
+    found = [*_of(trial, ENDPOINT_PACKAGE), *_of(trial, AUDIT_TRAIL)]
+    known = [OfLock(unlock.lock_number, one, unlock) for one in found if (unlock := superseding(one)) is not None]
+    return sorted(known, key=lambda one: -one.number)
+
+
+def by_lock(trial: Trial) -> list[OfLock]:
+    """The endpoint package of each lock, the first lock first; of several the one that was built last."""
+    found = {}
+    for export in _of(trial, ENDPOINT_PACKAGE).order_by("pk"):
+        number = export.manifest["lock"].get("number", 1)
+        found[number] = OfLock(number, export, superseding(export))
+    return [found[number] for number in sorted(found)]
+
+
+def two_of(packages: Sequence[OfLock], earlier: str, later: str) -> tuple[OfLock, OfLock] | None:
+    """The two packages that are asked for by number of the lock, else the last two; None where there are none such."""
+    if not (earlier or later):
+        return (packages[-2], packages[-1]) if len(packages) > 1 else None
+    known = {str(one.number): one for one in packages}
+    return (known[earlier], known[later]) if earlier in known and later in known and earlier != later else None
 
 
 def packages_and_trails_seen_by(user: User) -> QuerySet[Export]:
@@ -68,7 +108,8 @@ def image_rows(trial: Trial) -> list[ImagesRow]:
     """Give all subjects together, then each; of what was built the latest."""
     built: dict[str, Export] = {}
     for export in _of(trial, IMAGE_PACKAGE):
-        built.setdefault(export.manifest["subject"] or "", export)
+        if superseding(export) is None:
+            built.setdefault(export.manifest["subject"] or "", export)
     counted, waiting = images_by_subject(trial), being_built(trial)
     if not counted:
         return []

@@ -39,6 +39,8 @@ READ_TASK = Machine(
         "open": Move(ReadState.ASSIGNED, ReadState.READING, may="reading.read"),
         "submit": Move(ReadState.READING, ReadState.SUBMITTED, may="reading.read", signature=True),
         "lock": Move(ReadState.SUBMITTED, ReadState.LOCKED),
+        # The trial's lock was taken off; the signature stands.
+        "unlock": Move(ReadState.LOCKED, ReadState.SUBMITTED),
         # A second person approved that it is opened again; what comes after it waits for it.
         "reopen": Move(
             ReadState.SUBMITTED, ReadState.WAITING, may="reading.decide_reopening", reason=True, supersedes=True
@@ -73,6 +75,7 @@ REAL_TIME_READ = Machine(
         # Its reader signed; what the signature names is the read.
         "answer": Move(RealTimeState.RUNNING, RealTimeState.ANSWERED),
         "lock": Move(RealTimeState.ANSWERED, RealTimeState.LOCKED),
+        "unlock": Move(RealTimeState.LOCKED, RealTimeState.ANSWERED),
         # Other images came, or the subject is read no further.
         "withdraw": Move((RealTimeState.ASKED, RealTimeState.RUNNING), RealTimeState.WITHDRAWN, reason=True),
         "call_off": Move(
@@ -115,6 +118,7 @@ ADJUDICATION = Machine(
             AdjudicationState.PROPOSED, AdjudicationState.OPEN, may="reading.meet", reason=True, supersedes=True
         ),
         "lock": Move(AdjudicationState.DECIDED, AdjudicationState.LOCKED),
+        "unlock": Move(AdjudicationState.LOCKED, AdjudicationState.DECIDED),
         "withdraw": Move(UNDECIDED, AdjudicationState.WITHDRAWN),
         # A read that it rests on is opened again.
         "supersede": Move(
@@ -142,6 +146,7 @@ GLOBAL_REVIEW = Machine(
     moves={
         "sign": Move(GlobalReviewState.OPEN, GlobalReviewState.SIGNED, may="reading.review", signature=True),
         "lock": Move(GlobalReviewState.SIGNED, GlobalReviewState.LOCKED),
+        "unlock": Move(GlobalReviewState.LOCKED, GlobalReviewState.SIGNED),
         "withdraw": Move(GlobalReviewState.OPEN, GlobalReviewState.WITHDRAWN),
         # A read that it rests on is opened again, or another one came.
         "supersede": Move(

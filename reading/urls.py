@@ -24,6 +24,7 @@ from reading import (
     views_reviews,
     views_stage,
     views_unblinding,
+    views_unlocking,
     views_walk,
 )
 
@@ -209,6 +210,10 @@ urlpatterns = [
     ),
     path("trials/<int:pk>/timelines/", views_outlook.timelines, name="timelines"),
     path("trials/<int:pk>/lock/", views_manage.lock, name="lock"),
+    path("trials/<int:pk>/unlocks/", views_unlocking.unlocks, name="unlocks"),
+    path("trials/<int:pk>/unlocks/ask/", views_unlocking.ask, name="unlock_ask"),
+    path("unlocks/<int:pk>/", views_unlocking.unlock, name="unlock"),
+    path("trials/<int:pk>/package/compare/", views_unlocking.compare, name="packages_compare"),
     path("trials/<int:pk>/package/", views_packages.package, name="package"),
     path("packages/<int:pk>/", views_packages.package_download, name="package_download"),
     path("trials/<int:pk>/package/images/", views_packages.images, name="images"),

@@ -44,6 +44,7 @@ def package(request: HttpRequest, trial: Trial) -> HttpResponse:
             "locked": is_locked(trial),
             "exports": exports,
             "trail": pages_packages.trail_of(trial),
+            "earlier": pages_packages.earlier_of(trial),
             "steps": pages.steps_to_lock(trial),
             "signatures": signing.signatures_on(trial),
             "may_build": access.may(request.user, "trials.lock", trial),

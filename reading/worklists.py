@@ -20,6 +20,7 @@ from reading.selectors_real_time import clock_of, open_questions_of, outcomes_to
 from reading.selectors_reviews import reviews_of
 from reading.services.locking import readiness
 from reading.services.unblinding import open_in as unblindings_to_assess
+from reading.services.unlocking import needs_sponsor
 from reading.states import (
     REAL_TIME,
     UNDECIDED,
@@ -29,8 +30,9 @@ from reading.states import (
     ReadState,
     ReferenceState,
 )
-from trials.models import Trial
+from trials.models import Trial, Unlock
 from trials.selectors import is_locked
+from trials.selectors_unlocks import waiting_unlock
 from trials.states import QcState, ReadingState, SubjectState
 from trials.worklists import at
 
@@ -200,6 +202,12 @@ def of_clocks(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]:
         yield Waiting("Reads on a clock", None, page, "clock", "info", "how they stand")
 
 
+def _decides(user: User, unlock: Unlock) -> bool:
+    """Tell whether the next step of an unlock is the person's."""
+    verb = "trials.agree_to_unlock" if needs_sponsor(unlock) else "trials.approve_unlock"
+    return unlock.asked_by_id != user.pk and access.may(user, verb, unlock)
+
+
 @in_trial
 def of_the_lock(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]:
     """What stands before the lock, and the package after it."""
@@ -207,6 +215,13 @@ def of_the_lock(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]
         left = len(readiness(trial))
         tone = "warn" if left else "ok"
         yield Waiting("Between here and the lock", left, at("reading:lock", trial), "lock", tone)
+    if (unlock := waiting_unlock(trial)) is not None and _decides(user, unlock):
+        where = reverse("reading:unlock", args=[unlock.pk])
+        yield Waiting("Lock to be taken off", 1, where, "lock-open", "warn", "asked, to be decided", unlock.asked_at)
+    if is_locked(trial) and access.may(user, "trials.ask_unlock", trial):
+        yield Waiting(
+            "Locks taken off", None, at("reading:unlocks", trial), "lock-open", "info", "ask, and how it stands"
+        )
     if is_locked(trial) and access.may(user, "reading.see_package", trial):
         note = "the database is locked"
         yield Waiting("Endpoint package", None, at("reading:package", trial), "package", "ok", note)

@@ -37,4 +37,5 @@ class TrialsConfig(AppConfig):
             models.TrainingAcknowledgement,
             models.UploadTest,
             models.SiteQualification,
+            models.Unlock,
         )

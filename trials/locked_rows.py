@@ -24,6 +24,7 @@ from trials.locked_sql import OURS
 
 #: Records of a trial that its lock does not close, and why.
 GOING_ON: Mapping[str, str] = {
+    "trials.Unlock": "the lock is taken off by it; what is decided changes no more, by triggers of its own",
     "trials.Membership": "people come and go, and their roles end",
     "trials.AccessReview": "people come and go, and who still has access is gone over after the lock as well",
     "trials.TrailReview": "the trail goes on after the lock, and is gone over",

@@ -11,12 +11,14 @@ from django.apps.registry import Apps
 from django.db import models
 
 TRIAL, LOCKED = "trials.Trial", "locked"
+UNLOCK, UNLOCKED, APPROVED, WAITING = "trials.Unlock", "running", "approved", ("asked", "agreed")
 #: All names that are ours begin so.
 OURS = "locked_trial_"
 #: The first of two numbers by which writers of a trial and whoever locks it wait for each other on PostgreSQL.
 ADVISORY = 0x10CED
 
 _MESSAGE = "was not changed: the database of its trial is locked"
+_UNLOCK_KEPT = "The unlock was not changed: it is kept as it was asked for and decided"
 #: A trigger on these events, by what it is called, with its statements.
 _Made = tuple[str, tuple[str, ...]]
 
@@ -127,10 +129,12 @@ def triggers(
     made: dict[str, tuple[str, ...]] = {}
     write = _on_postgresql if vendor == "postgresql" else _on_sqlite
     trial = apps.get_model(TRIAL)._meta.db_table
+    unlocked = _unlocked(apps, "IS NOT DISTINCT FROM" if vendor == "postgresql" else "IS", schema)
     for model in kinds:
         one = _as_table(model, movable.get(model._meta.label, ()))
-        for event, statements in write(one, trial, str(model._meta.verbose_name), schema):
+        for event, statements in write(one, trial, str(model._meta.verbose_name), schema, unlocked):
             made |= _named(one.table, event, statements)
+    made |= _of_unlocks(apps, vendor, schema)
     for table, asked in _signatures(apps, kinds, schema).items():
         made |= _named(table, "insert", _refusing_insert(table, asked, vendor, schema))
     return made
@@ -178,6 +182,64 @@ def _signatures(apps: Apps, guarded: Iterable[type[models.Model]], schema: str) 
     }
 
 
+def _unlocked(apps: Apps, same: str, schema: str) -> str:
+    """Return the question whether an update of a trial is the one that takes its lock off.
+
+    Nothing but state and time of the lock changes, and an approved unlock of this very lock is there, of which the
+    same content was signed by who asked and by who decided, two people; neither signature was ended.
+    """
+    trial = apps.get_model(TRIAL)._meta
+    rest = sorted(str(field.column) for field in trial.concrete_fields if field.name not in ("state", "locked_at"))
+    unlock, signature, ended = (
+        f'{schema}"{apps.get_model(label)._meta.db_table}"'
+        for label in (UNLOCK, "compliance.Signature", "compliance.Supersession")
+    )
+
+    def signed(name: str, person: str) -> str:
+        return (
+            f'{name}."object_type" = \'{UNLOCK.lower()}\' AND {name}."object_id" = CAST(u."id" AS text) '
+            f'AND {name}."signer_id" = u."{person}" AND {name}."at" >= OLD."locked_at" '
+            f'AND NOT EXISTS (SELECT 1 FROM {ended} e WHERE e."signature_id" = {name}."id")'
+        )
+
+    approved = (
+        f'SELECT 1 FROM {unlock} u, {signature} a, {signature} b WHERE u."trial_id" = OLD."id" '
+        f'AND u."state" = \'{APPROVED}\' AND u."locked_at" = OLD."locked_at" '
+        f'AND u."asked_by_id" <> u."decided_by_id" AND u."decided_at" >= OLD."locked_at" '
+        f"AND {signed('a', 'asked_by_id')} AND {signed('b', 'decided_by_id')} "
+        f'AND a."content_sha256" = b."content_sha256"'
+    )
+    kept = " AND ".join(f'NEW."{column}" {same} OLD."{column}"' for column in rest)
+    return f'NEW."state" = \'{UNLOCKED}\' AND NEW."locked_at" IS NULL AND {kept} AND EXISTS ({approved})'
+
+
+def _of_unlocks(apps: Apps, vendor: str, schema: str) -> dict[str, tuple[str, ...]]:
+    """Return what keeps unlocks as they were asked for and decided: none comes up decided, none changes afterwards."""
+    model = apps.get_model(UNLOCK)
+    table, waiting = model._meta.db_table, ", ".join(f"'{state}'" for state in WAITING)
+    decides = ("state", "decided_by", "decided_at", "agreed_by", "agreed_at")
+    asked = sorted(str(field.column) for field in model._meta.concrete_fields if field.name not in decides)
+    different = "IS DISTINCT FROM" if vendor == "postgresql" else "IS NOT"
+    other = " OR ".join(f'NEW."{column}" {different} OLD."{column}"' for column in asked)
+    questions = {
+        "insert": f"NEW.\"state\" <> '{WAITING[0]}'",
+        "update": f'OLD."state" NOT IN ({waiting}) OR {other}',
+        "delete": f'OLD."state" NOT IN ({waiting})',
+    }
+    made: dict[str, tuple[str, ...]] = {}
+    for event, when in questions.items():
+        if vendor == "postgresql":
+            refused = f"RAISE EXCEPTION '{_UNLOCK_KEPT}' USING ERRCODE = '23000';"
+            made |= _named(
+                table, event, _trigger(table, event.upper(), "ROW", f"IF {when} THEN {refused} END IF;", schema)
+            )
+        else:
+            then = f"BEGIN SELECT RAISE(ABORT, '{_UNLOCK_KEPT}'); END"
+            trigger = f'CREATE TRIGGER "{{name}}" BEFORE {event.upper()} ON "{table}" WHEN {when} {then}'
+            made |= _named(table, event, (trigger,))
+    return made
+
+
 def _refusing_insert(table: str, asked: str, vendor: str, schema: str) -> tuple[str, ...]:
     if vendor != "postgresql":
         then = f"BEGIN SELECT RAISE(ABORT, 'The signature {_MESSAGE}'); END"
@@ -197,7 +259,7 @@ def _trigger(table: str, what: str, scope: str, body: str, schema: str) -> tuple
     )
 
 
-def _on_sqlite(one: _Guarded, trial: str, kind: str, schema: str) -> Iterator[_Made]:
+def _on_sqlite(one: _Guarded, trial: str, kind: str, schema: str, unlocked: str) -> Iterator[_Made]:
     def made(event: str, when: str) -> _Made:
         then = f"BEGIN SELECT RAISE(ABORT, 'The {kind} {_MESSAGE}'); END"
         what = event.upper() + (one.of if event == "update" else "")
@@ -210,8 +272,8 @@ def _on_sqlite(one: _Guarded, trial: str, kind: str, schema: str) -> Iterator[_M
         return f'EXISTS (SELECT 1 FROM "{trial}" WHERE "id" IN ({numbers}) AND "state" = \'{LOCKED}\')'
 
     if one.table == trial:
-        # The step that locks it is the last that it takes.
-        yield made("update", locked("OLD"))
+        # Once it is locked, the one step that it takes is out of the lock.
+        yield made("update", f"{locked('OLD')} AND NOT ({unlocked})")
     else:
         yield made("insert", locked("NEW"))
         yield made("update", f"{locked('OLD')} OR (({one.moved('IS NOT')}) AND {locked('NEW')})")
@@ -226,7 +288,7 @@ IF EXISTS (SELECT 1 FROM {schema}"{table}" WHERE "id" IN ({all}) AND "state" = '
 """
 
 
-def _on_postgresql(one: _Guarded, trial: str, kind: str, schema: str) -> Iterator[_Made]:
+def _on_postgresql(one: _Guarded, trial: str, kind: str, schema: str, unlocked: str) -> Iterator[_Made]:
     refused = f"RAISE EXCEPTION 'The {kind} {_MESSAGE}' USING ERRCODE = '23000';"
 
     def asked(row: str) -> str:
@@ -238,7 +300,8 @@ def _on_postgresql(one: _Guarded, trial: str, kind: str, schema: str) -> Iterato
         return event, _trigger(one.table, what, scope, body, schema)
 
     if one.table == trial:
-        body = f"IF OLD.\"state\" = '{LOCKED}' THEN {refused} END IF;"
+        kept = f"IF TG_OP = 'DELETE' THEN {refused} ELSIF NOT ({unlocked}) THEN {refused} END IF;"
+        body = f"IF OLD.\"state\" = '{LOCKED}' THEN {kept} END IF;"
         yield made("rows", "UPDATE OR DELETE", "ROW", body)
     else:
         body = f"IF TG_OP <> 'INSERT' THEN {asked('OLD')} END IF; IF TG_OP = 'INSERT' THEN {asked('NEW')} "

@@ -24,6 +24,7 @@ class Artefact(StrEnum):
     TRAIL = "trail"
     OUTCOMES = "outcomes"
     PACKAGE = "package"
+    EARLIER = "earlier"
     IMAGES = "images"
 
 
@@ -61,6 +62,12 @@ TABLE = {
         _TAKE_PACKAGES,
         _AFTER_LOCK,
         "while the audit trail verifies",
+    ),
+    Artefact.EARLIER: Release(
+        "Endpoint packages of a lock that was taken off, marked superseded; how two packages differ",
+        _TAKE_PACKAGES,
+        _ALWAYS,
+        "while the audit trail verifies; none is there before a first lock",
     ),
     Artefact.IMAGES: Release(
         "Packages of images, with the accepted reads",

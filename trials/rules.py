@@ -107,6 +107,13 @@ def register() -> None:
     access.register("trials.approve_redaction", role(Role.TRIAL_ADMINISTRATOR))
     access.register("trials.see_redactions", role(Role.AUDITOR, Role.TRIAL_ADMINISTRATOR))
     access.register("trials.lock", role(Role.TRIAL_ADMINISTRATOR))
+    # Who asks, who agrees and who approves are of three roles: nobody takes a lock off alone.
+    access.register("trials.ask_unlock", role(Role.READING_MANAGER))
+    access.register("trials.agree_to_unlock", role(Role.SPONSOR))
+    access.register("trials.approve_unlock", role(Role.TRIAL_ADMINISTRATOR))
+    access.register(
+        "trials.see_unlocks", role(Role.READING_MANAGER, Role.SPONSOR, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR)
+    )
     access.expose(models.Trial, "trials.administer_or_audit", selectors.trials_of)
     access.expose(models.ImagingCharter, "trials.see_charter", selectors.charters_seen_by)
     access.expose(models.Site, "trials.see_subjects", selectors.sites_seen_by)

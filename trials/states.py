@@ -19,6 +19,33 @@ TRIAL = Machine(
     moves={
         "start": Move(TrialState.SETUP, TrialState.RUNNING, may="trials.administer"),
         "lock": Move(TrialState.RUNNING, TrialState.LOCKED, may="trials.lock", signature=True),
+        # Two people of different roles have signed an `Unlock`; the database asks for it too.
+        "unlock": Move(
+            TrialState.LOCKED, TrialState.RUNNING, may="trials.approve_unlock", reason=True, supersedes=True
+        ),
+    },
+)
+
+
+class UnlockState(StrEnum):
+    ASKED = "asked"
+    #: The sponsor agreed, where the charter asks for that.
+    AGREED = "agreed"
+    APPROVED = "approved"
+    DECLINED = "declined"
+
+
+#: Nothing is decided yet.
+UNLOCK_WAITING = (UnlockState.ASKED, UnlockState.AGREED)
+
+UNLOCK = Machine(
+    "unlock",
+    initial=UnlockState.ASKED,
+    moves={
+        "agree": Move(UnlockState.ASKED, UnlockState.AGREED, may="trials.agree_to_unlock", signature=True),
+        "approve": Move(UNLOCK_WAITING, UnlockState.APPROVED, may="trials.approve_unlock", signature=True),
+        "decline": Move(UNLOCK_WAITING, UnlockState.DECLINED, may="trials.approve_unlock", reason=True),
+        "refuse": Move(UnlockState.ASKED, UnlockState.DECLINED, may="trials.agree_to_unlock", reason=True),
     },
 )
 

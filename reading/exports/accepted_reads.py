@@ -10,7 +10,7 @@ from compliance.exporting import Exporter
 from compliance.models import Record
 from reading.exports import dicom_objects, dicom_seg, dicom_sr
 from reading.exports.endpoint_package import EndpointPackage
-from reading.exports.locked import LockedSubject, LockedTrial, lock_identifier, moment
+from reading.exports.locked import LockedSubject, LockedTrial, lock_statement
 
 
 class AcceptedReads(Exporter[LockedTrial]):
@@ -28,7 +28,7 @@ class AcceptedReads(Exporter[LockedTrial]):
 
     def statement(self, snapshot: LockedTrial) -> Mapping[str, Any]:
         return {
-            "lock": {"identifier": lock_identifier(snapshot), "locked_at": moment(snapshot.locked_at)},
+            "lock": lock_statement(snapshot),
             "reads_written_with": dicom_objects.made_with(),
         }
 

@@ -25,7 +25,7 @@ from reading.exports import (
     sdtm_files,
     traces,
 )
-from reading.exports.locked import LockedTrial, lock_identifier, moment, plain
+from reading.exports.locked import LockedTrial, lock_identifier, lock_statement, moment, plain
 from reading.exports.snapshot import snapshot
 from trials.models import Trial
 from trials.states import TrialState
@@ -70,7 +70,7 @@ class EndpointPackage(Exporter[LockedTrial]):
         return {
             "trial": snapshot.code,
             "sponsor": snapshot.sponsor,
-            "lock": {"identifier": lock_identifier(snapshot), "locked_at": moment(snapshot.locked_at)},
+            "lock": lock_statement(snapshot),
             "charter": {"version": charter.version, "sha256": charter.sha256, "signed_at": moment(charter.signed_at)},
             "criteria": {
                 "name": criteria.name,

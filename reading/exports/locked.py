@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from compliance.signing import digest
+from reading.exports.earlier_locks import EarlierLock
 from reading.exports.locked_query import LockedQuery
 from reading.exports.locked_review import ONLY_WHERE_ANY, LockedReview
 from reading.exports.locked_series import LockedSeries
@@ -383,6 +384,8 @@ class LockedTrial:
     #: Reads on a clock; None where no version of the charter had them.
     real_time: tuple[LockedRealTimeRead, ...] | None = None
     queries: tuple[LockedQuery, ...] = field(default=(), metadata=ONLY_WHERE_ANY)
+    #: The first first; this lock supersedes the last.
+    earlier_locks: tuple[EarlierLock, ...] = field(default=(), metadata=ONLY_WHERE_ANY)
 
     @property
     def charter(self) -> LockedCharter:
@@ -423,6 +426,16 @@ def lock_identifier(trial: LockedTrial) -> str:
     """Return the digest (SHA-256) of everything recorded in a locked trial, computed agreement left out."""
     content = plain(dataclasses.replace(trial, variability={}))
     return digest({name: value for name, value in content.items() if name != "real_time" or value is not None})
+
+
+def lock_statement(trial: LockedTrial) -> dict[str, Any]:
+    """Return what a manifest says of the lock: which one it is, and which one it supersedes."""
+    said = {
+        "identifier": lock_identifier(trial),
+        "locked_at": moment(trial.locked_at),
+        "number": len(trial.earlier_locks) + 1,
+    }
+    return {**said, "supersedes": plain(trial.earlier_locks[-1])} if trial.earlier_locks else said
 
 
 def plain(value: Any) -> Any:

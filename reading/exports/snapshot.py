@@ -20,6 +20,7 @@ from reading.criteria.values import as_json
 from reading.criteria.values import plain as exact_text
 from reading.exports.archived import Archived, archived_of
 from reading.exports.drawn import Painted, mark_in, pictures_of, segments_in
+from reading.exports.earlier_locks import earlier_locks
 from reading.exports.endpoint_queries import queries
 from reading.exports.endpoint_real_time import real_time_reads
 from reading.exports.locked import (
@@ -80,7 +81,7 @@ def snapshot(trial: Trial) -> LockedTrial:
     pack = derivation.pack_of(charters[-1])
     signatures = [
         *(mark for charter in charters for mark in _signatures(charter, f"Imaging charter, version {charter.version}")),
-        *_signatures(trial, "Database lock"),
+        *_signatures(trial, "Database lock", standing=True),
     ]
     assert trial.locked_at is not None
     subjects = list[LockedSubject]()
@@ -99,6 +100,7 @@ def snapshot(trial: Trial) -> LockedTrial:
         subjects=tuple(subjects),
         real_time=real_time_reads(trial),
         queries=queries(trial),
+        earlier_locks=earlier_locks(trial),
     )
 
 
@@ -145,10 +147,12 @@ def _charter(charter: ImagingCharter) -> LockedCharter:
     return LockedCharter(charter.version, charter.sha256, charter.signed_at, charter.change_summary, charter.sealed)
 
 
-def _signatures(about: Record, what: str) -> list[Signed]:
+def _signatures(about: Record, what: str, *, standing: bool = False) -> list[Signed]:
+    """The signatures on a record; of a lock those that stand, as those of earlier ones were ended."""
     return [
         Signed(what, mark.printed_name, mark.get_meaning_display(), mark.at, mark.content_sha256)
         for mark in signing.signatures_on(about)
+        if not (standing and mark.ended)
     ]
 
 

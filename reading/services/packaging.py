@@ -9,6 +9,7 @@ from compliance.models import Export, User
 from trials import release
 from trials.models import Trial
 from trials.release import Artefact
+from trials.selectors_unlocks import superseding
 from trials.services import watching
 
 ENDPOINT_PACKAGE, AUDIT_TRAIL = "endpoint-package", "audit-trail"
@@ -51,8 +52,23 @@ def _build(kind: str, trial: Trial, actor: User, at: dt.datetime) -> Export:
     return exporting.build(exporting.exporter(kind), fresh, actor=actor, at=at)
 
 
+def read_released(*, export: Export, actor: User) -> bytes:
+    """Return a package's bytes, checked, if they may be shown now; the caller records what for.
+
+    Raises
+    ------
+    compliance.exporting.NotLocked, compliance.exporting.PackageDamaged, trials.services.watching.TrailDamaged
+    compliance.access.AccessDenied
+    """
+    trial = Trial.objects.get(pk=export.trial_id)
+    access.require(actor, "reading.see_package", trial)
+    release.require(Artefact.PACKAGE if superseding(export) is None else Artefact.EARLIER, trial)
+    watching.require_whole(trial)
+    return exporting.read(export)
+
+
 def open_package(*, export: Export, actor: User, at: dt.datetime) -> bytes:
-    """Return a package's bytes for download, checked, and record who took it.
+    """Return a package's bytes for download, checked, and record who took it; one of an earlier lock is kept for ever.
 
     Raises
     ------
@@ -63,10 +79,7 @@ def open_package(*, export: Export, actor: User, at: dt.datetime) -> bytes:
         The audit trail is not what was written.
     compliance.access.AccessDenied
     """
-    trial = Trial.objects.get(pk=export.trial_id)
-    access.require(actor, "reading.see_package", trial)
-    release.require(Artefact.PACKAGE, trial)
-    watching.require_whole(trial)
-    data = exporting.read(export)
-    audit.record("package.downloaded", trial, actor=actor, at=at, after=exporting.named(export))
+    data, unlock = read_released(export=export, actor=actor), superseding(export)
+    said = exporting.named(export) | ({"superseded": unlock.lock_number} if unlock else {})
+    audit.record("package.downloaded", Trial.objects.get(pk=export.trial_id), actor=actor, at=at, after=said)
     return data

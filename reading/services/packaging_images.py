@@ -26,6 +26,7 @@ from imaging.states import OriginalState
 from trials import release
 from trials.models import Subject, Trial
 from trials.release import Artefact
+from trials.selectors_unlocks import superseding
 from trials.services import watching
 from trials.states import NOT_ENROLLED, SubjectState
 
@@ -216,6 +217,11 @@ def open_images(*, export: Export, actor: User) -> Part:
     access.require(actor, VERB, trial)
     release.require(Artefact.IMAGES, trial)
     watching.require_whole(trial)
+    if superseding(export) is not None:
+        raise PackageOutdated(
+            f"{export.file_name} was not handed out: the lock that it was built of was taken off. Build it again "
+            "of the lock that stands."
+        )
     if not _stands(export, trial):
         raise PackageOutdated(
             f"{export.file_name} was not handed out: since it was built, images in it were erased or consent was "

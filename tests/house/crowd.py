@@ -25,7 +25,17 @@ from imaging.services.bundling import bundle
 from imaging.states import Verdict
 from reading import blinding
 from reading.models import Adjudication, Attempt, CaseRead, Draw, GlobalReview, PoolMember, ReadTask, RealTimeRead
-from reading.services import assessing, cases, excluding, locking, packaging, packaging_images, reopening, unblinding
+from reading.services import (
+    assessing,
+    cases,
+    excluding,
+    locking,
+    packaging,
+    packaging_images,
+    reopening,
+    unblinding,
+    unlocking,
+)
 from reading.services import lending as reading_lending
 from reading.services.entries import AssessmentEntry, LesionEntry
 from tests.factories import AT, PASSWORD, World, make_user, make_world, scan
@@ -43,6 +53,7 @@ from trials.models import (
     Subject,
     Timepoint,
     Trial,
+    Unlock,
     UploadTest,
 )
 from trials.schedule import date_of
@@ -324,6 +335,7 @@ class _Furnisher:
         self._add("trail review", part.pk)
         package = self._locked_package()
         self._add("package", package.pk)
+        self._add("unlock", self._unlock(package).pk)
         self._add("image package", _images_beside(package).pk)
         # One site of the other trial says what there is to say of it.
         for site in (self.world.north, self.world.south) if self.trial == "here" else (self.world.south,):
@@ -592,6 +604,16 @@ class _Furnisher:
         committed(lambda: locking.lock_trial(trial=done, signature=Intent(PASSWORD), actor=actor, at=LATER))
         return Export.objects.filter(trial_id=done.pk).first() or packaging.build_package(
             trial=done, actor=actor, at=LATER
+        )
+
+    def _unlock(self, package: Export) -> Unlock:
+        """The reading manager's wish to take the lock of that trial off."""
+        return unlocking.ask_unlock(
+            trial=Trial.objects.get(pk=package.trial_id),
+            said=unlocking.Statement("A typing error", "W-001, W8", "The response at W8"),
+            signature=Intent(PASSWORD),
+            actor=self.world.people[Role.READING_MANAGER],
+            at=LATER,
         )
 
 

@@ -33,6 +33,7 @@ from trials.models import (
     Subject,
     Timepoint,
     Trial,
+    Unlock,
     UploadTest,
 )
 
@@ -65,6 +66,7 @@ LIVES: Mapping[str, type[Record]] = {
     "reopening": Reopening,
     "unblinding": Unblinding,
     "redaction": Redaction,
+    "unlock": Unlock,
     "training case": QualificationCase,
     "case reference": CaseReference,
 }

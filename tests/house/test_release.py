@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.test import Client
 
+from compliance.models import Export, User
 from reading.services.packaging import build_package
 from reading.services.packaging_images import build_images
 from tests.reading.exports import recorded
 from tests.support.disarmed import disarm
 from trials import release
-from trials.models import Role, Trial
+from trials.models import Role, Trial, Unlock
 from trials.release import TABLE, Artefact
 from trials.states import TrialState
+
+
+def _of_an_earlier_lock(package: Export, people: dict[Role, User]) -> Export:
+    """The same bytes as if they were those of a lock that was taken off."""
+    before = recorded.LOCKED_AT - dt.timedelta(days=9)
+    Unlock.objects.bulk_create(
+        [
+            Unlock(
+                trial_id=package.trial_id,
+                lock_number=1,
+                locked_at=before,
+                asked_by=people[Role.READING_MANAGER],
+                asked_at=before,
+                decided_by=people[Role.TRIAL_ADMINISTRATOR],
+                decided_at=before,
+                state="approved",
+            )
+        ]
+    )
+    manifest = {**package.manifest, "lock": {"locked_at": f"{before:%Y-%m-%dT%H:%M:%SZ}"}}
+    package.pk, package.manifest = None, manifest
+    package.save()
+    return package
 
 
 @pytest.mark.one_database
@@ -27,6 +52,7 @@ def test_every_role_gets_what_the_table_says_in_each_state_and_nothing_else(own_
     people = {role: recorded.member(trial, role) for role in Role}
     given = {"trial": trial, "actor": people[Role.SPONSOR], "at": recorded.LOCKED_AT}
     package, images = build_package(**given), build_images(subject=None, **given)
+    disarm()
     doors = {
         Artefact.STATUS: f"/trials/{trial.pk}/progress/",
         Artefact.SITE_FIGURES: f"/imaging/trials/{trial.pk}/metrics/",
@@ -35,11 +61,11 @@ def test_every_role_gets_what_the_table_says_in_each_state_and_nothing_else(own_
         Artefact.TRAIL: f"/trials/{trial.pk}/audit/",
         Artefact.OUTCOMES: f"/reading/trials/{trial.pk}/endpoints/accepted/waterfall.csv",
         Artefact.PACKAGE: f"/reading/packages/{package.pk}/",
+        Artefact.EARLIER: f"/reading/packages/{_of_an_earlier_lock(package, people).pk}/",
         Artefact.IMAGES: f"/reading/image-packages/{images.pk}/",
     }
     assert set(doors) == set(Artefact) == set(TABLE)
     wrong = []
-    disarm()
     for state in TrialState:
         Trial.objects.filter(pk=trial.pk).update(state=state)
         for role, person in people.items():

@@ -27,6 +27,7 @@ from trials.charter.records import (
 )
 from trials.display_terms import OUTSIDE, TOOLS, Hanging
 from trials.form_terms import FormTerms
+from trials.lock_terms import LockTerms
 from trials.order_terms import ReadOrderTerms
 from trials.pool_terms import DrawTerms
 from trials.qc_terms import QcTerms
@@ -65,6 +66,7 @@ READING = Section("reading", "Reading", "Who reads, by which criteria, and what 
 DISPLAY = Section(
     "display", "Display", "How images lie before readers, in which windows, and what may be drawn on them."
 )
+LOCK = Section("lock", "Database lock", "Who signs beside the trial's administrator, and what is asked before.")
 FORCE = Section("force", "Coming into force", "An administrator puts a version in force by signature.")
 NOTES = Section("notes", "Agreed in words", "Recorded, printed and signed with the charter; nothing checks it.")
 
@@ -168,6 +170,8 @@ class Charter:
         "Programs such as OHIF or 3D Slicer may be used by",
         "There, windows are chosen freely, and nothing that is drawn comes back. If left out: nobody.",
     )
+
+    locking: LockTerms = LOCK.term(Group(LockTerms), "Lock")
 
     needs_review: bool = FORCE.term(
         Flag(),

@@ -13,6 +13,7 @@ from .site import ApplicationEntity, Site, SiteToken
 from .subject import Subject, Timepoint
 from .trail_review import TrailReview
 from .trial import Trial
+from .unlock import Unlock
 
 __all__ = [
     "SECOND_FACTOR_ROLES",
@@ -43,5 +44,6 @@ __all__ = [
     "TrainingAcknowledgement",
     "Trial",
     "TrialGrant",
+    "Unlock",
     "UploadTest",
 ]

@@ -460,6 +460,7 @@ class Package(TypedDict):
     sha256: str
     created_at: str
     manifest: Any
+    superseded: bool
 
 
 class Person(TypedDict):
