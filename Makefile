@@ -1,6 +1,6 @@
 # Each target makes what it needs; a second run finds it made. Needs Python 3.11+, make and a shell.
 .POSIX:
-.PHONY: help setup demo serve check test kill outage workflow criteria bench validation cdisc-rules lock
+.PHONY: help setup demo serve check test kill outage workflow criteria bench validation cdisc-rules audit lock
 
 help:
 	@echo "make demo    a fresh instance with a whole trial, played from scanner to export; stays running"
@@ -19,6 +19,7 @@ help:
 	@echo "             ARGS=--again from the last run)"
 	@echo "make cdisc-rules  CDISC's rules engine asked about a package, in an environment of its own"
 	@echo "             (make cdisc-rules ARGS='PACKAGE --rules CHECKOUT')"
+	@echo "make audit   known vulnerabilities in what is pinned, asked of the services that know"
 	@echo "make setup   the environment in .venv alone"
 	@echo "make lock    renew requirements/ from pyproject.toml"
 
@@ -66,6 +67,9 @@ validation: setup
 
 cdisc-rules:
 	@python3 scripts/cdisc_rules.py $(ARGS)
+
+audit: setup
+	@.venv/bin/python scripts/advisories.py $(ARGS)
 
 # Hashes for Linux and macOS, and no word of where the packages came from.
 LOCK = .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet --upgrade \
