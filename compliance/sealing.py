@@ -3,8 +3,13 @@
 Numbers without a gap need a lock that is held until the commit. Taken with the first event it would make all writers
 of a trial wait for each other's whole work, and two that lock records in another order would wait for ever. So the
 connection (`compliance.engines`) calls `seal()` right before it commits: the heads are the last thing that a
-transaction locks, in one order, for a few milliseconds. PostgreSQL looks at foreign keys at the commit, and locks what
-they name: it is told to look before the heads are locked.
+transaction locks, in one order, for a moment. PostgreSQL looks at foreign keys at the commit, and locks what they name:
+it is told to look before the heads are locked.
+
+Commits of one trial would also wait for each other's write to the disk, which is the longest part. So PostgreSQL gives
+the head free before that, and then writes to the disk for all who wait, at once: whoever committed hears it after that
+alone. What others see in between is lost in a crash only together with all that they wrote upon it, as the disk gets
+everything in the order of the commits.
 """
 
 from __future__ import annotations
@@ -16,7 +21,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from django.db import connection, models, transaction
-from django.db.models.functions import Cast
 
 from compliance import chain, keys
 from compliance.engines.committing import SealsTheTrail
@@ -37,6 +41,11 @@ _BEGIN = (
     "ON CONFLICT DO NOTHING"
 )
 _END = "UPDATE compliance_audithead SET sequence = %s, mac = %s, key = %s, seal = %s WHERE trial_id = %s"
+#: On PostgreSQL, with the first lock and with the last statement: each by one round trip.
+_LOOK = "SET CONSTRAINTS ALL IMMEDIATE; "
+_FLUSH_LATER = "SET LOCAL synchronous_commit TO off; "
+# A transaction that wrote anything ends when the disk has it, and all that was committed before.
+_COMMIT_AND_FLUSH = "; COMMIT; SELECT pg_logical_emit_message(true, 'parallax', ''::text)"
 _LINKS = "INSERT INTO compliance_auditlink (event_id, trial_id, sequence, mac, key) VALUES "
 
 
@@ -50,21 +59,62 @@ class _Moment(models.Func):
         return super().as_sql(compiler, connection, template=template, **context)
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, Any]:
-        template = "to_char(%(expressions)s AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')"
+        # A year before the first would look like one after it.
+        template = (
+            "CASE WHEN %(expressions)s >= '0001-01-01' THEN "
+            "to_char(%(expressions)s AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') ELSE %(expressions)s::text END"
+        )
         return super().as_sql(compiler, connection, template=template, **context)
+
+
+class _Document(models.Func):
+    """A document as the text that is stored; bytes in the place of a text stay bytes."""
+
+    output_field = models.TextField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, Any]:
+        return super().as_sql(compiler, connection, template="%(expressions)s", **context)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, Any]:
+        return super().as_sql(compiler, connection, template="%(expressions)s::text", **context)
+
+
+class _Listed(models.Func):
+    """Columns as a JSON list in the form of `chain.parts`, written by the database: quicker than by Python."""
+
+    function, output_field = "json_array", models.TextField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, Any]:
+        listed = self.copy()
+        listed.set_source_expressions(
+            [
+                models.Func(one, function="to_json", output_field=self.output_field)
+                for one in self.get_source_expressions()
+            ]
+        )
+        template = "array_to_json(ARRAY[%(expressions)s])::text"
+        return super(_Listed, listed).as_sql(compiler, connection, template=template, **context)
 
 
 def columns(prefix: str = "") -> list[Any]:
     """Return what `values_list` needs to give `chain.COLUMNS` of events, raw; `prefix` leads to the event."""
-    named: list[Any] = []
-    for name in chain.COLUMNS:
-        if name in chain.MOMENTS:
-            named.append(_Moment(models.F(prefix + name)))
-        elif name in chain.DOCUMENTS:
-            named.append(Cast(models.F(prefix + name), models.TextField()))
-        else:
-            named.append(prefix + name)
-    return named
+    return [_raw(prefix, name) for name in chain.COLUMNS]
+
+
+def parts(prefix: str = "") -> list[Any]:
+    """Return what `values_list` needs to give `chain.parts` of events; `prefix` leads to the event.
+
+    On SQLite the question fails where somebody put bytes in the place of a text.
+    """
+    about, rest = (_Listed(*(_raw(prefix, name) for name in names)) for names in (chain.ABOUT, chain.REST))
+    return [about, *(_raw(prefix, name) for name in chain.DOCUMENTS), rest]
+
+
+def _raw(prefix: str, name: str) -> Any:
+    column = models.F(prefix + name)
+    if name in chain.MOMENTS:
+        return _Moment(column)
+    return _Document(column) if name in chain.DOCUMENTS else column
 
 
 def enlist(event: AuditEvent) -> None:
@@ -83,8 +133,10 @@ def _as_stored(event: AuditEvent) -> list[Any]:
     return row
 
 
-def seal(events: Iterable[Unsealed]) -> None:
+def seal(events: Iterable[Unsealed], *, commit: bool = False) -> None:
     """Chain events of the transaction that is about to be committed, in the order in which they were written.
+
+    With `commit` PostgreSQL commits by the same statement; elsewhere it is left to the caller.
 
     Raises
     ------
@@ -94,17 +146,18 @@ def seal(events: Iterable[Unsealed]) -> None:
     waiting: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
     for event, number, content in events:
         waiting[number].append((event, content))
+    numbers = sorted(waiting)
+    first = last = ""
+    if connection.vendor == "postgresql":
+        first, last = (_LOOK + _FLUSH_LATER, _COMMIT_AND_FLUSH) if commit else (_LOOK, "")
     with transaction.atomic(savepoint=False):
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         # Strictly one after the other: who has a head waits for higher ones alone.
-        for number in sorted(waiting):
-            head = _locked(number)
-            _require_key_of(head)
+        for number in numbers:
+            head = _locked(number, first if number == numbers[0] else "")
             # Asked for with the lock: no link of a key comes after one of the next (`trials.services.rekeying`).
-            newest = newest_key()
-            _store(head, list(_links(head, waiting[number], newest)), newest)
+            newest = newest_key(head)
+            links = list(_links(head, waiting[number], newest))
+            _store(head, links, newest, last if number == numbers[-1] else "")
 
 
 def seal_beginnings() -> None:
@@ -128,18 +181,20 @@ def _links(head: AuditHead, events: list[tuple[int, str]], key: keys.AuditKey) -
         yield event, number, head.sequence, head.mac, fingerprint
 
 
-def _locked(number: int) -> AuditHead:
+def _locked(number: int, first: str = "") -> AuditHead:
     """The head of a chain, locked; begun if this is its first event, and if somebody else begins it, after them."""
-    on_postgresql = connection.vendor == "postgresql"
+    statement = f"{first}{_HEAD}{' FOR UPDATE' if connection.vendor == 'postgresql' else ''}"
     with connection.cursor() as cursor:
         while True:
-            cursor.execute(_HEAD + " FOR UPDATE" if on_postgresql else _HEAD, [number])
+            cursor.execute(statement, [number])
+            while first and cursor.nextset():
+                pass
             if row := cursor.fetchone():
                 return AuditHead(number, *row)
             cursor.execute(_BEGIN, [number, chain.GENESIS])
 
 
-def _store(head: AuditHead, links: list[tuple[Any, ...]], key: keys.AuditKey) -> None:
+def _store(head: AuditHead, links: list[tuple[Any, ...]], key: keys.AuditKey, then: str = "") -> None:
     """Write links and the end that they lead to; by one statement where a round trip to the database costs."""
     _close(head, key)
     *before, last = [links[begin : begin + AT_ONCE] for begin in range(0, len(links), AT_ONCE)]
@@ -149,7 +204,7 @@ def _store(head: AuditHead, links: list[tuple[Any, ...]], key: keys.AuditKey) ->
             cursor.execute(_inserted(some), [value for link in some for value in link])
         values = [value for link in last for value in link]
         if connection.vendor == "postgresql":
-            cursor.execute(f"WITH ended AS ({_END}) {_inserted(last)}", [*end, *values])
+            cursor.execute(f"WITH ended AS ({_END}) {_inserted(last)}{then}", [*end, *values])
         else:
             cursor.execute(_inserted(last), values)
             cursor.execute(_END, end)
@@ -159,15 +214,19 @@ def _inserted(links: list[tuple[Any, ...]]) -> str:
     return _LINKS + ", ".join(["(%s, %s, %s, %s, %s)"] * len(links))
 
 
-def newest_key() -> keys.AuditKey:
-    """The key for new links; made with the first link of all, and never again by itself."""
-    if known := keys.of_audit():
+def newest_key(head: AuditHead | None = None) -> keys.AuditKey:
+    """The key for new links; made with the first link of all, and never again by itself.
+
+    Raises
+    ------
+    KeyMissing
+        The key of the head, or of any other where none is left, cannot be read.
+    """
+    known = keys.of_audit()
+    if head and head.key and head.key not in {key.fingerprint for key in known}:
+        raise keys.audit_key_missing(head.key)
+    if known:
         return known[-1]
     if used := AuditHead.objects.exclude(key="").order_by("trial_id").first():
         raise keys.audit_key_missing(used.key)
     return keys.create_for_audit(1)
-
-
-def _require_key_of(head: AuditHead) -> None:
-    if head.key and head.key not in {key.fingerprint for key in keys.of_audit()}:
-        raise keys.audit_key_missing(head.key)

@@ -24,6 +24,7 @@ from django.db import connection, models
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 
+from compliance import kept_sessions
 from compliance.access import actor
 from compliance.errors import HouseError
 from compliance.models import User
@@ -104,11 +105,12 @@ def _made(
 ) -> tuple[str, str, tuple[Any, ...], dt.datetime] | None:
     """Whose decision it is, the question by which it is upheld with its values, and until when."""
     key = request.session.session_key
-    row = Session.objects.filter(pk=key).values_list("session_data", "expire_date").first() if key else None
+    kept = Session.objects.filter(pk=kept_sessions.digest(key or ""))
+    row = kept.values_list("session_data", "expire_date").first()
     if key is None or row is None:
         return None
     user = actor(request)
-    session = Ground(Session.objects.filter(pk=key, session_data=row[0]))
+    session = Ground(kept.filter(session_data=row[0]))
     account = Ground(
         User.objects.filter(pk=user.pk, is_active=True, password=user.password, session_stamp=user.session_stamp)
     )

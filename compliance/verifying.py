@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
-from django.db import connection
-from django.db.models import Exists, Max, OuterRef, Subquery
+from django.db import DatabaseError, connection
+from django.db.models import Exists, Max, OuterRef, QuerySet, Subquery
 
 from compliance import chain, keys, redaction
 from compliance.engines.committing import SealsTheTrail
 from compliance.models import AuditEvent, AuditHead, AuditLink
-from compliance.sealing import AT_ONCE, columns
+from compliance.sealing import AT_ONCE, columns, parts
 
 #: Chain, link's number and code, as a signed checkpoint has them.
 Marks = Mapping[int, Mapping[int, str]]
@@ -83,11 +83,14 @@ class _Link(NamedTuple):
 
     @classmethod
     def of(cls, row: tuple[Any, ...]) -> _Link:
-        """Return a link as it is read by `_COLUMNS`."""
-        return cls(row[0], row[1], row[2], row[3], chain.content(row[3:]))
+        """Return a link as it is read by `_Walk._rows`."""
+        sequence, mac, key, event, *parted = row
+        return cls(sequence, mac, key, event, chain.joined(*parted))
 
 
-_COLUMNS = ("sequence", "mac", "key", *columns("event__"))
+#: Links that are read by one question: to word it takes as long as a thousand codes.
+PORTION = 10_000
+_LINK = ("sequence", "mac", "key", "event__id")
 
 
 def verify(*, chains: Iterable[int] | None = None, marks: Marks | None = None, since: Marks | None = None) -> Report:
@@ -167,12 +170,11 @@ class _Walk:
         """Follow the links up to the end or the first bad one. Every record passes here: nothing is made per record."""
         keyed, marks, number = self.keyed, self.marks, self.chain
         unkeyed = self.head.unkeyed if self.head and self.sealed else None
-        content, link, sequence, previous = chain.content, chain.link, self.sequence, self.mac
-        last = ""
-        for row in self._rows(sequence, self.end):
-            if row[0] != sequence + 1:
+        content, link, previous, last = chain.joined, chain.link, self.mac, ""
+        for row in self._rows(self.sequence, self.end):
+            sequence, mac, key, event, about, before, after, rest = row
+            if sequence != self.sequence + 1:
                 return self._gap()
-            sequence, mac, key = row[:3]
             secret = keyed.get(key)
             if secret is None or (unkeyed is not None and (not secret) != (sequence <= unkeyed)):
                 return self._bad(Kind.KEY, _Link.of(row))
@@ -181,23 +183,24 @@ class _Walk:
                 if self.order[key] < self.order[last]:
                     return self._bad(Kind.KEY, _Link.of(row))
                 last = key
-            if link(secret, previous, number, sequence, content(row[3:])) != mac and not self._is_redacted(row):
+            follows = link(secret, previous, number, sequence, content(about, before, after, rest)) == mac
+            if not follows and not self._is_redacted(sequence, mac, event):
                 return self._bad(self._kind_of(_Link.of(row)), _Link.of(row))
             if sequence in marks and marks[sequence] != mac:
                 return self._bad(Kind.REWRITTEN, _Link.of(row))
             self.sequence, self.mac = sequence, previous = sequence, mac
         return None
 
-    def _is_redacted(self, row: tuple[Any, ...]) -> bool:
+    def _is_redacted(self, sequence: int, mac: str, event: int) -> bool:
         """Tell whether two people had text taken out of a link's event: one after it says so, by a code of its own."""
-        sequence, mac, event = row[0], row[1], row[3]
         said = AuditEvent.objects.filter(action=redaction.VOUCHING, after__event=event)
-        for voucher in map(_Link.of, AuditLink.objects.filter(event__in=said).values_list(*_COLUMNS)):
+        for voucher in map(_Link.of, _read(AuditLink.objects.filter(event__in=said))):
             before = AuditLink.objects.filter(trial_id=self.chain, sequence=voucher.sequence - 1).first()
             # Only a key proves it; what has none can be written by anybody.
             proven = before and voucher.key and self._verifies(voucher, voucher.sequence, before.mac)
             after = AuditEvent.objects.get(pk=voucher.event).after
-            if proven and redaction.vouches(after, sequence=sequence, mac=mac, row=row[3:]):
+            row = AuditEvent.objects.values_list(*columns()).get(pk=event)
+            if proven and redaction.vouches(after, sequence=sequence, mac=mac, row=row):
                 return True
         return False
 
@@ -216,17 +219,13 @@ class _Walk:
 
     def _rows(self, after: int, end: int) -> Iterator[tuple[Any, ...]]:
         """The chain's links between two numbers, with their events; a link without its event is left out."""
-        links = AuditLink.objects.filter(trial_id=self.chain, sequence__lte=end).order_by("sequence")
-        wanted = links.values_list(*_COLUMNS)
-        with connection.cursor() as cursor:
-            while True:
-                # Past the ORM, whose way from the driver's rows to the same tuples takes nearly as long as the codes.
-                cursor.execute(*wanted.filter(sequence__gt=after)[:AT_ONCE].query.sql_with_params())
-                rows = cursor.fetchall()
-                yield from rows
-                if len(rows) < AT_ONCE:
-                    return
-                after = rows[-1][0]
+        wanted = AuditLink.objects.filter(trial_id=self.chain, sequence__lte=end).order_by("sequence")
+        while True:
+            rows = _read(wanted.filter(sequence__gt=after)[:PORTION])
+            yield from rows
+            if len(rows) < PORTION:
+                return
+            after = rows[-1][0]
 
     def _last(self) -> int:
         """The number of the last link of a chain that has no head; 0 if it just begins, and has one after all."""
@@ -238,8 +237,7 @@ class _Walk:
         """A link after the end that the head names, at one moment."""
         end = AuditHead.objects.filter(trial_id=self.chain).values("sequence")
         links = AuditLink.objects.filter(trial_id=self.chain, sequence__gt=Subquery(end)).order_by("sequence")
-        row = links.values_list(*_COLUMNS).first()
-        return None if row is None else _Link.of(row)
+        return next(map(_Link.of, _read(links[:1])), None)
 
     def _head_is_sealed(self) -> bool:
         head = self.head
@@ -299,3 +297,16 @@ class _Walk:
         if not self.sealed:
             return Kind.INSERTED
         return Kind.DELETED if self.end > bad.sequence else Kind.CHANGED
+
+
+def _read(links: QuerySet[AuditLink]) -> list[tuple[Any, ...]]:
+    """Links with their events: number, code, key, the event's number, and the parts of its content."""
+    # Past the ORM, whose way from the driver's rows to the same tuples takes nearly as long as the codes.
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute(*links.values_list(*_LINK, *parts("event__")).query.sql_with_params())
+            return cursor.fetchall()
+        except DatabaseError:
+            # Somebody put into SQLite what no list of JSON holds: Python has a form for that too.
+            cursor.execute(*links.values_list(*_LINK, *columns("event__")).query.sql_with_params())
+            return [(*row[:4], *chain.parts(row[4:])) for row in cursor.fetchall()]

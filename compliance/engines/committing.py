@@ -19,7 +19,7 @@ class SealsTheTrail(BaseDatabaseWrapper):
     def commit(self) -> None:
         """Chain what was written, then commit; what cannot be chained is not committed."""
         try:
-            self.seal()
+            self.seal(commit=True)
         except DatabaseError:
             # Who commits takes it back, as where the commit itself fails.
             raise
@@ -29,13 +29,13 @@ class SealsTheTrail(BaseDatabaseWrapper):
         super().commit()
         self._unsealed_before.clear()
 
-    def seal(self) -> None:
+    def seal(self, *, commit: bool = False) -> None:
         """Chain the events of this transaction that are not chained yet."""
         events, self.unsealed = self.unsealed, []
         if events:
             from compliance import sealing  # the connection is there before the models are
 
-            sealing.seal(events)
+            sealing.seal(events, commit=commit)
 
     def _savepoint(self, sid: str) -> None:
         """Note which events were there before a part of the transaction that may be taken back."""

@@ -104,12 +104,14 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "compliance.common_passwords.CommonWayValidator"},
 ]
 CSRF_FAILURE_VIEW = "config.views.csrf_failure"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
+#: The database has a digest of each session's key alone.
+SESSION_ENGINE = "compliance.kept_sessions"
 #: An idle session ends after 15 minutes; requests renew it, at most once a minute (`compliance.middleware`).
 SESSION_COOKIE_AGE = 15 * 60
 #: `required`: whoever sees images or results has a second factor; `optional`: who has one gives it.

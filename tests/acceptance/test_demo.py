@@ -56,11 +56,12 @@ PIXEL_DATA = b"\xe0\x7f\x10\x00"
 #: A folder that lasts from the suite's run on one database to its run on the other (see scripts/test.sh).
 BETWEEN_DATABASES = os.environ.get("PARALLAX_BETWEEN_DATABASES", "")
 ELSEWHERE = {"TZ": "Pacific/Auckland", "PYTHONHASHSEED": "7"}
-#: Three people get an app and recovery codes, the analyst a token for images: what is shown then, and never again.
+#: Three people get an app and recovery codes, the analyst a token for images, and one person a session: what is shown
+#: then, or is in their cookie, and nowhere else.
 SHOWN_ONCE = """
 import base64
 from django.utils import timezone
-from compliance import factors, one_time, tokens
+from compliance import factors, kept_sessions, one_time, tokens
 from compliance.models import User
 from imaging.models import ArchiveToken
 from trials.models import Trial
@@ -72,6 +73,9 @@ for person in User.objects.filter(username__in=["manager", "qc", "reader1"]):
     answer += [base64.b32encode(new.secret).decode(), new.secret.hex(), base64.b64encode(new.secret).decode()]
     answer += [form for made in factors.new_recovery_codes(user=person, at=at) for form in (made, one_time.plain(made))]
 analyst = User.objects.get(username="qc")
+session = kept_sessions.SessionStore()
+session.save()
+answer.append(session.session_key)
 answer += [tokens.issue(ArchiveToken(trial=trial), actor=analyst, at=at)[1] for trial in Trial.objects.all()]
 """
 #: Derives RS from TR with nothing of ours.

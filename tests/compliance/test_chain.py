@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from compliance import chain
 
@@ -51,6 +54,20 @@ def test_an_event_has_one_written_form():
 )
 def test_a_document_has_one_form_however_a_database_keeps_it(one, other):
     assert chain.content(row(after=one)) == chain.content(row(after=other))
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(), _VALUES).map(json.dumps) | st.text('{}[]",:\\ue0d8c1-+.E nul\x00\x7f\n\t\ud800é'))
+def test_the_quick_way_to_a_documents_form_leads_to_the_form_of_pythons_own_json(inner):
+    document = '{"": ' + inner + "}"
+    quick, slow = chain._quick(document), chain._slow(document)
+    assert quick in (None, slow)
 
 
 @pytest.mark.parametrize("name", chain.COLUMNS)

@@ -125,6 +125,19 @@ def change_an_event(trail: Trail, draw: random.Random) -> Damage:
     return trail.damage(Kind.CHANGED, place, trail.event(place))
 
 
+def change_an_event_into_what_looks_like_it(trail: Trail, draw: random.Random) -> Damage:
+    """Another type, or another age, under the same characters."""
+    place = draw.randint(1, LENGTH)
+    if connection.vendor == "sqlite":
+        column = draw.choice(["actor_name", "action", "object_id", "reason", "via", "after"])
+        what = draw.choice(["CAST({0} AS BLOB)", "{0} || char(0)"]).format(column)
+    else:
+        column = draw.choice(["at", "recorded_at"])
+        what = f"({column}::text || ' BC')::timestamptz"
+    sql(f"UPDATE {EVENT} SET {column} = {what} WHERE id = %s", trail.event(place))
+    return trail.damage(Kind.CHANGED, place, trail.event(place))
+
+
 def change_a_code(trail: Trail, draw: random.Random) -> Damage:
     place = draw.randint(1, LENGTH)
     link_at(trail, place, "mac = %s", FORGED)
@@ -288,6 +301,7 @@ def write_it_all_anew_with_the_key(trail: Trail, draw: random.Random) -> Damage:
 
 EDITS: tuple[Edit, ...] = (
     change_an_event,
+    change_an_event_into_what_looks_like_it,
     change_a_code,
     change_a_key,
     make_a_link_without_a_key,
