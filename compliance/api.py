@@ -101,7 +101,9 @@ class Resource(viewsets.GenericViewSet[Any]):
         self._begun = once.begin(request, access.actor(request), timezone.now())
         expected = request.headers.get("If-Match", "")
         of_record = (self.lookup_url_kwarg or self.lookup_field) in self.kwargs
-        if expected and of_record and request.method not in SAFE_METHODS and self.action not in self.checks_itself:
+        # A method that the resource does not take has no action, and is refused as such.
+        step = self.action if request.method not in SAFE_METHODS else None
+        if expected and of_record and step and step not in self.checks_itself:
             api_conditions.require(expected, self.tag(self.get_object()))
 
     def tag(self, record: Any) -> str:

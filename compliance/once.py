@@ -12,6 +12,7 @@ import json
 import re
 
 from django.db import IntegrityError, transaction
+from django.http.request import RawPostDataException
 from django.utils.crypto import salted_hmac
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -70,8 +71,12 @@ def begin(request: Request, holder: User, at: dt.datetime) -> AnsweredRequest | 
         return None
     if not _KEY.fullmatch(key):
         raise KeyNotUnderstood(f"{HEADER} takes up to 100 characters without spaces, such as a UUID.")
+    try:
+        body = request._request.body
+    except RawPostDataException:
+        raise KeyNotUnderstood(f"{HEADER} goes with a body in JSON.") from None
     # Not a plain digest: a body may hold a password.
-    what = f"{request.get_full_path()}\n".encode() + request._request.body
+    what = f"{request.get_full_path()}\n".encode() + body
     said = salted_hmac("compliance.once", what, algorithm="sha256").hexdigest()
     AnsweredRequest.objects.filter(holder=holder, begun_at__lt=at - KEPT).delete()
     try:

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.test import RequestFactory
 from django.utils import timezone
+from rest_framework.request import Request
 from rest_framework.test import APIClient
 
 from compliance import once
 from compliance.models import AnsweredRequest, AuditEvent, User
 from config.urls import router
-from tests.factories import PASSWORD, World
+from tests.factories import AT, PASSWORD, World
 from trials.models import Subject
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-ACC-022")]
@@ -99,6 +101,14 @@ def test_a_change_that_starts_from_another_record_is_not_made(world: World) -> N
     assert Subject.objects.get(code="N-001").arm == "B"
 
 
+@pytest.mark.one_database
+def test_a_method_that_a_resource_does_not_take_is_refused_as_such_whatever_it_starts_from(world: World) -> None:
+    path = f"timepoints/{world.timepoint('N-001', 'BL').pk}/"
+    for method in ("put", "post", "delete"):
+        assert ask(world.administrator, path, {}, method, If_Match='"1"', Idempotency_Key="k").status_code == 405
+    assert AnsweredRequest.objects.count() == 0
+
+
 # --- once --------------------------------------------------------------------------------------------------------
 
 
@@ -145,3 +155,12 @@ def test_after_a_day_a_key_is_forgotten_and_nothing_that_was_sent_is_kept(world:
 def test_a_key_is_a_word_of_a_hundred_characters_at_most(world: World, key: str) -> None:
     refused = ask(world.coordinator, "subjects/", new(world), Idempotency_Key=key)
     assert (refused.status_code, refused.json()["code"]) == (400, "idempotency_key_refused")
+
+
+@pytest.mark.one_database
+def test_a_key_goes_with_a_body_that_can_be_known_again(world: World) -> None:
+    request = RequestFactory().post("/api/v1/subjects/", new(world), headers={"idempotency-key": "k"})
+    # As the check against forged requests does where a browser sends.
+    assert request.POST
+    with pytest.raises(once.KeyNotUnderstood, match="a body in JSON"):
+        once.begin(Request(request), world.coordinator, AT)
