@@ -24,10 +24,12 @@ R = TypeVar("R", bound=Record)
 
 RoleNames = Callable[[User, int | None], str]
 AfterSave = Callable[..., None]
+Hearer = Callable[[AuditEvent], None]
 
 _regulated: list[type[Record]] = []
 _role_names: list[RoleNames] = []
 _after_save: list[AfterSave] = []
+_hearers: list[Hearer] = []
 
 
 class RecordFrozen(HouseError):
@@ -45,6 +47,11 @@ def name_roles_by(role_names: RoleNames) -> None:
 def tell_of_changes(after_save: AfterSave) -> None:
     """Let the signatures hear of each changed record, in the transaction of the change."""
     _after_save[:] = [after_save]
+
+
+def hear_of_events(hearer: Hearer) -> None:
+    """Let a room hear of each event, in the transaction that writes it."""
+    _hearers[:] = [hearer]
 
 
 def regulate(*record_types: type[Record]) -> None:
@@ -120,6 +127,8 @@ def record(
     with transaction.atomic(savepoint=False):
         event.save(force_insert=True)
         sealing.enlist(event)
+        for hear in _hearers:
+            hear(event)
     return event
 
 

@@ -8,12 +8,14 @@ class TrialsConfig(AppConfig):
     name = "trials"
 
     def ready(self) -> None:
-        from compliance.audit import regulate
+        from compliance.audit import hear_of_events, regulate
         from trials import locked_rows, models, rules, tasks, worklists  # noqa: F401
+        from trials.services import hooking
 
         pre_migrate.connect(locked_rows.before_migrations, sender=self)
         post_migrate.connect(locked_rows.after_migrations, sender=self)
         rules.register()
+        hear_of_events(hooking.tell)
         regulate(
             models.Trial,
             models.ImagingCharter,
@@ -22,6 +24,7 @@ class TrialsConfig(AppConfig):
             models.SiteToken,
             models.CalendarAddress,
             models.Membership,
+            models.Webhook,
             models.AccessReview,
             models.TrailReview,
             models.Subject,

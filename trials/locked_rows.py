@@ -28,6 +28,7 @@ GOING_ON: Mapping[str, str] = {
     "trials.Membership": "people come and go, and their roles end",
     "trials.AccessReview": "people come and go, and who still has access is gone over after the lock as well",
     "trials.TrailReview": "the trail goes on after the lock, and is gone over",
+    "trials.Webhook": "that the trial is locked is news, and webhooks end",
     "trials.SiteToken": "a secret must be taken back at any time",
     "trials.CalendarAddress": "a secret must be taken back at any time",
     "trials.ApplicationEntity": "a scanner that still sends must be turned away",

@@ -24,6 +24,7 @@ from trials import (
     views_sites,
     views_subjects,
     views_trail,
+    views_webhooks,
 )
 
 app_name = "trials"
@@ -47,6 +48,7 @@ urlpatterns = [
     path("forms/<int:pk>/sign/", views_forms.form_sign, name="form_sign"),
     path("forms/<int:pk>/correct/", views_forms.form_correct, name="form_correct"),
     path("<int:pk>/mails/", views_mails.mail_list, name="mails"),
+    path("<int:pk>/webhooks/", views_webhooks.webhooks, name="webhooks"),
     path("mails/", access.signed_in(views_mails.mail_choice), name="mail_choice"),
     path("mails/<int:pk>/retry/", views_mails.mail_retry, name="mail_retry"),
     path("<int:pk>/qualifications/", views_sites.qualifications, name="qualifications"),

@@ -195,6 +195,9 @@ if bucket := env.text("S3_BUCKET"):
 OUTLETS, _outlet_stores = outlets.outlets()
 STORAGES |= _outlet_stores
 
+# Networks besides the public internet to which webhooks may go, by TLS or without.
+WEBHOOK_NETWORKS = env.words("WEBHOOK_NETWORKS")
+
 # An uploaded file up to this size stays in memory while it goes to the spool; larger ones go by disk.
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 FILE_UPLOAD_TEMP_DIR = None

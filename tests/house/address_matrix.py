@@ -75,6 +75,8 @@ MATRIX = tuple(
         ("GET", "trials/<pk>/queries/list/", "trial", "CQAT"),
         ("GET POST", "trials/<pk>/queries/ask/", "trial", "Q"),
         ("GET", "trials/<pk>/mails/", "trial", "AT"),
+        ("GET", "trials/<pk>/webhooks/", "trial", "AT"),
+        ("POST", "trials/<pk>/webhooks/", "trial", "T"),
         ("GET POST", "trials/mails/", "", "*"),
         ("POST", "trials/mails/<pk>/retry/", "mail", "T"),
         ("GET", "trials/<pk>/audit/", "trial", "A"),

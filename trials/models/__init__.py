@@ -14,6 +14,7 @@ from .subject import Subject, Timepoint
 from .trail_review import TrailReview
 from .trial import Trial
 from .unlock import Unlock
+from .webhook import Delivery, Webhook
 
 __all__ = [
     "SECOND_FACTOR_ROLES",
@@ -22,6 +23,7 @@ __all__ = [
     "ApplicationEntity",
     "CalendarAddress",
     "DeclaredForm",
+    "Delivery",
     "Device",
     "ImagingCharter",
     "Membership",
@@ -46,4 +48,5 @@ __all__ = [
     "TrialGrant",
     "Unlock",
     "UploadTest",
+    "Webhook",
 ]
