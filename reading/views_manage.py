@@ -1,27 +1,19 @@
-"""Pages for those who manage reading and lock the trial."""
+"""Pages for those who manage reading."""
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_safe
 
-from compliance import access, signing
-from compliance.errors import HouseError
-from compliance.models import Signature
-from compliance.signing import WrongPassword
+from compliance import access
 from reading import agreement, pages, selectors
 from reading.agreement_figures import FIGURES
-from reading.services import locking, measuring
-from reading.services.locking import NotReady
+from reading.services import measuring
 from reading.states import UNDECIDED
-from trials.forms import SignatureForm
 from trials.models import Trial
-from trials.selectors import codes_beside, is_locked, trials_of
+from trials.selectors import codes_beside, trials_of
 
 
 @require_safe
@@ -94,39 +86,3 @@ def variability_figure(request: HttpRequest, trial: Trial, name: str, kind: str)
     found = measuring.show_figure(trial=trial, name=name, kind=kind, actor=actor, at=at)
     disposition = f'attachment; filename="{trial.code}-{name}.{kind}"'
     return HttpResponse(found.content, content_type=found.media_type, headers={"Content-Disposition": disposition})
-
-
-@access.guarded("trials.lock", trials_of)
-def lock(request: HttpRequest, trial: Trial) -> HttpResponse:
-    """What still stands between the trial and its lock; when nothing does, the sign box."""
-    problem: HouseError | None = None
-    form = SignatureForm(request.POST or None, initial={"shown_sha256": signing.digest(trial.shown_content())})
-    if request.method == "POST" and form.is_valid():
-        try:
-            locking.lock_trial(
-                trial=trial,
-                signature=form.intent(Signature.Meaning.RESPONSIBILITY),
-                actor=access.actor(request),
-                at=timezone.now(),
-            )
-        except WrongPassword as refused:
-            form.add_error("password", refused.message)
-        except HouseError as refused:
-            problem = refused
-        else:
-            messages.success(request, f"The database of trial {trial.code} is locked. The package is being built.")
-            return redirect("reading:package", pk=trial.pk)
-    locked = is_locked(trial)
-    context = {
-        "trial": trial,
-        "locked": locked,
-        "blockers": () if locked else locking.readiness(trial),
-        "form": form,
-        # What the refusal lists is on the page already.
-        "problem": None if isinstance(problem, NotReady) else problem,
-        "signatures": signing.signatures_on(trial),
-        "steps": pages.steps_to_lock(trial),
-        "meaning": Signature.Meaning.RESPONSIBILITY.label,
-    }
-    status = problem.status if problem else HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
-    return render(request, "reading/trial_lock.html", context, status=status)

@@ -19,6 +19,7 @@ from reading.selectors_qualification import terms_of
 from reading.selectors_real_time import clock_of, open_questions_of, outcomes_to_note
 from reading.selectors_reviews import reviews_of
 from reading.services.locking import readiness
+from reading.services.locking_by_two import standing_proposal
 from reading.services.unblinding import open_in as unblindings_to_assess
 from reading.services.unlocking import needs_sponsor
 from reading.states import (
@@ -215,6 +216,9 @@ def of_the_lock(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]
         left = len(readiness(trial))
         tone = "warn" if left else "ok"
         yield Waiting("Between here and the lock", left, at("reading:lock", trial), "lock", tone)
+    if (proposal := standing_proposal(trial)) is not None and access.may(user, "trials.confirm_lock", trial):
+        where = at("reading:lock_confirm", trial)
+        yield Waiting("Lock to sign", 1, where, "lock", "warn", "proposed, the second signature", proposal.proposed_at)
     if (unlock := waiting_unlock(trial)) is not None and _decides(user, unlock):
         where = reverse("reading:unlock", args=[unlock.pk])
         yield Waiting("Lock to be taken off", 1, where, "lock-open", "warn", "asked, to be decided", unlock.asked_at)

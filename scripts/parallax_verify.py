@@ -1115,6 +1115,8 @@ def check_statements(package: Package, manifest: dict):
     if charter["versions"][-1]["sha256"] != manifest["charter"]["sha256"]:
         yield "charter.json: the last version is not the one that the manifest names."
     signed = {"Database lock": {"trial": manifest["trial"], "state": "locked"}}
+    if proposed := manifest["lock"].get("proposed_content_sha256"):
+        signed["Proposal of the database lock"] = {"trial": manifest["trial"], "content_sha256": proposed}
     for version in charter["versions"]:
         what = f"Imaging charter, version {version['version']}"
         signed[what] = {"trial": charter["trial"], "version": version["version"], "charter": version["content"]}

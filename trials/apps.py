@@ -41,4 +41,5 @@ class TrialsConfig(AppConfig):
             models.UploadTest,
             models.SiteQualification,
             models.Unlock,
+            models.LockProposal,
         )

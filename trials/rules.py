@@ -59,6 +59,21 @@ def answers_queries(user: User, about: Any) -> bool:
     return role(Role.TRIAL_ADMINISTRATOR if of_trial else Role.SITE_COORDINATOR)(user, about)
 
 
+@held_by(
+    Role.READING_MANAGER,
+    Role.QC_ANALYST,
+    Role.SPONSOR,
+    where="where the charter asks for this role's signature on the lock",
+)
+def signs_lock_too(user: User, about: Any) -> bool:
+    """The person holds the role whose signature on the lock the charter in force asks for."""
+    if about is None:
+        return role(Role.READING_MANAGER, Role.QC_ANALYST, Role.SPONSOR)(user, about)
+    charter = Trial(pk=about.scope().trial_id).charter_in_force
+    named = charter.terms.locking.second_signature if charter is not None else ""
+    return bool(named) and role(Role(named))(user, about)
+
+
 def needs_second_factor(user: User) -> bool:
     """The person sees images or results in some trial, or may create trials."""
     of_person = models.Membership.objects.filter(user=user, ended_at=None)
@@ -107,6 +122,7 @@ def register() -> None:
     access.register("trials.approve_redaction", role(Role.TRIAL_ADMINISTRATOR))
     access.register("trials.see_redactions", role(Role.AUDITOR, Role.TRIAL_ADMINISTRATOR))
     access.register("trials.lock", role(Role.TRIAL_ADMINISTRATOR))
+    access.register("trials.confirm_lock", signs_lock_too)
     # Who asks, who agrees and who approves are of three roles: nobody takes a lock off alone.
     access.register("trials.ask_unlock", role(Role.READING_MANAGER))
     access.register("trials.agree_to_unlock", role(Role.SPONSOR))

@@ -19,10 +19,29 @@ TRIAL = Machine(
     moves={
         "start": Move(TrialState.SETUP, TrialState.RUNNING, may="trials.administer"),
         "lock": Move(TrialState.RUNNING, TrialState.LOCKED, may="trials.lock", signature=True),
+        # Where the charter asks for it: an administrator has signed a `LockProposal`, and the second person signs this.
+        "lock_by_two": Move(TrialState.RUNNING, TrialState.LOCKED, may="trials.confirm_lock", signature=True),
         # Two people of different roles have signed an `Unlock`; the database asks for it too.
         "unlock": Move(
             TrialState.LOCKED, TrialState.RUNNING, may="trials.approve_unlock", reason=True, supersedes=True
         ),
+    },
+)
+
+
+class ProposalState(StrEnum):
+    PROPOSED = "proposed"
+    CONFIRMED = "confirmed"
+    OUTDATED = "outdated"
+
+
+LOCK_PROPOSAL = Machine(
+    "proposal of a lock",
+    initial=ProposalState.PROPOSED,
+    moves={
+        "confirm": Move(ProposalState.PROPOSED, ProposalState.CONFIRMED, may="trials.confirm_lock", signature=True),
+        # Something changed, or it was proposed anew: whoever signed has not signed what there is now.
+        "outdate": Move(ProposalState.PROPOSED, ProposalState.OUTDATED, reason=True, supersedes=True),
     },
 )
 

@@ -1,12 +1,13 @@
-"""Locks of a trial that were taken off before the one that an export is made of."""
+"""The lock that an export is made of: by whom it was proposed, and which locks were taken off before it."""
 
 from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
 
-from trials.models import Trial
+from trials.models import LockProposal, Trial
 from trials.selectors_unlocks import taken_off
+from trials.states import ProposalState
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +28,8 @@ def earlier_locks(trial: Trial) -> tuple[EarlierLock, ...]:
         for one in taken_off(trial)
         if one.decided_at is not None
     )
+
+
+def confirmed_proposal(trial: Trial) -> LockProposal | None:
+    """Return the proposal by which two people locked the trial; None where one signature was enough."""
+    return LockProposal.objects.filter(trial=trial, state=ProposalState.CONFIRMED, confirmed_at=trial.locked_at).first()

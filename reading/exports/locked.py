@@ -386,6 +386,8 @@ class LockedTrial:
     queries: tuple[LockedQuery, ...] = field(default=(), metadata=ONLY_WHERE_ANY)
     #: The first first; this lock supersedes the last.
     earlier_locks: tuple[EarlierLock, ...] = field(default=(), metadata=ONLY_WHERE_ANY)
+    #: Where the charter asks for two signatures: what both signed.
+    proposed_sha256: str = field(default="", metadata=ONLY_WHERE_ANY)
 
     @property
     def charter(self) -> LockedCharter:
@@ -430,12 +432,14 @@ def lock_identifier(trial: LockedTrial) -> str:
 
 def lock_statement(trial: LockedTrial) -> dict[str, Any]:
     """Return what a manifest says of the lock: which one it is, and which one it supersedes."""
-    said = {
+    said: dict[str, Any] = {
         "identifier": lock_identifier(trial),
         "locked_at": moment(trial.locked_at),
         "number": len(trial.earlier_locks) + 1,
     }
-    return {**said, "supersedes": plain(trial.earlier_locks[-1])} if trial.earlier_locks else said
+    if trial.earlier_locks:
+        said["supersedes"] = plain(trial.earlier_locks[-1])
+    return {**said, "proposed_content_sha256": trial.proposed_sha256} if trial.proposed_sha256 else said
 
 
 def plain(value: Any) -> Any:

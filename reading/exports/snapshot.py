@@ -20,7 +20,7 @@ from reading.criteria.values import as_json
 from reading.criteria.values import plain as exact_text
 from reading.exports.archived import Archived, archived_of
 from reading.exports.drawn import Painted, mark_in, pictures_of, segments_in
-from reading.exports.earlier_locks import earlier_locks
+from reading.exports.earlier_locks import confirmed_proposal, earlier_locks
 from reading.exports.endpoint_queries import queries
 from reading.exports.endpoint_real_time import real_time_reads
 from reading.exports.locked import (
@@ -79,9 +79,11 @@ def snapshot(trial: Trial) -> LockedTrial:
     """
     charters = sorted(trial.charters.exclude(state__in=OPEN_CHARTER), key=lambda charter: charter.version)
     pack = derivation.pack_of(charters[-1])
+    proposal = confirmed_proposal(trial)
     signatures = [
         *(mark for charter in charters for mark in _signatures(charter, f"Imaging charter, version {charter.version}")),
         *_signatures(trial, "Database lock", standing=True),
+        *(_signatures(proposal, "Proposal of the database lock") if proposal else ()),
     ]
     assert trial.locked_at is not None
     subjects = list[LockedSubject]()
@@ -101,6 +103,7 @@ def snapshot(trial: Trial) -> LockedTrial:
         real_time=real_time_reads(trial),
         queries=queries(trial),
         earlier_locks=earlier_locks(trial),
+        proposed_sha256=proposal.content_sha256 if proposal else "",
     )
 
 

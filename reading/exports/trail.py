@@ -115,7 +115,8 @@ def trail_of(trial: Trial) -> Trail:
     assert trial.locked_at is not None
     links = AuditLink.objects.filter(trial_id=trial.pk).order_by("sequence")
     own = {"event__object_type": "trials.trial", "event__object_id": str(trial.pk)}
-    end = links.filter(event__action="trial.lock", **own).values_list("sequence", flat=True).last()
+    locks = links.filter(event__action__in=("trial.lock", "trial.lock_by_two"), **own)
+    end = locks.values_list("sequence", flat=True).last()
     if end is not None:
         links = links.filter(sequence__lte=end)
     numbers = _Numbers()

@@ -49,6 +49,13 @@ class NotReady(HouseError):
         self.blockers = blockers
 
 
+class SecondSignatureNeeded(HouseError):
+    """The charter asks for two people to lock the trial."""
+
+    code = "second_signature_needed"
+    status = 409
+
+
 @dataclass(frozen=True, slots=True)
 class Blocker:
     """One thing to finish before the lock, and where: `url` may be empty."""
@@ -148,28 +155,46 @@ def lock_trial(*, trial: Trial, signature: Intent, actor: User, at: dt.datetime)
     ------
     NotReady
         With everything that stands in the way.
+    SecondSignatureNeeded
+        The charter asks for two people: the lock is proposed first.
     compliance.signing.WrongPassword, compliance.access.AccessDenied
     """
     access.require(actor, "trials.lock", trial)
+    charter = trial.charter_in_force
+    if charter is not None and charter.terms.locking.second_signature:
+        raise SecondSignatureNeeded(
+            f"Trial {trial.code} was not locked: its charter asks for a second person. Propose the lock first."
+        )
     with transaction.atomic():
         locked_rows.wait_for_writers(trial.pk)
         fresh = Trial.objects.select_for_update().get(pk=trial.pk)
         blockers = readiness(fresh)
         if blockers:
             raise NotReady(fresh, blockers)
-        reads = ReadTask.every.filter(timepoint__subject__trial=fresh).exclude(state=ReadState.WITHDRAWN)
+        return lock_records(trial, "lock", packed_for=actor, signature=signature, actor=actor, at=at)
+
+
+def lock_records(
+    trial: Trial, step: str, *, packed_for: User, signature: Intent, actor: User, at: dt.datetime
+) -> Trial:
+    """Lock every read and adjudication of a trial that is ready, then by a step of its life the trial itself.
+
+    The package is built in the name of `packed_for`, who may take it.
+    """
+    with transaction.atomic():
+        reads = ReadTask.every.filter(timepoint__subject__trial=trial).exclude(state=ReadState.WITHDRAWN)
         for task in reads.order_by("blinded_code"):
             # What is left open here is a hidden re-read: nothing waits for it.
             advance(task, "lock" if task.state == ReadState.SUBMITTED else "withdraw", actor=actor, at=at)
-        signed = GlobalReview.objects.filter(subject__trial=fresh, state=GlobalReviewState.SIGNED)
+        signed = GlobalReview.objects.filter(subject__trial=trial, state=GlobalReviewState.SIGNED)
         for review in signed.order_by("blinded_code"):
             advance(review, "lock", actor=actor, at=at)
-        decided = Adjudication.objects.filter(subject__trial=fresh, state=AdjudicationState.DECIDED)
+        decided = Adjudication.objects.filter(subject__trial=trial, state=AdjudicationState.DECIDED)
         for adjudication in decided.order_by("blinded_code"):
             advance(adjudication, "lock", actor=actor, at=at)
-        answered = RealTimeRead.objects.filter(timepoint__subject__trial=fresh, state=RealTimeState.ANSWERED)
+        answered = RealTimeRead.objects.filter(timepoint__subject__trial=trial, state=RealTimeState.ANSWERED)
         for question in answered.order_by("pk"):
             advance(question, "lock", actor=actor, at=at)
-        advance(trial, "lock", actor=actor, at=at, signature=signature, locked_at=at)
-        jobs.enqueue("reading.build_package", str(trial.pk), at=at, trial_id=trial.pk, actor_id=actor.pk)
+        advance(trial, step, actor=actor, at=at, signature=signature, locked_at=at)
+        jobs.enqueue("reading.build_package", str(trial.pk), at=at, trial_id=trial.pk, actor_id=packed_for.pk)
     return trial

@@ -301,6 +301,7 @@ MATRIX = tuple(
         ("GET", "reading/replays/<blinded_code>/series/<series>/films/<film>/video", "signed task frame", "A"),
         ("GET", "reading/trials/<pk>/timelines/", "trial", "CQMSAT"),
         ("GET POST", "reading/trials/<pk>/lock/", "trial", "T"),
+        ("GET POST", "reading/trials/<pk>/lock/confirm/", "trial", "M"),
         ("GET", "reading/trials/<pk>/unlocks/", "trial", "MSAT"),
         ("POST", "reading/trials/<pk>/unlocks/ask/", "trial", "M"),
         ("GET", "reading/unlocks/<pk>/", "unlock", "MSAT"),

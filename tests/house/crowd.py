@@ -91,6 +91,7 @@ CHARTER = {
     "adjudication": {"by": "timepoint", "triggers": ["overall_response"], "date_window_days": 0},
     "external_viewers": ["readers", "staff"],
     "windows_locked": False,
+    "locking": {"second_signature": "reading_manager"},
 }
 
 

@@ -4,6 +4,7 @@ from .access_review import AccessReview
 from .calendar import CalendarAddress
 from .charter import ImagingCharter
 from .form import DeclaredForm, SiteForm
+from .lock_proposal import LockProposal
 from .membership import SECOND_FACTOR_ROLES, SITE_AWARE, Membership, Role, SiteGrant, TrialGrant
 from .qualification import SiteAnswers, SiteQualification, TrainingAcknowledgement, UploadTest
 from .query import Query, QueryMessage
@@ -26,6 +27,7 @@ __all__ = [
     "Delivery",
     "Device",
     "ImagingCharter",
+    "LockProposal",
     "Membership",
     "Query",
     "QueryMessage",
