@@ -15,6 +15,7 @@ PARTS = (
     "submission",
     "crowd",
     "rows",
+    "audit",
     "readers",
     "deid",
     "peers_deid",
