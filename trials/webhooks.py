@@ -41,6 +41,7 @@ KINDS: Mapping[str, Kind] = {
     "query.close": Kind("query.closed", "A query was closed"),
     "imagingcharter.sign": Kind("charter.signed", "A version of the charter came into force"),
     "trial.lock": Kind("trial.locked", "The database was locked"),
+    "trial.lock_by_two": Kind("trial.locked", "The database was locked"),
     "trial.unlock": Kind("trial.unlocked", "The lock of the database was taken off"),
     "package.built": Kind("package.built", "A package for the sponsor was built", Artefact.PACKAGE),
 }

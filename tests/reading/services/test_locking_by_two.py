@@ -21,6 +21,7 @@ from reading.services.locking_by_two import ContentMoved, NotProposed, confirm_l
 from tests.reading.conftest import AT, PASSWORD, World, baseline, follow_up
 from tests.support.shown import shown
 from trials.models import ImagingCharter, LockProposal, Role, Subject, Trial
+from trials.webhooks import KINDS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-LOC-014")]
 
@@ -89,6 +90,10 @@ def test_both_sign_the_same_content_and_the_package_names_it(read: World, tmp_pa
     kept.write_bytes(exporting.read(package))
     ran = subprocess.run([sys.executable, VERIFIER, kept], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout
+
+
+def test_other_systems_hear_of_it_as_of_every_lock() -> None:
+    assert KINDS["trial.lock_by_two"] == KINDS["trial.lock"]
 
 
 def test_what_changes_in_between_asks_both_anew(read: World) -> None:
