@@ -113,7 +113,8 @@ class TestFrozenSample:
     def test_the_manifest_states_lock_charter_rules_and_code(self, package):
         manifest = json.loads(members(package.data)["manifest.json"])
         trial = sample.locked_trial(3)
-        assert manifest["lock"] == {"identifier": lock_identifier(trial), "locked_at": "2026-03-02T16:30:00Z"}
+        lock = {"identifier": lock_identifier(trial), "locked_at": "2026-03-02T16:30:00Z", "number": 1}
+        assert manifest["lock"] == lock
         assert manifest["charter"] == {
             "version": 1,
             "sha256": trial.charter.sha256,
