@@ -18,6 +18,7 @@ from reading import forms_unlocking as forms
 from reading import pages_packages
 from reading.exports.comparing import show_comparison
 from reading.services import unlocking as service
+from trials.forms_deciding import DECLINE, DecideForm
 from trials.models import Trial, Unlock
 from trials.selectors import is_locked, trials_of
 from trials.selectors_unlocks import unlocks_seen_by, waiting_unlock
@@ -75,7 +76,8 @@ def unlock(request: HttpRequest, unlock: Unlock) -> HttpResponse:
         access.require(request.user, "trials.agree_to_unlock", unlock)
     problem: HouseError | None = None
     shown = {"shown_sha256": signing.digest(unlock.shown_content())}
-    form = forms.DecideForm(request.POST or None, agrees=not approves, initial=shown)
+    approve = "Take the lock off" if approves else "Agree that it is taken off"
+    form = DecideForm(request.POST or None, initial=shown, approve=approve, decline="Leave it as it is")
     if request.method == "POST" and form.is_valid():
         try:
             _decide(request, unlock, form, approves)
@@ -105,9 +107,9 @@ def unlock(request: HttpRequest, unlock: Unlock) -> HttpResponse:
     return render(request, "reading/unlock.html", context, status=status)
 
 
-def _decide(request: HttpRequest, unlock: Unlock, form: forms.DecideForm, approves: bool) -> None:
+def _decide(request: HttpRequest, unlock: Unlock, form: DecideForm, approves: bool) -> None:
     actor, at, given = access.actor(request), timezone.now(), form.cleaned_data
-    if given["verdict"] == forms.DECLINE:
+    if given["verdict"] == DECLINE:
         service.decline_unlock(unlock=unlock, reason=given["reason"], actor=actor, at=at)
         return
     decide = service.approve_unlock if approves else service.agree_to_unlock

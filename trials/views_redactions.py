@@ -17,6 +17,7 @@ from compliance.redaction import texts
 from compliance.signing import WrongPassword
 from trials import forms_redactions as forms
 from trials import selectors
+from trials.forms_deciding import DECLINE, DecideForm
 from trials.models import Redaction, Trial
 from trials.services import redacting
 from trials.states import RedactionState
@@ -69,7 +70,9 @@ def redaction(request: HttpRequest, asked: Redaction) -> HttpResponse:
     if request.method == "POST":
         access.require(request.user, "trials.approve_redaction", asked)
     problem: HouseError | None = None
-    form = forms.DecideForm(request.POST or None, initial={"shown_sha256": signing.digest(asked.shown_content())})
+    shown = {"shown_sha256": signing.digest(asked.shown_content())}
+    words = {"approve": "Take it out", "decline": "Leave the trail as it is"}
+    form = DecideForm(request.POST or None, initial=shown, **words)
     if request.method == "POST" and form.is_valid():
         try:
             _decide(request, asked, form)
@@ -103,13 +106,13 @@ def redaction(request: HttpRequest, asked: Redaction) -> HttpResponse:
     return render(request, "trials/redaction.html", context, status=_status(form, problem))
 
 
-def _status(form: forms.AskForm | forms.DecideForm, problem: HouseError | None) -> int:
+def _status(form: forms.AskForm | DecideForm, problem: HouseError | None) -> int:
     return problem.status if problem else HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
 
 
-def _decide(request: HttpRequest, asked: Redaction, form: forms.DecideForm) -> None:
+def _decide(request: HttpRequest, asked: Redaction, form: DecideForm) -> None:
     actor, at = access.actor(request), timezone.now()
-    if form.cleaned_data["verdict"] == forms.DECLINE:
+    if form.cleaned_data["verdict"] == DECLINE:
         redacting.decline_redaction(asked=asked, reason=form.cleaned_data["reason"], actor=actor, at=at)
         return
     redacting.approve_redaction(asked=asked, signature=form.intent(_MEANING.APPROVAL), actor=actor, at=at)

@@ -12,14 +12,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.urls import reverse
 
-from compliance import access, audit, factors, identities, mailing, signing
+from compliance import access, audit, factors, identities, signing
 from compliance.errors import HouseError
 from compliance.models import Signature, User
 from compliance.signing import Intent
 from trials.models import AccessReview, Membership, Role, Trial
-from trials.selectors import members_with
+from trials.reminding_of_reviews import Reminder
 from trials.services import setting_up
 
 KIND = "access review"
@@ -135,27 +134,17 @@ def due_at(trial: Trial) -> dt.datetime:
     return (last or trial.created_at) + dt.timedelta(days=settings.ACCESS_REVIEW_DAYS)
 
 
+_REMINDER = Reminder(
+    kind=KIND,
+    key="access-review",
+    role=Role.TRIAL_ADMINISTRATOR,
+    page="trials:access_reviews",
+    subject="The review of access is due",
+    what=lambda trial: f"Who has which role in trial {trial.code} is",
+    due_at=due_at,
+)
+
+
 def remind(*, at: dt.datetime) -> None:
     """Ask the administrators of trials whose review is due, once a week until it is made."""
-    for trial in Trial.objects.order_by("pk"):
-        due = due_at(trial)
-        if at >= due:
-            _ask(trial, due, (at - due).days // 7, at)
-
-
-def _ask(trial: Trial, due: dt.datetime, week: int, at: dt.datetime) -> None:
-    page = mailing.address_of(reverse("trials:access_reviews", args=[trial.pk]))
-    with transaction.atomic():
-        for person in members_with(trial, Role.TRIAL_ADMINISTRATOR).filter(is_active=True):
-            mailing.post(
-                to=person,
-                kind=KIND,
-                key=f"access-review-{trial.pk}-{due:%Y%m%d}-{week}-{person.pk}",
-                subject="The review of access is due",
-                body=(
-                    f"Who has which role in trial {trial.code} is to be gone over and signed, due since "
-                    f"{due:%-d %B %Y}.\n\n{page}\n"
-                ),
-                trial_id=trial.pk,
-                at=at,
-            )
+    _REMINDER.send(at)

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, QuerySet
-from django.urls import reverse
 
-from compliance import access, audit, mailing, signing
+from compliance import access, audit, signing
 from compliance.errors import HouseError
 from compliance.models import AuditEvent, AuditLink, Signature, User
 from compliance.signing import Intent
 from trials.models import Role, TrailReview, Trial
-from trials.selectors import event_mentions, members_with
+from trials.reminding_of_reviews import Reminder
+from trials.selectors import event_mentions
 
 KIND = "review of the audit trail"
 MEANING = Signature.Meaning.REVIEW
@@ -139,27 +139,17 @@ def due_at(trial: Trial) -> dt.datetime:
     return (last or trial.created_at) + dt.timedelta(days=settings.TRAIL_REVIEW_DAYS)
 
 
+_REMINDER = Reminder(
+    kind=KIND,
+    key="trail-review",
+    role=Role.AUDITOR,
+    page="trials:trail_reviews",
+    subject="The review of the audit trail is due",
+    what=lambda trial: f"The audit trail of trial {trial.code} is",
+    due_at=due_at,
+)
+
+
 def remind(*, at: dt.datetime) -> None:
     """Ask the auditors of trials whose review is due, once a week until it is made."""
-    for trial in Trial.objects.order_by("pk"):
-        due = due_at(trial)
-        if at >= due:
-            _ask(trial, due, (at - due).days // 7, at)
-
-
-def _ask(trial: Trial, due: dt.datetime, week: int, at: dt.datetime) -> None:
-    page = mailing.address_of(reverse("trials:trail_reviews", args=[trial.pk]))
-    with transaction.atomic():
-        for person in members_with(trial, Role.AUDITOR).filter(is_active=True):
-            mailing.post(
-                to=person,
-                kind=KIND,
-                key=f"trail-review-{trial.pk}-{due:%Y%m%d}-{week}-{person.pk}",
-                subject="The review of the audit trail is due",
-                body=(
-                    f"The audit trail of trial {trial.code} is to be gone over and signed, due since "
-                    f"{due:%-d %B %Y}.\n\n{page}\n"
-                ),
-                trial_id=trial.pk,
-                at=at,
-            )
+    _REMINDER.send(at)
