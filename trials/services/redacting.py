@@ -66,6 +66,8 @@ def ask_redaction(
             "Put it otherwise."
         )
     with transaction.atomic():
+        # Who presses twice asks once.
+        Trial.objects.select_for_update().get(pk=trial.pk)
         if RedactedEvent.objects.filter(event=event, redaction__state=RedactionState.ASKED).exists():
             raise NotRedacted(f"Event {event.pk} was asked to be redacted already. Decide on that first.")
         asked = Redaction(trial=trial, reason=reason.strip()[:500], asked_by=actor, asked_at=at)

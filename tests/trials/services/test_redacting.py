@@ -206,6 +206,13 @@ def test_what_is_refused(world: World, stray: AuditEvent, said: dict[str, Any], 
     assert not Redaction.objects.exists()
 
 
+def test_who_asks_twice_is_told_that_it_is_asked_already(world: World, stray: AuditEvent) -> None:
+    ask(world, stray)
+    with pytest.raises(NotRedacted, match="already"):
+        ask(world, stray)
+    assert Redaction.objects.count() == 1
+
+
 def test_a_text_that_came_again_since_is_asked_for_anew(world: World, stray: AuditEvent) -> None:
     asked = ask(world, stray)
     with transaction.atomic():
