@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +17,7 @@ from hypothesis import settings
 from pynetdicom import AE
 from pynetdicom.dimse import DIMSEServiceProvider
 
-from tests.support import hands
+from tests.support import hands, turns
 from tests.support.migrated import postgresql_template, sqlite_file
 from tests.support.tools import absent, skip_or_fail
 
@@ -110,16 +109,22 @@ def _flush_may_empty_the_trail() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def _requests_of_a_browser_take_turns() -> Iterator[None]:
     """Let the live server answer one request after the other on SQLite, where all its threads share one connection."""
-    answer, turn = WSGIHandler.__call__, threading.Lock()
+    answer = WSGIHandler.__call__
 
     def in_turn(self: Any, *request: Any) -> Any:
         if connection.vendor != "sqlite":
             return answer(self, *request)
-        with turn:
+        with turns.TURN:
             return answer(self, *request)
 
+    def the_test_waits(connection: Any, **_: Any) -> None:
+        if connection.vendor == "sqlite" and connection.is_in_memory_db() and turns.beside_a_browser():
+            turns.take_turns(connection)
+
     WSGIHandler.__call__ = in_turn
+    connection_created.connect(the_test_waits)
     yield
+    connection_created.disconnect(the_test_waits)
     WSGIHandler.__call__ = answer
 
 

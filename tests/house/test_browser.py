@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
+from django.contrib.auth.models import Group
+from django.db import connection, transaction
 from playwright.sync_api import Browser, Route, expect
 
 from compliance.policy import CONTENT_SECURITY_POLICY
 from tests.support.browser import browsing, launched_chromium
+from tests.support.turns import TURN
 
 pytestmark = [pytest.mark.browser, pytest.mark.requires_tool("chromium")]
 
@@ -64,3 +68,25 @@ def test_a_page_that_does_what_its_policy_forbids_fails_its_test(
 ) -> None:
     with pytest.raises(AssertionError, match=refused):
         visit(chromium, page_holds, says)
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL lets many write at a time")
+@pytest.mark.django_db(transaction=True)
+def test_what_a_test_does_in_the_database_waits_for_the_request_that_is_answered(chromium: Browser) -> None:
+    answering, asked = threading.Event(), threading.Event()
+
+    def answer() -> None:
+        with TURN, transaction.atomic():
+            assert not Group.objects.exists()
+            answering.set()
+            asked.wait(0.2)
+
+    request = threading.Thread(target=answer)
+    request.start()
+    answering.wait()
+    with transaction.atomic():
+        Group.objects.create(name="Later")
+        asked.set()
+    request.join()
+
+    assert Group.objects.count() == 1
