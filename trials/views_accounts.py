@@ -7,7 +7,7 @@ from http import HTTPStatus
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -19,6 +19,7 @@ from trials import forms
 from trials.services import keeping_accounts
 
 _PER_PAGE = 50
+_ACTS = {"close": keeping_accounts.close_account, "reopen": keeping_accounts.reopen_account}
 
 
 def _all(_: User) -> QuerySet[User]:
@@ -44,11 +45,15 @@ def account(request: HttpRequest, person: User) -> HttpResponse:
     problem: HouseError | None = None
     form = forms.ReasonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        service = keeping_accounts.close_account if person.is_active else keeping_accounts.reopen_account
+        # The page says which act it is: sent twice, it must not undo itself.
+        service = _ACTS.get(request.POST.get("act", ""))
+        if service is None:
+            raise Http404
         try:
             service(user=person, **form.cleaned_data, actor=access.actor(request), at=timezone.now())
         except HouseError as refused:
-            problem = refused
+            # What was typed was the reason of the other act.
+            problem, form = refused, forms.ReasonForm()
         else:
             done = "open again" if person.is_active else "closed; the person is signed out everywhere"
             messages.success(request, f"The account {person.username} is {done}.")

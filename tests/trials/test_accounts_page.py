@@ -127,15 +127,20 @@ def test_the_pages_list_close_and_open(world: World, keeper: User) -> None:
     assert "Nobody of that name" in page.get("/trials/accounts/", {"q": "no such"}).content.decode()
     assert page.post(address, {"reason": ""}).status_code == 422
 
-    assert page.post(address, {"reason": "Left"}).status_code == 302
+    assert page.post(address, {"act": "close", "reason": "Left"}).status_code == 302
     closed = page.get(address).content.decode()
     assert "Open it again" in closed
     assert "Left" in closed
-    assert page.post(address, {"reason": "Came back"}).status_code == 302
+    # The same form once more, from a second tab or pressed twice, opens nothing.
+    again = page.post(address, {"act": "close", "reason": "Left"})
+    assert (again.status_code, User.objects.get(pk=person.pk).is_active) == (409, False)
+    assert "is closed already" in again.content.decode()
+    assert page.post(address, {"reason": "Left"}).status_code == 404
+    assert page.post(address, {"act": "reopen", "reason": "Came back"}).status_code == 302
     assert User.objects.get(pk=person.pk).is_active
 
     own = f"/trials/accounts/{keeper.pk}/"
     assert "This is your own account" in page.get(own).content.decode()
-    assert page.post(own, {"reason": "Mine"}).status_code == 409
+    assert page.post(own, {"act": "close", "reason": "Mine"}).status_code == 409
     assert 'href="/trials/accounts/"' in page.get("/").content.decode()
     assert 'href="/trials/accounts/"' not in signed_in(world.administrator).get("/").content.decode()
