@@ -95,6 +95,10 @@ def report(
     )
     _require_whole(event, subjects)
     with transaction.atomic():
+        # Who presses twice, or sends again after the connection was lost, reports once.
+        Trial.objects.select_for_update().get(pk=trial.pk)
+        if (before := _reported_before(event, subjects)) is not None:
+            return before
         audit.save(event, action="unblinding.reported", actor=actor, at=at)
         _name(event, subjects)
         _tell(event, at)
@@ -157,6 +161,16 @@ def _require_whole(event: Unblinding, subjects: Sequence[Subject]) -> None:
         raise NotReported(f"{event.person} never had a role in trial {trial.code}. Choose somebody who had.")
     if any(subject.trial_id != trial.pk for subject in subjects):
         raise NotReported(f"A subject that was named is not one of trial {trial.code}.")
+
+
+def _reported_before(event: Unblinding, subjects: Sequence[Subject]) -> Unblinding | None:
+    """Return the report of the same person that says the same in every word, if there is one."""
+    said = ("trial", "person", "learned", "happened_on", "how", "measures", "reported_by")
+    named = {subject.pk for subject in subjects}
+    for one in Unblinding.objects.filter(**{name: getattr(event, name) for name in said}):
+        if set(one.affected.values_list("subject", flat=True)) == named:
+            return one
+    return None
 
 
 def _name(event: Unblinding, subjects: Sequence[Subject]) -> None:
