@@ -130,7 +130,8 @@ def require_same(content: Mapping[str, Any], intent: Intent) -> None:
     require_shown(intent)
     if intent.shown_sha256 and not intent.settled and intent.shown_sha256 != digest(content):
         raise ContentChanged(
-            "The record changed while you were looking at it, so nothing was signed. Reload, read it and sign again."
+            "The record changed while you were looking at it, so nothing was signed. Read it as it is now and sign "
+            "again."
         )
 
 

@@ -223,7 +223,7 @@ def adjudication_decide(request: HttpRequest, adjudication: Adjudication) -> Htt
         except WrongPassword as refused:
             form.add_error("password", refused.message)
         except HouseError as refused:
-            problem = refused
+            problem = form.after(refused)
         else:
             messages.success(request, f"Adjudication {adjudication.blinded_code} is decided and signed.")
             return redirect("reading:adjudications")

@@ -34,7 +34,7 @@ def consensus(request: HttpRequest, adjudication: Adjudication) -> HttpResponse:
         except WrongPassword as refused:
             form.add_error("password", refused.message)
         except HouseError as refused:
-            problem = refused
+            problem = form.after(refused)
         else:
             messages.success(request, said)
             return redirect("reading:worklist")

@@ -73,7 +73,7 @@ def _sign(request: HttpRequest, form: SignatureForm, act: Callable[..., object])
         form.add_error("password", refused.message)
         return None, False
     except HouseError as refused:
-        return refused, False
+        return form.after(refused), False
     return None, True
 
 

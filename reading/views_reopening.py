@@ -77,7 +77,7 @@ def reopening(request: HttpRequest, reopening: Reopening) -> HttpResponse:
         except WrongPassword as refused:
             form.add_error("password", refused.message)
         except HouseError as refused:
-            problem = refused
+            problem = form.after(refused)
         else:
             messages.success(request, f"The wish to open read {reopening.task.blinded_code} is {reopening.state}.")
             return redirect("reading:reopenings", pk=reopening.task.timepoint.subject.trial_id)

@@ -37,7 +37,7 @@ def review(request: HttpRequest, review: GlobalReview) -> HttpResponse:
         except WrongPassword as refused:
             form.add_error("password", refused.message)
         except HouseError as refused:
-            problem = refused
+            problem = form.after(refused)
         else:
             messages.success(request, f"Global review {review.blinded_code} is signed.")
             return redirect("reading:worklist")

@@ -72,7 +72,7 @@ def unblinding(request: HttpRequest, unblinding: Unblinding) -> HttpResponse:
         except WrongPassword as refused:
             form.add_error("password", refused.message)
         except HouseError as refused:
-            problem = refused
+            problem = form.after(refused)
         else:
             messages.success(request, f"The unblinding is {unblinding.state}.")
             return redirect("reading:unblinding", pk=unblinding.pk)

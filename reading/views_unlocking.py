@@ -84,7 +84,7 @@ def unlock(request: HttpRequest, unlock: Unlock) -> HttpResponse:
         except WrongPassword as refused:
             form.add_error("password", refused.message)
         except HouseError as refused:
-            problem = refused
+            problem = form.after(refused)
         else:
             messages.success(request, f"The wish to take the lock off is {unlock.state}.")
             return redirect("reading:unlock", pk=unlock.pk)

@@ -13,8 +13,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from compliance import context, identities
+from compliance.errors import HouseError
 from compliance.models import User
-from compliance.signing import Intent
+from compliance.signing import ContentChanged, Intent
 from trials.charter import RECIST, TEMPLATES
 from trials.charter.documents import MOST_BYTES as MOST_CHARTER_BYTES
 from trials.models import ApplicationEntity, Role, Site, Subject, Trial
@@ -50,6 +51,19 @@ class SignatureForm(forms.Form):
         """Return what the person gave as a signature's intent."""
         given = self.cleaned_data
         return Intent(given["password"], meaning, given["shown_sha256"], code=given["code"])
+
+    def after(self, refused: HouseError) -> HouseError:
+        """Return why nothing was signed; who is told that the record changed signs next what the page shows now.
+
+        What was typed stays. Whoever is told anything else has not been told, so the next signature is compared with
+        what they were shown first.
+        """
+        now = self.initial.get("shown_sha256")
+        if refused.code == ContentChanged.code and now:
+            given: Any = self.data
+            self.data = given = given.copy()
+            given["shown_sha256"] = now
+        return refused
 
 
 class ConsentForm(SignatureForm):

@@ -62,8 +62,8 @@ def access_review_make(request: HttpRequest, trial: Trial) -> HttpResponse:
     """Everybody who holds a role, to be kept or revoked; one signature over all."""
     problem: HouseError | None = None
     memberships = service.roles_held(trial)
-    content = service.shown_content(trial, memberships)
-    form = AccessReviewForm(memberships, request.POST or None, initial={"shown_sha256": signing.digest(content)})
+    shown_sha256 = signing.digest(service.shown_content(trial, memberships))
+    form = AccessReviewForm(memberships, request.POST or None, initial={"shown_sha256": shown_sha256})
     if request.method == "POST" and form.is_valid():
         try:
             review = service.review_access(
@@ -76,7 +76,7 @@ def access_review_make(request: HttpRequest, trial: Trial) -> HttpResponse:
         except WrongPassword as refused:
             form.add_error("password", refused.message)
         except HouseError as refused:
-            problem = refused
+            problem = form.after(refused)
         else:
             ended = f" {review.revoked} ended." if review.revoked else ""
             messages.success(request, f"The review is signed: {len(review.roles)} roles gone over.{ended}")
@@ -84,7 +84,7 @@ def access_review_make(request: HttpRequest, trial: Trial) -> HttpResponse:
     context = {
         "trial": trial,
         "form": form,
-        "rows": [(*row, shown) for row, shown in zip(form.rows(), _dated(content["roles"]), strict=True)],
+        "rows": [(*row, shown) for row, shown in zip(form.rows(), _dated(service.as_shown(memberships)), strict=True)],
         "problem": problem,
         "meaning": service.MEANING.label,
     }

@@ -54,7 +54,7 @@ def ask(request: HttpRequest, trial: Trial, event: int) -> HttpResponse:
         except WrongPassword as refused:
             form.add_error("password", refused.message)
         except HouseError as refused:
-            problem = refused
+            problem = form.after(refused)
         else:
             messages.success(request, "It is asked. The trial’s administrator decides.")
             return redirect("trials:redaction", pk=asked.pk)
@@ -79,7 +79,7 @@ def redaction(request: HttpRequest, asked: Redaction) -> HttpResponse:
         except WrongPassword as refused:
             form.add_error("password", refused.message)
         except HouseError as refused:
-            problem = refused
+            problem = form.after(refused)
         else:
             said = "The text is taken out." if asked.state == RedactionState.DONE else "The trail stays as it is."
             messages.success(request, said)

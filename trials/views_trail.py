@@ -68,7 +68,7 @@ def trail_review_make(request: HttpRequest, trial: Trial) -> HttpResponse:
         except WrongPassword as refused:
             form.add_error("password", refused.message)
         except HouseError as refused:
-            problem = refused
+            problem = form.after(refused)
         else:
             messages.success(request, "The review of the audit trail is signed.")
             return redirect("trials:trail_review", pk=made.pk)
@@ -81,6 +81,7 @@ def trail_review_make(request: HttpRequest, trial: Trial) -> HttpResponse:
         "problem": problem,
         "counted": service.counted(trial, part),
         "trail_query": urlencode({**days, "q": part.words}),
+        "part_query": urlencode({**days, "words": part.words}),
         "meaning": service.MEANING.label,
     }
     wrong = chosen.errors or form.errors

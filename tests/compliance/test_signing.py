@@ -144,7 +144,7 @@ def test_what_changed_since_it_was_shown_is_not_signed(world: World, draft: Imag
     signatures = Signature.objects.count()
 
     # The signer's own window still holds the old content: the row counts.
-    with pytest.raises(ContentChanged, match="Reload, read it and sign again") as refused:
+    with pytest.raises(ContentChanged, match="Read it as it is now and sign again") as refused:
         setting_up.sign_charter(charter=draft, signature=shown, actor=world.administrator, at=AT)
 
     assert (refused.value.code, refused.value.status) == ("content_changed", 409)

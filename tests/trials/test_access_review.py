@@ -121,6 +121,32 @@ def test_a_signed_review_is_kept_as_it_was(world: World) -> None:
         audit.save(made, action="accessreview.changed", actor=None, at=AT)
 
 
+def test_who_is_told_that_roles_changed_keeps_what_was_typed_and_signs_what_the_page_shows_now(world: World) -> None:
+    page, new = signed_in(world.administrator), f"/trials/{world.trial.pk}/access-reviews/new/"
+    noted = held_by(world, world.coordinator).pk
+    said = {f"verdict_{pk}": one.verdict for pk, one in verdicts(world).items()}
+    said |= {f"note_{noted}": "Asked the hospital", "password": PASSWORD, "shown_sha256": shown_on(page, new)}
+    left = held_by(world, world.people[Role.SPONSOR])
+    setting_up.end_membership(membership=left, reason="Left", actor=world.founder, at=AT)
+
+    told = page.post(new, said)
+    assert (told.status_code, told.context["problem"].code) == (409, "content_changed")
+    assert told.context["form"][f"note_{noted}"].value() == "Asked the hospital"
+    assert page.post(new, said).status_code == 409
+    assert page.post(new, {**said, "shown_sha256": told.context["form"]["shown_sha256"].value()}).status_code == 302
+
+
+def test_people_may_sign_in_while_the_page_is_open_and_what_is_sent_twice_is_one_review(world: World) -> None:
+    page, new = signed_in(world.administrator), f"/trials/{world.trial.pk}/access-reviews/new/"
+    said = {f"verdict_{pk}": one.verdict for pk, one in verdicts(world).items()}
+    said |= {"password": PASSWORD, "shown_sha256": shown_on(page, new)}
+    signed_in(world.coordinator)
+    assert page.post(new, said).status_code == 302
+    twice = page.post(new, said)
+    assert (twice.status_code, "You signed this very review" in twice.content.decode()) == (422, True)
+    assert AccessReview.objects.count() == 1
+
+
 def test_a_locked_trial_is_reviewed_as_well(world: World, locked: World) -> None:
     assert review(world).roles
     with pytest.raises(DatabaseError), transaction.atomic():

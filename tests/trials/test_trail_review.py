@@ -122,6 +122,8 @@ def test_the_pages_review_and_show_what_was_signed(world: World) -> None:
     said = {"outcome": "followed", "findings": "One role too many", "shown_sha256": shown_on(page, new)}
     assert page.post(new, said).status_code == 422
     assert page.post(new, {**said, "password": PASSWORD}).status_code == 302
+    twice = page.post(new, {**said, "password": PASSWORD})
+    assert (twice.status_code, "You signed this very review" in twice.content.decode()) == (422, True)
 
     made = TrailReview.objects.get()
     assert f'href="/trials/trail-reviews/{made.pk}/"' in page.get(f"/trials/{trial}/trail-reviews/").content.decode()

@@ -25,10 +25,12 @@ KIND = "access review"
 KEEP, REVOKE = "keep", "revoke"
 VERDICTS = {KEEP: "Keep", REVOKE: "Revoke"}
 MEANING = Signature.Meaning.REVIEW
+#: Within this time the same verdicts of the same person are one review that was sent twice.
+_SENT_TWICE = dt.timedelta(hours=1)
 
 
 class NotReviewed(HouseError):
-    """A role lacks a verdict, a revoked one a reason, or somebody would revoke their own."""
+    """A role lacks a verdict, a revoked one a reason, it is one's own, or all of it was signed a moment ago."""
 
     code = "access_not_reviewed"
     status = 422
@@ -75,8 +77,12 @@ def _moment(value: dt.datetime | None) -> str:
 
 
 def shown_content(trial: Trial, memberships: Sequence[Membership]) -> dict[str, Any]:
-    """Return what a reviewer has before them; their own last sign-in is not what they look at."""
-    return {"trial": trial.code, "roles": as_shown(memberships)}
+    """Return what a reviewer has before them and signs as it was shown.
+
+    Last sign-ins are no part of it: people go on signing in while the page is open.
+    """
+    roles = [{name: said for name, said in row.items() if name != "last_sign_in"} for row in as_shown(memberships)]
+    return {"trial": trial.code, "roles": roles}
 
 
 def review_access(
@@ -100,12 +106,12 @@ def review_access(
     with transaction.atomic():
         Trial.objects.select_for_update().get(pk=trial.pk)
         memberships = roles_held(trial)
-        content = shown_content(trial, memberships)
-        signing.require_same(content, signature)
+        signing.require_same(shown_content(trial, memberships), signature)
         kept = []
-        for membership, shown in zip(memberships, content["roles"], strict=True):
+        for membership, shown in zip(memberships, as_shown(memberships), strict=True):
             said = _checked(membership, verdicts.get(membership.pk), actor)
             kept.append({**shown, "verdict": said.verdict, "note": said.note.strip()})
+        _require_new(trial, kept, actor, at)
         review = AccessReview(trial=trial, roles=kept, reviewed_by=actor, reviewed_at=at)
         audit.save(review, action="accessreview.made", actor=actor, at=at)
         signing.sign(review, signature.once_compared(), actor=actor, at=at)
@@ -126,6 +132,20 @@ def _checked(membership: Membership, said: Verdict | None, actor: User) -> Verdi
     if said.verdict == REVOKE and membership.user_id == actor.pk:
         raise NotReviewed("Nothing was signed: a role of your own is ended by another administrator.")
     return said
+
+
+def _require_new(trial: Trial, kept: Sequence[Mapping[str, Any]], actor: User, at: dt.datetime) -> None:
+    """Refuse what the same person signed a moment ago: it was sent twice."""
+    last = AccessReview.objects.filter(trial=trial, reviewed_by=actor, reviewed_at__gt=at - _SENT_TWICE).first()
+    if last is not None and _said(last.roles) == _said(kept):
+        raise NotReviewed(
+            f"You signed this very review on {last.reviewed_at:%-d %B %Y %H:%M} UTC, and it is kept. Nothing was "
+            "signed again."
+        )
+
+
+def _said(roles: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+    return [(row["membership"], row["verdict"], row["note"]) for row in roles]
 
 
 def due_at(trial: Trial) -> dt.datetime:

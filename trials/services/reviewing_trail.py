@@ -22,7 +22,7 @@ MEANING = Signature.Meaning.REVIEW
 
 
 class TrailNotReviewed(HouseError):
-    """The part is no past days, or nothing was written."""
+    """The part is no past days, nothing was written, or the same was signed before."""
 
     code = "trail_not_reviewed"
     status = 422
@@ -96,7 +96,8 @@ def review_trail(
     Raises
     ------
     TrailNotReviewed
-        The part reaches into today, which is not over, or ends before it begins; or nothing was written.
+        The part reaches into today, which is not over, or ends before it begins; nothing was written, or the same
+        was signed before.
     compliance.signing.ContentChanged
         The trail of these days is not what the page showed.
     compliance.signing.WrongPassword, compliance.access.AccessDenied
@@ -106,13 +107,26 @@ def review_trail(
     if outcome not in TrailReview.Outcome.values or not findings.strip():
         raise TrailNotReviewed("Nothing was signed: say what you looked for and what you found.")
     with transaction.atomic():
+        Trial.objects.select_for_update().get(pk=trial.pk)
         review = shown(trial, part)
         signing.require_same(review.shown_content(), signature)
         review.outcome, review.findings = outcome, findings.strip()
         review.reviewed_by, review.reviewed_at = actor, at
+        _require_new(review)
         audit.save(review, action="trailreview.made", actor=actor, at=at)
         signing.sign(review, signature.once_compared(), actor=actor, at=at)
     return review
+
+
+def _require_new(review: TrailReview) -> None:
+    """Refuse what the same person signed before, in every word: it was sent twice."""
+    said = ("trial", "first_on", "last_on", "words", "events", "outcome", "findings", "reviewed_by")
+    before = TrailReview.objects.filter(**{name: getattr(review, name) for name in said}).first()
+    if before is not None:
+        raise TrailNotReviewed(
+            f"You signed this very review on {before.reviewed_at:%-d %B %Y %H:%M} UTC, and it is kept. Nothing was "
+            "signed again."
+        )
 
 
 def require_past(part: Part, at: dt.datetime) -> None:
