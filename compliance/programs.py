@@ -29,16 +29,28 @@ class TooManyTokens(HouseError):
     status = 409
 
 
+class NameTaken(HouseError):
+    """A token of the person's that stands has the same name."""
+
+    code = "name_taken"
+    status = 409
+
+
 def issue(*, label: str, may_change: bool, days: int, actor: User, at: dt.datetime) -> tuple[ApiToken, str]:
     """Give a person a token for a program; return it with its secret, which is kept nowhere.
 
     Raises
     ------
     TooManyTokens
+    NameTaken
+        Another of their tokens in force has this name: the form was sent twice, or they could not tell the two apart.
     """
     if days not in DAYS:
         raise ValueError(f"a token lasts {DAYS} days, not {days}")
-    if tokens_of(actor, at).count() >= MOST:
+    standing = tokens_of(actor, at)
+    if standing.filter(label=label).exists():
+        raise NameTaken(f"You have a token for {label} already. Revoke that one first, or choose another name.")
+    if standing.count() >= MOST:
         raise TooManyTokens(f"You have {MOST} tokens. Revoke one that no program needs any more.")
     token = ApiToken(label=label, may_change=may_change)
     return tokens.issue(token, actor=actor, at=at, lasts=dt.timedelta(days=days))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -31,7 +33,10 @@ def dispatches(request: HttpRequest, trial: Trial) -> HttpResponse:
             if _done(request, trial, form):
                 return redirect("reading:dispatches", pk=trial.pk)
         except HouseError as problem:
-            messages.error(request, problem.message)
+            if not form.is_bound:
+                messages.error(request, problem.message)
+                return redirect("reading:dispatches", pk=trial.pk)
+            form.add_error(None, problem.message)
     now = timezone.now()
     plans = DispatchPlan.objects.filter(trial=trial).select_related("made_by", "ended_by")
     sent = Dispatch.objects.filter(plan__trial=trial).select_related("plan")
@@ -47,6 +52,7 @@ def dispatches(request: HttpRequest, trial: Trial) -> HttpResponse:
             "may_plan": access.may(request.user, "trials.lock", trial),
             "form": form,
         },
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK,
     )
 
 

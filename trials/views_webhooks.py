@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -32,7 +34,11 @@ def webhooks(request: HttpRequest, trial: Trial) -> HttpResponse:
             if done and not secret:
                 return redirect("trials:webhooks", pk=trial.pk)
         except HouseError as problem:
-            messages.error(request, problem.message)
+            if not form.is_bound:
+                messages.error(request, problem.message)
+                return redirect("trials:webhooks", pk=trial.pk)
+            form.add_error(None, problem.message)
+    wrong = bool(form.errors)
     if secret:
         form = WebhookForm()
     hooks = Webhook.objects.filter(trial=trial).select_related("made_by", "ended_by")
@@ -50,6 +56,7 @@ def webhooks(request: HttpRequest, trial: Trial) -> HttpResponse:
             "form": form,
             "secret": secret,
         },
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if wrong else HTTPStatus.OK,
     )
 
 

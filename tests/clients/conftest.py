@@ -10,12 +10,13 @@ from django.utils import timezone
 from parallax_client import Parallax
 
 from compliance import programs
-from compliance.models import User
+from compliance.models import ApiToken, User
 
 
 def token_of(person: User, *, may_change: bool = True) -> str:
     """Issue a token, as the person does on the page Programs."""
-    return programs.issue(label="test", may_change=may_change, days=1, actor=person, at=timezone.now())[1]
+    label = f"test {ApiToken.objects.count()}"
+    return programs.issue(label=label, may_change=may_change, days=1, actor=person, at=timezone.now())[1]
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.one_database, pytest.mark.requi
 
 
 def issued(person: User, *, may_change: bool = True, days: int = 1) -> str:
-    return programs.issue(label="EDC", may_change=may_change, days=days, actor=person, at=timezone.now())[1]
+    label = f"EDC {ApiToken.objects.count()}"
+    return programs.issue(label=label, may_change=may_change, days=days, actor=person, at=timezone.now())[1]
 
 
 def ask(path: str, secret: str, method: str = "get", **more: Any) -> Any:
@@ -115,6 +116,9 @@ def test_a_token_is_issued_on_the_page_shown_once_and_revoked(world: World) -> N
         dt.timedelta(days=30),
     )
     assert secret in page.content.decode()
+    twice = client.post("/account/programs/new/", {"label": "EDC of the sponsor", "days": "30"})
+    assert (twice.status_code, ApiToken.objects.count()) == (422, 1)
+    assert "You have a token for EDC of the sponsor already" in twice.content.decode()
     assert ask("/api/v1/subjects/", secret).status_code == 200
     listed = client.get("/account/programs/").content.decode()
     assert "EDC of the sponsor" in listed

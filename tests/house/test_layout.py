@@ -71,3 +71,14 @@ def test_the_trails_door_alone_announces_writes():
     announcing = [str(p.relative_to(ROOT)) for p in rooms if re.search(r"\bannounced\(\)", p.read_text())]
     outside_migrations = {name for name in announcing if "/migrations/" not in name}
     assert outside_migrations == {f"compliance/{name}.py" for name in ("announcing", "audit", "transitions")}
+
+
+def test_each_icon_that_a_page_names_is_in_the_sprite():
+    sprite = (ROOT / "compliance/static/vendor/tabler/icons.svg").read_text("utf-8")
+    there = set(re.findall(r'id="([a-z0-9-]+)"', sprite))
+    named = re.compile(r'(?:\bicon=|icon\.html" with name=)"([a-z0-9-]+)"')
+    pages = sorted((ROOT / "templates").rglob("*.html"))
+    missing = [
+        (page.name, name) for page in pages for name in named.findall(page.read_text("utf-8")) if name not in there
+    ]
+    assert missing == []

@@ -238,8 +238,10 @@ def test_the_page_plans_and_ends_for_administrators_and_shows_receipts_to_the_sp
     door, page = Client(), f"/reading/trials/{trial.pk}/dispatches/"
     door.force_login(administrator)
     asked = {"act": "plan", "outlet": "sponsor", "every_days": "7", "first_at": "2099-01-01T09:00"}
-    assert door.post(page, {**asked, "outlet": "/etc"}).status_code == 200
-    assert door.post(page, {**asked, "first_at": "2001-01-01T09:00"}).status_code == 200
+    assert door.post(page, {**asked, "outlet": "/etc"}).status_code == 422
+    past = door.post(page, {**asked, "first_at": "2001-01-01T09:00"})
+    assert (past.status_code, past.context["form"]["first_at"].value()) == (422, "2001-01-01T09:00")
+    assert '<details class="px-more" open><summary>Plan transfers' in past.content.decode()
     assert not DispatchPlan.objects.exists()
     assert door.post(page, asked).status_code == 302
     plan = DispatchPlan.objects.get()
@@ -253,7 +255,10 @@ def test_the_page_plans_and_ends_for_administrators_and_shows_receipts_to_the_sp
     assert Dispatch.objects.get().sha256 in told
     assert "Plan transfers" not in told
     assert other.post(page, {"act": "end", "plan": plan.pk}).status_code == 403
-    assert door.post(page, {"act": "end", "plan": plan.pk}).status_code == 302
+    # Ended twice it is told on the page itself, which can be loaded again.
+    for _ in range(2):
+        assert door.post(page, {"act": "end", "plan": plan.pk}).status_code == 302
+    assert "has ended already" in door.get(page).content.decode()
     plan.refresh_from_db()
     assert plan.ended_by == administrator
 

@@ -55,7 +55,10 @@ def make(*, trial: Trial, address: str, kinds: Collection[str], actor: User, at:
     outcalls.require_callable(address)
     with transaction.atomic():
         Trial.objects.select_for_update().get(pk=trial.pk)
-        if Webhook.objects.filter(trial=trial, ended_at=None).count() >= MOST:
+        standing = Webhook.objects.filter(trial=trial, ended_at=None)
+        if any(hook.kinds == sorted(kinds) for hook in standing.filter(address=address)):
+            raise NotHooked("The webhook was not made: this address is told of the same already. End that one first.")
+        if standing.count() >= MOST:
             raise NotHooked(f"The webhook was not made: a trial has up to {MOST}. End one first.")
         hook = Webhook(trial=trial, address=address, kinds=sorted(kinds), made_by=actor, made_at=at)
         audit.save(hook, action="webhook.made", actor=actor, at=at)
