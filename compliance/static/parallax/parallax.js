@@ -70,6 +70,24 @@
     }
   }, document, true);
 
+  // A form goes once: pressed again before the answer is there, it is not sent again. Without a connection it does not
+  // go at all, as the browser would put its own page in place of what was typed.
+  const PATIENCE_MS = 20_000;
+  const underWay = new Map();
+  on("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "post") return;
+    if (!navigator.onLine) {
+      event.preventDefault();
+      toast("There is no connection, so nothing was sent. What you typed is still here: send it once you are connected again.", "error");
+    } else if (underWay.has(form)) {
+      event.preventDefault();
+    } else {
+      underWay.set(form, setTimeout(() => underWay.delete(form), PATIENCE_MS));
+    }
+  });
+  on("pageshow", () => underWay.clear(), window);
+
   on("htmx:confirm", async (event) => {
     if (!event.detail.question) return;
     event.preventDefault();
