@@ -12,12 +12,14 @@ from django.db import models
 
 TRIAL, LOCKED = "trials.Trial", "locked"
 UNLOCK, UNLOCKED, APPROVED, WAITING = "trials.Unlock", "running", "approved", ("asked", "agreed")
+PROPOSAL, CONFIRMED = "trials.LockProposal", "confirmed"
 #: All names that are ours begin so.
 OURS = "locked_trial_"
 #: The first of two numbers by which writers of a trial and whoever locks it wait for each other on PostgreSQL.
 ADVISORY = 0x10CED
 
 _MESSAGE = "was not changed: the database of its trial is locked"
+_BY_TWO = "The trial was not locked: its charter asks for the signatures of two people on the same content"
 _UNLOCK_KEPT = "The unlock was not changed: it is kept as it was asked for and decided"
 #: A trigger on these events, by what it is called, with its statements.
 _Made = tuple[str, tuple[str, ...]]
@@ -135,8 +137,10 @@ def triggers(
         for event, statements in write(one, trial, str(model._meta.verbose_name), schema, unlocked):
             made |= _named(one.table, event, statements)
     made |= _of_unlocks(apps, vendor, schema)
+    made |= _of_locks_by_two(apps, vendor, schema)
     for table, asked in _signatures(apps, kinds, schema).items():
-        made |= _named(table, "insert", _refusing_insert(table, asked, vendor, schema))
+        refusing = _refusing(table, "insert", asked, f"The signature {_MESSAGE}", vendor, schema)
+        made |= _named(table, "insert", refusing)
     return made
 
 
@@ -190,27 +194,62 @@ def _unlocked(apps: Apps, same: str, schema: str) -> str:
     """
     trial = apps.get_model(TRIAL)._meta
     rest = sorted(str(field.column) for field in trial.concrete_fields if field.name not in ("state", "locked_at"))
-    unlock, signature, ended = (
-        f'{schema}"{apps.get_model(label)._meta.db_table}"'
-        for label in (UNLOCK, "compliance.Signature", "compliance.Supersession")
-    )
-
-    def signed(name: str, person: str) -> str:
-        return (
-            f'{name}."object_type" = \'{UNLOCK.lower()}\' AND {name}."object_id" = CAST(u."id" AS text) '
-            f'AND {name}."signer_id" = u."{person}" AND {name}."at" >= OLD."locked_at" '
-            f'AND NOT EXISTS (SELECT 1 FROM {ended} e WHERE e."signature_id" = {name}."id")'
-        )
-
     approved = (
-        f'SELECT 1 FROM {unlock} u, {signature} a, {signature} b WHERE u."trial_id" = OLD."id" '
-        f'AND u."state" = \'{APPROVED}\' AND u."locked_at" = OLD."locked_at" '
-        f'AND u."asked_by_id" <> u."decided_by_id" AND u."decided_at" >= OLD."locked_at" '
-        f"AND {signed('a', 'asked_by_id')} AND {signed('b', 'decided_by_id')} "
-        f'AND a."content_sha256" = b."content_sha256"'
+        f'SELECT 1 FROM {_tables(apps, schema, UNLOCK)} WHERE u."trial_id" = OLD."id" '
+        f'AND u."state" = \'{APPROVED}\' AND u."locked_at" = OLD."locked_at" AND u."decided_at" >= OLD."locked_at" '
+        f'AND a."at" >= OLD."locked_at" AND b."at" >= OLD."locked_at" '
+        f"AND {_signed_by_two(apps, schema, UNLOCK, 'asked_by_id', 'decided_by_id')}"
     )
     kept = " AND ".join(f'NEW."{column}" {same} OLD."{column}"' for column in rest)
     return f'NEW."state" = \'{UNLOCKED}\' AND NEW."locked_at" IS NULL AND {kept} AND EXISTS ({approved})'
+
+
+def _tables(apps: Apps, schema: str, label: str) -> str:
+    """Return the tables that are asked whether two people signed: the records `u`, and signatures `a` and `b`."""
+    record, signature = (f'{schema}"{apps.get_model(name)._meta.db_table}"' for name in (label, "compliance.Signature"))
+    return f"{record} u, {signature} a, {signature} b"
+
+
+def _signed_by_two(apps: Apps, schema: str, label: str, first: str, second: str) -> str:
+    """Return the question whether the two people whom a record names are two, and signed the same content of it.
+
+    Neither signature was ended.
+    """
+    ended = f'{schema}"{apps.get_model("compliance.Supersession")._meta.db_table}"'
+    marks = " AND ".join(
+        f'{name}."object_type" = \'{label.lower()}\' AND {name}."object_id" = CAST(u."id" AS text) '
+        f'AND {name}."signer_id" = u."{person}" '
+        f'AND NOT EXISTS (SELECT 1 FROM {ended} e WHERE e."signature_id" = {name}."id")'
+        for name, person in (("a", first), ("b", second))
+    )
+    return f'u."{first}" <> u."{second}" AND {marks} AND a."content_sha256" = b."content_sha256"'
+
+
+def _of_locks_by_two(apps: Apps, vendor: str, schema: str) -> dict[str, tuple[str, ...]]:
+    """Return what refuses a lock by one person where the charter in force asks for a second one.
+
+    The proposal that both signed was confirmed in the same step, and is not that of a lock which was taken off.
+    """
+    trial, charter, unlock = (
+        apps.get_model(label)._meta.db_table for label in (TRIAL, "trials.ImagingCharter", UNLOCK)
+    )
+    said = """c."content" -> 'locking' ->> 'second_signature'"""
+    if vendor != "postgresql":
+        said = """json_extract(c."content", '$.locking.second_signature')"""
+    asked = (
+        f'SELECT 1 FROM {schema}"{charter}" c WHERE c."trial_id" = NEW."id" AND c."state" = \'in_force\' '
+        f"AND COALESCE({said}, '') <> ''"
+    )
+    confirmed = (
+        f'SELECT 1 FROM {_tables(apps, schema, PROPOSAL)} WHERE u."trial_id" = NEW."id" '
+        f'AND u."state" = \'{CONFIRMED}\' AND u."confirmed_at" = NEW."locked_at" '
+        f"AND {_signed_by_two(apps, schema, PROPOSAL, 'proposed_by_id', 'confirmed_by_id')} "
+        f'AND NOT EXISTS (SELECT 1 FROM {schema}"{unlock}" o WHERE o."trial_id" = NEW."id" '
+        f'AND o."state" = \'{APPROVED}\' AND o."locked_at" = NEW."locked_at")'
+    )
+    locks = f"NEW.\"state\" = '{LOCKED}' AND OLD.\"state\" <> '{LOCKED}'"
+    alone = f"{locks} AND EXISTS ({asked}) AND NOT EXISTS ({confirmed})"
+    return _named(trial, "by_two", _refusing(trial, "update", alone, _BY_TWO, vendor, schema))
 
 
 def _of_unlocks(apps: Apps, vendor: str, schema: str) -> dict[str, tuple[str, ...]]:
@@ -228,24 +267,17 @@ def _of_unlocks(apps: Apps, vendor: str, schema: str) -> dict[str, tuple[str, ..
     }
     made: dict[str, tuple[str, ...]] = {}
     for event, when in questions.items():
-        if vendor == "postgresql":
-            refused = f"RAISE EXCEPTION '{_UNLOCK_KEPT}' USING ERRCODE = '23000';"
-            made |= _named(
-                table, event, _trigger(table, event.upper(), "ROW", f"IF {when} THEN {refused} END IF;", schema)
-            )
-        else:
-            then = f"BEGIN SELECT RAISE(ABORT, '{_UNLOCK_KEPT}'); END"
-            trigger = f'CREATE TRIGGER "{{name}}" BEFORE {event.upper()} ON "{table}" WHEN {when} {then}'
-            made |= _named(table, event, (trigger,))
+        made |= _named(table, event, _refusing(table, event, when, _UNLOCK_KEPT, vendor, schema))
     return made
 
 
-def _refusing_insert(table: str, asked: str, vendor: str, schema: str) -> tuple[str, ...]:
+def _refusing(table: str, event: str, when: str, message: str, vendor: str, schema: str) -> tuple[str, ...]:
+    """Return the statements that refuse an event on a row of which the question `when` holds, with a message."""
     if vendor != "postgresql":
-        then = f"BEGIN SELECT RAISE(ABORT, 'The signature {_MESSAGE}'); END"
-        return (f'CREATE TRIGGER "{{name}}" BEFORE INSERT ON "{table}" WHEN {asked} {then}',)
-    refused = f"RAISE EXCEPTION 'The signature {_MESSAGE}' USING ERRCODE = '23000';"
-    return _trigger(table, "INSERT", "ROW", f"IF {asked} THEN {refused} END IF;", schema)
+        then = f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
+        return (f'CREATE TRIGGER "{{name}}" BEFORE {event.upper()} ON "{table}" WHEN {when} {then}',)
+    refused = f"RAISE EXCEPTION '{message}' USING ERRCODE = '23000';"
+    return _trigger(table, event.upper(), "ROW", f"IF {when} THEN {refused} END IF;", schema)
 
 
 def _trigger(table: str, what: str, scope: str, body: str, schema: str) -> tuple[str, ...]:

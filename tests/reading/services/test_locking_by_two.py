@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
 
 from compliance import access, exporting, jobs, signing
-from compliance.models import Export, User
+from compliance.models import Export, Supersession, User
 from compliance.signing import Intent, WrongPassword
 from reading.exports import endpoint_report
 from reading.exports.endpoint_package import VERIFIER
 from reading.models import ReadTask
 from reading.services.locking import NotReady, SecondSignatureNeeded, lock_trial
 from reading.services.locking_by_two import ContentMoved, NotProposed, confirm_lock, propose_lock
+from reading.services.unlocking import Statement, approve_unlock, ask_unlock
 from tests.reading.conftest import AT, PASSWORD, World, baseline, follow_up
 from tests.support.shown import shown
 from trials.models import ImagingCharter, LockProposal, Role, Subject, Trial
@@ -107,6 +110,49 @@ def test_what_changes_in_between_asks_both_anew(read: World) -> None:
     assert all(mark.ended for mark in signing.signatures_on(proposal))
     confirm(read, propose(read))
     assert state(read) == "locked"
+
+
+def lock_past_the_services(world: World, at: dt.datetime | None = AT) -> None:
+    with transaction.atomic():
+        Trial.objects.filter(pk=world.trial.pk).update(state="locked", locked_at=at)
+
+
+@pytest.mark.parametrize("lacks", ["proposal", "second signature", "second person", "signature that stands"])
+def test_the_database_refuses_a_lock_that_two_people_did_not_sign(read: World, lacks: str) -> None:
+    if lacks != "proposal":
+        proposal = propose(read)
+        second = read.admin if lacks == "second person" else read.people["manager"]
+        settled = LockProposal.objects.filter(pk=proposal.pk)
+        settled.update(state="confirmed", confirmed_by=second, confirmed_at=AT)
+        if lacks != "second signature":
+            mark = signing.signatures_on(proposal).get()
+            first, mark.pk, mark.signer, mark._state.adding = mark.pk, None, second, True
+            mark.save()
+            # With both it is locked; at no other moment than the second person's.
+            if lacks == "signature that stands":
+                with pytest.raises(IntegrityError, match="two people"):
+                    lock_past_the_services(read, AT + dt.timedelta(days=1))
+                with transaction.atomic():
+                    lock_past_the_services(read)
+                    transaction.set_rollback(True)
+                Supersession.objects.create(signature_id=first, action="lockproposal.outdate", at=AT)
+    with pytest.raises(IntegrityError, match="two people"):
+        lock_past_the_services(read)
+    assert state(read) == "running"
+
+
+def test_the_signatures_of_a_lock_that_was_taken_off_lock_nothing(read: World) -> None:
+    confirm(read, propose(read))
+    jobs.drain()
+    said, manager = Statement("Typed", "One read", "One sum"), read.people["manager"]
+    asked = ask_unlock(trial=Trial.objects.get(), said=said, signature=Intent(PASSWORD), actor=manager, at=AT)
+    approve_unlock(unlock=asked, signature=Intent(PASSWORD), actor=read.admin, at=AT + dt.timedelta(days=1))
+    with pytest.raises(IntegrityError, match="two people"):
+        lock_past_the_services(read)
+    later = confirm_lock(
+        proposal=propose(read), signature=Intent(PASSWORD), actor=manager, at=AT + dt.timedelta(days=2)
+    )
+    assert later.state == "locked"
 
 
 def test_nothing_is_proposed_before_it_is_ready_or_where_one_signature_is_enough(read: World) -> None:
