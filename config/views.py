@@ -33,6 +33,7 @@ def home(request: HttpRequest) -> HttpResponse:
         {
             "own_work": worklists.waiting_for(user, now),
             "trials": [row for row in trials if row[2]],
+            "has_role": bool(trials),
             "now": now,
             "may_create": access.may(user, "trials.create"),
             "may_keep": access.may(user, "trials.keep_accounts"),
