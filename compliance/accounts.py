@@ -142,8 +142,26 @@ def give_password(*, user: User, password: str, actor: User | None, at: dt.datet
     user.refresh_from_db()
 
 
+def change_password(*, user: User, password: str, end_programs: bool, at: dt.datetime) -> None:
+    """Set the password that a person has chosen, and end all their sessions; the door has asked for the one before.
+
+    Parameters
+    ----------
+    end_programs
+        End the tokens of their programs, too: whoever knew the password may have issued one (ASVS 5, 7.4.3).
+    """
+    with transaction.atomic():
+        choose_password(user=user, password=password)
+        user.end_sessions()
+        if end_programs:
+            tokens.end_all(user, actor=user, at=at)
+        audit.record("account.password_changed", user, actor=user, at=at)
+        also = " The tokens of your programs have ended." if end_programs else ""
+        misuse.tell(user, "password changed", f"The password of your account was changed.{also}", at=at)
+
+
 def choose_password(*, user: User, password: str) -> None:
-    """Set the password that a person has chosen; the door has asked for the one before, and records the change."""
+    """Set the password that a person has chosen, and nothing else."""
     user.set_password(password)
     user.password_given_at = None
     user.save(update_fields=["password", "password_given_at"])

@@ -48,9 +48,16 @@ def revoke(token: T, *, actor: User, at: dt.datetime) -> T:
 
 def end_all(holder: User, *, actor: User, at: dt.datetime) -> None:
     """End every token of a person, whichever room gave it."""
+    for token in all_of(holder, at):
+        revoke(token, actor=actor, at=at)
+
+
+def all_of(holder: User, at: dt.datetime) -> list[ExpiringToken]:
+    """Return every token of a person that has not ended, whichever room gave it."""
+    found: list[ExpiringToken] = []
     for kind in ExpiringToken.__subclasses__():
-        for token in kind._base_manager.filter(holder=holder, revoked_at=None, expires_at__gt=at).order_by("pk"):
-            revoke(token, actor=actor, at=at)
+        found += kind._base_manager.filter(holder=holder, revoked_at=None, expires_at__gt=at).order_by("pk")
+    return found
 
 
 def standing(tokens: QuerySet[T], secret: str, at: dt.datetime) -> T | None:

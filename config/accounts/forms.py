@@ -43,7 +43,22 @@ class PasswordForm(forms.Form):
 
 
 class OwnPasswordForm(PasswordChangeForm):
-    """A password of one's own choice, which is another than the one before: somebody else may have chosen that."""
+    """A password of one's own choice, which is another than the one before: somebody else may have chosen that.
+
+    Who has programs that are let in by a token is asked whether these end, too.
+    """
+
+    end_programs = forms.BooleanField(label="End the tokens of my programs, too", initial=True, required=False)
+
+    def __init__(self, *given: Any, tokens: int, **named: Any) -> None:
+        super().__init__(*given, **named)
+        if not tokens:
+            del self.fields["end_programs"]
+            return
+        stand = "One stands" if tokens == 1 else f"{tokens} stand"
+        self.fields[
+            "end_programs"
+        ].help_text = f"{stand}. Whoever knew your password may have issued one. Those that you need you issue anew."
 
     def clean(self) -> dict[str, Any]:
         """Keep nobody on the password they have."""

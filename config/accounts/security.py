@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from compliance import access, accounts, audit, factors, identities, misuse, passkeys, programs, sessions
+from compliance import access, accounts, audit, factors, identities, passkeys, programs, sessions, tokens
 from compliance.errors import HouseError
 from config.accounts import enrolling
 from config.accounts.forms import OwnPasswordForm
@@ -102,19 +102,18 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
 @never_cache
 @fresh
 def password(request: HttpRequest) -> HttpResponse:
-    """Change one's own password, which ends every other session."""
+    """Change one's own password, which ends every other session, and the tokens of programs if that is not declined."""
     user, at = access.actor(request), timezone.now()
     if identities.of(user) is not None:
         messages.error(request, "You sign in at your identity provider, and have no password here. Change it there.")
         return redirect("security")
-    form = OwnPasswordForm(user, request.POST or None)
+    form = OwnPasswordForm(user, request.POST or None, tokens=len(tokens.all_of(user, at)))
     if request.method == "POST" and form.is_valid():
-        accounts.choose_password(user=user, password=form.cleaned_data["new_password1"])
-        user.end_sessions()
+        ends = bool(form.cleaned_data.get("end_programs"))
+        accounts.change_password(user=user, password=form.cleaned_data["new_password1"], end_programs=ends, at=at)
         sessions.go_on(request, user)
-        audit.record("account.password_changed", user, actor=user, at=at)
-        misuse.tell(user, "password changed", "The password of your account was changed.", at=at)
-        messages.success(request, "Your password is changed. You are signed out everywhere else.")
+        also = ", and your programs are let in no more" if ends else ""
+        messages.success(request, f"Your password is changed. You are signed out everywhere else{also}.")
         return redirect("security")
     status = 422 if request.method == "POST" else 200
     return render(request, "account/password.html", {"form": form}, status=status)

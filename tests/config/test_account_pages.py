@@ -11,8 +11,8 @@ from django.core.management import CommandError, call_command
 from django.http import HttpResponse
 from django.test import Client
 
-from compliance import factors, one_time
-from compliance.models import AuditEvent, Factor, Mail, User
+from compliance import factors, one_time, programs
+from compliance.models import ApiToken, AuditEvent, Factor, Mail, User
 from tests.config.scene import Scene, app_of, asked_of_passkey, enrol, is_in
 from tests.factories import PASSWORD, World, make_user
 from tests.support.authenticators import Authenticator
@@ -224,6 +224,25 @@ def test_removing_a_factor_ends_the_other_sessions_and_keeps_this_one(scene: Sce
     assert mine.post("/account/remove/", {"factor": str(app_of(scene.ada).pk)})["Location"] == "/account/"
     assert (is_in(mine), is_in(other)) == (True, False)
     assert AuditEvent.objects.filter(action="second_factor.removed", actor=scene.ada.user).count() == 1
+
+
+@pytest.mark.requirement("REQ-ACC-007", "REQ-ACC-021")
+@pytest.mark.parametrize("ends", [True, False], ids=["ended", "kept"])
+def test_who_changes_the_password_is_asked_whether_programs_end_too(scene: Scene, ends: bool) -> None:
+    client, new = scene.sign_in(), "another good long password"
+    assert "end_programs" not in client.get("/account/password/").context["form"].fields
+    programs.issue(label="EDC", may_change=True, days=7, actor=scene.ada.user, at=scene.now)
+    asked = client.get("/account/password/").content.decode()
+    assert re.search(r'name="end_programs"[^>]* checked', asked)
+    assert "One stands." in asked
+    said = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+    assert client.post("/account/password/", {**said, **({"end_programs": "on"} if ends else {})}).status_code == 302
+
+    token = ApiToken.objects.get()
+    assert (token.revoked_at is not None, is_in(client)) == (ends, True)
+    assert AuditEvent.objects.filter(action="apitoken.revoked", actor=scene.ada.user).exists() == ends
+    told = Mail.objects.get(subject="Your account: password changed")
+    assert ("tokens of your programs have ended" in told.body) == ends
 
 
 @pytest.mark.requirement("REQ-ACC-007")
