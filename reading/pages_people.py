@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from compliance.models import User
-from reading import pages, selectors
+from reading import pages_progress, selectors
 from reading.assignment import CaseRef, ReaderRef
 from reading.assignment.lots import pair
 from reading.models import Adjudication, PoolMember, ReaderExclusion, ReadTask
@@ -24,7 +24,7 @@ class PersonRow:
     person: User
     roles: tuple[str, ...]
     subjects: int
-    load: pages.Workload | None
+    load: pages_progress.Workload | None
     cases: int
     pools: tuple[PoolMember, ...]
     exclusions: tuple[ReaderExclusion, ...]
@@ -65,7 +65,7 @@ class CaseRow:
 
 def people_rows(trial: Trial) -> list[PersonRow]:
     """Readers and adjudicators of a trial now, and whoever else has reads, by user name."""
-    loads = {row.reader.pk: row for row in pages.workload(trial)}
+    loads = {row.reader.pk: row for row in pages_progress.workload(trial)}
     roles: dict[int, list[str]] = {}
     people = {pk: row.reader for pk, row in loads.items()}
     for role in (Role.READER, Role.ADJUDICATOR):

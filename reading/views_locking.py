@@ -15,7 +15,7 @@ from compliance import access, signing
 from compliance.errors import HouseError
 from compliance.models import Signature
 from compliance.signing import WrongPassword
-from reading import pages
+from reading import pages_progress
 from reading.services import locking, locking_by_two
 from reading.services.locking import NotReady
 from trials.forms import SignatureForm
@@ -93,7 +93,7 @@ def _page(
         "form": form,
         # What the refusal lists is on the page already.
         "problem": None if isinstance(problem, NotReady) else problem,
-        "steps": pages.steps_to_lock(trial),
+        "steps": pages_progress.steps_to_lock(trial),
         "meaning": _MEANING.label,
     }
     status = problem.status if problem else HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK

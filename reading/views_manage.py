@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_safe
 
 from compliance import access
-from reading import agreement, pages, selectors
+from reading import agreement, pages_progress, selectors
 from reading.agreement_figures import FIGURES
 from reading.services import measuring
 from reading.states import UNDECIDED
@@ -20,8 +20,8 @@ from trials.selectors import codes_beside, trials_of
 @access.guarded("reading.see_progress", trials_of)
 def progress(request: HttpRequest, trial: Trial) -> HttpResponse:
     """Who reads what and how far it is; adjudications with their cause. No outcome is shown."""
-    readers = pages.workload(trial)
-    adjudications = pages.adjudication_rows(trial)
+    readers = pages_progress.workload(trial)
+    adjudications = pages_progress.adjudication_rows(trial)
     charter = trial.charter_in_force
     visits = charter.terms.schedule if charter else ()
     codes = [visit.code for visit in visits]
@@ -31,7 +31,7 @@ def progress(request: HttpRequest, trial: Trial) -> HttpResponse:
         "reading/progress.html",
         {
             "trial": trial,
-            "rows": pages.progress_rows(trial, codes + others),
+            "rows": pages_progress.progress_rows(trial, codes + others),
             "visits": visits,
             "others": others,
             "readers": readers,

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from compliance import access, audit, signing
 from compliance.models import Export
-from reading import handing_out, pages, pages_packages
+from reading import handing_out, pages_packages, pages_progress
 from reading.services import packaging, packaging_images
 from trials import release
 from trials.models import Trial
@@ -45,7 +45,7 @@ def package(request: HttpRequest, trial: Trial) -> HttpResponse:
             "exports": exports,
             "trail": pages_packages.trail_of(trial),
             "earlier": pages_packages.earlier_of(trial),
-            "steps": pages.steps_to_lock(trial),
+            "steps": pages_progress.steps_to_lock(trial),
             "signatures": signing.signatures_on(trial),
             "may_build": access.may(request.user, "trials.lock", trial),
             "taken": pages_packages.taken_of(trial),

@@ -12,8 +12,8 @@ from django.views.decorators.http import require_safe
 from compliance import access
 from compliance.policy import draws_pictures
 from reading import blinding, pages, selectors_signed, views_pixels
-from reading.blinded import ReplayedRead
 from reading.models import ReadTask
+from reading.replayed import ReplayedRead
 from reading.services import replaying
 from reading.timeline import road_of
 from trials.models import Subject

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reading import derivation
-from reading.blinded import BlindedMark, ReplayedMark, ReplayedMeasurement, ReplayedRead
+from reading.blinded import BlindedMark
 from reading.blinding.names import Keys
 from reading.blinding.reads import answered, presets, response_of, said_of, title_of_read
 from reading.blinding.stacks import Stack, stacks_of
 from reading.criteria.form import At, Form
 from reading.models import Lesion, MarkVersion, ReadTask
 from reading.questions import QUESTIONS
+from reading.replayed import ReplayedMark, ReplayedMeasurement, ReplayedRead
 from reading.selectors_signed import SignedRead, reads_shown_with
 
 

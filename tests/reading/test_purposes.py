@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from compliance import access, audit, jobs
 from compliance.signing import Intent
-from reading import blinding, pages, selectors
+from reading import blinding, pages, pages_progress, selectors
 from reading.exports.snapshot import snapshot
 from reading.models import Lesion, ReadTask
 from reading.services.assessing import open_task, submit_read
@@ -95,7 +95,10 @@ def test_no_result_and_no_statistic_knows_of_it(world: World, subject: Subject, 
 
     assert selectors.subject_result(subject) == before[0]
     assert variability_report(world.trial) == before[1]
-    assert {row.reader.username: row.total for row in pages.workload(world.trial)} == {"reader-a": 3, "reader-b": 3}
+    assert {row.reader.username: row.total for row in pages_progress.workload(world.trial)} == {
+        "reader-a": 3,
+        "reader-b": 3,
+    }
     trial = lock_trial(trial=world.trial, signature=Intent(PASSWORD), actor=world.admin, at=AT)
     assert task.blinded_code not in str(snapshot(trial))
 

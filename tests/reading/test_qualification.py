@@ -11,7 +11,7 @@ from compliance import access, jobs, signing
 from compliance.models import AuditEvent, User
 from compliance.signing import Intent, WrongPassword
 from compliance.transitions import ReasonRequired
-from reading import blinding, pages, selectors
+from reading import blinding, pages, pages_progress, selectors
 from reading import selectors_qualification as questions
 from reading.assignment import NotEnoughReaders
 from reading.exports.snapshot import snapshot
@@ -113,9 +113,9 @@ def test_a_case_is_a_subject_set_aside_that_no_count_and_no_result_knows_of(worl
     assert (subject.state, subject.enrolled_at) == (SubjectState.CASE, None)
     (row,) = progress(world.trial)
     assert {row[name] for name in ("screened", "enrolled", "expected", "received", "cleared")} == {0}
-    assert pages.steps_to_lock(world.trial)["planned"] == 0
-    assert pages.progress_rows(world.trial, ["BL"]) == []
-    assert [row for row in pages.workload(world.trial) if row.total] == []
+    assert pages_progress.steps_to_lock(world.trial)["planned"] == 0
+    assert pages_progress.progress_rows(world.trial, ["BL"]) == []
+    assert [row for row in pages_progress.workload(world.trial) if row.total] == []
     assert list(selectors.subject_results(world.trial)) == []
     assert selectors.held_up_for_readers(world.trial) == []
     assert not any("CASE-1" in blocker.sentence for blocker in readiness(world.trial))
