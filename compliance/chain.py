@@ -79,7 +79,7 @@ _quick_scan = msgspec.json.Decoder(float_hook=_refuse).decode
 _quick_encode = msgspec.json.Encoder(order="sorted").encode
 
 
-def _document(text: str | None) -> str:
+def document(text: str | None) -> str:
     """Return the form of a stored document, in a list so that none at all differs from a stored null."""
     return "null" if text is None else _quick(text) or _slow(text)
 
@@ -125,7 +125,7 @@ def parts(row: Sequence[Any]) -> Parts:
 
 def joined(about: str, before: str | None, after: str | None, rest: str) -> str:
     """Return the content of an event in parts, as `parts` or the database itself made them."""
-    return f"{about[:-1]},{_document(before)},{_document(after)},{rest[1:]}"
+    return f"{about[:-1]},{document(before)},{document(after)},{rest[1:]}"
 
 
 def link(secret: bytes, previous: str, chain: int, sequence: int, content: str) -> str:

@@ -84,9 +84,19 @@ def signed(said: Mapping[str, Any]) -> dict[str, str]:
     return {"statement": text.decode(), "signature": private.sign(text).hex(), "public_key": _public(key)}
 
 
+def is_ours(said: Mapping[str, Any]) -> bool:
+    """Tell whether a signed statement, as `signed` returns it, is by a key of this trail and was not changed."""
+    return said["public_key"] in public_keys() and _holds(said["statement"], said["signature"], said["public_key"])
+
+
+def public_keys() -> list[str]:
+    """Return the keys by which anybody knows this trail's statements (Ed25519, hexadecimal), the newest last."""
+    return [_public(key) for key in keys.of_audit()]
+
+
 def kept() -> tuple[list[Checkpoint], list[str]]:
     """Return the checkpoints of the folder and of the database, oldest first, and the names of forged ones."""
-    ours = {_public(key) for key in keys.of_audit()}
+    ours = public_keys()
     found, forged = {}, []
     for name, statement, signature, public_key in (*_stored(), *_filed()):
         if public_key in ours and _holds(statement, signature, public_key):

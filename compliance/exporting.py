@@ -156,11 +156,37 @@ def _zipped(members: Iterable[tuple[str, bytes]]) -> bytes:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for name, data in members:
-            entry = zipfile.ZipInfo(name, _EPOCH)
-            entry.create_system = 3  # Unix, wherever it is written
-            entry.external_attr = _REGULAR_FILE_RW_R_R
-            archive.writestr(entry, data)
+            archive.writestr(member_named(name), data)
     return target.getvalue()
+
+
+def member_named(name: str) -> zipfile.ZipInfo:
+    """Return how a package lists a file of this name: the same wherever and whenever it is written."""
+    entry = zipfile.ZipInfo(name, _EPOCH)
+    entry.create_system = 3  # Unix, wherever it is written
+    entry.external_attr = _REGULAR_FILE_RW_R_R
+    return entry
+
+
+def described(
+    *,
+    exporter: str,
+    title: str,
+    sources: tuple[str, ...],
+    statement: Mapping[str, Any],
+    files: Mapping[str, tuple[int, str]],
+) -> dict[str, Any]:
+    """Return the manifest of a package with its own digest; `files` has size and SHA-256 of each by its name."""
+    return sealed(
+        {
+            "format": _FORMAT,
+            "exporter": exporter,
+            "title": title,
+            "code": dict(code_version(sources)),
+            **statement,
+            "files": [{"name": name, "size": size, "sha256": sha256} for name, (size, sha256) in sorted(files.items())],
+        }
+    )
 
 
 def pack(exporter: Exporter[Snapshot], snapshot: Snapshot) -> Package:
@@ -175,17 +201,12 @@ def _packed(exporter: Exporter[Snapshot], snapshot: Snapshot, beside: IO[bytes])
     for name, data in exporter.files(snapshot):
         places[name] = beside.tell(), len(data), hashlib.sha256(data).hexdigest()
         beside.write(data)
-    manifest = sealed(
-        {
-            "format": _FORMAT,
-            "exporter": exporter.identifier,
-            "title": exporter.title,
-            "code": dict(code_version(exporter.sources)),
-            **exporter.statement(snapshot),
-            "files": [
-                {"name": name, "size": size, "sha256": sha256} for name, (_, size, sha256) in sorted(places.items())
-            ],
-        }
+    manifest = described(
+        exporter=exporter.identifier,
+        title=exporter.title,
+        sources=exporter.sources,
+        statement=exporter.statement(snapshot),
+        files={name: (size, sha256) for name, (_, size, sha256) in places.items()},
     )
 
     def members() -> Iterator[tuple[str, bytes]]:

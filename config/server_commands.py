@@ -118,5 +118,9 @@ COMMANDS = {
     "verify_derivations": ServerCommand(
         "Derives every signed read anew, and compares.", KEEPER, leaves=("derivations.verified",), tells=_CODES
     ),
+    "verify_extract": ServerCommand(
+        "Compares an extract of the audit trail with the trail, code by code.",
+        tells="numbers of records, and which columns differ",
+    ),
     "verify_signatures": ServerCommand("Verifies every signature.", tells="the record of one that does not hold"),
 }

@@ -10,6 +10,9 @@ This file needs Python 3.9 or later and nothing else, and shares no code with th
 Of an audit trail that was downloaded beside a package: do its events follow upon each other, are they those that were
 signed (Ed25519), and have they the codes that checkpoints knew?
 
+Of an extract of an audit trail: is each record the one of its digest, none left out and none put in, and are digests
+and files those that were signed (Ed25519)?
+
 It answers in sentences. Exit code 0: all holds. 1: something differs, and the first record that does is named.
 2: there is no package to read.
 """
@@ -40,6 +43,9 @@ MOST_SENTENCES = 20
 TRAIL = "audit-trail"
 PACKAGE_HOLDS = "The package is what was locked: files, records, sums and responses hold."
 TRAIL_HOLDS = "The audit trail is what was exported: events, signatures and checkpoints hold."
+EXTRACT = "audit-extract"
+EXTRACT_HOLDS = "The extract is what was signed with that key: each record, its digest and the statement hold."
+EXTRACT_SIGNED = "Whether the trail still says the same is asked where it is kept: manage.py verify_extract."
 TRAIL_SIGNED = "The codes of events can be made again by the system alone, which has their key."
 
 
@@ -1227,6 +1233,73 @@ def verify_trail(members: dict, manifest: dict, problems: list):
     return list(dict.fromkeys(problems)), notes
 
 
+# ---- an extract of an audit trail: each record under its digest, and the digests under a signature -------------------
+
+
+def extract_records(members: dict, form: str):
+    """Return the records of an extract, one by one: number, and SHA-256 of what the file says."""
+    if form == "csv":
+        # An event that names a thousand files is longer than the reader takes a cell to be.
+        csv.field_size_limit(2**31 - 1)
+        text = io.TextIOWrapper(io.BytesIO(members["events.csv"]), encoding="utf-8-sig", newline="")
+        rows = csv.reader(text, strict=True)
+        place = next(rows, []).index("sequence")
+        for row in rows:
+            yield int(row[place]), sha256(canonical(row))
+        return
+    for line in io.BytesIO(members["events.json"]):
+        line = line[:-1] if line.endswith(b"\n") else line
+        line = line[:-1] if line.endswith(b",") else line
+        if line not in (b"[", b"]", b""):
+            yield json.loads(line)["sequence"], sha256(line)
+
+
+def check_extract(members: dict, manifest: dict):
+    """Each record is the one of its digest, in the order of its numbers, and the files are those that were signed."""
+    signed = json.loads(members["statement.json"])
+    text = signed["statement"].encode()
+    if not is_signed(bytes.fromhex(signed["public_key"]), text, bytes.fromhex(signed["signature"])):
+        yield "statement.json: the signature does not hold."
+    said = json.loads(text)
+    digests = io.BytesIO(members["digests.txt"])
+    count = first = last = 0
+    for count, (number, digest) in enumerate(extract_records(members, said["form"]), start=1):
+        if digests.readline().strip() != digest.encode() or number <= last:
+            yield f"Record {number}, at place {count}, is not the one that was exported."
+            break
+        first, last = first or number, number
+    else:
+        if (count, first, last) != (said["events"], said["first"], said["last"]):
+            yield f"There are {count} records; {said['events']} were signed, from {said['first']} to {said['last']}."
+    for name in sorted(said["files"]):
+        if sha256(members.get(name, b"")) != said["files"][name]:
+            yield f"{name} is not the one that was signed."
+    for name in sorted(set(members) - set(said["files"]) - {"statement.json", MANIFEST}):
+        yield f"{name} was put in: it is not part of what was signed."
+    if manifest["trial"] != said["trial"]:
+        yield f"{MANIFEST} names another trial than the one that was signed."
+
+
+def verify_extract(members: dict, manifest: dict, problems: list):
+    """Return what is wrong with an extract, what it is of, and by whose key it is signed."""
+    notes = []
+    try:
+        problems += check_extract(members, manifest)
+        signed = json.loads(members["statement.json"])
+        said = json.loads(signed["statement"])
+        wanted = "the whole trail" if not said["selection"] else canonical(said["selection"]).decode()
+        notes = [
+            f"Trial {said['trial']}, exported by {said['by']} at {said['at']}. Asked for: {wanted}.",
+            f"{said['events']} of the {said['end']['sequence']} events that the trail had. That the others are not "
+            "what was asked for is the installation's word.",
+            f"It is signed with the key {signed['public_key']}: compare it with the installation's.",
+            EXTRACT_SIGNED,
+        ]
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError, RecursionError, csv.Error) as fault:
+        problems.append(f"The extract was changed: it cannot be read ({type(fault).__name__}: {fault}).")
+    return list(dict.fromkeys(problems)), notes
+
+
 def verify(path: str):
     """Return what is wrong, a sentence each, and what could not be asked."""
     try:
@@ -1237,6 +1310,8 @@ def verify(path: str):
     problems = list(check_files(members, manifest, archive))
     if manifest.get("exporter") == TRAIL:
         return verify_trail(members, manifest, problems)
+    if manifest.get("exporter") == EXTRACT:
+        return verify_extract(members, manifest, problems)
     notes = []
     package = Package(members)
     recist = manifest.get("criteria", {}).get("name") == "RECIST 1.1"
@@ -1287,7 +1362,8 @@ def main(arguments: list) -> int:
     for note in notes:
         sys.stdout.write(f"Note: {note}\n")
     if not problems:
-        sys.stdout.write(f"{TRAIL_HOLDS if TRAIL_SIGNED in notes else PACKAGE_HOLDS}\n")
+        holds = {TRAIL_SIGNED: TRAIL_HOLDS, EXTRACT_SIGNED: EXTRACT_HOLDS}
+        sys.stdout.write(f"{next((holds[note] for note in notes if note in holds), PACKAGE_HOLDS)}\n")
         return 0
     for problem in problems[:MOST_SENTENCES]:
         sys.stdout.write(f"{problem}\n")
