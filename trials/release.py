@@ -55,7 +55,7 @@ TABLE = {
         "coordinators: of their own sites; DICOMweb: with a token, where the charter's `external_viewers` has staff",
     ),
     Artefact.AGREEMENT: Release("Agreement of readers", (Role.READING_MANAGER, Role.AUDITOR), _ALWAYS),
-    Artefact.TRAIL: Release("Audit trail", (Role.AUDITOR,), _ALWAYS),
+    Artefact.TRAIL: Release("Audit trail", (Role.AUDITOR,), _ALWAYS, "extracts of it: while it verifies"),
     Artefact.OUTCOMES: Release("Endpoints and their figures", (Role.READING_MANAGER, *_TAKE_PACKAGES), _AFTER_LOCK),
     Artefact.PACKAGE: Release(
         "Endpoint package: every read, result and table; beside it the audit trail without names",

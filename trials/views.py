@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.utils.formats import date_format
 from django.views.decorators.http import require_POST, require_safe
 
@@ -20,7 +16,7 @@ from trials import forms, selectors, selectors_forms
 from trials.charter import TEMPLATES
 from trials.models import Membership, Role, Site, Subject, Timepoint, Trial
 from trials.pages import gate_on_page, queries_on_page
-from trials.services import allocating, enrolling, keeping_keys, reviewing_trail, setting_up, watching
+from trials.services import allocating, enrolling, keeping_keys, setting_up
 from trials.states import LEFT, SubjectState
 
 
@@ -285,38 +281,6 @@ def timepoint_miss(request: HttpRequest, timepoint: Timepoint) -> HttpResponse:
     else:
         messages.error(request, "A missed visit needs a reason.")
     return redirect("trials:subject", pk=timepoint.subject_id)
-
-
-@require_safe
-@access.guarded("trials.audit", selectors.trials_of)
-def trial_audit(request: HttpRequest, trial: Trial) -> HttpResponse:
-    """The trial's audit trail, searched by words, or of one record."""
-    words = request.GET.get("q", "").strip()
-    first_on, last_on = _day(request, "first_on"), _day(request, "last_on")
-    events = reviewing_trail.events_of(trial, words, first_on, last_on).select_related("link")
-    object_type, _, object_id = request.GET.get("record", "").partition(":")
-    if object_id:
-        events = events.filter(object_type=object_type, object_id=object_id)
-    page = Paginator(events, 100).get_page(request.GET.get("page"))
-    about = page[0].object_label if object_id and len(page) else ""
-    context = {
-        "trial": trial,
-        "page": page,
-        "words": words,
-        "first_on": first_on,
-        "last_on": last_on,
-        "about": about,
-        "look": watching.last_look(trial),
-    }
-    return render(request, "trials/trial_audit.html", context)
-
-
-def _day(request: HttpRequest, name: str) -> dt.date | None:
-    """Return a day that was asked for; None where it is no day."""
-    try:
-        return parse_date(request.GET.get(name, ""))
-    except ValueError:
-        return None
 
 
 def _first_error(form: object) -> str:

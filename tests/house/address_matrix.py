@@ -80,6 +80,7 @@ MATRIX = tuple(
         ("GET POST", "trials/mails/", "", "*"),
         ("POST", "trials/mails/<pk>/retry/", "mail", "T"),
         ("GET", "trials/<pk>/audit/", "trial", "A"),
+        ("POST", "trials/<pk>/audit/export/", "trial", "A"),
         ("GET", "trials/<pk>/trail-reviews/", "trial", "AT"),
         ("GET POST", "trials/<pk>/trail-reviews/new/", "trial", "A"),
         ("GET", "trials/trail-reviews/<pk>/", "trail review", "AT"),

@@ -15,7 +15,7 @@ from compliance.models import AuditEvent, AuditLink, Signature, User
 from compliance.signing import Intent
 from trials.models import Role, TrailReview, Trial
 from trials.reminding_of_reviews import Reminder
-from trials.selectors import event_mentions
+from trials.selectors_trail import Selection, selected
 
 KIND = "review of the audit trail"
 MEANING = Signature.Meaning.REVIEW
@@ -49,14 +49,7 @@ class Act:
 
 def events_of(trial: Trial, words: str, first_on: dt.date | None, last_on: dt.date | None) -> QuerySet[AuditEvent]:
     """Return the events of a trial that mention all the words, of these days (UTC), newest first."""
-    events = AuditEvent.objects.filter(trial_id=trial.pk)
-    if first_on:
-        events = events.filter(at__gte=dt.datetime.combine(first_on, dt.time(), dt.UTC))
-    if last_on:
-        events = events.filter(at__lte=dt.datetime.combine(last_on, dt.time.max, dt.UTC))
-    for word in words.split():
-        events = events.filter(event_mentions(word))
-    return events.order_by("-id")
+    return selected(trial, Selection(words=words, first_on=first_on, last_on=last_on))
 
 
 def counted(trial: Trial, part: Part) -> list[Act]:
