@@ -71,19 +71,31 @@
   }, document, true);
 
   // A form goes once: pressed again before the answer is there, it is not sent again. Without a connection it does not
-  // go at all, as the browser would put its own page in place of what was typed.
+  // go at all, as the browser would put its own page in place of what was typed. A browser that has no network may
+  // still reach a server on the same machine, so it is asked.
   const PATIENCE_MS = 20_000;
   const underWay = new Map();
-  on("submit", (event) => {
+  const reached = () => fetch("/healthz", { cache: "no-store" }).then(() => true, () => false);
+  on("submit", async (event) => {
     const form = event.target;
-    if (event.defaultPrevented || form.method !== "post") return;
-    if (!navigator.onLine) {
+    const { submitter } = event;
+    if (event.defaultPrevented || form.method !== "post" || form.dataset.reached) {
+      delete form.dataset.reached;
+      return;
+    }
+    if (underWay.has(form)) {
       event.preventDefault();
-      toast("There is no connection, so nothing was sent. What you typed is still here: send it once you are connected again.", "error");
-    } else if (underWay.has(form)) {
-      event.preventDefault();
+      return;
+    }
+    underWay.set(form, setTimeout(() => underWay.delete(form), PATIENCE_MS));
+    if (navigator.onLine) return;
+    event.preventDefault();
+    if (await reached()) {
+      form.dataset.reached = form.dataset.asked = "1";
+      form.requestSubmit(submitter);
     } else {
-      underWay.set(form, setTimeout(() => underWay.delete(form), PATIENCE_MS));
+      underWay.delete(form);
+      toast("There is no connection, so nothing was sent. What you typed is still here: send it once you are connected again.", "error");
     }
   });
   on("pageshow", () => underWay.clear(), window);
