@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from compliance import access, signing
+from compliance import access, audit, signing
 from compliance.errors import HouseError
 from compliance.models import Signature
 from compliance.signing import WrongPassword
@@ -101,6 +101,7 @@ def unlock(request: HttpRequest, unlock: Unlock) -> HttpResponse:
         "may_decline_only": waiting and approves and needs_sponsor,
         "needs_sponsor": waiting and needs_sponsor,
         "signatures": signing.signatures_on(unlock),
+        "declined": audit.history(unlock).filter(action__in=("unlock.decline", "unlock.refuse")).first(),
         "meaning": _MEANING.APPROVAL.label,
     }
     status = problem.status if problem else HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK

@@ -9,7 +9,7 @@ from django import forms
 
 from trials.forms import SignatureForm
 from trials.models import Membership
-from trials.services.reviewing_access import VERDICTS, Verdict
+from trials.services.reviewing_access import REVOKE, VERDICTS, Verdict
 
 
 class AccessReviewForm(SignatureForm):
@@ -31,6 +31,14 @@ class AccessReviewForm(SignatureForm):
                 required=False,
                 widget=forms.TextInput(attrs={"aria-label": f"Reason for {who}"}),
             )
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for a reason where a role is revoked."""
+        given = super().clean() or {}
+        for one in self.memberships:
+            if given.get(f"verdict_{one.pk}") == REVOKE and not given.get(f"note_{one.pk}", "").strip():
+                self.add_error(f"note_{one.pk}", "Say why it is revoked.")
+        return given
 
     def rows(self) -> Iterator[tuple[Membership, forms.BoundField, forms.BoundField]]:
         """Give each role with its two fields."""

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from compliance import access, signing
+from compliance import access, audit, signing
 from compliance.errors import HouseError
 from compliance.models import AuditEvent, Signature
 from compliance.redaction import texts
@@ -101,6 +101,7 @@ def redaction(request: HttpRequest, asked: Redaction) -> HttpResponse:
         "may_decide": waiting and access.may(request.user, "trials.approve_redaction", asked),
         "waiting": waiting,
         "signatures": signing.signatures_on(asked),
+        "declined": audit.history(asked).filter(action="redaction.decline").first(),
         "meaning": _MEANING.APPROVAL.label,
     }
     return render(request, "trials/redaction.html", context, status=_status(form, problem))

@@ -204,6 +204,9 @@ def test_declined_the_lock_stays(locked: World) -> None:
     with pytest.raises(IllegalMove):
         approve(locked, asked)
     assert (trial_of(locked).state, Unlock.objects.get().state) == ("locked", "declined")
+    who_asked = Client()
+    who_asked.force_login(locked.people["manager"])
+    assert "No effect on the endpoint" in who_asked.get(reverse("reading:unlock", args=[asked.pk])).content.decode()
     assert ask(locked).state == "asked"
 
 

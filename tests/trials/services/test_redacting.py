@@ -188,6 +188,9 @@ def test_a_declined_one_leaves_the_trail_and_says_why(world: World, stray: Audit
     stray.refresh_from_db()
     assert (asked.state, (stray.after or {})["text"]) == (RedactionState.DECLINED, NAME)
     assert verifying.verify().damages == ()
+    who_asked = Client()
+    who_asked.force_login(world.people[Role.AUDITOR])
+    assert "It is the nurse" in who_asked.get(f"/trials/redactions/{asked.pk}/").content.decode()
 
 
 @pytest.mark.parametrize(
