@@ -62,6 +62,8 @@ class Exporter(abc.ABC, Generic[Snapshot]):
     title: ClassVar[str]
     #: The code that makes the files, relative to the root: its digest is part of the manifest.
     sources: ClassVar[tuple[str, ...]]
+    #: How the trail names that it was built; other systems are told of `package.built`.
+    built: ClassVar[str] = "package.built"
 
     @abc.abstractmethod
     def ready(self, about: Record) -> None:
@@ -252,7 +254,7 @@ def build(exporter: Exporter[Snapshot], about: Record, *, actor: User, at: dt.da
                 created_at=at,
                 created_by=actor,
             )
-        audit.record("package.built", about, actor=actor, at=at, after={**named(export), "repeated": repeated})
+        audit.record(exporter.built, about, actor=actor, at=at, after={**named(export), "repeated": repeated})
     return export
 
 

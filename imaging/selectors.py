@@ -61,7 +61,7 @@ REASONS = {
     HoldReason.LEAK_FOUND: "Identifier still found",
     HoldReason.OVER_BUDGET: "Too costly to read",
     HoldReason.DAMAGED_AT_REST: "Stored original damaged",
-    HoldReason.TRIAL_LOCKED: "Trial is locked",
+    HoldReason.TRIAL_LOCKED: "Trial or visit is locked",
 }
 #: Reasons for which somebody at the core lab looks at the images.
 LOOKED_AT = frozenset({HoldReason.PIXEL_REVIEW, HoldReason.FACE_REVIEW})

@@ -42,4 +42,6 @@ class TrialsConfig(AppConfig):
             models.SiteQualification,
             models.Unlock,
             models.LockProposal,
+            models.Freeze,
+            models.FrozenSubject,
         )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trials.terms.kinds import Choice, Flag
+from trials.terms.kinds import Choice, Flag, Several
 from trials.terms.records import term
 
 #: Roles whose signature a lock may need beside the administrator's.
 SECOND = {"reading_manager": "a reading manager", "qc_analyst": "a QC analyst", "sponsor": "the sponsor"}
+#: Roles that may be let have the package of an interim lock.
+MAY_HAVE = {"sponsor": "the sponsor", "auditor": "an auditor", "trial_administrator": "the trial's administrator"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,4 +26,9 @@ class LockTerms:
         Flag(),
         "The sponsor agrees before a lock is taken off",
         "By signature, beside the reading manager who asks and the trial's administrator who approves.",
+    )
+    interim_package_to: tuple[str, ...] = term(
+        Several(Choice(MAY_HAVE)),
+        "Who gets the package of an interim lock",
+        "It holds outcomes while the trial goes on. If left out: nobody. It is built and kept, and its digest shown.",
     )

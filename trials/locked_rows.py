@@ -1,5 +1,7 @@
 """A locked trial in the database itself: its triggers refuse to add, change or remove a record of such a trial.
 
+So it is with the records of a frozen subject (`trials.frozen_sql`): made, put aside and missed together with these.
+
 Services refuse by `Record.frozen_by`; whoever goes past them (a shell, `QuerySet.update`, plain SQL) meets these. They
 are derived from the models: each regulated record of which a foreign key leads to the trial, but for `GOING_ON`. Each
 asks one question of the trial, by primary keys alone.
@@ -19,12 +21,14 @@ from django.db import connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from compliance.models import Record
-from trials import locked_sql
+from trials import frozen_sql, locked_sql
 from trials.locked_sql import OURS
 
 #: Records of a trial that its lock does not close, and why.
 GOING_ON: Mapping[str, str] = {
     "trials.Unlock": "the lock is taken off by it; what is decided changes no more, by triggers of its own",
+    "trials.Freeze": "what it closes the lock closes too; it is kept as it was signed, by triggers of its own",
+    "trials.FrozenSubject": "a part of a freeze",
     "trials.Membership": "people come and go, and their roles end",
     "trials.AccessReview": "people come and go, and who still has access is gone over after the lock as well",
     "trials.TrailReview": "the trail goes on after the lock, and is gone over",
@@ -75,7 +79,11 @@ def _known(label: str) -> type[models.Model] | None:
 
 
 def _wanted(apps: Apps, vendor: str, schema: str) -> dict[str, tuple[str, ...]]:
-    return locked_sql.triggers(apps, guarded(apps), MOVABLE, vendor=vendor, schema=schema)
+    kinds, given = list(guarded(apps)), {"vendor": vendor, "schema": schema}
+    return {
+        **locked_sql.triggers(apps, kinds, MOVABLE, **given),
+        **frozen_sql.triggers(apps, kinds, MOVABLE, **given),
+    }
 
 
 def standing(*, using: str = "default") -> dict[str, str]:

@@ -25,14 +25,14 @@ _UNLOCK_KEPT = "The unlock was not changed: it is kept as it was asked for and d
 _Made = tuple[str, tuple[str, ...]]
 
 
-class _Way(NamedTuple):
-    """How a foreign key of a row leads to its trial: the column, then table, key and column of each further step."""
+class Way(NamedTuple):
+    """How a foreign key leads to what a row hangs on: the column, then table, key and column of each further step."""
 
     column: str
     steps: tuple[tuple[str, str, str], ...]
 
-    def trial(self, row: str, schema: str) -> str:
-        """Return the expression that gives the trial's number for a row, `OLD` or `NEW`."""
+    def leads_to(self, row: str, schema: str) -> str:
+        """Return the expression that gives the number of what a row, `OLD` or `NEW`, hangs on."""
         found = f'{row}."{self.column}"'
         for table, key, column in self.steps:
             found = f'(SELECT "{column}" FROM {schema}"{table}" WHERE "{key}" = {found})'
@@ -47,33 +47,36 @@ class _Guarded(NamedTuple):
     """
 
     table: str
-    ways: tuple[_Way, ...]
+    ways: tuple[Way, ...]
     closed: tuple[str, ...]
 
     def trials(self, row: str, schema: str) -> str:
         """Return the expressions that give the numbers of a row's trials, in a list."""
-        return ", ".join(way.trial(row, schema) for way in self.ways)
+        return ", ".join(way.leads_to(row, schema) for way in self.ways)
 
     @property
     def of(self) -> str:
         """What names the columns that an update is asked about; nothing for all."""
-        return f" OF {', '.join(map(_quoted, self.closed))}" if self.closed else ""
+        return f" OF {', '.join(map(quoted, self.closed))}" if self.closed else ""
 
     def moved(self, different: str) -> str:
         """Return the question whether a row is given to somebody else."""
         return " OR ".join(f'NEW."{way.column}" {different} OLD."{way.column}"' for way in self.ways)
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """Return a name as statements have it."""
     return f'"{name}"'
 
 
-def _keys(model: type[models.Model]) -> list[models.ForeignKey[Any, Any]]:
+def foreign_keys(model: type[models.Model]) -> list[models.ForeignKey[Any, Any]]:
+    """Return the foreign keys of a model, by name."""
     found = [field for field in model._meta.concrete_fields if isinstance(field, models.ForeignKey)]
     return sorted(found, key=lambda field: field.name)
 
 
-def _target(key: models.ForeignKey[Any, Any]) -> type[models.Model]:
+def led_to(key: models.ForeignKey[Any, Any]) -> type[models.Model]:
+    """Return the model that a foreign key names."""
     assert isinstance(key.related_model, type)
     return key.related_model
 
@@ -86,8 +89,8 @@ def way_of(model: type[models.Model]) -> tuple[models.ForeignKey[Any, Any], ...]
     seen = {model}
     while waiting:
         here, way = waiting.popleft()
-        for key in _keys(here):
-            there = _target(key)
+        for key in foreign_keys(here):
+            there = led_to(key)
             if key.null or there in seen:
                 continue
             if there._meta.label == TRIAL:
@@ -97,13 +100,17 @@ def way_of(model: type[models.Model]) -> tuple[models.ForeignKey[Any, Any], ...]
     return None
 
 
-def _as_table(model: type[models.Model], movable: tuple[str, ...] = ()) -> _Guarded:
-    ways = []
+def way_over(key: models.ForeignKey[Any, Any], rest: Iterable[models.ForeignKey[Any, Any]]) -> Way:
+    """Return the way over a key and further ones."""
+    steps = ((str(f.model._meta.db_table), str(f.model._meta.pk.column), str(f.column)) for f in rest)
+    return Way(str(key.column), tuple(steps))
+
+
+def as_table(model: type[models.Model], movable: tuple[str, ...] = ()) -> _Guarded:
+    """Return a model's table with all its ways to a trial; the fields `movable` are not closed."""
     # What each row has comes first: writers wait by that.
-    for key in sorted(_keys(model), key=lambda key: key.null):
-        if (rest := way_of(_target(key))) is not None:
-            named = ((str(f.model._meta.db_table), str(f.model._meta.pk.column), str(f.column)) for f in rest)
-            ways.append(_Way(str(key.column), tuple(named)))
+    keys = sorted(foreign_keys(model), key=lambda key: key.null)
+    ways = (way_over(key, rest) for key in keys if (rest := way_of(led_to(key))) is not None)
     closed = sorted(str(field.column) for field in model._meta.concrete_fields if field.name not in movable)
     return _Guarded(model._meta.db_table, tuple(ways), tuple(closed) if movable else ())
 
@@ -133,18 +140,19 @@ def triggers(
     trial = apps.get_model(TRIAL)._meta.db_table
     unlocked = _unlocked(apps, "IS NOT DISTINCT FROM" if vendor == "postgresql" else "IS", schema)
     for model in kinds:
-        one = _as_table(model, movable.get(model._meta.label, ()))
+        one = as_table(model, movable.get(model._meta.label, ()))
         for event, statements in write(one, trial, str(model._meta.verbose_name), schema, unlocked):
-            made |= _named(one.table, event, statements)
+            made |= named(one.table, event, statements)
     made |= _of_unlocks(apps, vendor, schema)
     made |= _of_locks_by_two(apps, vendor, schema)
     for table, asked in _signatures(apps, kinds, schema).items():
-        refusing = _refusing(table, "insert", asked, f"The signature {_MESSAGE}", vendor, schema)
-        made |= _named(table, "insert", refusing)
+        refused = _refusing(table, "insert", asked, f"The signature {_MESSAGE}", vendor, schema)
+        made |= named(table, "insert", refused)
     return made
 
 
-def _named(table: str, event: str, statements: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+def named(table: str, event: str, statements: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Return the statements of one trigger by its name, which stands for `{name}` in them."""
     digest = hashlib.sha256("".join(statements).encode()).hexdigest()[:8]
     # PostgreSQL has names of 63 bytes at most.
     name = f"{OURS}{table[:28]}_{event}_{digest}"
@@ -163,7 +171,7 @@ def _signatures(apps: Apps, guarded: Iterable[type[models.Model]], schema: str) 
     cases = []
     for model in guarded:
         if model._meta.label != TRIAL:
-            way = _as_table(model).ways[0].trial("o", schema)
+            way = as_table(model).ways[0].leads_to("o", schema)
             row = f'(SELECT {way} FROM {schema}"{model._meta.db_table}" o WHERE o."id" = {{number}})'
             cases.append(f"WHEN '{model._meta.label_lower}' THEN {row}")
     of_record = f"CASE {{kind}} {' '.join(cases)} END"
@@ -249,7 +257,7 @@ def _of_locks_by_two(apps: Apps, vendor: str, schema: str) -> dict[str, tuple[st
     )
     locks = f"NEW.\"state\" = '{LOCKED}' AND OLD.\"state\" <> '{LOCKED}'"
     alone = f"{locks} AND EXISTS ({asked}) AND NOT EXISTS ({confirmed})"
-    return _named(trial, "by_two", _refusing(trial, "update", alone, _BY_TWO, vendor, schema))
+    return named(trial, "by_two", _refusing(trial, "update", alone, _BY_TWO, vendor, schema))
 
 
 def _of_unlocks(apps: Apps, vendor: str, schema: str) -> dict[str, tuple[str, ...]]:
@@ -265,9 +273,19 @@ def _of_unlocks(apps: Apps, vendor: str, schema: str) -> dict[str, tuple[str, ..
         "update": f'OLD."state" NOT IN ({waiting}) OR {other}',
         "delete": f'OLD."state" NOT IN ({waiting})',
     }
+    return refusing(table, questions, _UNLOCK_KEPT, vendor, schema)
+
+
+def refusing(
+    table: str, questions: Mapping[str, str], sentence: str, vendor: str, schema: str, *, called: str = ""
+) -> dict[str, tuple[str, ...]]:
+    """Return the triggers that refuse, with a sentence, each event of a table of which the question is answered yes.
+
+    `called` begins their names, where the table has others.
+    """
     made: dict[str, tuple[str, ...]] = {}
     for event, when in questions.items():
-        made |= _named(table, event, _refusing(table, event, when, _UNLOCK_KEPT, vendor, schema))
+        made |= named(table, f"{called}{event}", _refusing(table, event, when, sentence, vendor, schema))
     return made
 
 
@@ -277,10 +295,10 @@ def _refusing(table: str, event: str, when: str, message: str, vendor: str, sche
         then = f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
         return (f'CREATE TRIGGER "{{name}}" BEFORE {event.upper()} ON "{table}" WHEN {when} {then}',)
     refused = f"RAISE EXCEPTION '{message}' USING ERRCODE = '23000';"
-    return _trigger(table, event.upper(), "ROW", f"IF {when} THEN {refused} END IF;", schema)
+    return calling(table, event.upper(), "ROW", f"IF {when} THEN {refused} END IF;", schema)
 
 
-def _trigger(table: str, what: str, scope: str, body: str, schema: str) -> tuple[str, ...]:
+def calling(table: str, what: str, scope: str, body: str, schema: str) -> tuple[str, ...]:
     """Return the statements that make a function of PostgreSQL and the trigger that calls it."""
     back = "RETURN NULL;" if scope == "STATEMENT" else "IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW;"
     return (
@@ -324,12 +342,12 @@ def _on_postgresql(one: _Guarded, trial: str, kind: str, schema: str, unlocked: 
     refused = f"RAISE EXCEPTION 'The {kind} {_MESSAGE}' USING ERRCODE = '23000';"
 
     def asked(row: str) -> str:
-        first, numbers = one.ways[0].trial(row, schema), one.trials(row, schema)
+        first, numbers = one.ways[0].leads_to(row, schema), one.trials(row, schema)
         names = {"advisory": ADVISORY, "schema": schema, "table": trial, "locked": LOCKED, "refused": refused}
         return _ASKED.format(first=first, all=numbers, **names)
 
     def made(event: str, what: str, scope: str, body: str) -> _Made:
-        return event, _trigger(one.table, what, scope, body, schema)
+        return event, calling(one.table, what, scope, body, schema)
 
     if one.table == trial:
         kept = f"IF TG_OP = 'DELETE' THEN {refused} ELSIF NOT ({unlocked}) THEN {refused} END IF;"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from compliance.exporting import NotLocked
+from trials.lock_terms import MAY_HAVE
 from trials.models import SITE_AWARE, Role, Trial
 from trials.states import TrialState
 
@@ -25,6 +26,7 @@ class Artefact(StrEnum):
     OUTCOMES = "outcomes"
     PACKAGE = "package"
     EARLIER = "earlier"
+    INTERIM = "interim"
     IMAGES = "images"
 
 
@@ -41,6 +43,8 @@ class Release:
 _ALWAYS = tuple(TrialState)
 _AFTER_LOCK = (TrialState.LOCKED,)
 _TAKE_PACKAGES = (Role.SPONSOR, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR)
+#: Whom a charter may name for packages of interim locks.
+MAY_HAVE_INTERIM = tuple(Role(named) for named in MAY_HAVE)
 TABLE = {
     Artefact.STATUS: Release(
         "Counts: subjects, visits, what was received, cleared and read, queries",
@@ -69,6 +73,13 @@ TABLE = {
         _ALWAYS,
         "while the audit trail verifies; none is there before a first lock",
     ),
+    Artefact.INTERIM: Release(
+        "Package of an interim lock: reads and results of its subjects up to its cut-off",
+        MAY_HAVE_INTERIM,
+        _ALWAYS,
+        "those alone whom the charter names (`locking.interim_package_to`), by default nobody; while the interim lock "
+        "stands and the audit trail verifies",
+    ),
     Artefact.IMAGES: Release(
         "Packages of images, with the accepted reads",
         _TAKE_PACKAGES,
@@ -81,6 +92,13 @@ TABLE = {
 def roles_of(artefact: Artefact) -> tuple[Role, ...]:
     """Return the roles that ever get something."""
     return TABLE[artefact].roles
+
+
+def roles_of_interim(trial: Trial) -> tuple[Role, ...]:
+    """Return the roles that the charter in force lets have packages of interim locks."""
+    charter = trial.charter_in_force
+    named = charter.terms.locking.interim_package_to if charter is not None else ()
+    return tuple(role for role in MAY_HAVE_INTERIM if role in named)
 
 
 def is_released(artefact: Artefact, trial: Trial) -> bool:

@@ -74,6 +74,30 @@ def signs_lock_too(user: User, about: Any) -> bool:
     return bool(named) and role(Role(named))(user, about)
 
 
+@held_by(
+    Role.READING_MANAGER,
+    Role.QC_ANALYST,
+    Role.SPONSOR,
+    Role.AUDITOR,
+    Role.TRIAL_ADMINISTRATOR,
+    where="a QC analyst and the sponsor where the charter asks for their signature on the lock",
+)
+def sees_freezes(user: User, about: Any) -> bool:
+    """The person freezes, lifts or audits, or signs an interim lock as the second one."""
+    if role(Role.READING_MANAGER, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR)(user, about):
+        return True
+    return signs_lock_too(user, about)
+
+
+@held_by(*release.MAY_HAVE_INTERIM, where="where the charter names this role for packages of interim locks")
+def sees_interim(user: User, about: Any) -> bool:
+    """The person holds a role that the charter in force lets have packages of interim locks; by default none does."""
+    if about is None:
+        return role(*release.MAY_HAVE_INTERIM)(user, about)
+    named = release.roles_of_interim(Trial(pk=about.scope().trial_id))
+    return bool(named) and role(*named)(user, about)
+
+
 def needs_second_factor(user: User) -> bool:
     """The person sees images or results in some trial, or may create trials."""
     of_person = models.Membership.objects.filter(user=user, ended_at=None)
@@ -130,6 +154,10 @@ def register() -> None:
     access.register(
         "trials.see_unlocks", role(Role.READING_MANAGER, Role.SPONSOR, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR)
     )
+    # Whoever freezes does not lift it: a second person does.
+    access.register("trials.freeze", role(Role.READING_MANAGER, Role.TRIAL_ADMINISTRATOR))
+    access.register("trials.lift_freeze", role(Role.READING_MANAGER, Role.TRIAL_ADMINISTRATOR))
+    access.register("trials.see_freezes", sees_freezes)
     access.expose(models.Trial, "trials.administer_or_audit", selectors.trials_of)
     access.expose(models.ImagingCharter, "trials.see_charter", selectors.charters_seen_by)
     access.expose(models.Site, "trials.see_subjects", selectors.sites_seen_by)

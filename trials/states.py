@@ -69,6 +69,33 @@ UNLOCK = Machine(
 )
 
 
+class FreezeLevel(StrEnum):
+    SUBJECT = "subject"
+    INTERIM = "interim"
+
+
+class FreezeState(StrEnum):
+    #: It closes what it covers at once; where the charter asks for a second signature, that one is waited for.
+    PROPOSED = "proposed"
+    STANDING = "standing"
+    LIFTED = "lifted"
+
+
+FREEZE = Machine(
+    "freeze",
+    initial=FreezeState.PROPOSED,
+    moves={
+        # One signature is enough: it was given with the proposal.
+        "hold": Move(FreezeState.PROPOSED, FreezeState.STANDING),
+        "confirm": Move(FreezeState.PROPOSED, FreezeState.STANDING, may="trials.confirm_lock", signature=True),
+        # Signed right before, by another person than who froze: the database asks for that signature.
+        "lift": Move(
+            (FreezeState.PROPOSED, FreezeState.STANDING), FreezeState.LIFTED, may="trials.lift_freeze", reason=True
+        ),
+    },
+)
+
+
 class RedactionState(StrEnum):
     ASKED = "asked"
     #: For the moment in which the text is taken out: the database lets it be changed then alone.

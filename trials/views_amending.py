@@ -35,7 +35,7 @@ def impact(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
     moving = amending.being_moved(charter)
     page = Paginator(amending.behind(charter), _ON_A_PAGE).get_page(request.GET.get("page"))
     problems = setting_up.objections(charter.content) if charter.state in OPEN_CHARTER else []
-    in_force = charter.state == CharterState.IN_FORCE
+    in_force, frozen = charter.state == CharterState.IN_FORCE, amending.frozen_behind(charter)
     shown = {"shown_sha256": signing.digest(charter.shown_content())}
     return render(
         request,
@@ -46,6 +46,9 @@ def impact(request: HttpRequest, charter: ImagingCharter) -> HttpResponse:
             "in_force": charter.trial.charter_in_force,
             "page": page,
             "problems": problems,
+            "frozen": frozen,
+            "frozen_stay": f"Subjects under another version whose data are frozen: {frozen}. They stay under it until "
+            "the freeze is lifted.",
             "moving": moving,
             # While subjects are being moved, only how far that is is worked out, again and again.
             "rows": [] if problems or moving else [(subject, amending.impact(subject, charter)) for subject in page],

@@ -114,4 +114,9 @@ def _open(timepoint: Timepoint) -> Timepoint:
             HoldReason.SUBJECT_WITHDRAWN,
             f"Subject {timepoint.subject.code} has left the trial. Set the image aside, or ask the administrator.",
         )
+    if timepoint.subject.frozen_through(timepoint.order):
+        raise Unmatched(
+            HoldReason.TRIAL_LOCKED,
+            f"{timepoint} is frozen, so nothing is added to it. Set the image aside, or have the freeze lifted.",
+        )
     return timepoint

@@ -4,6 +4,7 @@ from .access_review import AccessReview
 from .calendar import CalendarAddress
 from .charter import ImagingCharter
 from .form import DeclaredForm, SiteForm
+from .freeze import Freeze, FrozenSubject, content_of_freeze
 from .lock_proposal import LockProposal
 from .membership import SECOND_FACTOR_ROLES, SITE_AWARE, Membership, Role, SiteGrant, TrialGrant
 from .qualification import SiteAnswers, SiteQualification, TrainingAcknowledgement, UploadTest
@@ -26,6 +27,8 @@ __all__ = [
     "DeclaredForm",
     "Delivery",
     "Device",
+    "Freeze",
+    "FrozenSubject",
     "ImagingCharter",
     "LockProposal",
     "Membership",
@@ -51,4 +54,5 @@ __all__ = [
     "Unlock",
     "UploadTest",
     "Webhook",
+    "content_of_freeze",
 ]

@@ -6,7 +6,7 @@ from django.db import models
 from compliance.models import Record
 from compliance.models.base import Scope
 from trials.models.site import Site
-from trials.models.subject import Timepoint
+from trials.models.subject import Subject, Timepoint
 from trials.models.trial import Trial
 from trials.states import QUERY, QueryState
 
@@ -52,7 +52,10 @@ class Query(Record):
         return Scope(self.trial_id, self.site_id)
 
     def frozen_by(self) -> str:
-        return self.trial.frozen_by()
+        if self.timepoint:
+            return self.timepoint.frozen_by()
+        about = Subject.objects.filter(pk=self.about_id).first() if self.about_type == "trials.subject" else None
+        return about.frozen_by() if about else self.trial.frozen_by()
 
     @property
     def asked(self) -> str:

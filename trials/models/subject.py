@@ -17,6 +17,7 @@ from trials.states import (
     TIMEPOINT_IMAGES,
     TIMEPOINT_QC,
     TIMEPOINT_READING,
+    FreezeState,
     ImageState,
     QcState,
     ReadingState,
@@ -95,7 +96,25 @@ class Subject(Record):
         return Scope(self.trial_id, self.site_id)
 
     def frozen_by(self) -> str:
-        return self.trial.frozen_by()
+        return self.trial.frozen_by() or self.frozen_through(None)
+
+    def frozen_through(self, order: int | None) -> str:
+        """Return what closed the visit of this order, or (None) all that there is of the subject; empty: nothing.
+
+        Readers are shown it too, so it names nobody.
+        """
+        if self._state.adding:
+            return ""
+        reaching = models.Q(through=None)
+        if order is not None:
+            reaching |= models.Q(through__gte=order)
+        is_frozen = self.freezes.filter(reaching).exclude(freeze__state=FreezeState.LIFTED).exists()
+        return "its data are frozen" if is_frozen else ""
+
+    @property
+    def is_frozen_anywhere(self) -> bool:
+        """Whether a freeze covers the subject, if only its first visit."""
+        return bool(self.frozen_through(0))
 
 
 class Timepoint(Record):
@@ -152,7 +171,7 @@ class Timepoint(Record):
         return self.subject.scope()
 
     def frozen_by(self) -> str:
-        return self.subject.trial.frozen_by()
+        return self.subject.trial.frozen_by() or self.subject.frozen_through(self.order)
 
     def signed_content(self) -> dict[str, object]:
         return {

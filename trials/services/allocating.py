@@ -102,8 +102,8 @@ def _reschedule(subject: Subject, charter: ImagingCharter, reason: str, actor: U
     for timepoint, visit in plan_under(subject, charter):
         if visit is not None or not _removed(timepoint, reason, actor, at):
             kept.append(timepoint)
-    put_in_order(kept)
-    for timepoint in kept:
+    # Those that keep their place are not touched: they may be frozen.
+    for timepoint in put_in_order(kept):
         audit.save(timepoint, action="timepoint.planned", actor=actor, at=at, reason=reason)
     signals.subject_rescheduled.send(sender=Subject, subject=subject, at=at)
 

@@ -21,6 +21,7 @@ from trials import signals
 from trials.charter import Visit
 from trials.impact import Change, compared
 from trials.models import ImagingCharter, Subject, Timepoint
+from trials.selectors_freezes import frozen_of
 from trials.services.enrolling import fault_of_code
 from trials.services.planning import plan_under, put_in_order
 from trials.states import NOT_ENROLLED, CharterState, ImageState, SubjectState
@@ -44,9 +45,21 @@ class NotInForce(HouseError):
 
 
 def behind(charter: ImagingCharter) -> Any:
-    """The subjects of the trial of which a timepoint goes by another version than this one, by code."""
+    """The subjects of the trial of which a timepoint goes by another version than this one, by code.
+
+    One that is frozen, if only up to a visit, stays under the version that it was frozen under.
+    """
+    return _under_others(charter).exclude(pk__in=frozen_of(charter.trial)).order_by("code")
+
+
+def frozen_behind(charter: ImagingCharter) -> int:
+    """How many subjects go by another version and are frozen, so that they stay under it."""
+    return int(_under_others(charter).filter(pk__in=frozen_of(charter.trial)).count())
+
+
+def _under_others(charter: ImagingCharter) -> Any:
     others = Timepoint.objects.filter(subject__trial=charter.trial_id).exclude(charter=charter)
-    return Subject.objects.filter(pk__in=others.values("subject")).select_related("trial", "site").order_by("code")
+    return Subject.objects.filter(pk__in=others.values("subject")).select_related("trial", "site")
 
 
 def impact(subject: Subject, charter: ImagingCharter) -> Sequence[Change]:

@@ -58,9 +58,19 @@ def plan_under(subject: Subject, charter: ImagingCharter) -> list[tuple[Timepoin
     return plan + [(_planned(subject, charter, visit, 0), visit) for visit in added]
 
 
-def put_in_order(timepoints: Sequence[Timepoint]) -> None:
-    """Number timepoints by their days; up to the last one whose reading has begun each keeps its number."""
+def put_in_order(timepoints: Sequence[Timepoint]) -> list[Timepoint]:
+    """Number timepoints by their days; up to the last one whose reading has begun each keeps its number.
+
+    Returns
+    -------
+    list of Timepoint
+        Those that are not stored yet, and those that got another number: nothing else is to be stored for it.
+    """
     last = max((t.order for t in timepoints if t.reading_state != ReadingState.NOT_READY), default=-1)
     free = [t for t in timepoints if not t.pk or t.order > last]
+    moved = []
     for order, timepoint in enumerate(sorted(free, key=lambda t: t.day), start=last + 1):
+        if not timepoint.pk or timepoint.order != order:
+            moved.append(timepoint)
         timepoint.order = order
+    return moved

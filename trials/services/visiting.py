@@ -57,8 +57,8 @@ def add_visit(*, subject: Subject, date: dt.date, reason: str, actor: User, at: 
             unscheduled=True,
         )
         timepoints.append(added)
-        put_in_order(timepoints)
-        for timepoint in timepoints:
+        # Those that keep their place are not touched: they may be frozen.
+        for timepoint in put_in_order(timepoints):
             audit.save(timepoint, action="timepoint.planned", actor=actor, at=at, reason=reason)
     return added
 

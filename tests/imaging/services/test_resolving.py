@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from compliance import access, audit, jobs
@@ -13,6 +15,7 @@ from imaging.services.resolving import OtherDelivery, OtherSite, discard_held, r
 from imaging.states import ReceivedState
 from tests.factories import AT, World, scan
 from tests.imaging.services.delivery import by_coordinator, by_scanner
+from trials.models import Freeze, FrozenSubject
 
 pytestmark = pytest.mark.requirement("REQ-INT-012")
 
@@ -54,6 +57,29 @@ def test_an_assigned_scan_goes_into_the_archive(world: World) -> None:
     assert (row.state, row.timepoint, row.hold_reason, row.hold_sentence) == ("archived", timepoint, "", "")
     retry = audit.history(row).get(action="receivedinstance.retry")
     assert (retry.actor, retry.reason) == (world.analyst, "assigned to N-001 W8")
+
+
+@pytest.mark.requirement("REQ-LOC-016")
+def test_a_scan_for_a_frozen_visit_is_held_and_says_why_and_can_be_given_to_a_later_one(world: World) -> None:
+    visit = world.timepoint("N-001", "W8")
+    freeze = Freeze(trial=world.trial, level="interim", number=1, purpose="Look", made_by=world.founder, made_at=AT)
+    audit.save(freeze, action="freeze.interim", actor=None, at=AT)
+    covered = FrozenSubject(freeze=freeze, subject=visit.subject, through=visit.order, state="active")
+    audit.save(covered, action="frozensubject.covered", actor=None, at=AT)
+    transfer = by_scanner(world, scan("N-001", slices=2, ClinicalTrialTimePointID="W8"))
+
+    held = list(ReceivedInstance.objects.values_list("state", "hold_reason", "hold_sentence"))
+
+    said = "N-001 W8 is frozen, so nothing is added to it. Set the image aside, or have the freeze lifted."
+    assert held == [("held", "trial_locked", said)] * 2
+    with pytest.raises(audit.RecordFrozen):
+        by_coordinator(world, scan("N-001", slices=1), visit)
+    given: dict[str, Any] = {"transfer": transfer, "actor": world.analyst, "at": AT}
+    for timepoint, state in ((visit, "held"), (world.timepoint("N-001", "W16"), "archived")):
+        resolve_held(timepoint=timepoint, instances=ReceivedInstance.objects.all(), **given)
+        jobs.drain()
+        assert set(ReceivedInstance.objects.values_list("state", flat=True)) == {state}
+    assert Instance.objects.count() == 2
 
 
 def test_a_mismatch_assigned_to_the_subject_in_the_header_goes_in(world: World) -> None:
