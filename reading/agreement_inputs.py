@@ -88,7 +88,8 @@ def variability_inputs(trial: Trial, results: Iterable[SubjectResult] | None = N
         code, (one, two) = result.subject.code, result.slots
         readers = " + ".join(sorted((one.reader.username, two.reader.username)))
         charter = result.slots[0].reads[0].task.charter
-        read_in_full = is_fully_read(result.subject) and is_reviewed(result.subject, charter)
+        reviewed = is_reviewed(result.subject, charter, result.through)
+        read_in_full = is_fully_read(result.subject, result.through) and reviewed
         for timepoint in result.timepoints:
             first, second = one.read_of(timepoint), two.read_of(timepoint)
             if first is None or second is None:

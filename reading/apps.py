@@ -42,5 +42,6 @@ class ReadingConfig(AppConfig):
             models.AffectedSubject,
         )
         exporting.register("endpoint-package", "reading.exports.endpoint_package.EndpointPackage")
+        exporting.register("interim-package", "reading.exports.interim_package.InterimPackage")
         exporting.register("audit-trail", "reading.exports.trail.AuditTrail")
         exporting.register("accepted-reads", "reading.exports.accepted_reads.AcceptedReads")

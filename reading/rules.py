@@ -12,7 +12,7 @@ from reading.states import Purpose, ReadState
 from trials import release
 from trials.models import Role
 from trials.release import Artefact
-from trials.rules import held_by, role
+from trials.rules import held_by, role, sees_interim
 
 _reader = role(Role.READER)
 _adjudicator = role(Role.ADJUDICATOR)
@@ -86,4 +86,10 @@ def register() -> None:
     # After the lock alone; whoever may have the package sees its figures, and who led the reading.
     access.register("reading.see_endpoints", role(*release.roles_of(Artefact.OUTCOMES)))
     access.register("reading.see_package", role(*release.roles_of(Artefact.PACKAGE)))
+    access.register(
+        "reading.see_interim",
+        sees_interim,
+        unblinds="results of the subjects of an interim lock, before the lock",
+        leaves=("interim.downloaded",),
+    )
     access.register("reading.see_images", role(*release.roles_of(Artefact.IMAGES)))

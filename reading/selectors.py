@@ -165,12 +165,20 @@ def is_read_by_all(timepoint: Timepoint) -> bool:
     return timepoint.reading_state == ReadingState.READ
 
 
-def is_fully_read(subject: Subject) -> bool:
-    """Tell whether every timepoint of a subject that is to be read was signed by every planned reader."""
-    timepoints = list(subject.timepoints.select_related("subject").order_by("order"))
+def is_fully_read(subject: Subject, through: int | None = None) -> bool:
+    """Tell whether every timepoint of a subject that is to be read was signed by every planned reader.
+
+    `through`: up to the visit of this order.
+    """
+    timepoints = list(subject.timepoints.filter(**_upto("order", through)).select_related("subject").order_by("order"))
     if subject.state in _NOT_READ or not timepoints or is_absent(timepoints[0]):
         return True
     return all(is_read_by_all(timepoint) for timepoint in timepoints if not is_absent(timepoint))
+
+
+def _upto(order: str, through: int | None) -> dict[str, int]:
+    """Return the condition on visits up to one; none for all."""
+    return {} if through is None else {f"{order}__lte": through}
 
 
 def held_up_for_readers(trial: Trial) -> list[Timepoint]:
@@ -262,6 +270,8 @@ class SubjectResult:
     adjudications: tuple[Adjudication, ...]
     discordances: tuple[discordance.Trigger, ...]
     accepted: AcceptedResult | None
+    #: The order of the last visit that was looked at; None: all were.
+    through: int | None = None
 
 
 def discordances_between(
@@ -288,14 +298,20 @@ def places_of(
 
 
 def slot_results(
-    subject: Subject, charter: ImagingCharter | None = None, *, reread: bool = False
+    subject: Subject,
+    charter: ImagingCharter | None = None,
+    *,
+    reread: bool = False,
+    through: int | None = None,
 ) -> tuple[SlotResult, ...]:
     """Each reader's result of a subject from the reads signed so far, by place in the pair.
 
     `charter`: as if the reads had been made under another version than theirs. `reread`: of hidden re-reads instead.
+    `through`: of visits up to the one of this order; what a global review changed is of all, and no part of it.
     """
+    counting = {"state__in": SIGNED, "reread": reread, "purpose": Purpose.ENDPOINT}
     signed = (
-        ReadTask.every.filter(timepoint__subject=subject, state__in=SIGNED, reread=reread, purpose=Purpose.ENDPOINT)
+        ReadTask.every.filter(timepoint__subject=subject, **counting, **_upto("timepoint__order", through))
         .select_related("timepoint__subject__trial", "charter", "reader", "assessment")
         .prefetch_related(Prefetch("assessment__measurements", Measurement.objects.select_related(*_ENTERED)))
         .order_by("slot", "order")
@@ -307,7 +323,7 @@ def slot_results(
         task.charter = charters.setdefault(task.charter_id, task.charter)
         by_slot.setdefault(task.slot, []).append(task)
     results = {slot: slot_result(slot, tasks, charter) for slot, tasks in sorted(by_slot.items())}
-    reviews = {} if reread else signed_reviews(subject)
+    reviews = {} if reread or through is not None else signed_reviews(subject)
     return tuple(
         _after_review(result, reviews[slot], charter) if slot in reviews else result for slot, result in results.items()
     )
@@ -342,34 +358,36 @@ def slot_result(slot: int, tasks: Sequence[ReadTask], charter: ImagingCharter | 
     return SlotResult(slot, tasks[0].reader, tuple(reads), outcome)
 
 
-def subject_result(subject: Subject) -> SubjectResult:
+def subject_result(subject: Subject, through: int | None = None) -> SubjectResult:
     """A subject's result by each reader and, when all is done, the one that counts.
 
     Where the readers agree, the first reader's read counts; where they do not, the one that the adjudicator chose, or
-    that both readers did by consensus.
+    that both readers did by consensus. `through`: as if the visit of this order were the last.
     """
-    slots = slot_results(subject)
-    decided = subject.adjudications.exclude(state=AdjudicationState.WITHDRAWN)
+    slots = slot_results(subject, through=through)
+    decided = subject.adjudications.filter(**_upto("timepoint__order", through))
+    decided = decided.exclude(state=AdjudicationState.WITHDRAWN)
     adjudications = tuple(decided.select_related("timepoint", "adjudicator").order_by("timepoint__order"))
     charter = reading_charter(subject)
     assert charter is not None or not slots
     triggers = discordances_between(slots[0], slots[1], charter) if charter and len(slots) == 2 else ()
-    timepoints = tuple(subject.timepoints.select_related("subject").order_by("order"))
+    visits = subject.timepoints.filter(**_upto("order", through))
+    timepoints = tuple(visits.select_related("subject").order_by("order"))
     undecided = any(a.state in UNDECIDED for a in adjudications)
     waiting = places_of(triggers, timepoints, charter) - {a.timepoint_id for a in adjudications} if charter else set()
+    told = subject, timepoints, slots, adjudications, triggers
     if subject.is_read_no_further and charter and (waiting or len(slots) < charter.terms.readers_per_timepoint):
         # Nobody may settle any more which of the reads counts.
-        nothing = AcceptedResult(None, derivation.NOT_EVALUABLE, "", "")
-        return SubjectResult(subject, timepoints, slots, adjudications, triggers, nothing)
-    if not is_fully_read(subject) or not is_reviewed(subject, charter) or undecided or waiting:
-        return SubjectResult(subject, timepoints, slots, adjudications, triggers, None)
+        return SubjectResult(*told, AcceptedResult(None, derivation.NOT_EVALUABLE, "", ""), through)
+    reviewed_too = is_reviewed(subject, charter, through)
+    if not is_fully_read(subject, through) or not reviewed_too or undecided or waiting:
+        return SubjectResult(*told, None, through)
     if not slots:
         # Nothing to read: no baseline scan will come, so nothing can be evaluated.
-        nothing = AcceptedResult(None, derivation.NOT_EVALUABLE, "", "")
-        return SubjectResult(subject, timepoints, slots, adjudications, triggers, nothing)
+        return SubjectResult(*told, AcceptedResult(None, derivation.NOT_EVALUABLE, "", ""), through)
     choices = {a.timepoint_id: a.chosen_slot or 1 for a in adjudications}
     slots = tuple(_with_accepted(slot, choices) for slot in slots)
-    return SubjectResult(subject, timepoints, slots, adjudications, triggers, _accepted(slots, choices))
+    return SubjectResult(subject, timepoints, slots, adjudications, triggers, _accepted(slots, choices), through)
 
 
 def _with_accepted(slot: SlotResult, choices: Mapping[int | None, int]) -> SlotResult:

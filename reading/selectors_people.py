@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from compliance.models import User
@@ -53,12 +55,13 @@ def unblindings_seen_by(user: User) -> QuerySet[Unblinding]:
     return seen.select_related("trial", "person", "reported_by", "assessed_by")
 
 
-def read_unblinded(subject: Subject) -> set[int]:
-    """Timepoints of a subject, by key, that somebody read who was unblinded there, as it was known at the lock.
+def read_unblinded(subject: Subject, closed_at: dt.datetime) -> set[int]:
+    """Timepoints of a subject, by key, that somebody read who was unblinded there, as it was known when the
+    data were closed.
 
     What is found out afterwards leaves the package as it is; the system has it.
     """
     named = AffectedSubject.objects.filter(subject=subject, unblinding__state=UnblindingState.CLOSED)
-    before = named.filter(unblinding__closed_at__lte=subject.trial.locked_at)
+    before = named.filter(unblinding__closed_at__lte=closed_at)
     codes = [code for one in before for code in one.reads]
     return set(ReadTask.every.filter(blinded_code__in=codes).values_list("timepoint_id", flat=True))

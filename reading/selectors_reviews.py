@@ -29,12 +29,15 @@ def signed_reviews(subject: Subject) -> Mapping[int, GlobalReview]:
     return {one.slot: one for one in GlobalReview.objects.filter(subject=subject, state__in=SIGNED)}
 
 
-def is_reviewed(subject: Subject, charter: ImagingCharter | None) -> bool:
+def is_reviewed(subject: Subject, charter: ImagingCharter | None, through: int | None = None) -> bool:
     """Tell whether every reader of a subject has signed a global review, where the charter asks for one.
 
-    Of a subject that is read no further, what was signed stands without.
+    Of a subject that is read no further, what was signed stands without. Up to a visit, the one of order `through`,
+    nothing is reviewed: a review rests on all of them.
     """
     if charter is None or not charter.terms.reads.global_review or subject.is_read_no_further:
         return True
+    if through is not None:
+        return False
     given = ReadTask.objects.filter(timepoint__subject=subject).exclude(state=ReadState.WITHDRAWN)
     return set(given.values_list("slot", flat=True)) <= set(signed_reviews(subject))

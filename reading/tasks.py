@@ -17,14 +17,16 @@ from reading.services import (
     asking,
     assigning,
     dispatching,
+    freezing,
     minding,
     packaging,
     packaging_images,
+    packaging_interim,
     rereading,
     reviewing,
 )
-from trials.models import Subject, Timepoint, Trial
-from trials.states import TrialState
+from trials.models import Freeze, Subject, Timepoint, Trial
+from trials.states import FreezeState, TrialState
 
 #: Until then somebody may have added the reader or adjudicator that a trial lacks.
 RETRY_AFTER = dt.timedelta(minutes=5)
@@ -93,6 +95,14 @@ def build_package(*, trial_id: int, actor_id: int, at: dt.datetime) -> None:
     packaging.build_package(trial=trial, actor=actor, at=at)
     packaging.build_trail(trial=trial, actor=actor, at=at)
     showing.endpoints_of(trial)
+
+
+@jobs.handler(freezing.BUILD)
+def build_interim(*, freeze_id: int, actor_id: int, at: dt.datetime) -> None:
+    """Build the package of an interim lock, in the name of who made it; nothing of one that was lifted meanwhile."""
+    freeze, actor = Freeze.objects.select_related("trial").get(pk=freeze_id), User.objects.get(pk=actor_id)
+    if freeze.state == FreezeState.STANDING:
+        packaging_interim.build_interim(freeze=freeze, actor=actor, at=at)
 
 
 @jobs.handler(packaging_images.BUILD)

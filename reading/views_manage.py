@@ -42,6 +42,7 @@ def progress(request: HttpRequest, trial: Trial) -> HttpResponse:
             "held_up": selectors.held_up_for_readers(trial),
             "back_in_qc": selectors.back_in_quality_control(trial),
             "may_see_results": access.may(request.user, "reading.see_results", trial),
+            "may_freeze": access.may(request.user, "trials.see_freezes", trial),
             "may_lock": access.may(request.user, "trials.lock", trial),
             "may_replay": access.may(request.user, "reading.replay", trial),
             "may_decide": access.may(request.user, "reading.decide_reopening", trial),

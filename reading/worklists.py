@@ -31,8 +31,9 @@ from reading.states import (
     ReadState,
     ReferenceState,
 )
-from trials.models import Trial, Unlock
+from trials.models import Freeze, Trial, Unlock
 from trials.selectors import is_locked
+from trials.selectors_freezes import unconfirmed
 from trials.selectors_unlocks import waiting_unlock
 from trials.states import QcState, ReadingState, SubjectState
 from trials.worklists import at
@@ -209,6 +210,11 @@ def _decides(user: User, unlock: Unlock) -> bool:
     return unlock.asked_by_id != user.pk and access.may(user, verb, unlock)
 
 
+def _confirms(user: User, freeze: Freeze) -> bool:
+    """Tell whether the second signature on an interim lock is the person's."""
+    return freeze.made_by_id != user.pk and access.may(user, "trials.confirm_lock", freeze)
+
+
 @in_trial
 def of_the_lock(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]:
     """What stands before the lock, and the package after it."""
@@ -219,6 +225,9 @@ def of_the_lock(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]
     if (proposal := standing_proposal(trial)) is not None and access.may(user, "trials.confirm_lock", trial):
         where = at("reading:lock_confirm", trial)
         yield Waiting("Lock to sign", 1, where, "lock", "warn", "proposed, the second signature", proposal.proposed_at)
+    if (freeze := unconfirmed(trial)) is not None and _confirms(user, freeze):
+        where = reverse("reading:freeze", args=[freeze.pk])
+        yield Waiting("Interim lock to sign", 1, where, "lock", "warn", "made, the second signature", freeze.made_at)
     if (unlock := waiting_unlock(trial)) is not None and _decides(user, unlock):
         where = reverse("reading:unlock", args=[unlock.pk])
         yield Waiting("Lock to be taken off", 1, where, "lock-open", "warn", "asked, to be decided", unlock.asked_at)

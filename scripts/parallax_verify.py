@@ -1123,6 +1123,10 @@ def check_statements(package: Package, manifest: dict):
     signed = {"Database lock": {"trial": manifest["trial"], "state": "locked"}}
     if proposed := manifest["lock"].get("proposed_content_sha256"):
         signed["Proposal of the database lock"] = {"trial": manifest["trial"], "content_sha256": proposed}
+    if interim := manifest.get("interim"):
+        stated = {name: interim[name] for name in ("number", "purpose", "cut_off", "subjects")}
+        what = f"Interim lock {interim['number']}"
+        signed[what] = {"trial": manifest["trial"], "level": "interim", **stated}
     for version in charter["versions"]:
         what = f"Imaging charter, version {version['version']}"
         signed[what] = {"trial": charter["trial"], "version": version["version"], "charter": version["content"]}

@@ -366,6 +366,21 @@ class LockedRealTimeRead:
 
 
 @dataclass(frozen=True, slots=True)
+class LockedInterim:
+    """An interim lock: its number, what it is for, and the last visit that it covers, empty for all."""
+
+    number: int
+    purpose: str
+    cut_off: str
+    #: As it was signed: each subject's code, and the order of its last visit that is covered; None for all.
+    subjects: tuple[tuple[str, int | None], ...]
+
+    def __str__(self) -> str:
+        visits = f"visits up to {self.cut_off}" if self.cut_off else "every visit"
+        return f"Interim lock {self.number}: {self.purpose} ({visits})"
+
+
+@dataclass(frozen=True, slots=True)
 class LockedTrial:
     """Everything an export of a locked trial may state, subjects by code, timepoints by schedule."""
 
@@ -388,6 +403,8 @@ class LockedTrial:
     earlier_locks: tuple[EarlierLock, ...] = field(default=(), metadata=ONLY_WHERE_ANY)
     #: Where the charter asks for two signatures: what both signed.
     proposed_sha256: str = field(default="", metadata=ONLY_WHERE_ANY)
+    #: What it is, where it is no lock of the whole trial.
+    interim: LockedInterim | None = field(default=None, metadata=ONLY_WHERE_ANY)
 
     @property
     def charter(self) -> LockedCharter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from reading.exports.locked import (
     LockedCharter,
     LockedCriteria,
     LockedFigure,
+    LockedInterim,
     LockedLesion,
     LockedMeasurement,
     LockedParameter,
@@ -53,7 +55,7 @@ from reading.selectors import ReadResult, SlotResult, SubjectResult
 from reading.selectors_people import read_unblinded
 from reading.selectors_reviews import signed_reviews
 from reading.services.measuring import variability_report
-from trials.models import ImagingCharter, Timepoint, Trial
+from trials.models import Freeze, ImagingCharter, Timepoint, Trial
 from trials.schedule import date_of
 from trials.states import OPEN_CHARTER, FormState
 
@@ -77,34 +79,85 @@ def snapshot(trial: Trial) -> LockedTrial:
     NotReproducible
         A signed response is not what its rules derive from the measurements today.
     """
-    charters = sorted(trial.charters.exclude(state__in=OPEN_CHARTER), key=lambda charter: charter.version)
-    pack = derivation.pack_of(charters[-1])
     proposal = confirmed_proposal(trial)
     signatures = [
-        *(mark for charter in charters for mark in _signatures(charter, f"Imaging charter, version {charter.version}")),
         *_signatures(trial, "Database lock", standing=True),
         *(_signatures(proposal, "Proposal of the database lock") if proposal else ()),
     ]
     assert trial.locked_at is not None
+    return dataclasses.replace(
+        _snapshot(trial, _in_force_once(trial), trial.locked_at, signatures, selectors.subject_results(trial)),
+        queries=queries(trial),
+        earlier_locks=earlier_locks(trial),
+        proposed_sha256=proposal.content_sha256 if proposal else "",
+    )
+
+
+def interim_snapshot(freeze: Freeze) -> LockedTrial:
+    """Return what the package of an interim lock may state: the subjects that it covers, up to its cut-off.
+
+    Raises
+    ------
+    NotReproducible
+    """
+    covered = {one.subject.code: one for one in freeze.covered.select_related("subject__trial", "subject__site")}
+    results = (selectors.subject_result(one.subject, one.through) for _, one in sorted(covered.items()))
+    signatures = _signatures(freeze, str(freeze).capitalize(), standing=True)
+    stood_at = freeze.confirmed_at or freeze.made_at
+    # Versions that came into force later are not what it was read by.
+    charters = [one for one in _in_force_once(freeze.trial) if one.signed_at and one.signed_at <= stood_at]
+    made = _snapshot(freeze.trial, charters, stood_at, signatures, results)
+    visits = {(subject.code, visit.code) for subject in made.subjects for visit in subject.timepoints}
+    sites = {subject.site for subject in made.subjects}
+    asked = made.real_time
+    return dataclasses.replace(
+        made,
+        sites=tuple(site for site in made.sites if site[0] in sites),
+        # A charter may be signed again while the trial goes on, for subjects that are moved to it.
+        signatures=tuple(mark for mark in made.signatures if mark.at <= stood_at),
+        # As they were then: a subject's course goes on under the lock.
+        subjects=tuple(dataclasses.replace(one, state=covered[one.code].state) for one in made.subjects),
+        real_time=None if asked is None else tuple(q for q in asked if (q.subject, q.timepoint) in visits),
+        queries=tuple(query for query in queries(freeze.trial) if (query.subject, query.timepoint) in visits),
+        interim=LockedInterim(
+            freeze.number,
+            freeze.purpose,
+            freeze.cut_off,
+            tuple((code, one.through) for code, one in sorted(covered.items())),
+        ),
+    )
+
+
+def _snapshot(
+    trial: Trial,
+    charters: Sequence[ImagingCharter],
+    closed_at: dt.datetime,
+    signatures: Iterable[Signed],
+    results: Iterable[SubjectResult],
+) -> LockedTrial:
+    """Return what a package states of these results, under these versions of the charter."""
+    pack = derivation.pack_of(charters[-1])
+    marks = [mark for one in charters for mark in _signatures(one, f"Imaging charter, version {one.version}")]
     subjects = list[LockedSubject]()
-    variability = _variability(trial, _told(selectors.subject_results(trial), subjects))
+    variability = _variability(trial, _told(results, subjects, closed_at), subjects)
     return LockedTrial(
         code=trial.code,
         title=trial.title,
         indication=trial.indication,
         sponsor=trial.sponsor_name,
-        locked_at=trial.locked_at,
+        locked_at=closed_at,
         criteria=locked_criteria(pack),
         sites=tuple(sorted((site.code, site.name) for site in trial.sites.all())),
         charters=tuple(map(_charter, charters)),
-        signatures=tuple(sorted(signatures, key=lambda mark: (mark.at, mark.what, mark.printed_name))),
+        signatures=tuple(sorted((*marks, *signatures), key=lambda mark: (mark.at, mark.what, mark.printed_name))),
         variability=variability,
         subjects=tuple(subjects),
         real_time=real_time_reads(trial),
-        queries=queries(trial),
-        earlier_locks=earlier_locks(trial),
-        proposed_sha256=proposal.content_sha256 if proposal else "",
     )
+
+
+def _in_force_once(trial: Trial) -> list[ImagingCharter]:
+    return sorted(trial.charters.exclude(state__in=OPEN_CHARTER), key=lambda charter: charter.version)
 
 
 def locked_criteria(pack: Criteria[Any]) -> LockedCriteria:
@@ -131,16 +184,23 @@ def _chip(term: Term) -> str:
     return responses.get(term.tone, "" if term.degree is None else "SD")
 
 
-def _told(results: Iterable[SubjectResult], subjects: list[LockedSubject]) -> Iterator[SubjectResult]:
+def _told(
+    results: Iterable[SubjectResult], subjects: list[LockedSubject], closed_at: dt.datetime
+) -> Iterator[SubjectResult]:
     """Pass the results on, each put among the locked subjects first: what it holds of the database goes with it."""
     for result in results:
-        subjects.append(_subject(result))
+        subjects.append(_subject(result, closed_at))
         yield result
 
 
-def _variability(trial: Trial, results: Iterable[SubjectResult]) -> dict[str, Any]:
-    """Agreement by the readers' places; what is told of each reader by name is the core lab's own affair."""
-    report = variability_report(trial, results)
+def _variability(trial: Trial, results: Iterable[SubjectResult], told: Sequence[LockedSubject]) -> dict[str, Any]:
+    """Agreement by the readers' places; what is told of each reader by name is the core lab's own affair.
+
+    `told` has each subject, with its visits, once its result was gone through.
+    """
+    report = variability_report(
+        trial, results, within=lambda: {(one.code, visit.code) for one in told for visit in one.timepoints}
+    )
     adjudication = {name: value for name, value in report["adjudication"].items() if name != "readers"}
     return {**report, "adjudication": adjudication}
 
@@ -159,14 +219,15 @@ def _signatures(about: Record, what: str, *, standing: bool = False) -> list[Sig
     ]
 
 
-def _subject(result: SubjectResult) -> LockedSubject:
+def _subject(result: SubjectResult, closed_at: dt.datetime) -> LockedSubject:
     subject = result.subject
-    beside = _beside(result)
+    beside = _beside(result, closed_at)
     timepoints = tuple(_timepoint(timepoint, result.slots, beside) for timepoint in result.timepoints)
     lesions = [
         _lesion(lesion, slot.slot)
         for slot in result.slots
         for lesion in Lesion.objects.filter(reader=slot.reader, subject=subject).select_related("first_seen__timepoint")
+        if result.through is None or lesion.first_seen.timepoint.order <= result.through
     ]
     order = {None: -1} | {timepoint.pk: timepoint.order for timepoint in result.timepoints}
     day_1 = next((placed for visit in timepoints if (placed := _shifted_day_1(visit))), None)
@@ -189,7 +250,8 @@ def _subject(result: SubjectResult) -> LockedSubject:
 
 
 def _reviews(result: SubjectResult, shift: dt.timedelta | None) -> Iterable[LockedReview]:
-    reviews = signed_reviews(result.subject)
+    # What a global review says rests on every visit, and is no part of a result up to one of them.
+    reviews = {} if result.through is not None else signed_reviews(result.subject)
     for slot in result.slots:
         review = reviews.get(slot.slot)
         if review is None or review.signed_at is None:
@@ -217,7 +279,7 @@ class _Beside:
     painted: Painted
 
 
-def _beside(result: SubjectResult) -> _Beside:
+def _beside(result: SubjectResult, closed_at: dt.datetime) -> _Beside:
     waived: dict[int, set[str]] = {}
     cleared = {"review__timepoint__subject": result.subject, "review__state": ReviewState.CLEARED}
     findings = Finding.objects.filter(**cleared, verdict=Verdict.WAIVE)
@@ -228,7 +290,7 @@ def _beside(result: SubjectResult) -> _Beside:
         archived_of(result.subject),
         waived,
         {form.timepoint_id for form in forms.select_related("charter") if _deviation_declared(form)},
-        read_unblinded(result.subject),
+        read_unblinded(result.subject, closed_at),
         segments_by_read([read.task for slot in result.slots for read in slot.reads]),
     )
 

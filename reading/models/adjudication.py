@@ -76,7 +76,7 @@ class Adjudication(Record):
     def frozen_by(self) -> str:
         if self.state == AdjudicationState.LOCKED:
             return "the adjudication is locked"
-        return self.subject.frozen_by()
+        return self.timepoint.frozen_by() if self.timepoint else self.subject.frozen_by()
 
     def charter_signed_under(self) -> int | None:
         return self.timepoint.charter.version if self.timepoint else self.subject.trial.charter_in_force.version

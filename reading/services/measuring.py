@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from compliance import access, audit, jobs
@@ -85,7 +85,12 @@ def show_figure(*, trial: Trial, name: str, kind: str, actor: User, at: dt.datet
     return as_file(kind, lambda: figure.draw(report), lambda: figure.csv(report))
 
 
-def variability_report(trial: Trial, results: Iterable[SubjectResult] | None = None) -> dict[str, Any]:
+def variability_report(
+    trial: Trial,
+    results: Iterable[SubjectResult] | None = None,
+    *,
+    within: Callable[[], Collection[tuple[str, str]]] | None = None,
+) -> dict[str, Any]:
     """Compute the agreement of a trial's readers from the reads signed so far, as plain JSON.
 
     Readers are compared by place: the first against the second reader of each subject. A statistic that these
@@ -95,6 +100,8 @@ def variability_report(trial: Trial, results: Iterable[SubjectResult] | None = N
     ----------
     results
         Of every subject by code, where they are computed for more than this; they take most of the time.
+    within
+        Returns, once the results were gone through, the subjects and visits whose re-reads count.
 
     Returns
     -------
@@ -107,6 +114,9 @@ def variability_report(trial: Trial, results: Iterable[SubjectResult] | None = N
     """
     report = _agreement_of_readers(trial, variability_inputs(trial, results))
     pairs = reread_pairs(trial)
+    if within is not None:
+        told = within()
+        pairs = tuple(pair for pair in pairs if (pair.subject, pair.timepoint) in told)
     return report | ({"rereads": _rereads(pairs, _pack(trial))} if pairs else {})
 
 

@@ -57,7 +57,7 @@ def _asked_for(trial: Trial) -> bool:
 def _due(subject: Subject, at: dt.datetime) -> Iterator[list[ReadTask]]:
     signed = ReadTask.objects.filter(timepoint__subject=subject, state__in=selectors.SIGNED)
     tasks = list(signed.select_related("timepoint__subject__trial", "charter", "reader").order_by("slot", "order"))
-    if not tasks or subject.is_read_no_further or not selectors.is_fully_read(subject):
+    if not tasks or subject.is_read_no_further or subject.is_frozen_anywhere or not selectors.is_fully_read(subject):
         return
     if any(task.timepoint.qc_state != QcState.CLEARED for task in tasks):
         return

@@ -42,6 +42,7 @@ from tests.factories import AT, PASSWORD, World, make_user, make_world, scan
 from tests.factories.world import REFERENCE
 from trials.models import (
     AccessReview,
+    Freeze,
     Membership,
     Query,
     Role,
@@ -338,6 +339,7 @@ class _Furnisher:
         self._add("package", package.pk)
         self._add("unlock", self._unlock(package).pk)
         self._add("image package", _images_beside(package).pk)
+        self._freeze()
         # One site of the other trial says what there is to say of it.
         for site in (self.world.north, self.world.south) if self.trial == "here" else (self.world.south,):
             place = self._place(site)
@@ -616,6 +618,28 @@ class _Furnisher:
             actor=self.world.people[Role.READING_MANAGER],
             at=LATER,
         )
+
+    def _freeze(self) -> None:
+        """An interim lock that waits for its second signature and covers nothing, and a package as if of it."""
+        trial, founder = self.world.trial, self.world.founder
+        made = {"level": "interim", "number": 1, "purpose": "First look", "made_by": founder, "made_at": LATER}
+        self._add(
+            "freeze", audit.save(Freeze(trial=trial, **made), action="freeze.interim", actor=founder, at=LATER).pk
+        )
+        stated = {"lock": {"locked_at": "2026-01-01T00:00:00Z"}, "interim": {"number": 1}}
+        kept = storage.put(storage.EXPORTS, f"crowd/interim-{self.trial}.zip", b"PK")
+        export = Export.objects.create(
+            kind="interim-package",
+            trial_id=trial.pk,
+            sha256=kept,
+            storage_key=f"crowd/interim-{self.trial}.zip",
+            file_name="INTERIM.zip",
+            size=2,
+            manifest=stated,
+            created_at=LATER,
+            created_by=founder,
+        )
+        self._add("interim package", export.pk)
 
 
 def _images_beside(package: Export) -> Export:

@@ -23,6 +23,7 @@ from reading.models import (
 )
 from tests.house.address_matrix import MATRIX, Row
 from trials.models import (
+    Freeze,
     ImagingCharter,
     Query,
     Redaction,
@@ -67,6 +68,7 @@ LIVES: Mapping[str, type[Record]] = {
     "unblinding": Unblinding,
     "redaction": Redaction,
     "unlock": Unlock,
+    "freeze": Freeze,
     "training case": QualificationCase,
     "case reference": CaseReference,
 }

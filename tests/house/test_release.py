@@ -15,7 +15,7 @@ from reading.services.packaging_images import build_images
 from tests.reading.exports import recorded
 from tests.support.disarmed import disarm
 from trials import release
-from trials.models import Role, Trial, Unlock
+from trials.models import Freeze, ImagingCharter, Role, Trial, Unlock
 from trials.release import TABLE, Artefact
 from trials.states import TrialState
 
@@ -43,6 +43,20 @@ def _of_an_earlier_lock(package: Export, people: dict[Role, User]) -> Export:
     return package
 
 
+def _of_an_interim_lock(package: Export, people: dict[Role, User]) -> Export:
+    """The same bytes as if they were those of an interim lock, under a charter that lets the sponsor have them."""
+    made = {"purpose": "A look", "made_by": people[Role.READING_MANAGER], "made_at": recorded.LOCKED_AT}
+    Freeze.objects.bulk_create([Freeze(trial_id=package.trial_id, level="interim", number=1, state="standing", **made)])
+    charter = ImagingCharter.objects.get(trial=package.trial_id)
+    content = {**charter.content, "locking": {"interim_package_to": ["sponsor"]}}
+    ImagingCharter.objects.filter(pk=charter.pk).update(content=content)
+    other = Export.objects.get(pk=package.pk)
+    other.pk, other.kind = None, "interim-package"
+    other.manifest = {**package.manifest, "interim": {"number": 1}}
+    other.save()
+    return other
+
+
 @pytest.mark.one_database
 @pytest.mark.django_db
 def test_every_role_gets_what_the_table_says_in_each_state_and_nothing_else(own_disk: Path) -> None:
@@ -62,6 +76,7 @@ def test_every_role_gets_what_the_table_says_in_each_state_and_nothing_else(own_
         Artefact.OUTCOMES: f"/reading/trials/{trial.pk}/endpoints/accepted/waterfall.csv",
         Artefact.PACKAGE: f"/reading/packages/{package.pk}/",
         Artefact.EARLIER: f"/reading/packages/{_of_an_earlier_lock(package, people).pk}/",
+        Artefact.INTERIM: f"/reading/interim-packages/{_of_an_interim_lock(package, people).pk}/",
         Artefact.IMAGES: f"/reading/image-packages/{images.pk}/",
     }
     assert set(doors) == set(Artefact) == set(TABLE)
@@ -73,7 +88,9 @@ def test_every_role_gets_what_the_table_says_in_each_state_and_nothing_else(own_
             client.force_login(person)
             for artefact, door in doors.items():
                 row, status = TABLE[artefact], client.get(door).status_code
-                expected = role in row.roles and state in row.states
+                # This charter names the sponsor alone for interim locks.
+                roles = (Role.SPONSOR,) if artefact is Artefact.INTERIM else row.roles
+                expected = role in roles and state in row.states
                 if (status == 200) != expected or (not expected and status not in (403, 404, 409)):
                     wrong.append(f"{role} asks for {artefact} of a trial in {state}: {status}")
     assert not wrong, "\n".join(wrong)

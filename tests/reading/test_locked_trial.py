@@ -151,7 +151,7 @@ class TestPlainSql:
 
     def test_no_row_is_added_by_whatever_key_it_names_the_trial(self, trial, unchanged):
         for model in GUARDED:
-            for way in locked_rows.locked_sql._as_table(model).ways:
+            for way in locked_rows.locked_sql.as_table(model).ways:
                 field = next(f for f in model._meta.concrete_fields if f.column == way.column)
                 parent = _row_of(field.related_model).pk
                 refused(partial(sql, f'INSERT INTO {model._meta.db_table} ("{way.column}") VALUES ({parent})'))  # noqa: S608
