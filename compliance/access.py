@@ -26,6 +26,7 @@ from compliance.errors import HouseError
 from compliance.models import User
 
 Predicate = Callable[[User, Any], bool]
+Gate = Callable[[User, str, Any], None]
 Visible = Callable[[User], models.QuerySet[Any]]
 View = Callable[..., HttpResponseBase]
 
@@ -36,6 +37,7 @@ BEARER = "bearer of a token"
 INSTALLATION = "installation"
 
 _predicates: dict[str, Predicate] = {}
+_gates: list[Gate] = []
 _identifying: set[str] = set()
 _unblinding: dict[str, tuple[str, tuple[str, ...]]] = {}
 _exposed: dict[str, tuple[str, Visible]] = {}
@@ -115,6 +117,18 @@ def register(
         _unblinding[verb] = (unblinds, leaves)
 
 
+def gate(refuse: Gate) -> None:
+    """Register what may refuse an act that a role allows, by raising; `may` does not ask it."""
+    if refuse not in _gates:
+        _gates.append(refuse)
+
+
+def held_by(verb: str) -> tuple[str, ...]:
+    """Return the roles that hold a verb, by their stored values."""
+    held = _predicates[verb]
+    return held.by if isinstance(held, Held) else ()
+
+
 def rights() -> tuple[Right, ...]:
     """Return every registered verb with who holds it, by room and verb; whoever does not say so is held by nobody."""
     held = {verb: one if isinstance(one, Held) else Held((), one) for verb, one in sorted(_predicates.items())}
@@ -137,13 +151,15 @@ def may(actor: object, verb: str, about: models.Model | None = None) -> bool:
 
 
 def require(actor: object, verb: str, about: models.Model | None = None) -> None:
-    """Raise `AccessDenied` unless `actor` may do `verb` to the record."""
-    if not may(actor, verb, about):
+    """Raise `AccessDenied` unless `actor` may do `verb` to the record, and what a gate has against the act."""
+    if not isinstance(actor, User) or not may(actor, verb, about):
         raise AccessDenied(
             "Your role does not allow this step. If your work needs it, ask the trial administrator for the role.",
             verb=verb,
             about=about,
         )
+    for refuse in _gates:
+        refuse(actor, verb, about)
 
 
 def expose(record_type: type[models.Model], verb: str, visible: Visible) -> None:

@@ -34,6 +34,7 @@ OVERSIGHT = (
     ("trials.administer_or_audit", "Reviews of the trail", "trials:trail_reviews", "clipboard-check"),
     ("trials.administer_or_audit", "Who may what", "access", "shield-lock"),
     ("trials.administer_or_audit", "Delegation log", "trials:people", "users"),
+    ("trials.administer_or_audit", "Training", "trials:role_trainings", "list-check"),
     ("trials.administer_or_audit", "Reviews of access", "trials:access_reviews", "user-check"),
     ("trials.administer_or_audit", "Unplanned unblindings", "reading:unblindings", "alert-triangle"),
 )

@@ -27,6 +27,8 @@ class TrialsConfig(AppConfig):
             models.Webhook,
             models.AccessReview,
             models.TrailReview,
+            models.RoleTraining,
+            models.TrainingRecord,
             models.Subject,
             models.Timepoint,
             models.SiteForm,

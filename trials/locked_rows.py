@@ -31,6 +31,8 @@ GOING_ON: Mapping[str, str] = {
     "trials.FrozenSubject": "a part of a freeze",
     "trials.Membership": "people come and go, and their roles end",
     "trials.AccessReview": "people come and go, and who still has access is gone over after the lock as well",
+    "trials.RoleTraining": "people go on working on what is locked, and are trained for it",
+    "trials.TrainingRecord": "people go on working on what is locked, and are trained for it",
     "trials.TrailReview": "the trail goes on after the lock, and is gone over",
     "trials.Webhook": "that the trial is locked is news, and webhooks end",
     "trials.SiteToken": "a secret must be taken back at any time",

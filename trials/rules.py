@@ -10,7 +10,7 @@ from django.urls import reverse
 from compliance import access, audit, factors
 from compliance.access import Held, Predicate
 from compliance.models import User
-from trials import askable, models, release, selectors, selectors_forms
+from trials import askable, models, release, selectors, selectors_forms, trained
 from trials.askable import Kind
 from trials.models import SECOND_FACTOR_ROLES, SITE_AWARE, Role, Site, Trial
 from trials.release import Artefact
@@ -98,6 +98,15 @@ def sees_interim(user: User, about: Any) -> bool:
     return bool(named) and role(*named)(user, about)
 
 
+@held_by(*Role, where="of own roles")
+def own_training(user: User, about: Any) -> bool:
+    """The person holds the role of which the training, if one is asked about, is asked."""
+    held = models.Membership.objects.filter(user=user, ended_at=None)
+    if isinstance(about, models.RoleTraining):
+        held = held.filter(trial=about.trial_id, role=about.role)
+    return held.exists()
+
+
 def needs_second_factor(user: User) -> bool:
     """The person sees images or results in some trial, or may create trials."""
     of_person = models.Membership.objects.filter(user=user, ended_at=None)
@@ -111,6 +120,7 @@ def register() -> None:
     """Register this room's verbs, and how the trail names the roles of a person."""
     audit.name_roles_by(selectors.role_names)
     factors.require_where(needs_second_factor)
+    access.gate(trained.require_trained)
     access.register("trials.create", Held((access.INSTALLATION,), creates_trials))
     access.register("trials.keep_accounts", Held((access.INSTALLATION,), creates_trials))
     access.register("trials.see", role(*EVERYONE))
@@ -145,6 +155,7 @@ def register() -> None:
     access.register("trials.ask_redaction", role(Role.AUDITOR))
     access.register("trials.approve_redaction", role(Role.TRIAL_ADMINISTRATOR))
     access.register("trials.see_redactions", role(Role.AUDITOR, Role.TRIAL_ADMINISTRATOR))
+    access.register("trials.train", own_training)
     access.register("trials.lock", role(Role.TRIAL_ADMINISTRATOR))
     access.register("trials.confirm_lock", signs_lock_too)
     # Who asks, who agrees and who approves are of three roles: nobody takes a lock off alone.

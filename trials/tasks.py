@@ -14,6 +14,7 @@ from trials.services import (
     reminding,
     reviewing_access,
     reviewing_trail,
+    training,
     watching,
 )
 
@@ -28,9 +29,10 @@ def remind() -> None:
 
 @shared_task(name="trials.end_roles", ignore_result=True)
 def end_roles() -> None:
-    """End the roles whose time is over; on the beat, each minute."""
+    """End the roles whose time is over, and see to trainings that begin or lapse; on the beat, each minute."""
     with context.surroundings("", "trials.end_roles"):
         delegating.end_what_is_over(at=timezone.now())
+        training.settle(at=timezone.now())
 
 
 @shared_task(name="trials.verify_trail", ignore_result=True)

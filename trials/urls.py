@@ -25,6 +25,7 @@ from trials import (
     views_sites,
     views_subjects,
     views_trail,
+    views_training,
     views_webhooks,
 )
 
@@ -117,6 +118,11 @@ urlpatterns = [
     path("<int:pk>/trail-reviews/", views_trail.trail_reviews, name="trail_reviews"),
     path("<int:pk>/trail-reviews/new/", views_trail.trail_review_make, name="trail_review_make"),
     path("trail-reviews/<int:pk>/", views_trail.trail_review, name="trail_review"),
+    path("training/", views_training.my_training, name="my_training"),
+    path("training/<int:pk>/", views_training.training_complete, name="training_complete"),
+    path("training/<int:pk>/end/", views_training.training_end, name="training_end"),
+    path("<int:pk>/training/", views_training.role_trainings, name="role_trainings"),
+    path("<int:pk>/training/declare/", views_training.training_declare, name="training_declare"),
     path("accounts/", views_accounts.account_list, name="accounts"),
     path("accounts/<int:pk>/", views_accounts.account, name="account"),
     path("queries/<int:pk>/", views_queries.query_show, name="query"),

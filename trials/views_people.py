@@ -65,6 +65,8 @@ _COLUMNS = (
     "second_factor",
     "signs_in_by",
     "last_sign_in_utc",
+    "trainings_complete",
+    "trainings_asked",
 )
 
 
@@ -83,7 +85,7 @@ def _day(request: HttpRequest) -> dt.date:
 def delegation_log(request: HttpRequest, trial: Trial) -> HttpResponse:
     """Who held which role on a day, given and ended by whom."""
     on = _day(request)
-    found = delegating.log_of(trial, on)
+    found = delegating.log_of(trial, on, timezone.now())
     people = len({one.membership.user_id for one in found})
     return render(
         request, "trials/delegation_log.html", {"trial": trial, "on": on, "delegations": found, "people": people}
@@ -115,7 +117,9 @@ def delegation_list(request: HttpRequest, trial: Trial) -> HttpResponse:
             "yes" if one.has_factor else "no",
             "identity provider" if one.elsewhere else "password",
             moment(one.membership.user.last_login),
+            one.completed,
+            len(one.duties),
         )
-        for one in delegating.log_of(trial, on)
+        for one in delegating.log_of(trial, on, timezone.now())
     )
     return spreadsheets.download(f"{trial.code}-roles-{on:%Y-%m-%d}.csv", _COLUMNS, rows)

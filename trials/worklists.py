@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from compliance import access
 from compliance.models import Mail, User
-from compliance.worklists import Waiting, in_trial
+from compliance.worklists import Waiting, in_trial, own
 from trials.models import Trial
 from trials.selectors import (
     is_locked,
@@ -30,12 +30,26 @@ from trials.selectors_sites import (
 )
 from trials.services.reviewing_access import due_at
 from trials.services.reviewing_trail import due_at as trail_due_at
+from trials.services.training import duties_of
 from trials.states import LEFT, OPEN_CHARTER, ImageState, QueryState, RedactionState, SubjectState
 
 
 def at(name: str, trial: Trial) -> str:
     """Return the address of a page of a trial."""
     return reverse(name, kwargs={"pk": trial.pk})
+
+
+@own
+def of_training(user: User, trial: Trial | None, now: dt.datetime) -> Iterator[Waiting]:
+    """Trainings that the own roles ask for, over all trials; a reader is told of no trial."""
+    duties = [one for one in duties_of(user, now) if one.state != "completed"]
+    duties = [one for one in duties if trial is None or one.training.trial_id == trial.pk]
+    if duties:
+        tone = "bad" if any(one.lacking for one in duties) else "warn"
+        since = min(one.training.declared_at if one.record is None else now for one in duties)
+        yield Waiting(
+            "Training to complete", len(duties), reverse("trials:my_training"), "list-check", tone, since=since
+        )
 
 
 @in_trial

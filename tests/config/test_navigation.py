@@ -12,7 +12,14 @@ from trials.states import TrialState
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database, pytest.mark.requirement("REQ-ACS-002")]
 
 #: What an administrator has in the menu; an auditor has the signatures besides.
-CONDUCT = {"Reviews of the trail", "Who may what", "Delegation log", "Reviews of access", "Unplanned unblindings"}
+CONDUCT = {
+    "Reviews of the trail",
+    "Who may what",
+    "Delegation log",
+    "Training",
+    "Reviews of access",
+    "Unplanned unblindings",
+}
 
 
 @pytest.mark.parametrize("role", Role)

@@ -35,7 +35,7 @@ from tests.support.canaries import written
 from trials.charter import RECIST_TEMPLATE
 from trials.models import Role, Subject
 from trials.schedule import date_of
-from trials.services import connecting, enrolling, setting_up
+from trials.services import connecting, enrolling, setting_up, training
 
 ARM, SITE_CODE, SITE_NAME = "ARM-QUICKSILVER", "QZ-801", "Quernstone Infirmary"
 #: By place: the code while screened, the code since.
@@ -151,6 +151,16 @@ def make_canary_trial() -> CanaryTrial:
         marks[reader] = _draft(world, reader, read, draft)
     _meet(world)
     _unblind(world)
+    training.declare(
+        trial=world.trial,
+        role=Role.READER,
+        title="How to measure",
+        text="Read the guide.",
+        valid_days=None,
+        asked_from=dt.date(2999, 1, 1),
+        actor=world.administrator,
+        at=LATER,
+    )
     return _named(marks)
 
 

@@ -68,6 +68,7 @@ from trials.services import (
     reviewing_trail,
     scheduling,
     setting_up,
+    training,
 )
 
 #: When the central work is done: apart from every date of a scan.
@@ -335,6 +336,17 @@ class _Furnisher:
         part.outcome, part.findings, part.reviewed_by, part.reviewed_at = "nothing", "-", self.world.founder, LATER
         part.save()
         self._add("trail review", part.pk)
+        asked = training.declare(
+            trial=trial,
+            role=Role.SITE_COORDINATOR,
+            title="Transfer of images",
+            text="Read it.",
+            valid_days=None,
+            asked_from=dt.date(2999, 1, 1),
+            actor=self.world.founder,
+            at=AT,
+        )
+        self._add("training", asked.pk)
         package = self._locked_package()
         self._add("package", package.pk)
         self._add("unlock", self._unlock(package).pk)

@@ -107,7 +107,7 @@ def test_a_person_is_told_once_a_week_before_and_no_trial_is_named(guest: Member
 
 
 def roles_on(world: World, day: dt.date, person: User) -> list[str]:
-    return [one.membership.role for one in delegating.log_of(world.trial, day) if one.membership.user == person]
+    return [one.membership.role for one in delegating.log_of(world.trial, day, AT) if one.membership.user == person]
 
 
 def test_the_log_says_who_held_what_on_any_day(guest: Membership, world: World) -> None:

@@ -10,6 +10,7 @@ from .membership import SECOND_FACTOR_ROLES, SITE_AWARE, Membership, Role, SiteG
 from .qualification import SiteAnswers, SiteQualification, TrainingAcknowledgement, UploadTest
 from .query import Query, QueryMessage
 from .redaction import RedactedEvent, Redaction
+from .role_training import RoleTraining, TrainingRecord
 from .scanner import Device, Scanner, ScannerNotice
 from .site import ApplicationEntity, Site, SiteToken
 from .subject import Subject, Timepoint
@@ -37,6 +38,7 @@ __all__ = [
     "RedactedEvent",
     "Redaction",
     "Role",
+    "RoleTraining",
     "Scanner",
     "ScannerNotice",
     "Site",
@@ -49,6 +51,7 @@ __all__ = [
     "Timepoint",
     "TrailReview",
     "TrainingAcknowledgement",
+    "TrainingRecord",
     "Trial",
     "TrialGrant",
     "Unlock",

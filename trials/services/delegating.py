@@ -12,6 +12,7 @@ from django.db.models import Q
 from compliance import access, audit, factors, identities, mailing
 from compliance.models import AuditEvent, Mail
 from trials.models import Membership, Role, Trial
+from trials.services.training import Duty, duties_in
 
 #: So long before its end a person is told of it.
 NOTICE = dt.timedelta(days=7)
@@ -19,7 +20,7 @@ NOTICE = dt.timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Delegation:
-    """A role that somebody held: given and ended by which events, and how the account stands now.
+    """A role that somebody held: given and ended by which events, and how account and training stand now.
 
     `elsewhere`: the person signs in at the identity provider.
     """
@@ -29,9 +30,15 @@ class Delegation:
     ended: AuditEvent | None
     has_factor: bool
     elsewhere: bool
+    duties: Sequence[Duty] = ()
+
+    @property
+    def completed(self) -> int:
+        """How many of the trainings that the role asks for now are complete."""
+        return sum(one.record is not None for one in self.duties)
 
 
-def log_of(trial: Trial, on: dt.date) -> Sequence[Delegation]:
+def log_of(trial: Trial, on: dt.date, at: dt.datetime) -> Sequence[Delegation]:
     """Return every role that somebody held in a trial at any moment of a day (UTC), by name."""
     begins = dt.datetime.combine(on, dt.time(), dt.UTC)
     held = Membership.objects.filter(trial=trial, granted_at__lt=begins + dt.timedelta(days=1))
@@ -43,6 +50,9 @@ def log_of(trial: Trial, on: dt.date) -> Sequence[Delegation]:
         ended |= audit.latest_of_each(found, how) if found else {}
     people = [one.user_id for one in found]
     with_factor, elsewhere = factors.who_have_one(people), identities.who_have_one(people)
+    duties: dict[tuple[int, str], list[Duty]] = {}
+    for duty in duties_in(trial, at):
+        duties.setdefault((duty.person.pk, duty.training.role), []).append(duty)
     return [
         Delegation(
             one,
@@ -50,6 +60,7 @@ def log_of(trial: Trial, on: dt.date) -> Sequence[Delegation]:
             ended.get(str(one.pk)),
             has_factor=one.user_id in with_factor,
             elsewhere=one.user_id in elsewhere,
+            duties=[] if one.ended_at else duties.get((one.user_id, one.role), []),
         )
         for one in found
     ]
