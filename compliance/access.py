@@ -158,6 +158,11 @@ def require(actor: object, verb: str, about: models.Model | None = None) -> None
             verb=verb,
             about=about,
         )
+    pass_gates(actor, verb, about)
+
+
+def pass_gates(actor: User, verb: str, about: models.Model | None) -> None:
+    """Raise what a gate has against an act by somebody who holds the verb."""
     for refuse in _gates:
         refuse(actor, verb, about)
 

@@ -68,7 +68,10 @@ class Verb(BasePermission):
         verb = _verb(request, view)
         if verb == access.SIGNED_IN:
             return isinstance(request.user, User)
-        return access.may(request.user, verb, about)
+        if not (isinstance(request.user, User) and access.may(request.user, verb, about)):
+            return False
+        access.pass_gates(request.user, verb, about)
+        return True
 
 
 class Resource(viewsets.GenericViewSet[Any]):

@@ -36,6 +36,7 @@ OVERSIGHT = (
     ("trials.administer_or_audit", "Delegation log", "trials:people", "users"),
     ("trials.administer_or_audit", "Training", "trials:role_trainings", "list-check"),
     ("trials.administer_or_audit", "Reviews of access", "trials:access_reviews", "user-check"),
+    ("trials.administer_or_audit", "Emergency access", "trials:emergencies", "lock-open"),
     ("trials.administer_or_audit", "Unplanned unblindings", "reading:unblindings", "alert-triangle"),
 )
 #: What a reader or adjudicator opens is theirs, and names no trial.

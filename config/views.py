@@ -36,6 +36,7 @@ def home(request: HttpRequest) -> HttpResponse:
             "has_role": bool(trials),
             "now": now,
             "may_create": access.may(user, "trials.create"),
+            "may_break_glass": access.may(user, "trials.break_glass"),
             "may_keep": access.may(user, "trials.keep_accounts"),
         },
     )

@@ -25,6 +25,7 @@ class TrialsConfig(AppConfig):
             models.CalendarAddress,
             models.Membership,
             models.Webhook,
+            models.EmergencyAccess,
             models.AccessReview,
             models.TrailReview,
             models.RoleTraining,

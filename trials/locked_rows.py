@@ -30,6 +30,7 @@ GOING_ON: Mapping[str, str] = {
     "trials.Freeze": "what it closes the lock closes too; it is kept as it was signed, by triggers of its own",
     "trials.FrozenSubject": "a part of a freeze",
     "trials.Membership": "people come and go, and their roles end",
+    "trials.EmergencyAccess": "roles are taken, and end, after the lock as well",
     "trials.AccessReview": "people come and go, and who still has access is gone over after the lock as well",
     "trials.RoleTraining": "people go on working on what is locked, and are trained for it",
     "trials.TrainingRecord": "people go on working on what is locked, and are trained for it",

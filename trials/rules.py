@@ -107,6 +107,20 @@ def own_training(user: User, about: Any) -> bool:
     return held.exists()
 
 
+@held_by(Role.TRIAL_ADMINISTRATOR, Role.AUDITOR, where="also one's own, whoever opened it")
+def sees_emergency(user: User, about: Any) -> bool:
+    """The person administers or audits the trial, or opened it; without one: to be found by the page itself."""
+    own = models.EmergencyAccess.objects.filter(membership__user=user)
+    if isinstance(about, models.EmergencyAccess):
+        own = own.filter(pk=about.pk)
+    return role(Role.TRIAL_ADMINISTRATOR, Role.AUDITOR)(user, about) or own.exists()
+
+
+def breaks_glass(user: User, about: Any) -> bool:
+    """The installation lets this person create trials, or the person administers the trial."""
+    return user.is_staff or role(Role.TRIAL_ADMINISTRATOR)(user, about)
+
+
 def needs_second_factor(user: User) -> bool:
     """The person sees images or results in some trial, or may create trials."""
     of_person = models.Membership.objects.filter(user=user, ended_at=None)
@@ -123,6 +137,9 @@ def register() -> None:
     access.gate(trained.require_trained)
     access.register("trials.create", Held((access.INSTALLATION,), creates_trials))
     access.register("trials.keep_accounts", Held((access.INSTALLATION,), creates_trials))
+    access.register("trials.break_glass", Held((Role.TRIAL_ADMINISTRATOR, access.INSTALLATION), breaks_glass))
+    access.register("trials.see_emergency", sees_emergency)
+    access.register("trials.review_emergency", role(Role.TRIAL_ADMINISTRATOR, Role.AUDITOR))
     access.register("trials.see", role(*EVERYONE))
     access.register("trials.administer", role(Role.TRIAL_ADMINISTRATOR))
     access.register("trials.review_access", role(Role.TRIAL_ADMINISTRATOR))

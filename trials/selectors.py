@@ -108,10 +108,18 @@ def roles_in(user: User, trial: Trial) -> list[Role]:
     return [role for role in Role if role in held]
 
 
+#: In the trail, behind a role that somebody took for some hours.
+IN_EMERGENCY = "emergency access"
+
+
 def role_names(user: User, trial_id: int | None) -> str:
     """The roles that the person holds in a trial now, in words, for the audit trail."""
-    held = Membership.objects.filter(user=user, trial=trial_id, ended_at=None).values_list("role", flat=True)
-    return ", ".join(Role(role).label for role in sorted(set(held))) if trial_id else ""
+    if not trial_id:
+        return ""
+    held = Membership.objects.filter(user=user, trial=trial_id, ended_at=None).values_list("role", "emergency")
+    # What was taken stands first: an event keeps the beginning.
+    roles = sorted({(emergency is None, role) for role, emergency in held})
+    return ", ".join(Role(role).label if own else f"{Role(role).label} ({IN_EMERGENCY})" for own, role in roles)
 
 
 def members_with(trial: Trial, role: Role) -> QuerySet[User]:
@@ -252,9 +260,9 @@ def memberships_administered_by(user: User) -> QuerySet[Membership]:
 
 
 def event_mentions(word: str) -> Q:
-    """Condition: an audit event names the word in who, what, about which record, or why."""
+    """Condition: an audit event names the word in who, in which role, what, about which record, or why."""
     found = Q(pk__in=[])
-    for name in ("actor_name", "action", "object_label", "object_type", "reason"):
+    for name in ("actor_name", "role", "action", "object_label", "object_type", "reason"):
         found |= Q(**{f"{name}__icontains": word})
     return found
 

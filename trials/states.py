@@ -365,3 +365,20 @@ SITE_FORM = Machine(
         "supersede": Move(FormState.SIGNED, FormState.SUPERSEDED),
     },
 )
+
+
+class EmergencyState(StrEnum):
+    OPEN = "open"
+    ENDED = "ended"
+    REVIEWED = "reviewed"
+
+
+EMERGENCY_ACCESS = Machine(
+    "emergency access",
+    initial=EmergencyState.OPEN,
+    moves={
+        # By its time, by whoever opened it, or by an administrator; the service asks.
+        "end": Move(EmergencyState.OPEN, EmergencyState.ENDED),
+        "review": Move(EmergencyState.ENDED, EmergencyState.REVIEWED, may="trials.review_emergency", signature=True),
+    },
+)

@@ -11,6 +11,7 @@ from trials.services import (
     amending,  # noqa: F401 - its jobs
     delegating,
     digesting,
+    emergency,
     reminding,
     reviewing_access,
     reviewing_trail,
@@ -32,6 +33,7 @@ def end_roles() -> None:
     """End the roles whose time is over, and see to trainings that begin or lapse; on the beat, each minute."""
     with context.surroundings("", "trials.end_roles"):
         delegating.end_what_is_over(at=timezone.now())
+        emergency.settle(at=timezone.now())
         training.settle(at=timezone.now())
 
 

@@ -66,6 +66,8 @@ def require_trained(actor: User, verb: str, about: Any) -> None:
 def _lacking(actor: User, trial: int, verb: str, trainings: Sequence[RoleTraining]) -> RoleTraining | None:
     """Return the first training that the person lacks; None if a role that lets them act has what it asks for."""
     held = Membership.objects.filter(user=actor, trial=trial, ended_at=None, role__in=access.held_by(verb))
+    if held.filter(emergency__isnull=False).exists():
+        return None
     complete, first = standing(trainings, actor), None
     for role in sorted(set(held.values_list("role", flat=True))):
         lacked = [one for one in trainings if one.role == role and one.pk not in complete]

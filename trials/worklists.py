@@ -11,7 +11,7 @@ from django.urls import reverse
 from compliance import access
 from compliance.models import Mail, User
 from compliance.worklists import Waiting, in_trial, own
-from trials.models import Trial
+from trials.models import EmergencyAccess, Trial
 from trials.selectors import (
     is_locked,
     mails_of,
@@ -31,7 +31,15 @@ from trials.selectors_sites import (
 from trials.services.reviewing_access import due_at
 from trials.services.reviewing_trail import due_at as trail_due_at
 from trials.services.training import duties_of
-from trials.states import LEFT, OPEN_CHARTER, ImageState, QueryState, RedactionState, SubjectState
+from trials.states import (
+    LEFT,
+    OPEN_CHARTER,
+    EmergencyState,
+    ImageState,
+    QueryState,
+    RedactionState,
+    SubjectState,
+)
 
 
 def at(name: str, trial: Trial) -> str:
@@ -137,6 +145,17 @@ def of_administrators(user: User, trial: Trial, now: dt.datetime) -> Iterator[Wa
     if now >= (due := due_at(trial)):
         yield Waiting("Review of access", 1, at("trials:access_reviews", trial), "users", "warn", since=due)
     yield Waiting("Set-up", trial.sites.count(), at("trials:setup", trial), "settings", "info", "sites")
+
+
+@in_trial
+def of_emergencies(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]:
+    """Emergency accesses of others that are over, and that nobody has gone over."""
+    if not access.may(user, "trials.review_emergency", trial):
+        return
+    over = EmergencyAccess.objects.filter(trial=trial, state=EmergencyState.ENDED).exclude(membership__user=user)
+    if first := over.order_by("ended_at").first():
+        url = at("trials:emergencies", trial)
+        yield Waiting("Review of emergency access", over.count(), url, "lock-open", "bad", since=first.ended_at)
 
 
 @in_trial

@@ -18,6 +18,7 @@ CONDUCT = {
     "Delegation log",
     "Training",
     "Reviews of access",
+    "Emergency access",
     "Unplanned unblindings",
 }
 

@@ -61,6 +61,7 @@ from trials.schedule import date_of
 from trials.services import (
     answering,
     connecting,
+    emergency,
     enrolling,
     querying,
     redacting,
@@ -347,6 +348,9 @@ class _Furnisher:
             at=AT,
         )
         self._add("training", asked.pk)
+        hours = {"role": Role.QC_ANALYST, "hours": 1, "reason": "Nobody else was there"}
+        taken = emergency.open_access(trial=trial, **hours, actor=self.world.founder, at=AT)
+        self._add("emergency", emergency.end_access(emergency=taken, actor=self.world.founder, at=AT).pk)
         package = self._locked_package()
         self._add("package", package.pk)
         self._add("unlock", self._unlock(package).pk)

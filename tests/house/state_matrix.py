@@ -23,6 +23,7 @@ from reading.models import (
 )
 from tests.house.address_matrix import MATRIX, Row
 from trials.models import (
+    EmergencyAccess,
     Freeze,
     ImagingCharter,
     Query,
@@ -69,6 +70,7 @@ LIVES: Mapping[str, type[Record]] = {
     "redaction": Redaction,
     "unlock": Unlock,
     "freeze": Freeze,
+    "emergency": EmergencyAccess,
     "training case": QualificationCase,
     "case reference": CaseReference,
 }

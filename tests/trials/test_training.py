@@ -13,7 +13,7 @@ from compliance.models import AuditEvent, Mail, User
 from compliance.signing import ContentChanged, Intent, WrongPassword
 from tests.factories import AT, PASSWORD, World, make_world
 from tests.support.shown import shown_on
-from trials.models import Membership, Role, RoleTraining, TrainingRecord
+from trials.models import Membership, Query, Role, RoleTraining, TrainingRecord
 from trials.services import querying, setting_up
 from trials.services import training as service
 from trials.services.training import NotDeclared, NotToComplete
@@ -231,3 +231,13 @@ def test_the_log_of_people_says_what_is_missing(world: World) -> None:
     log = signed_in(world.administrator).get(f"/trials/{world.trial.pk}/people/").content.decode()
     assert log.count("0 of 1") == 1
     assert Membership.objects.filter(role=Role.QC_ANALYST).count() == 1
+
+
+def test_a_program_is_refused_acts_as_its_person_is_and_looks(world: World) -> None:
+    ask_the_site(world)
+    declare(world)
+    page, query = signed_in(world.analyst), Query.objects.get()
+    address = f"/api/v1/queries/{query.pk}/"
+    assert page.get(address).status_code == 200
+    refused = page.post(f"{address}comment/", {"text": "Well?"}, content_type="application/json")
+    assert (refused.status_code, refused.json()["code"]) == (403, "training_needed")

@@ -3,6 +3,7 @@
 from .access_review import AccessReview
 from .calendar import CalendarAddress
 from .charter import ImagingCharter
+from .emergency_access import EmergencyAccess
 from .form import DeclaredForm, SiteForm
 from .freeze import Freeze, FrozenSubject, content_of_freeze
 from .lock_proposal import LockProposal
@@ -28,6 +29,7 @@ __all__ = [
     "DeclaredForm",
     "Delivery",
     "Device",
+    "EmergencyAccess",
     "Freeze",
     "FrozenSubject",
     "ImagingCharter",

@@ -42,7 +42,7 @@ def log_of(trial: Trial, on: dt.date, at: dt.datetime) -> Sequence[Delegation]:
     """Return every role that somebody held in a trial at any moment of a day (UTC), by name."""
     begins = dt.datetime.combine(on, dt.time(), dt.UTC)
     held = Membership.objects.filter(trial=trial, granted_at__lt=begins + dt.timedelta(days=1))
-    held = held.filter(Q(ended_at=None) | Q(ended_at__gte=begins)).select_related("user", "site")
+    held = held.filter(Q(ended_at=None) | Q(ended_at__gte=begins)).select_related("user", "site", "emergency")
     found = list(held.order_by("user__full_name", "user__username", "role", "pk"))
     given = audit.latest_of_each(found, "membership.granted") if found else {}
     ended: dict[str, AuditEvent] = {}
