@@ -7,6 +7,7 @@ address names its verb with `guarded`, or says `signed_in`, `public` or `bearer`
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,17 +17,18 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, models
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
 from django.utils import timezone
 from guardian.shortcuts import assign_perm, remove_perm
 from guardian.utils import get_user_obj_perms_model
 
-from compliance import audit
+from compliance import audit, context
 from compliance.errors import HouseError
-from compliance.models import User
+from compliance.models import Grant, User
 
 Predicate = Callable[[User, Any], bool]
-Gate = Callable[[User, str, Any], None]
+Gate = Callable[[User, str, Any, dt.datetime], None]
 Visible = Callable[[User], models.QuerySet[Any]]
 View = Callable[..., HttpResponseBase]
 
@@ -38,6 +40,8 @@ INSTALLATION = "installation"
 
 _predicates: dict[str, Predicate] = {}
 _gates: list[Gate] = []
+#: Requests that ask for nothing but to look.
+_LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
 _identifying: set[str] = set()
 _unblinding: dict[str, tuple[str, tuple[str, ...]]] = {}
 _exposed: dict[str, tuple[str, Visible]] = {}
@@ -118,7 +122,7 @@ def register(
 
 
 def gate(refuse: Gate) -> None:
-    """Register what may refuse an act that a role allows, by raising; `may` does not ask it."""
+    """Register what may refuse an act that a role allows, by raising; neither `may` nor who only looks asks it."""
     if refuse not in _gates:
         _gates.append(refuse)
 
@@ -150,21 +154,27 @@ def may(actor: object, verb: str, about: models.Model | None = None) -> bool:
     return isinstance(actor, User) and actor.is_active and _predicates[verb](actor, about)
 
 
-def require(actor: object, verb: str, about: models.Model | None = None) -> None:
-    """Raise `AccessDenied` unless `actor` may do `verb` to the record, and what a gate has against the act."""
+def require(actor: object, verb: str, about: models.Model | None = None, *, step: bool = False) -> None:
+    """Raise `AccessDenied` unless `actor` may do `verb` to the record, and what a gate has against the act.
+
+    With `step` it is an act in whatever request: a page that takes up work as it is looked at.
+    """
     if not isinstance(actor, User) or not may(actor, verb, about):
         raise AccessDenied(
             "Your role does not allow this step. If your work needs it, ask the trial administrator for the role.",
             verb=verb,
             about=about,
         )
-    pass_gates(actor, verb, about)
+    pass_gates(actor, verb, about, step=step)
 
 
-def pass_gates(actor: User, verb: str, about: models.Model | None) -> None:
-    """Raise what a gate has against an act by somebody who holds the verb."""
+def pass_gates(actor: User, verb: str, about: models.Model | None, *, step: bool = False) -> None:
+    """Raise what a gate has against an act by somebody who holds the verb; who only looks passes."""
+    request = context.request()
+    if not step and request is not None and request.method in _LOOKING:
+        return
     for refuse in _gates:
-        refuse(actor, verb, about)
+        refuse(actor, verb, about, timezone.now())
 
 
 def expose(record_type: type[models.Model], verb: str, visible: Visible) -> None:
@@ -181,9 +191,14 @@ def exposed(user: User, label: str, pk: str) -> models.Model | None:
     return about if about is not None and may(user, verb, about) else None
 
 
-def grant(user: User, permission: str, about: models.Model) -> None:
-    """Give a person a permission (`app.codename`) on one object."""
+def grant(user: User, permission: str, about: models.Model, *, until: dt.datetime | None = None) -> None:
+    """Give a person a permission (`app.codename`) on one object; from `until` on it opens nothing."""
     assign_perm(permission, user, about)
+    row = _kept(about)._default_manager.get(
+        user=user, permission__codename__in=_codenames([permission]), content_object=about.pk
+    )
+    row.until = until
+    row.save(update_fields=["until"])
 
 
 def revoke(user: User, permission: str, about: models.Model) -> None:
@@ -208,8 +223,7 @@ def _held_at_once(user: User, model: type[models.Model]) -> frozenset[tuple[str,
         return None
     _, known = reading
     if model not in known:
-        kept: type[models.Model] = get_user_obj_perms_model(model)  # type: ignore[arg-type]  # takes a class as well
-        held = kept._default_manager.filter(user=user).values_list("permission__codename", "content_object")
+        held = _in_force(user, model).values_list("permission__codename", "content_object")
         known[model] = frozenset(held)
     return known[model]
 
@@ -238,10 +252,16 @@ def _codenames(permissions: list[str]) -> list[str]:
     return [permission.partition(".")[2] for permission in permissions]
 
 
-def grant_of(user: User, permissions: list[str], about: models.Model) -> models.QuerySet[Any]:
-    """Return the one row by which the person holds one of the permissions on this object; none: not held."""
+def grant_of(
+    user: User, permissions: list[str], about: models.Model
+) -> tuple[models.QuerySet[Any], dt.datetime | None]:
+    """Return the one row by which the person holds one of the permissions on this object, and when it ends.
+
+    No row: it is not held.
+    """
     rows = _grants(user, permissions, about).filter(content_object=about.pk)
-    return rows.model._default_manager.filter(pk=rows.values_list("pk", flat=True).first(), user=user)
+    pk, until = rows.values_list("pk", "until").first() or (None, None)
+    return rows.model._default_manager.filter(pk=pk, user=user), until
 
 
 def held_objects(user: User, permissions: list[str], model: type[models.Model]) -> models.QuerySet[Any]:
@@ -251,9 +271,18 @@ def held_objects(user: User, permissions: list[str], model: type[models.Model]) 
 
 def _grants(user: User, permissions: list[str], about: models.Model | type[models.Model]) -> models.QuerySet[Any]:
     """Return guardian's rows of these grants; its own checks ask several times what is one question."""
-    kept: type[models.Model] = get_user_obj_perms_model(about)  # type: ignore[arg-type]  # takes a class as well
-    rows = kept._default_manager.filter(user=user)
-    return rows.filter(permission__codename__in=_codenames(permissions))
+    return _in_force(user, about).filter(permission__codename__in=_codenames(permissions))
+
+
+def _in_force(user: User, about: models.Model | type[models.Model]) -> models.QuerySet[Any]:
+    """Return what the person holds now. A grant is over at its end, whether the beat has taken it away or not."""
+    return _kept(about)._default_manager.filter(Q(until=None) | Q(until__gt=timezone.now()), user=user)
+
+
+def _kept(about: models.Model | type[models.Model]) -> type[Any]:
+    """Return the kind of `Grant` that is kept for objects of a model."""
+    kept: type[Grant] = get_user_obj_perms_model(about)  # type: ignore[arg-type, assignment]  # takes a class as well
+    return kept
 
 
 def actor(request: HttpRequest) -> User:

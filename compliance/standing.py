@@ -42,9 +42,10 @@ Answer = Callable[[HttpRequest, int], HttpResponse]
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Rows that a decision rests on: there are some, or (`absent`) there are none."""
+    """Rows that a decision rests on: there are some, or (`absent`) there are none; `until` they end by themselves."""
 
     rows: models.QuerySet[Any]
+    until: dt.datetime | None = None
     absent: bool = False
 
 
@@ -127,7 +128,8 @@ def _made(
         values += given
     question = f"SELECT 1 WHERE {' AND '.join(parts)}"
     midnight = dt.datetime.combine(at.astimezone(dt.UTC).date() + dt.timedelta(days=1), dt.time(), dt.UTC)
-    return key, question, tuple(values), min(at + LONGEST, row[1], midnight)
+    ends = [ground.until for ground in grounds if ground.until is not None]
+    return key, question, tuple(values), min(at + LONGEST, row[1], midnight, *ends)
 
 
 def forget() -> None:

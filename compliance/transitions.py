@@ -76,7 +76,7 @@ def advance(
                 "Reload the page to see what happened to it."
             )
         if move.may is not None:
-            access.require(actor, move.may, row)
+            access.require(actor, move.may, row, step=True)
         if move.reason and not reason.strip():
             raise ReasonRequired(f"The step “{verb}” of a {machine.name} needs a reason. Write one and try again.")
         if move.signature and signature is None:
@@ -132,7 +132,7 @@ def advance_batch(
     if move.reason or move.signature or move.supersedes:
         raise ValueError(f"the step {verb} of a {machine.name} is taken for one record at a time")
     if move.may is not None:
-        access.require(actor, move.may, about)
+        access.require(actor, move.may, about, step=True)
     with transaction.atomic():
         open_to_it = records.filter(**{f"{field}__in": move.sources}).order_by("pk")
         numbers = list(open_to_it.select_for_update(of=("self",)).values_list("pk", flat=True))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
 
 from compliance import access, audit, factors
 from compliance.access import Held, Predicate
@@ -101,7 +102,7 @@ def sees_interim(user: User, about: Any) -> bool:
 @held_by(*Role, where="of own roles")
 def own_training(user: User, about: Any) -> bool:
     """The person holds the role of which the training, if one is asked about, is asked."""
-    held = models.Membership.objects.filter(user=user, ended_at=None)
+    held = models.Membership.in_force(timezone.now()).filter(user=user)
     if isinstance(about, models.RoleTraining):
         held = held.filter(trial=about.trial_id, role=about.role)
     return held.exists()

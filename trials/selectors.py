@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import Count, Min, Q, QuerySet
+from django.utils import timezone
 
 from compliance import access, tokens
 from compliance.audit import label_of
@@ -104,7 +105,7 @@ def terms_told(charter: ImagingCharter, user: User) -> Charter:
 
 def roles_in(user: User, trial: Trial) -> list[Role]:
     """The roles that the person holds in a trial now, in the order of `Role`."""
-    held = set(Membership.objects.filter(user=user, trial=trial, ended_at=None).values_list("role", flat=True))
+    held = set(Membership.in_force(timezone.now()).filter(user=user, trial=trial).values_list("role", flat=True))
     return [role for role in Role if role in held]
 
 
@@ -116,7 +117,7 @@ def role_names(user: User, trial_id: int | None) -> str:
     """The roles that the person holds in a trial now, in words, for the audit trail."""
     if not trial_id:
         return ""
-    held = Membership.objects.filter(user=user, trial=trial_id, ended_at=None).values_list("role", "emergency")
+    held = Membership.in_force(timezone.now()).filter(user=user, trial=trial_id).values_list("role", "emergency")
     # What was taken stands first: an event keeps the beginning.
     roles = sorted({(emergency is None, role) for role, emergency in held})
     return ", ".join(Role(role).label if own else f"{Role(role).label} ({IN_EMERGENCY})" for own, role in roles)

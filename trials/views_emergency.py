@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from compliance import access, signing
 from compliance.errors import HouseError
-from compliance.models import User
+from compliance.models import AuditEvent, User
 from compliance.signing import WrongPassword
 from trials import selectors
 from trials.forms_emergency import OpenForm, ReviewForm
@@ -61,8 +61,9 @@ def emergency_open(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, "The emergency access is open. Those who answer for the trial are told.")
             return redirect("trials:emergency", pk=made.pk)
+    own = EmergencyAccess.objects.filter(membership__user=actor).select_related("trial", "membership")[:5]
     status = problem.status if problem else HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK
-    return render(request, "trials/emergency_open.html", {"form": form, "problem": problem}, status=status)
+    return render(request, "trials/emergency_open.html", {"form": form, "problem": problem, "own": own}, status=status)
 
 
 @access.guarded("trials.see_emergency", _seen_by)
@@ -73,7 +74,7 @@ def emergency(request: HttpRequest, emergency: EmergencyAccess) -> HttpResponse:
     may_review = (
         emergency.state == EmergencyState.ENDED
         and emergency.membership.user_id != actor.pk
-        and access.may(actor, "trials.review_emergency", emergency)
+        and service.reviews(actor, emergency.trial, timezone.now())
     )
     form = ReviewForm(request.POST or None, initial={"shown_sha256": signing.digest(emergency.shown_content())})
     if request.method == "POST" and form.is_valid():
@@ -92,11 +93,14 @@ def emergency(request: HttpRequest, emergency: EmergencyAccess) -> HttpResponse:
         else:
             messages.success(request, "The review is signed.")
             return redirect("trials:emergency", pk=emergency.pk)
-    acts = service.acts_under(emergency)
+    # Whoever opened it may be blinded by now: what it was about is for those who go over it.
+    sees_acts = access.may(actor, "trials.administer_or_audit", emergency)
+    acts = service.acts_under(emergency) if sees_acts else AuditEvent.objects.none()
     own = emergency.membership.user_id == actor.pk
     context = {
         "emergency": emergency,
         "trial": emergency.trial,
+        "sees_acts": sees_acts,
         "acts": acts[:100],
         "count": acts.count(),
         "form": form,

@@ -24,7 +24,7 @@ from trials.services import training as service
 
 def _of_own_roles(user: User) -> QuerySet[RoleTraining]:
     wanted = Q(pk__in=[])
-    for trial, role in Membership.objects.filter(user=user, ended_at=None).values_list("trial", "role"):
+    for trial, role in Membership.in_force(timezone.now()).filter(user=user).values_list("trial", "role"):
         wanted |= Q(trial=trial, role=role)
     return RoleTraining.objects.filter(wanted).select_related("trial")
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from compliance import access
 from compliance.models import Mail, User
 from compliance.worklists import Waiting, in_trial, own
-from trials.models import EmergencyAccess, Trial
+from trials.models import EmergencyAccess, Membership, Trial
 from trials.selectors import (
     is_locked,
     mails_of,
@@ -28,6 +28,7 @@ from trials.selectors_sites import (
     standings,
     upload_tests_waiting,
 )
+from trials.services import emergency
 from trials.services.reviewing_access import due_at
 from trials.services.reviewing_trail import due_at as trail_due_at
 from trials.services.training import duties_of
@@ -148,9 +149,20 @@ def of_administrators(user: User, trial: Trial, now: dt.datetime) -> Iterator[Wa
 
 
 @in_trial
+def of_own_emergency(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]:
+    """The role that one took for some hours: until when, and where to end it."""
+    running = Membership.in_force(now).filter(user=user, trial=trial)
+    for one in EmergencyAccess.objects.filter(membership__in=running).select_related("membership"):
+        if one.membership.until:
+            note = f"over at {one.membership.until:%H:%M} UTC"
+            url = reverse("trials:emergency", kwargs={"pk": one.pk})
+            yield Waiting("Your emergency access", None, url, "lock-open", "bad", note)
+
+
+@in_trial
 def of_emergencies(user: User, trial: Trial, now: dt.datetime) -> Iterator[Waiting]:
     """Emergency accesses of others that are over, and that nobody has gone over."""
-    if not access.may(user, "trials.review_emergency", trial):
+    if not emergency.reviews(user, trial, now):
         return
     over = EmergencyAccess.objects.filter(trial=trial, state=EmergencyState.ENDED).exclude(membership__user=user)
     if first := over.order_by("ended_at").first():

@@ -6,6 +6,7 @@ from .chain import AuditHead, AuditLink
 from .checkpoint import AuditCheckpoint
 from .export import Export
 from .factor import Factor, RecoveryCode
+from .grant import Grant
 from .identity import FreshSignIn, ProviderIdentity
 from .job import Job
 from .mail import Mail
@@ -25,6 +26,7 @@ __all__ = [
     "Export",
     "Factor",
     "FreshSignIn",
+    "Grant",
     "Job",
     "Mail",
     "PolicyAcceptance",

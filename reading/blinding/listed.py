@@ -89,7 +89,7 @@ class ListedPictures:
         series = [one.series.pk for one in pictures]
         trials = {one.task.timepoint.subject.trial_id: one.task.timepoint.subject.trial for one in pictures}
         return [
-            *(Ground(access.grant_of(self._actor, [Role.READER.permission], trial)) for trial in trials.values()),
+            *(Ground(*access.grant_of(self._actor, [Role.READER.permission], trial)) for trial in trials.values()),
             Ground(
                 tasks.filter(
                     ~Q(reader=self._actor) | ~Q(state__in=_PICTURED) | ~Q(timepoint__qc_state=QcState.CLEARED)

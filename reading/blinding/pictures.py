@@ -125,7 +125,7 @@ def look_at_read(task: ReadTask, *, actor: User) -> Looked:
     before, trial = list(selectors.own_reads_before(task)), task.timepoint.subject.trial
     mine = ReadTask.every.filter(pk=task.pk, reader=actor, state=task.state, timepoint=task.timepoint_id)
     roles = [Role.READER, Role.ADJUDICATOR] if task.purpose == Purpose.QUALIFICATION else [Role.READER]
-    own = Ground(mine), Ground(access.grant_of(actor, [one.permission for one in roles], trial))
+    own = Ground(mine), Ground(*access.grant_of(actor, [one.permission for one in roles], trial))
     grounds: dict[int, Sequence[Ground]] = {task.timepoint_id: own}
     for one in before:
         grounds[one.timepoint_id] = *own, Ground(ReadTask.every.filter(pk=one.pk, state=one.state))

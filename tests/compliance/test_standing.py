@@ -136,6 +136,15 @@ def test_it_is_taken_anew_after_a_moment(client: Client, clock, after: int, stan
     assert said(asked_later(client, ADDRESS.format(7))) == ("stood 7" if stands else "decided anew")
 
 
+def test_it_ends_with_a_right_that_ends_by_itself(client: Client, clock) -> None:
+    present = Ground(User.objects.filter(username="reader"), until=AT + dt.timedelta(seconds=5))
+    decide(client, present)
+    clock.move_to(AT + dt.timedelta(seconds=4), tick=False)
+    assert said(asked(client)) == "stood 7"
+    clock.move_to(AT + dt.timedelta(seconds=5), tick=False)
+    assert said(asked(client)) == "decided anew"
+
+
 def test_it_ends_with_the_day(client: Client, clock) -> None:
     late = AT.replace(hour=23, minute=59, second=50)
     clock.move_to(late, tick=False)

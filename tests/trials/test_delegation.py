@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from compliance import access
+from compliance import access, programs
 from compliance.models import AuditEvent, Mail, User
 from tests.factories import AT, World, make_user
 from trials.models import Membership, Role
-from trials.selectors import trials_of
+from trials.selectors import role_names, roles_in, trials_of
 from trials.services import delegating, setting_up
 from trials.tasks import end_roles
 
@@ -24,8 +25,9 @@ DAY = dt.timedelta(days=1)
 
 
 @pytest.fixture
-def guest(world: World) -> Membership:
+def guest(world: World, time_machine: Any) -> Membership:
     """An auditor for thirty days."""
+    time_machine.move_to(AT)
     user = make_user("inspector", full_name="Ines Inspector")
     user.email = "ines@example.org"
     user.save()
@@ -53,15 +55,48 @@ def test_a_role_ends_by_itself_at_its_time_once(guest: Membership, world: World)
     assert (event.actor, event.object_id, event.trial_id) == (None, str(guest.pk), world.trial.pk)
 
 
-def test_the_beat_ends_it(guest: Membership, world: World, time_machine: Any) -> None:
+def test_it_opens_nothing_from_its_end_on_though_no_beat_has_ended_it(
+    guest: Membership, world: World, time_machine: Any
+) -> None:
+    address = f"/trials/{world.trial.pk}/audit/"
+    time_machine.move_to(AT + 30 * DAY - dt.timedelta(seconds=1), tick=False)
     client = signed_in(guest.user)
+    assert client.get(address).status_code == 200
+    token = programs.issue(label="reports", may_change=False, days=1, actor=guest.user, at=timezone.now())[1]
+    program = {"HTTP_AUTHORIZATION": f"Bearer {token}"}
+    assert Client().get("/api/v1/trials/", **program).json()["count"] == 1
+
+    time_machine.move_to(AT + 30 * DAY, tick=False)
+
+    client = signed_in(guest.user)
+    assert client.get(address).status_code == 404
+    assert Client().get("/api/v1/trials/", **program).status_code == 403
+    assert not access.may(guest.user, "trials.audit", world.trial)
+    with access.asking_much(guest.user):
+        assert not access.may(guest.user, "trials.audit", world.trial)
+        assert not access.may(guest.user, "trials.audit")
+    assert (role_names(guest.user, world.trial.pk), roles_in(guest.user, world.trial)) == ("", [])
+    assert Membership.objects.get(pk=guest.pk).ended_at is None
+
+
+def test_the_beat_notes_the_end_in_the_trail(guest: Membership, time_machine: Any) -> None:
     time_machine.move_to(AT + 30 * DAY)
-    client.force_login(guest.user)
-    assert client.get(f"/trials/{world.trial.pk}/audit/").status_code == 200
-
     end_roles()
+    assert Membership.objects.get(pk=guest.pk).ended_at == AT + 30 * DAY
+    assert AuditEvent.objects.filter(action="membership.expired").count() == 1
 
-    assert client.get(f"/trials/{world.trial.pk}/audit/").status_code == 404
+
+def test_a_role_that_is_over_is_given_again_before_the_beat_has_ended_it(
+    guest: Membership, world: World, time_machine: Any
+) -> None:
+    at = AT + 30 * DAY
+    time_machine.move_to(at)
+    again = setting_up.grant_membership(
+        trial=world.trial, user=guest.user, role=Role.AUDITOR, actor=world.administrator, at=at
+    )
+    assert access.may(guest.user, "trials.audit", world.trial)
+    assert delegating.end_what_is_over(at=at + DAY) == []
+    assert (again.until, Membership.objects.get(pk=guest.pk).ended_at) == (None, at)
 
 
 def test_other_roles_of_the_person_stay(guest: Membership, world: World) -> None:

@@ -6,11 +6,12 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
 
-from compliance import access, audit, signing
+from compliance import access, audit, context, programs, signing
 from compliance.models import AuditEvent, Mail, User
 from compliance.signing import ContentChanged, Intent, WrongPassword
+from imaging.models import Transfer
 from tests.factories import AT, PASSWORD, World, make_world
 from tests.support.shown import shown_on
 from trials.models import Membership, Query, Role, RoleTraining, TrainingRecord
@@ -24,6 +25,11 @@ pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-ACC-032")]
 
 DAY = dt.timedelta(days=1)
 TITLE = "SOP 12, edition 3"
+
+
+@pytest.fixture(autouse=True)
+def _now(time_machine: Any) -> None:
+    time_machine.move_to(AT, tick=False)
 
 
 def declare(world: World, role: Role = Role.QC_ANALYST, **more: Any) -> RoleTraining:
@@ -60,9 +66,10 @@ def test_without_its_training_a_role_does_nothing_and_with_it_everything(world: 
     assert AuditEvent.objects.filter(action="trainingrecord.completed", trial_id=world.trial.pk).count() == 1
 
 
-def test_a_record_lapses_by_itself_and_the_role_stops_and_is_renewed(world: World) -> None:
+def test_a_record_lapses_by_itself_and_the_role_stops_and_is_renewed(world: World, time_machine: Any) -> None:
     training = declare(world)
     made = complete(training, world.analyst)
+    time_machine.move_to(AT + 365 * DAY, tick=False)
 
     service.settle(at=AT + 365 * DAY)
 
@@ -76,15 +83,43 @@ def test_a_record_lapses_by_itself_and_the_role_stops_and_is_renewed(world: Worl
     ask_the_site(world)
 
 
-def test_it_is_needed_from_its_day_on_when_the_beat_begins_it(world: World, time_machine: Any) -> None:
+def test_what_lapses_stops_pages_and_tokens_at_its_time_though_no_beat_has_noted_it(
+    world: World, time_machine: Any
+) -> None:
+    training = declare(world, valid_days=1)
+    complete(training, world.analyst)
+    ask_the_site(world)
+    address = f"/api/v1/queries/{Query.objects.get().pk}/comment/"
+    secret = programs.issue(label="reports", may_change=True, days=7, actor=world.analyst, at=AT)[1]
+    program = {"HTTP_AUTHORIZATION": f"Bearer {secret}", "content_type": "application/json"}
+    assert Client().post(address, {"text": "Well?"}, **program).status_code == 200
+
+    time_machine.move_to(AT + DAY, tick=False)
+
+    refused = Client().post(address, {"text": "Well?"}, **program)
+    assert (refused.status_code, refused.json()["code"]) == (403, "training_needed")
+    page = signed_in(world.analyst)
+    assert "Lapsed" in page.get("/trials/training/").content.decode()
+    told = page.post(f"/trials/sites/{world.north.pk}/qualify/", {"password": PASSWORD})
+    assert (told.status_code, "which has lapsed" in told.content.decode()) == (403, True)
+    assert TrainingRecord.objects.get().lapsed_at is None
+    complete(training, world.analyst, AT + DAY)
+    ask_the_site(world)
+    assert AuditEvent.objects.get(action="trainingrecord.lapsed").actor is None
+
+
+def test_it_is_needed_from_the_first_second_of_its_day_on_and_the_beat_notes_it(
+    world: World, time_machine: Any
+) -> None:
     declare(world, asked_from=AT.date() + DAY)
+    time_machine.move_to(dt.datetime.combine(AT.date() + DAY, dt.time(), dt.UTC) - dt.timedelta(seconds=1), tick=False)
     ask_the_site(world)
 
-    time_machine.move_to(AT + DAY)
-    end_roles()
+    time_machine.move_to(dt.datetime.combine(AT.date() + DAY, dt.time(), dt.UTC), tick=False)
 
     with pytest.raises(TrainingNeeded):
         ask_the_site(world)
+    end_roles()
     assert AuditEvent.objects.get(action="roletraining.begun").actor is None
 
 
@@ -104,6 +139,32 @@ def test_who_holds_two_roles_that_may_acts_by_the_one_whose_training_is_complete
         ask_the_site(world)
     # Qualifying a site is of both roles.
     access.require(world.analyst, "trials.qualify_site", world.north)
+
+
+def test_a_coordinator_of_another_site_is_nobody_here(world: World) -> None:
+    """Who enrols as an administrator is asked for that role's training, whatever they coordinate elsewhere."""
+    setting_up.grant_membership(
+        trial=world.trial,
+        user=world.administrator,
+        role=Role.SITE_COORDINATOR,
+        site=world.south,
+        actor=world.administrator,
+        at=AT,
+    )
+    training = declare(world, Role.TRIAL_ADMINISTRATOR)
+    access.require(world.administrator, "trials.enrol", world.south)
+    with pytest.raises(TrainingNeeded):
+        access.require(world.administrator, "trials.enrol", world.north)
+    complete(training, world.administrator)
+    access.require(world.administrator, "trials.enrol", world.north)
+
+
+def test_a_step_is_an_act_also_where_a_page_takes_it_as_it_is_looked_at(world: World, rf: RequestFactory) -> None:
+    declare(world)
+    with context.within(rf.get("/")):
+        access.require(world.analyst, "trials.raise_query", world.north)
+        with pytest.raises(TrainingNeeded):
+            access.require(world.analyst, "trials.raise_query", world.north, step=True)
 
 
 def test_another_trial_is_not_concerned(world: World) -> None:
@@ -241,3 +302,13 @@ def test_a_program_is_refused_acts_as_its_person_is_and_looks(world: World) -> N
     assert page.get(address).status_code == 200
     refused = page.post(f"{address}comment/", {"text": "Well?"}, content_type="application/json")
     assert (refused.status_code, refused.json()["code"]) == (403, "training_needed")
+
+
+def test_a_coordinator_sends_nothing_by_page_or_program_without_it(world: World) -> None:
+    declare(world, Role.SITE_COORDINATOR)
+    address = f"/imaging/timepoints/{world.timepoint('N-001', 'BL').pk}/transfers/"
+    secret = programs.issue(label="gateway", may_change=True, days=7, actor=world.coordinator, at=AT)[1]
+    by_token = Client().post(address, HTTP_AUTHORIZATION=f"Bearer {secret}")
+    assert by_token.status_code == 403
+    assert signed_in(world.coordinator).post(address).status_code == 403
+    assert not Transfer.objects.exists()

@@ -7,7 +7,7 @@ from .emergency_access import EmergencyAccess
 from .form import DeclaredForm, SiteForm
 from .freeze import Freeze, FrozenSubject, content_of_freeze
 from .lock_proposal import LockProposal
-from .membership import SECOND_FACTOR_ROLES, SITE_AWARE, Membership, Role, SiteGrant, TrialGrant
+from .membership import BLINDED, SECOND_FACTOR_ROLES, SITE_AWARE, Membership, Role, SiteGrant, TrialGrant
 from .qualification import SiteAnswers, SiteQualification, TrainingAcknowledgement, UploadTest
 from .query import Query, QueryMessage
 from .redaction import RedactedEvent, Redaction
@@ -21,6 +21,7 @@ from .unlock import Unlock
 from .webhook import Delivery, Webhook
 
 __all__ = [
+    "BLINDED",
     "SECOND_FACTOR_ROLES",
     "SITE_AWARE",
     "AccessReview",

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import datetime as dt
+
 from django.conf import settings
 from django.db import models
-from guardian.models import UserObjectPermissionBase
+from django.db.models import Q
 
-from compliance.models import Record
+from compliance.models import Grant, Record
 from compliance.models.base import Scope
 from trials.models.site import Site
 from trials.models.trial import Trial
@@ -32,15 +34,17 @@ class Role(models.TextChoices):
 SECOND_FACTOR_ROLES = frozenset(Role)
 #: Roles that see whom the scans come from. Readers, adjudicators and sponsors are not among them.
 SITE_AWARE = (Role.SITE_COORDINATOR, Role.QC_ANALYST, Role.AUDITOR, Role.TRIAL_ADMINISTRATOR)
+#: Roles that are blinded: to whom the scans come from, and to results that are not theirs or not yet out.
+BLINDED = (Role.READER, Role.ADJUDICATOR, Role.SPONSOR)
 
 
-class TrialGrant(UserObjectPermissionBase):
+class TrialGrant(Grant):
     """Permissions of a person on a trial, kept for django-guardian with a real foreign key."""
 
     content_object = models.ForeignKey(Trial, on_delete=models.CASCADE)
 
 
-class SiteGrant(UserObjectPermissionBase):
+class SiteGrant(Grant):
     """Permissions of a person on a site, kept for django-guardian with a real foreign key."""
 
     content_object = models.ForeignKey(Site, on_delete=models.CASCADE)
@@ -78,6 +82,11 @@ class Membership(Record):
                 name="membership_site_with_coordinator",
             ),
         ]
+
+    @classmethod
+    def in_force(cls, at: dt.datetime) -> models.QuerySet[Membership]:
+        """Those that open something now: not ended, nor over by their time before the beat has noted it."""
+        return cls._default_manager.filter(Q(until=None) | Q(until__gt=at), ended_at=None)
 
     def __str__(self) -> str:
         return f"{self.user} as {self.get_role_display()} of {self.site or self.trial}"

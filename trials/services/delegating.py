@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from compliance import access, audit, factors, identities, mailing
 from compliance.models import AuditEvent, Mail
@@ -69,10 +69,16 @@ def log_of(trial: Trial, on: dt.date, at: dt.datetime) -> Sequence[Delegation]:
 def end_what_is_over(*, at: dt.datetime) -> list[Membership]:
     """End the roles whose time is over, and tell those whose time will be soon; return what was ended."""
     running = Membership.objects.filter(ended_at=None, until__isnull=False)
-    ended = [one for pk in running.filter(until__lte=at).values_list("pk", flat=True) if (one := _end(pk, at))]
+    ended = end_if_over(running, at=at)
     for membership in running.filter(until__gt=at, until__lte=at + NOTICE).select_related("user", "trial"):
         _tell(membership, at)
     return ended
+
+
+def end_if_over(memberships: QuerySet[Membership], *, at: dt.datetime) -> list[Membership]:
+    """End those of some roles whose time is over, so that another of the kind can be given; return what was ended."""
+    over = memberships.filter(ended_at=None, until__lte=at).values_list("pk", flat=True)
+    return [one for pk in over if (one := _end(pk, at))]
 
 
 def _end(pk: int, at: dt.datetime) -> Membership | None:

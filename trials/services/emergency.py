@@ -1,14 +1,16 @@
 """Emergency access: a role for some hours, with a reason, told at once, and gone over afterwards (45 CFR 164.312 (a)).
 
-Everything done under it says so in the trail, as the role in which it was done. No role that is blinded can be taken,
-and nobody takes one who reads in the trial.
+Everything done under it says so in the trail, as the role in which it was done. It opens what the role opens in this
+trial, and from its end on nothing (`compliance.access`), also before the beat has noted that. No role that is blinded
+can be taken, nobody takes one who is blinded in the trial, and nobody a second one before the first was gone over.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.urls import reverse
 
@@ -16,9 +18,10 @@ from compliance import access, audit, mailing
 from compliance.errors import HouseError
 from compliance.models import AuditEvent, Signature, User
 from compliance.signing import Intent
-from compliance.transitions import advance
-from trials.models import EmergencyAccess, Membership, Role, Trial
+from compliance.transitions import IllegalMove, advance
+from trials.models import BLINDED, EmergencyAccess, Membership, Role, Trial
 from trials.selectors import IN_EMERGENCY, members_with
+from trials.services.delegating import end_if_over
 from trials.states import EmergencyState
 
 KIND = "emergency access"
@@ -27,7 +30,9 @@ MEANING = Signature.Meaning.REVIEW
 ROLES = (Role.QC_ANALYST, Role.READING_MANAGER, Role.TRIAL_ADMINISTRATOR)
 #: For so many hours.
 HOURS = (1, 2, 4, 8)
-_BLINDED = (Role.READER, Role.ADJUDICATOR)
+#: Who goes over it: by a role that they were given.
+_REVIEWERS = (Role.AUDITOR, Role.TRIAL_ADMINISTRATOR)
+_AGAIN = "You have the role {} in this trial already, so nothing was opened."
 
 
 class NoEmergency(HouseError):
@@ -43,26 +48,46 @@ def open_access(*, trial: Trial, role: Role, hours: int, reason: str, actor: Use
     Raises
     ------
     NoEmergency
-        Without a reason, for another role or time, or by somebody who has the role or reads in the trial.
+        Without a reason, for another role or time, or by somebody who has the role, is blinded in the trial, or had
+        emergency access that nobody has reviewed.
     compliance.access.AccessDenied
     """
     access.require(actor, "trials.break_glass", trial)
     if not reason.strip() or role not in ROLES or hours not in HOURS:
         raise NoEmergency("No access was opened: choose a role and a time, and say why it cannot wait.")
+    until = at + dt.timedelta(hours=hours)
     with transaction.atomic():
-        held = Membership.objects.filter(trial=trial, user=actor, ended_at=None)
-        if held.filter(role=role).exists():
-            raise NoEmergency(f"You have the role {role.label} in this trial already, so nothing was opened.")
-        if Membership.objects.filter(trial=trial, user=actor, role__in=_BLINDED).exists():
-            raise NoEmergency("Whoever reads in a trial, or did, takes no other role in it: that would unblind them.")
-        until = at + dt.timedelta(hours=hours)
+        # Who sends twice, from two pages, waits here for the first.
+        Trial.objects.select_for_update().get(pk=trial.pk)
+        _require_free(trial, role, actor, at)
         membership = Membership(user=actor, trial=trial, role=role, granted_at=at, until=until)
-        audit.save(membership, action="membership.granted", actor=actor, at=at, reason=f"Emergency: {reason.strip()}")
+        try:
+            with transaction.atomic():
+                audit.save(
+                    membership, action="membership.granted", actor=actor, at=at, reason=f"Emergency: {reason.strip()}"
+                )
+        except IntegrityError as there:
+            raise NoEmergency(_AGAIN.format(role.label)) from there
         emergency = EmergencyAccess(membership=membership, trial=trial, reason=reason.strip(), opened_at=at)
         audit.save(emergency, action="emergencyaccess.opened", actor=actor, at=at)
-        access.grant(actor, role.permission, trial)
+        access.grant(actor, role.permission, trial, until=until)
         _tell(emergency, at)
     return emergency
+
+
+def _require_free(trial: Trial, role: Role, actor: User, at: dt.datetime) -> None:
+    had = Membership.objects.filter(trial=trial, user=actor)
+    end_if_over(had, at=at)
+    if had.filter(role=role, ended_at=None).exists():
+        raise NoEmergency(_AGAIN.format(role.label))
+    if had.filter(role__in=BLINDED).exists():
+        raise NoEmergency("Whoever is blinded in a trial, or was, takes no other role in it: that would unblind them.")
+    waiting = EmergencyAccess.objects.filter(trial=trial, membership__user=actor)
+    if last := waiting.exclude(state=EmergencyState.REVIEWED).first():
+        raise NoEmergency(
+            f"Your emergency access of {last.opened_at:%-d %B %Y %H:%M} UTC was not reviewed yet, so nothing was "
+            "opened. Ask an administrator or auditor of the trial to review it, or to give you the role."
+        )
 
 
 def end_access(*, emergency: EmergencyAccess, actor: User, at: dt.datetime) -> EmergencyAccess:
@@ -77,7 +102,7 @@ def end_access(*, emergency: EmergencyAccess, actor: User, at: dt.datetime) -> E
         access.require(actor, "trials.administer", emergency)
     with transaction.atomic():
         row = Membership.objects.select_for_update().get(pk=membership.pk)
-        if row.ended_at is not None:
+        if row.ended_at is not None or (row.until is not None and row.until <= at):
             raise NoEmergency("The emergency access is over already.")
         row.ended_at = at
         audit.save(row, action="membership.ended", actor=actor, at=at, reason="The emergency is over")
@@ -87,8 +112,11 @@ def end_access(*, emergency: EmergencyAccess, actor: User, at: dt.datetime) -> E
 
 def settle(*, at: dt.datetime) -> None:
     """Note of each open emergency access whose role has ended, by its time or by somebody's hand, that it is over."""
-    for one in EmergencyAccess.objects.filter(state=EmergencyState.OPEN).exclude(membership__ended_at=None):
-        advance(one, "end", actor=None, at=at, ended_at=one.membership.ended_at)
+    over = EmergencyAccess.objects.filter(state=EmergencyState.OPEN).exclude(membership__ended_at=None)
+    for one in over.select_related("membership"):
+        # Whoever ended it meanwhile has noted it.
+        with suppress(IllegalMove):
+            advance(one, "end", actor=None, at=at, ended_at=one.membership.ended_at)
 
 
 def review(
@@ -99,12 +127,14 @@ def review(
     Raises
     ------
     NoEmergency
-        It is one's own, or nothing was written.
+        It is one's own, nothing was written, or one's role is an emergency's itself.
     compliance.signing.WrongPassword, compliance.transitions.IllegalMove, compliance.access.AccessDenied
     """
     access.require(actor, "trials.review_emergency", emergency)
     if emergency.membership.user_id == actor.pk:
         raise NoEmergency("Nobody reviews their own emergency access. Somebody else who may has to do it.")
+    if not reviews(actor, emergency.trial, at):
+        raise NoEmergency("Nobody reviews an emergency access by another one. Somebody who was given the role does it.")
     if not finding.strip():
         raise NoEmergency("Nothing was signed: say what was done under it, and whether that was right.")
     return advance(
@@ -116,6 +146,12 @@ def review(
         finding=finding.strip(),
         reviewed_by=actor,
     )
+
+
+def reviews(person: User, trial: Trial, at: dt.datetime) -> bool:
+    """Tell whether somebody goes over emergency accesses of others: by a role given to them, not taken."""
+    given = Membership.in_force(at).filter(trial=trial, user=person, role__in=_REVIEWERS, emergency=None)
+    return access.may(person, "trials.review_emergency", trial) and given.exists()
 
 
 def acts_under(emergency: EmergencyAccess) -> QuerySet[AuditEvent]:

@@ -16,7 +16,8 @@ from compliance.signing import Intent
 from compliance.transitions import advance
 from trials import signals
 from trials.charter import RECIST, RECIST_TEMPLATE, Charter, CharterInvalid, find_template, read
-from trials.models import ApplicationEntity, ImagingCharter, Membership, Role, Site, Trial
+from trials.models import BLINDED, ApplicationEntity, ImagingCharter, Membership, Role, Site, Trial
+from trials.services.delegating import end_if_over
 from trials.states import OPEN_CHARTER, CharterState, TrialState
 from trials.terms.kinds import Problem
 
@@ -32,6 +33,13 @@ class AlreadyThere(HouseError):
     """What was to be created exists already."""
 
     code = "already_there"
+    status = 409
+
+
+class NotGiven(HouseError):
+    """A role that emergency access keeps from being given so."""
+
+    code = "role_not_given"
     status = 409
 
 
@@ -316,9 +324,26 @@ def grant_membership(
     ----------
     until
         When it ends by itself.
+
+    Raises
+    ------
+    NotGiven, AlreadyThere, AlreadyOver, compliance.access.AccessDenied
     """
     access.require(actor, "trials.administer", trial)
+    _require_no_emergency(trial, user, role, actor, at)
     return _grant(trial, user, role, site, actor, at, until)
+
+
+def _require_no_emergency(trial: Trial, user: User, role: Role, actor: User, at: dt.datetime) -> None:
+    """Refuse a role to whom emergency access would turn into a lasting one, or whom it has unblinded."""
+    taken = trial.emergencies.filter(membership__user=user)
+    if user.pk == actor.pk and taken.filter(membership__in=Membership.in_force(at)).exists():
+        raise NotGiven("You have emergency access to this trial. A role of your own is given by another administrator.")
+    if role in BLINDED and taken.exists():
+        raise NotGiven(
+            f"{user} had emergency access to this trial, and may know what the role {role.label} is blinded to. "
+            "Give it to somebody else."
+        )
 
 
 def _grant(
@@ -332,14 +357,16 @@ def _grant(
 ) -> Membership:
     if (role is Role.SITE_COORDINATOR) != (site is not None) or (site and site.trial_id != trial.pk):
         raise AlreadyThere("A site coordinator needs a site of this trial; other roles have none.")
-    if Membership.objects.filter(user=user, trial=trial, role=role, site=site, ended_at=None).exists():
+    had = Membership.objects.filter(user=user, trial=trial, role=role, site=site, ended_at=None)
+    end_if_over(had, at=at)
+    if had.exists():
         raise AlreadyThere(f"{user} is {role.label.lower()} here already.")
     if until is not None and until <= at:
         raise AlreadyOver("A role cannot end before it is given. Name a later day.")
     with transaction.atomic():
         membership = Membership(user=user, trial=trial, site=site, role=role, granted_at=at, until=until)
         audit.save(membership, action="membership.granted", actor=actor, at=at)
-        access.grant(user, role.permission, site or trial)
+        access.grant(user, role.permission, site or trial, until=until)
     return membership
 
 

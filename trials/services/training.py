@@ -1,7 +1,7 @@
 """Training that a role asks for: declared, completed by signature, lapsing, and told of before (21 CFR 11.10 (i)).
 
-Whoever lacks one sees what the role shows and does nothing by it (`trials.trained`). The clock is looked at by the
-beat alone: it begins what is asked from now on, and lapses what is over.
+Whoever lacks one sees what the role shows and does nothing by it (`trials.trained`), from the moment on that it is
+asked for or has lapsed. The beat notes that in the trail, and tells people before.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from compliance import access, audit, mailing, signing
@@ -19,7 +19,6 @@ from compliance.errors import HouseError
 from compliance.models import Mail, Signature, User
 from compliance.signing import Intent
 from trials.models import Membership, Role, RoleTraining, TrainingRecord, Trial
-from trials.trained import standing
 
 KIND = "training"
 MEANING = Signature.Meaning.RESPONSIBILITY
@@ -118,10 +117,12 @@ def complete(*, training: RoleTraining, signature: Intent, actor: User, at: dt.d
         signing.require_same(row.shown_content(), signature)
         if row.ended_at is not None:
             raise NotToComplete(f"Nobody asks for “{row.title}” any more, so nothing was signed.")
-        held = standing([row], actor).get(row.pk)
+        held = row.records.filter(person=actor, lapsed_at=None).first()
         if held is not None and not lapses_soon(held, at):
             raise NotToComplete(f"You have completed “{row.title}” already; nothing was signed.")
-        if held is not None:
+        if held is not None and is_over(held, at):
+            _lapse(held, "trainingrecord.lapsed", None, at)
+        elif held is not None:
             _lapse(held, "trainingrecord.renewed", actor, at)
         until = at + dt.timedelta(days=row.valid_days) if row.valid_days else None
         made = TrainingRecord(training=row, person=actor, completed_at=at, until=until)
@@ -133,6 +134,11 @@ def complete(*, training: RoleTraining, signature: Intent, actor: User, at: dt.d
 def lapses_soon(record: TrainingRecord, at: dt.datetime) -> bool:
     """Tell whether a record lapses so soon that it may be renewed."""
     return record.until is not None and record.until <= at + NOTICE
+
+
+def is_over(record: TrainingRecord, at: dt.datetime) -> bool:
+    """Tell whether the time of a record is over, noted or not."""
+    return record.lapsed_at is not None or (record.until is not None and record.until <= at)
 
 
 def _lapse(record: TrainingRecord, action: str, actor: User | None, at: dt.datetime) -> None:
@@ -165,11 +171,14 @@ def settle(*, at: dt.datetime) -> None:
         _ask(training, at)
 
 
+def _trained() -> QuerySet[Membership]:
+    """Roles that somebody was given; what is taken in an emergency asks for no training."""
+    return Membership.objects.filter(ended_at=None, emergency=None)
+
+
 def _ask(training: RoleTraining, at: dt.datetime) -> None:
     """Tell each holder of the role once that they have to complete it, and from when on; of no trial a mail says."""
-    members = Membership.objects.filter(
-        trial=training.trial_id, role=training.role, ended_at=None, user__is_active=True
-    )
+    members = _trained().filter(trial=training.trial_id, role=training.role, user__is_active=True)
     lacking = members.exclude(user__in=training.records.filter(lapsed_at=None).values("person"))
     keys = {f"training-asked-{training.pk}-{one.user_id}": one.user for one in lacking.select_related("user")}
     told = set(Mail.objects.filter(key__in=keys).values_list("key", flat=True))
@@ -218,11 +227,8 @@ class Duty:
     person: User
     record: TrainingRecord | None
     state: str
-
-    @property
-    def lacking(self) -> bool:
-        """Whether the role does nothing for the person because of it."""
-        return self.record is None and self.training.begun_at is not None
+    #: Whether the role does nothing for the person because of it.
+    lacking: bool
 
 
 def asked_in(trial: Trial) -> Sequence[RoleTraining]:
@@ -233,14 +239,14 @@ def asked_in(trial: Trial) -> Sequence[RoleTraining]:
 def duties_in(trial: Trial, at: dt.datetime) -> list[Duty]:
     """Return who has to complete what in a trial, by name, and how each stands."""
     trainings = asked_in(trial)
-    members = Membership.objects.filter(trial=trial, ended_at=None, user__is_active=True).select_related("user")
+    members = _trained().filter(trial=trial, user__is_active=True).select_related("user")
     held = sorted({(one.user, one.role) for one in members}, key=lambda pair: (str(pair[0]), pair[0].pk, pair[1]))
     return _duties([(person, one) for person, role in held for one in trainings if one.role == role], at)
 
 
 def duties_of(person: User, at: dt.datetime) -> list[Duty]:
     """Return what a person has to complete, over all trials."""
-    roles = Membership.objects.filter(user=person, ended_at=None).values_list("trial", "role").distinct()
+    roles = _trained().filter(user=person).values_list("trial", "role").distinct()
     wanted = Q(pk__in=[])
     for trial, role in roles:
         wanted |= Q(trial=trial, role=role)
@@ -257,7 +263,8 @@ def _duties(pairs: Sequence[tuple[User, RoleTraining]], at: dt.datetime) -> list
 
 
 def _duty(person: User, training: RoleTraining, records: Sequence[TrainingRecord], at: dt.datetime) -> Duty:
-    standing_one = next((one for one in records if one.lapsed_at is None), None)
-    if standing_one is not None:
-        return Duty(training, person, standing_one, "renew" if lapses_soon(standing_one, at) else "completed")
-    return Duty(training, person, None, "lapsed" if records else "missing")
+    standing = next((one for one in records if not is_over(one, at)), None)
+    if standing is not None:
+        return Duty(training, person, standing, "renew" if lapses_soon(standing, at) else "completed", lacking=False)
+    lacking = training.asked_from <= at and training.ended_at is None
+    return Duty(training, person, None, "lapsed" if records else "missing", lacking)
