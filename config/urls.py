@@ -34,6 +34,7 @@ urlpatterns = [
     path("reading/", include("reading.urls")),
     path("dicomweb/studies", stow.store, name="stow"),
     path("dicomweb/studies/<str:study>", stow.store, name="stow_study"),
+    path("", include("config.fhir")),
     path("api/v1/", include(router.urls)),
     path("api/schema/", access.signed_in(SpectacularAPIView.as_view()), name="schema"),
     path(

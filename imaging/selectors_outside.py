@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 
-from django.db.models import QuerySet
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
 
 from compliance import access, tokens
 from compliance.models import User
-from imaging.models import ArchiveToken, Series
-from trials.models import Trial
+from imaging.models import ArchiveToken, ImagingStudy, Instance, Series
+from imaging.states import OriginalState
+from trials import release
+from trials.models import Role, Trial
+from trials.release import Artefact
+from trials.selectors import sites_coordinated_by, trials_of
+from trials.states import SubjectState
 
 
 def is_lent(trial: Trial) -> bool:
@@ -35,3 +40,22 @@ def series_opened_by(token: ArchiveToken) -> QuerySet[Series]:
     trial: Trial = token.trial
     sites = [site for site in trial.sites.all() if access.may(token.holder, "imaging.see_images", site)]
     return Series.objects.filter(imaging_study__trial=trial, imaging_study__timepoint__subject__site__in=sites)
+
+
+def studies_seen_by(user: User) -> QuerySet[ImagingStudy]:
+    """Scans that the person may look at and that were not erased, each with its series and what is `held` of them.
+
+    Cases that train readers are nobody's scans.
+    """
+    roles = release.roles_of(Artefact.ARCHIVE)
+    released = trials_of(user, *roles).filter(state__in=release.states_of(Artefact.ARCHIVE))
+    seen = Q(timepoint__subject__site__in=sites_coordinated_by(user).values("pk"))
+    # Of no role at all, `trials_of` would make any.
+    if whole := [role for role in roles if role is not Role.SITE_COORDINATOR]:
+        seen |= Q(trial__in=trials_of(user, *whole))
+    kept = Instance.objects.filter(series__imaging_study=OuterRef("pk"), stored_state=OriginalState.KEPT)
+    held = Count("instances", filter=Q(instances__stored_state=OriginalState.KEPT))
+    series = Series.objects.annotate(held=held).filter(held__gt=0).order_by("number", "pk")
+    found = ImagingStudy.objects.filter(Exists(kept), seen, trial__in=released)
+    found = found.exclude(timepoint__subject__state=SubjectState.CASE).order_by("pk")
+    return found.select_related("timepoint__subject__trial").prefetch_related(Prefetch("series", queryset=series))

@@ -53,14 +53,18 @@ TABLE = {
     ),
     Artefact.SITE_FIGURES: Release("Figures of sites and their deliveries", (Role.SPONSOR, *SITE_AWARE), _ALWAYS),
     Artefact.ARCHIVE: Release(
-        "De-identified images, page by page and by DICOMweb",
+        "De-identified images, page by page and by DICOMweb; that they are there, also by FHIR",
         (Role.QC_ANALYST, Role.SITE_COORDINATOR, Role.AUDITOR),
         _ALWAYS,
         "coordinators: of their own sites; DICOMweb: with a token, where the charter's `external_viewers` has staff",
     ),
     Artefact.AGREEMENT: Release("Agreement of readers", (Role.READING_MANAGER, Role.AUDITOR), _ALWAYS),
     Artefact.TRAIL: Release("Audit trail", (Role.AUDITOR,), _ALWAYS, "extracts of it: while it verifies"),
-    Artefact.OUTCOMES: Release("Endpoints and their figures", (Role.READING_MANAGER, *_TAKE_PACKAGES), _AFTER_LOCK),
+    Artefact.OUTCOMES: Release(
+        "Endpoints and their figures; accepted responses, also by FHIR",
+        (Role.READING_MANAGER, *_TAKE_PACKAGES),
+        _AFTER_LOCK,
+    ),
     Artefact.PACKAGE: Release(
         "Endpoint package: every read, result and table; beside it the audit trail without names",
         _TAKE_PACKAGES,
@@ -94,6 +98,11 @@ def roles_of(artefact: Artefact) -> tuple[Role, ...]:
     return TABLE[artefact].roles
 
 
+def states_of(artefact: Artefact) -> tuple[TrialState, ...]:
+    """Return the states of a trial in which something leaves."""
+    return TABLE[artefact].states
+
+
 def roles_of_interim(trial: Trial) -> tuple[Role, ...]:
     """Return the roles that the charter in force lets have packages of interim locks."""
     charter = trial.charter_in_force
@@ -103,7 +112,7 @@ def roles_of_interim(trial: Trial) -> tuple[Role, ...]:
 
 def is_released(artefact: Artefact, trial: Trial) -> bool:
     """Whether the state of the trial lets something out, to those who get it at all."""
-    return trial.state in TABLE[artefact].states
+    return trial.state in states_of(artefact)
 
 
 def require(artefact: Artefact, trial: Trial) -> None:

@@ -231,6 +231,19 @@ MATRIX = tuple(
         ("POST", "dicomweb/studies/<study>", "study address", "="),
         ("GET", "imaging/dicomweb/<resource>", "resource", "="),
         ("GET", "reading/dicomweb/<resource>", "resource", "="),
+        # --- FHIR R4, of all rooms
+        ("GET", "fhir/metadata", "", "*"),
+        ("GET", "fhir/ResearchStudy", "", "CQMRJSAT"),
+        ("GET", "fhir/ResearchStudy/<pk>", "trial", "CQMRJSAT"),
+        ("GET", "fhir/ResearchSubject", "", "CQAT"),
+        ("GET", "fhir/ResearchSubject/<pk>", "research subject", "CQAT"),
+        ("GET", "fhir/ImagingStudy", "", "CQA"),
+        ("GET", "fhir/ImagingStudy/<pk>", "imaging study", "CQA"),
+        ("GET", "fhir/DiagnosticReport", "", "MSAT"),
+        # Of a visit that nobody read there is none; those of a lock are asked for in tests/reading/test_fhir.py.
+        ("GET", "fhir/DiagnosticReport/<pk>", "unread visit", ""),
+        # Everything else below: there is nothing, for anybody.
+        ("GET", "fhir/<resource>", "resource", ""),
         # --- reading: pages
         ("GET", "reading/", "", "R"),
         ("GET", "reading/tasks/<blinded_code>/", "task", "R"),

@@ -23,7 +23,7 @@ HOST = "http://testserver"
 #: In a page, a script, a style sheet or JSON: what stands where an address may stand.
 _ADDRESSES = re.compile(r"""(?:["'(=]|&quot;)((?:http://testserver)?/[^"'()<>\s\\&]*(?:&amp;[^"'()<>\s\\&]*)*)""")
 #: Answers that may name addresses; the slashes of a script are mostly others.
-_LEADING = ("text/html", "text/css", "application/json", "application/vnd.oai")
+_LEADING = ("text/html", "text/css", "application/json", "application/fhir+json", "application/vnd.oai")
 #: Swagger UI's own files.
 _FOREIGN = "/static/drf_spectacular_sidecar/"
 #: Names of records that nobody has been given, by what a pattern calls them; more are made of what was seen.

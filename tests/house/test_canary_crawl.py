@@ -14,6 +14,7 @@ import pytest
 from django.http import HttpResponse
 from django.utils import timezone
 
+from compliance import programs
 from compliance.models import User
 from reading.models import ReadTask
 from reading.services import assessing, lending
@@ -67,7 +68,7 @@ def test_nothing_planted_reaches_a_reader_or_an_adjudicator(trial: CanaryTrial) 
     assert reader.responses + judge.responses >= 2_000
 
 
-@pytest.mark.requirement("REQ-BLI-001", "REQ-BLI-006")
+@pytest.mark.requirement("REQ-BLI-001", "REQ-BLI-006", "REQ-LOC-030")
 def test_nothing_planted_reaches_a_program_of_a_reader(trial: CanaryTrial) -> None:
     task = ReadTask.objects.get(reader=trial.first, state="reading")
     _, secret = lending.issue_read_token(task=task, actor=trial.first, at=timezone.now())
@@ -86,8 +87,22 @@ def test_nothing_planted_reaches_a_program_of_a_reader(trial: CanaryTrial) -> No
         for wanted in ("1", "1/rendered", "1/thumbnail", "9"):
             ask(f"{of_series}/instances/{instance}/frames/{wanted}")
 
+    by_fhir = told_by_fhir(crawler, task)
+
     assert not crawler.hits, "\n".join(crawler.hits[:20])
     assert len(told) == 12
+    assert by_fhir == [200, 200, 200, 403, 403, 403, 403, 404]
+
+
+def told_by_fhir(crawler: Crawler, task: ReadTask) -> list[int]:
+    """Ask for the reader's trial and a subject of it by FHIR, with a token alone; return how each was answered."""
+    subject = task.timepoint.subject
+    _, secret = programs.issue(label="EDC", may_change=False, days=1, actor=task.reader, at=timezone.now())
+    crawler.cookies.clear()
+    places = ("metadata", "ResearchStudy", f"ResearchStudy/{subject.trial_id}")
+    closed = ("ResearchSubject", f"ResearchSubject/{subject.pk}", "ImagingStudy", "DiagnosticReport", "Patient")
+    asked = [f"/fhir/{place}" for place in (*places, *closed)]
+    return [crawler.ask("GET", address, authorization=f"Bearer {secret}").status_code for address in asked]
 
 
 @pytest.mark.requirement("REQ-BLI-001", "REQ-BLI-002")

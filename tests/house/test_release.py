@@ -10,12 +10,13 @@ from django.conf import settings
 from django.test import Client
 
 from compliance.models import Export, User
+from imaging.models import ImagingStudy
 from reading.services.packaging import build_package
 from reading.services.packaging_images import build_images
 from tests.reading.exports import recorded
 from tests.support.disarmed import disarm
 from trials import release
-from trials.models import Freeze, ImagingCharter, Role, Trial, Unlock
+from trials.models import Freeze, ImagingCharter, Role, Timepoint, Trial, Unlock
 from trials.release import TABLE, Artefact
 from trials.states import TrialState
 
@@ -67,32 +68,35 @@ def test_every_role_gets_what_the_table_says_in_each_state_and_nothing_else(own_
     given = {"trial": trial, "actor": people[Role.SPONSOR], "at": recorded.LOCKED_AT}
     package, images = build_package(**given), build_images(subject=None, **given)
     disarm()
-    doors = {
-        Artefact.STATUS: f"/trials/{trial.pk}/progress/",
-        Artefact.SITE_FIGURES: f"/imaging/trials/{trial.pk}/metrics/",
-        Artefact.ARCHIVE: f"/imaging/trials/{trial.pk}/programs/",
-        Artefact.AGREEMENT: f"/reading/trials/{trial.pk}/variability/",
-        Artefact.TRAIL: f"/trials/{trial.pk}/audit/",
-        Artefact.OUTCOMES: f"/reading/trials/{trial.pk}/endpoints/accepted/waterfall.csv",
-        Artefact.PACKAGE: f"/reading/packages/{package.pk}/",
-        Artefact.EARLIER: f"/reading/packages/{_of_an_earlier_lock(package, people).pk}/",
-        Artefact.INTERIM: f"/reading/interim-packages/{_of_an_interim_lock(package, people).pk}/",
-        Artefact.IMAGES: f"/reading/image-packages/{images.pk}/",
-    }
-    assert set(doors) == set(Artefact) == set(TABLE)
+    read = Timepoint.objects.get(subject__code="A-001", code="W8")
+    doors = (
+        (Artefact.STATUS, f"/trials/{trial.pk}/progress/"),
+        (Artefact.SITE_FIGURES, f"/imaging/trials/{trial.pk}/metrics/"),
+        (Artefact.ARCHIVE, f"/imaging/trials/{trial.pk}/programs/"),
+        (Artefact.ARCHIVE, f"/fhir/ImagingStudy/{ImagingStudy.objects.get(timepoint=read).pk}"),
+        (Artefact.AGREEMENT, f"/reading/trials/{trial.pk}/variability/"),
+        (Artefact.TRAIL, f"/trials/{trial.pk}/audit/"),
+        (Artefact.OUTCOMES, f"/reading/trials/{trial.pk}/endpoints/accepted/waterfall.csv"),
+        (Artefact.OUTCOMES, f"/fhir/DiagnosticReport/{read.pk}"),
+        (Artefact.PACKAGE, f"/reading/packages/{package.pk}/"),
+        (Artefact.EARLIER, f"/reading/packages/{_of_an_earlier_lock(package, people).pk}/"),
+        (Artefact.INTERIM, f"/reading/interim-packages/{_of_an_interim_lock(package, people).pk}/"),
+        (Artefact.IMAGES, f"/reading/image-packages/{images.pk}/"),
+    )
+    assert {artefact for artefact, _ in doors} == set(Artefact) == set(TABLE)
     wrong = []
     for state in TrialState:
         Trial.objects.filter(pk=trial.pk).update(state=state)
         for role, person in people.items():
             client = Client()
             client.force_login(person)
-            for artefact, door in doors.items():
+            for artefact, door in doors:
                 row, status = TABLE[artefact], client.get(door).status_code
                 # This charter names the sponsor alone for interim locks.
                 roles = (Role.SPONSOR,) if artefact is Artefact.INTERIM else row.roles
                 expected = role in roles and state in row.states
                 if (status == 200) != expected or (not expected and status not in (403, 404, 409)):
-                    wrong.append(f"{role} asks for {artefact} of a trial in {state}: {status}")
+                    wrong.append(f"{role} asks for {door} of a trial in {state}: {status}")
     assert not wrong, "\n".join(wrong)
 
 
