@@ -1,23 +1,32 @@
 """Calls to addresses that people gave: to public ones alone, and to networks that whoever runs the server allows.
 
 The name is resolved once, and what it stands for is what is called, so that it cannot stand for another machine a
-moment later. Redirects are not followed, and of an answer its number alone is read.
+moment later. Redirects are not followed, and of an answer its number alone is read. A call ends by the clock, however
+slowly the other side lets its bytes go.
 """
 
 from __future__ import annotations
 
+import http.client
+import io
 import ipaddress
 import socket
+import time
 from collections.abc import Mapping
+from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
 from django.conf import settings
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from compliance.errors import HouseError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-_CONNECT, _READ = 5, 10
+#: For how many seconds a machine may be waited for until it is connected, and for how many the whole call.
+_CONNECT, _WHOLE = 5, 15
 
 
 class AddressRefused(HouseError):
@@ -51,27 +60,73 @@ def post(address: str, body: bytes, headers: Mapping[str, str]) -> int:
     ------
     AddressRefused, NoAnswer
     """
+    ends = time.monotonic() + _WHOLE
     host, port, place, secure = _where(address)
     parts = urlsplit(address)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    timeout = urllib3.Timeout(connect=_CONNECT, read=_READ)
     named = f"[{host}]" if ":" in host else host
     standard = 443 if secure else 80
     sent = {**headers, "Host": named if port == standard else f"{named}:{port}"}
-    pool: urllib3.HTTPConnectionPool
+    connection: HTTPConnection
     if secure:
-        pool = urllib3.HTTPSConnectionPool(
-            str(place), port, timeout=timeout, retries=False, server_hostname=host, assert_hostname=host
-        )
+        connection = HTTPSConnection(str(place), port, server_hostname=host, assert_hostname=host)
     else:
-        pool = urllib3.HTTPConnectionPool(str(place), port, timeout=timeout, retries=False)
-    with pool:
-        try:
-            answer = pool.urlopen("POST", path, body=body, headers=sent, redirect=False, preload_content=False)
-        except (urllib3.exceptions.HTTPError, OSError) as problem:
-            raise NoAnswer("Nobody answered at the address. Ask whoever runs the other system.") from problem
-        answer.close()
-        return int(answer.status)
+        connection = HTTPConnection(str(place), port)
+    try:
+        return _status(connection, path, body, sent, ends)
+    except (urllib3.exceptions.HTTPError, CertificateError, http.client.HTTPException, OSError) as problem:
+        raise NoAnswer("Nobody answered at the address. Ask whoever runs the other system.") from problem
+    finally:
+        connection.close()
+
+
+def _status(connection: HTTPConnection, path: str, body: bytes, headers: Mapping[str, str], ends: float) -> int:
+    """Send bytes, and return the status of what is answered until then.
+
+    Each wait of a socket begins anew with each byte, so it is told before each how much time there is still.
+    """
+    connection.timeout = min(_CONNECT, _left(ends))
+    connection.connect()
+    connection.timeout = _left(ends)
+    connection.request("POST", path, body=body, headers=headers, preload_content=False)
+    connection.response_class = partial(_Answer, ends=ends)  # type: ignore[assignment]
+    answer = connection.getresponse()
+    answer.close()
+    return int(answer.status)
+
+
+def _left(ends: float) -> float:
+    left = ends - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer that is read for so long and no longer."""
+
+    def __init__(self, sock: socket.socket, *args: Any, ends: float, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_Until(self.fp.detach(), sock, ends))
+
+
+class _Until(io.RawIOBase):
+    """What a socket gives until a moment."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, ends: float) -> None:
+        super().__init__()
+        self._raw, self._socket, self._ends = raw, sock, ends
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._socket.settimeout(_left(self._ends))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 def _where(address: str) -> tuple[str, int, Address, bool]:
