@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NoReturn
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import routers, serializers, viewsets
-from rest_framework.exceptions import PermissionDenied
+from rest_framework.exceptions import APIException, PermissionDenied
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -107,7 +108,25 @@ class Resource(viewsets.GenericViewSet[Any]):
         # A method that the resource does not take has no action, and is refused as such.
         step = self.action if request.method not in SAFE_METHODS else None
         if expected and of_record and step and step not in self.checks_itself:
-            api_conditions.require(expected, self.tag(self.get_object()))
+            method = str(request.method).lower()
+            setattr(self, method, self._from(expected, getattr(self, method)))
+
+    def _from(self, expected: str, step: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a step that begins with the comparison; until it ends, nobody else changes the record."""
+
+        def compared(request: Request, *args: Any, **kwargs: Any) -> Any:
+            with transaction.atomic():
+                held = self.get_object()
+                # Without the key: what others add beside the record need not wait.
+                type(held)._base_manager.select_for_update(no_key=True).filter(pk=held.pk).first()
+                api_conditions.require(expected, self.tag(self.get_object()))
+                try:
+                    return step(request, *args, **kwargs)
+                except (HouseError, APIException, Http404) as problem:
+                    refused = problem  # what it left on record stays there
+            raise refused
+
+        return compared
 
     def tag(self, record: Any) -> str:
         """Return the tag with which a record is answered."""

@@ -1,7 +1,6 @@
 """Conditions of requests: an answer names what it is by its `ETag`, and a change may ask that nothing moved since.
 
-The tag is a digest of the answer. It is compared before a step begins; what two programs do in the same moment is
-settled by the state of the record, as for people.
+The tag is a digest of the answer. It is compared in the step's own transaction, with the record's row locked.
 """
 
 from __future__ import annotations
