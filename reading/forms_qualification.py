@@ -12,8 +12,6 @@ from reading.selectors_qualification import EXAMINED
 from trials.forms import ReasonForm, SignatureForm
 from trials.models import Site, Subject, Trial
 
-APPROVE, DECLINE = "approve", "decline"
-
 
 class CaseForm(forms.Form):
     """A subject that is set aside as a case."""
@@ -63,31 +61,6 @@ class ExpertForm(forms.Form):
 
 class RetireForm(ReasonForm):
     """Why a case is used no more."""
-
-
-class ReferenceForm(SignatureForm):
-    """Approval needs the password, declining a reason."""
-
-    verdict = forms.ChoiceField(
-        label="Your decision",
-        choices=[(APPROVE, "Readers are scored by it"), (DECLINE, "It is left aside")],
-        widget=forms.RadioSelect,
-    )
-    reason = forms.CharField(label="Why it is left aside", max_length=1000, required=False)
-    field_order = ("verdict", "reason", "password")
-
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
-        self.fields["password"].required = False
-
-    def clean(self) -> dict[str, Any]:
-        """Ask for what the verdict needs."""
-        data = super().clean() or {}
-        if data.get("verdict") == APPROVE and not data.get("password"):
-            self.add_error("password", "Enter your password: the approval is signed.")
-        if data.get("verdict") == DECLINE and not data.get("reason", "").strip():
-            self.add_error("reason", "Say why it is left aside.")
-        return data
 
 
 class WaiveForm(SignatureForm):

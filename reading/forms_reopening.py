@@ -8,10 +8,7 @@ from django import forms
 
 from reading.models import ReadTask
 from reading.states import ReadState
-from trials.forms import SignatureForm
 from trials.models import Trial
-
-APPROVE, DECLINE = "approve", "decline"
 
 
 class _SignedReads(forms.ModelChoiceField):
@@ -39,28 +36,3 @@ class AskForm(forms.Form):
         self.fields["task"].queryset = signed.select_related("timepoint__subject", "reader").order_by(  # type: ignore[attr-defined]
             "timepoint__subject__code", "order", "slot"
         )
-
-
-class DecideForm(SignatureForm):
-    """The second person's verdict: approval needs the password, declining a reason."""
-
-    verdict = forms.ChoiceField(
-        label="Your decision",
-        choices=[(APPROVE, "Open the read again"), (DECLINE, "Leave it as it is")],
-        widget=forms.RadioSelect,
-    )
-    reason = forms.CharField(label="Why it stays as it is", max_length=1000, required=False)
-    field_order = ("verdict", "reason", "password")
-
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
-        self.fields["password"].required = False
-
-    def clean(self) -> dict[str, Any]:
-        """Ask for what the verdict needs."""
-        data = super().clean() or {}
-        if data.get("verdict") == APPROVE and not data.get("password"):
-            self.add_error("password", "Enter your password: the approval is signed.")
-        if data.get("verdict") == DECLINE and not data.get("reason", "").strip():
-            self.add_error("reason", "Say why the read stays as it is.")
-        return data

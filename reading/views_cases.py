@@ -23,6 +23,7 @@ from reading.models import CaseReference, QualificationCase
 from reading.services import cases, qualifying
 from reading.states import CaseState, ReferenceState
 from trials.forms import ReasonForm
+from trials.forms_deciding import APPROVE, DecideForm
 from trials.models import Trial
 from trials.selectors import trials_of
 
@@ -115,14 +116,14 @@ def case(request: HttpRequest, case: QualificationCase) -> HttpResponse:
 def reference(request: HttpRequest, reference: CaseReference) -> HttpResponse:
     """What an expert found; a second person approves it by signature, or leaves it aside."""
     problem: HouseError | None = None
-    form = forms.ReferenceForm(
-        request.POST or None, initial={"shown_sha256": signing.digest(reference.shown_content())}
-    )
+    shown = {"shown_sha256": signing.digest(reference.shown_content())}
+    words = {"approve": "Readers are scored by it", "decline": "It is left aside", "why": "Why it is left aside"}
+    form = DecideForm(request.POST or None, initial=shown, **words)
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         by: dict[str, Any] = {"actor": access.actor(request), "at": timezone.now()}
         try:
-            if given["verdict"] == forms.APPROVE:
+            if given["verdict"] == APPROVE:
                 signature = form.intent(Signature.Meaning.APPROVAL)
                 cases.approve_reference(reference=reference, signature=signature, **by)
             else:
@@ -130,7 +131,7 @@ def reference(request: HttpRequest, reference: CaseReference) -> HttpResponse:
         except WrongPassword as refused:
             form.add_error("password", refused.message)
         except HouseError as refused:
-            problem = refused
+            problem = form.after(refused)
         else:
             messages.success(request, f"The reference is {reference.state}.")
             return redirect("reading:qualification_case", pk=reference.case_id)

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from compliance import access, signing
+from compliance import access, audit, signing
 from compliance.errors import HouseError
 from compliance.models import Signature
 from compliance.signing import WrongPassword
@@ -19,6 +19,7 @@ from reading import selectors
 from reading.models import Reopening, SignedVersion
 from reading.services import reopening as service
 from reading.states import ReopeningState
+from trials.forms_deciding import APPROVE, DecideForm
 from trials.models import Trial
 from trials.selectors import trials_of
 
@@ -65,11 +66,13 @@ def _list(request: HttpRequest, trial: Trial, form: forms.AskForm, problem: Hous
 def reopening(request: HttpRequest, reopening: Reopening) -> HttpResponse:
     """What opening the read again would take back; a second person approves it by signature, or declines."""
     problem: HouseError | None = None
-    form = forms.DecideForm(request.POST or None, initial={"shown_sha256": signing.digest(reopening.shown_content())})
+    shown = {"shown_sha256": signing.digest(reopening.shown_content())}
+    words = {"approve": "Open the read again", "decline": "Leave it as it is"}
+    form = DecideForm(request.POST or None, initial=shown, **words)
     if request.method == "POST" and form.is_valid():
         actor, at, given = access.actor(request), timezone.now(), form.cleaned_data
         try:
-            if given["verdict"] == forms.APPROVE:
+            if given["verdict"] == APPROVE:
                 signature = form.intent(Signature.Meaning.APPROVAL)
                 service.approve_reopening(reopening=reopening, signature=signature, actor=actor, at=at)
             else:
@@ -94,6 +97,7 @@ def reopening(request: HttpRequest, reopening: Reopening) -> HttpResponse:
         "consequences": service.consequences(reopening.task) if waiting else None,
         "versions": kept.order_by("task__order"),
         "signatures": signing.signatures_on(reopening),
+        "declined": audit.history(reopening).filter(action="reopening.decline").first(),
         "meaning": Signature.Meaning.APPROVAL.label,
     }
     status = problem.status if problem else HTTPStatus.UNPROCESSABLE_ENTITY if form.errors else HTTPStatus.OK

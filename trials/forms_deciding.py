@@ -14,15 +14,16 @@ APPROVE, DECLINE = "approve", "decline"
 class DecideForm(SignatureForm):
     """The second person's verdict: approval needs the password, declining a reason.
 
-    `approve` and `decline` are the words of the two.
+    `approve` and `decline` are the words of the two, `why` is what a reason is asked for by.
     """
 
     verdict = forms.ChoiceField(label="Your decision", widget=forms.RadioSelect)
-    reason = forms.CharField(label="Why it stays", max_length=1000, required=False)
+    reason = forms.CharField(max_length=1000, required=False)
     field_order = ("verdict", "reason", "password", "code")
 
-    def __init__(self, *given: Any, approve: str, decline: str, **named: Any) -> None:
+    def __init__(self, *given: Any, approve: str, decline: str, why: str = "Why it stays", **named: Any) -> None:
         super().__init__(*given, **named)
+        self.fields["reason"].label = why
         self.fields["verdict"].choices = [(APPROVE, approve), (DECLINE, decline)]  # type: ignore[attr-defined]
         self.needs_password = self.fields["password"].required
         self.fields["password"].required = False
@@ -33,5 +34,5 @@ class DecideForm(SignatureForm):
         if data.get("verdict") == APPROVE and self.needs_password and not data.get("password"):
             self.add_error("password", "Enter your password: the decision is signed.")
         if data.get("verdict") == DECLINE and not data.get("reason", "").strip():
-            self.add_error("reason", "Say why it stays.")
+            self.add_error("reason", f"Say {str(self.fields['reason'].label).lower()}.")
         return data

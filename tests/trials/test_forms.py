@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
+from compliance.models import User
 from tests.factories import PASSWORD
 from trials import forms
+from trials.forms_deciding import DecideForm
 from trials.models import Role
 
 pytestmark = pytest.mark.django_db
@@ -58,3 +62,23 @@ def test_a_signature_form_carries_password_meaning_and_what_was_shown():
     intent = form.intent("approval")
     assert (intent.password, intent.meaning, intent.shown_sha256) == (PASSWORD, "approval", "abc")
     assert PASSWORD not in repr(intent)
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "said", "wrong"),
+    [
+        (False, {"verdict": "approve"}, ["password"]),
+        (False, {"verdict": "approve", "password": PASSWORD}, []),
+        (True, {"verdict": "approve"}, []),
+        (True, {"verdict": "decline", "reason": " "}, ["reason"]),
+        (False, {"verdict": "decline", "reason": "It was 20"}, []),
+        (False, {}, ["verdict"]),
+    ],
+    ids=["unsigned", "signed", "signs at the provider", "no reason", "a reason", "no verdict"],
+)
+def test_a_decision_needs_a_password_of_who_has_one_or_a_reason(monkeypatch, elsewhere, said, wrong):
+    monkeypatch.setattr(forms.context, "request", lambda: SimpleNamespace(user=User(pk=1)))
+    monkeypatch.setattr(forms.identities, "of", lambda user: elsewhere or None)
+    form = DecideForm(said, approve="Do it", decline="Leave it", why="Why it is left aside")
+    assert list(form.errors) == wrong
+    assert form.errors.get("reason", ["Say why it is left aside."]) == ["Say why it is left aside."]

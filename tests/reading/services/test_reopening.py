@@ -225,6 +225,9 @@ def test_declined_it_stays_as_it_is_and_can_be_asked_again(managed: World) -> No
     with pytest.raises(IllegalMove):
         approve(managed, asked)
     assert (states(1), Adjudication.objects.get().state) == (["submitted"] * 3, "decided")
+    who_asked = Client()
+    who_asked.force_login(managed.people["manager"])
+    assert "It was 20" in who_asked.get(f"/reading/reopenings/{asked.pk}/").content.decode()
     assert ask(managed).state == "asked"
 
 
