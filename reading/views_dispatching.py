@@ -17,6 +17,7 @@ from reading.forms_dispatching import PlanForm
 from reading.models import Dispatch, DispatchPlan
 from reading.services import dispatching
 from trials.models import Trial
+from trials.pages import number_in
 from trials.selectors import is_locked, trials_of
 
 _PER_PAGE = 50
@@ -61,11 +62,11 @@ def _done(request: HttpRequest, trial: Trial, form: PlanForm) -> bool:
     actor, at = access.actor(request), timezone.now()
     match request.POST.get("act"):
         case "end":
-            plan = get_object_or_404(DispatchPlan, pk=_number(request, "plan"), trial=trial)
+            plan = get_object_or_404(DispatchPlan, pk=number_in(request, "plan"), trial=trial)
             dispatching.end_plan(plan=plan, actor=actor, at=at)
             messages.success(request, f"Nothing more is sent to {plan.outlet} by this plan.")
         case "retry":
-            found = get_object_or_404(Dispatch, pk=_number(request, "dispatch"), plan__trial=trial)
+            found = get_object_or_404(Dispatch, pk=number_in(request, "dispatch"), plan__trial=trial)
             dispatching.retry(dispatch=found, actor=actor, at=at)
             messages.success(request, "The transfer is on its way again.")
         case _:
@@ -74,8 +75,3 @@ def _done(request: HttpRequest, trial: Trial, form: PlanForm) -> bool:
             dispatching.plan(trial=trial, **form.cleaned_data, actor=actor, at=at)
             messages.success(request, "The transfers are planned.")
     return True
-
-
-def _number(request: HttpRequest, name: str) -> int:
-    said = request.POST.get(name, "")
-    return int(said) if said.isascii() and said.isdigit() and len(said) < 19 else 0

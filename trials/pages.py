@@ -1,4 +1,4 @@
-"""What several pages show alike: the queries about what is on them."""
+"""What several pages show and read alike: the queries about what is on them, and which record a form names."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from django.db.models import Q
+from django.http import HttpRequest
 
 from compliance import access
 from compliance.models import Record, User
@@ -64,3 +65,9 @@ def gate_on_page(site: Site, at: dt.datetime) -> dict[str, Any]:
     """What a page on which subjects are enrolled says of a site that may not enrol now."""
     standing = standing_of(site, at)
     return {"standing": standing, "missing": f"Missing: {'; '.join(standing.missing)}."}
+
+
+def number_in(request: HttpRequest, name: str) -> int:
+    """Return the number by which a form names a record; 0, which none has, for anything else."""
+    said = request.POST.get(name, "")
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 19 else 0

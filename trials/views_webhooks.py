@@ -16,6 +16,7 @@ from compliance.errors import HouseError
 from trials import selectors
 from trials.forms_webhooks import WebhookForm
 from trials.models import Delivery, Trial, Webhook
+from trials.pages import number_in
 from trials.services import hooking
 from trials.webhooks import BY_NAME
 
@@ -65,15 +66,15 @@ def _done(request: HttpRequest, trial: Trial, form: WebhookForm) -> tuple[bool, 
     actor, at = access.actor(request), timezone.now()
     match request.POST.get("act"):
         case "end":
-            hook = get_object_or_404(Webhook, pk=_number(request, "webhook"), trial=trial)
+            hook = get_object_or_404(Webhook, pk=number_in(request, "webhook"), trial=trial)
             hooking.end(webhook=hook, actor=actor, at=at)
             messages.success(request, "Nothing more is sent to this address.")
         case "test":
-            hook = get_object_or_404(Webhook, pk=_number(request, "webhook"), trial=trial)
+            hook = get_object_or_404(Webhook, pk=number_in(request, "webhook"), trial=trial)
             hooking.test(webhook=hook, actor=actor, at=at)
             messages.success(request, "A test message is on its way.")
         case "again":
-            found = get_object_or_404(Delivery, pk=_number(request, "delivery"), webhook__trial=trial)
+            found = get_object_or_404(Delivery, pk=number_in(request, "delivery"), webhook__trial=trial)
             hooking.send_again(delivery=found, actor=actor, at=at)
             messages.success(request, "The message is on its way again.")
         case _:
@@ -82,8 +83,3 @@ def _done(request: HttpRequest, trial: Trial, form: WebhookForm) -> tuple[bool, 
             _, secret = hooking.make(trial=trial, **form.cleaned_data, actor=actor, at=at)
             return True, secret
     return True, ""
-
-
-def _number(request: HttpRequest, name: str) -> int:
-    said = request.POST.get(name, "")
-    return int(said) if said.isascii() and said.isdigit() and len(said) < 19 else 0
