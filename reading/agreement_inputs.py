@@ -42,7 +42,8 @@ class BurdenPair:
     timepoint: str
     first: Decimal
     second: Decimal
-    signed: tuple[SignedRead, SignedRead]
+    #: Empty of a dry run, which nobody signed.
+    signed: tuple[SignedRead, ...]
 
 
 @dataclass(frozen=True, slots=True)

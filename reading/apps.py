@@ -43,5 +43,6 @@ class ReadingConfig(AppConfig):
         )
         exporting.register("endpoint-package", "reading.exports.endpoint_package.EndpointPackage")
         exporting.register("interim-package", "reading.exports.interim_package.InterimPackage")
+        exporting.register("endpoint-package-dry-run", "reading.exports.dry_run.DryRun")
         exporting.register("audit-trail", "reading.exports.trail.AuditTrail")
         exporting.register("accepted-reads", "reading.exports.accepted_reads.AcceptedReads")

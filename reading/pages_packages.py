@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
+from compliance import jobs
 from compliance.models import AuditEvent, Export, User
-from reading.services.packaging import AUDIT_TRAIL, ENDPOINT_PACKAGE
+from reading.services.packaging import AUDIT_TRAIL, DRY_RUN, ENDPOINT_PACKAGE, TRY_OUT
 from reading.services.packaging_images import IMAGE_PACKAGE, being_built, images_by_subject
 from trials import release
 from trials.models import Trial, Unlock
@@ -76,6 +77,21 @@ def packages_and_trails_seen_by(user: User) -> QuerySet[Export]:
 def packages_seen_by(user: User) -> QuerySet[Export]:
     """Endpoint packages that the person may take."""
     return _seen_by(user, ENDPOINT_PACKAGE, Artefact.PACKAGE)
+
+
+def dry_runs_seen_by(user: User) -> QuerySet[Export]:
+    """Dry runs of packages that the person may take."""
+    return _seen_by(user, DRY_RUN, Artefact.DRY_RUN)
+
+
+def dry_runs_of(trial: Trial) -> list[Export]:
+    """Dry runs of a trial's package, the latest first."""
+    return list(_of(trial, DRY_RUN))
+
+
+def dry_run_waits(trial: Trial) -> bool:
+    """Whether a dry run is being built."""
+    return f"{trial.pk}" in jobs.open_under(TRY_OUT, f"{trial.pk}")
 
 
 def image_packages_seen_by(user: User) -> QuerySet[Export]:

@@ -92,4 +92,5 @@ def register() -> None:
         unblinds="results of the subjects of an interim lock, before the lock",
         leaves=("interim.downloaded",),
     )
+    access.register("reading.see_dry_run", role(*release.roles_of(Artefact.DRY_RUN)))
     access.register("reading.see_images", role(*release.roles_of(Artefact.IMAGES)))

@@ -105,6 +105,12 @@ def build_interim(*, freeze_id: int, actor_id: int, at: dt.datetime) -> None:
         packaging_interim.build_interim(freeze=freeze, actor=actor, at=at)
 
 
+@jobs.handler(packaging.TRY_OUT)
+def build_dry_run(*, trial_id: int, actor_id: int, at: dt.datetime) -> None:
+    """Build a dry run in the name of who asked for it; twice gives one."""
+    packaging.build_dry_run(trial=Trial.objects.get(pk=trial_id), actor=User.objects.get(pk=actor_id), at=at)
+
+
 @jobs.handler(packaging_images.BUILD)
 def build_images(*, trial_id: int, subject_id: int | None, actor_id: int, at: dt.datetime) -> None:
     """Build the package of a subject's images, or of all, in the name of who asked for it; twice gives one."""

@@ -42,6 +42,9 @@ BEFORE = "before the review"
 MOST_SENTENCES = 20
 TRAIL = "audit-trail"
 PACKAGE_HOLDS = "The package is what was locked: files, records, sums and responses hold."
+DRY_RUN = "This is a DRY RUN: what is in it is made up, and of no trial."
+INTERIM = "This is of an interim lock: subjects and visits that it covers alone; the trial goes on."
+DRY_RUN_HOLDS = "The dry run is what was made: files, records, sums and responses hold."
 TRAIL_HOLDS = "The audit trail is what was exported: events, signatures and checkpoints hold."
 EXTRACT = "audit-extract"
 EXTRACT_HOLDS = "The extract is what was signed with that key: each record, its digest and the statement hold."
@@ -1316,7 +1319,7 @@ def verify(path: str):
         return verify_trail(members, manifest, problems)
     if manifest.get("exporter") == EXTRACT:
         return verify_extract(members, manifest, problems)
-    notes = []
+    notes = [said for name, said in (("dry_run", DRY_RUN), ("interim", INTERIM)) if name in manifest]
     package = Package(members)
     recist = manifest.get("criteria", {}).get("name") == "RECIST 1.1"
     checks = [
@@ -1366,7 +1369,7 @@ def main(arguments: list) -> int:
     for note in notes:
         sys.stdout.write(f"Note: {note}\n")
     if not problems:
-        holds = {TRAIL_SIGNED: TRAIL_HOLDS, EXTRACT_SIGNED: EXTRACT_HOLDS}
+        holds = {TRAIL_SIGNED: TRAIL_HOLDS, EXTRACT_SIGNED: EXTRACT_HOLDS, DRY_RUN: DRY_RUN_HOLDS}
         sys.stdout.write(f"{next((holds[note] for note in notes if note in holds), PACKAGE_HOLDS)}\n")
         return 0
     for problem in problems[:MOST_SENTENCES]:

@@ -27,6 +27,7 @@ class Artefact(StrEnum):
     PACKAGE = "package"
     EARLIER = "earlier"
     INTERIM = "interim"
+    DRY_RUN = "dry_run"
     IMAGES = "images"
 
 
@@ -83,6 +84,12 @@ TABLE = {
         _ALWAYS,
         "those alone whom the charter names (`locking.interim_package_to`), by default nobody; while the interim lock "
         "stands and the audit trail verifies",
+    ),
+    Artefact.DRY_RUN: Release(
+        "Dry run of the endpoint package: its files with results that are made up",
+        (Role.READING_MANAGER, *_TAKE_PACKAGES),
+        _ALWAYS,
+        "once the charter is signed; nothing of the trial's data is in it",
     ),
     Artefact.IMAGES: Release(
         "Packages of images, with the accepted reads",

@@ -405,6 +405,8 @@ class LockedTrial:
     proposed_sha256: str = field(default="", metadata=ONLY_WHERE_ANY)
     #: What it is, where it is no lock of the whole trial.
     interim: LockedInterim | None = field(default=None, metadata=ONLY_WHERE_ANY)
+    #: Nothing in it is of the trial but its charter (`reading.exports.dummy`).
+    dry_run: bool = field(default=False, metadata=ONLY_WHERE_ANY)
 
     @property
     def charter(self) -> LockedCharter:

@@ -137,7 +137,6 @@ def _snapshot(
 ) -> LockedTrial:
     """Return what a package states of these results, under these versions of the charter."""
     pack = derivation.pack_of(charters[-1])
-    marks = [mark for one in charters for mark in _signatures(one, f"Imaging charter, version {one.version}")]
     subjects = list[LockedSubject]()
     variability = _variability(trial, _told(results, subjects, closed_at), subjects)
     return LockedTrial(
@@ -149,15 +148,29 @@ def _snapshot(
         criteria=locked_criteria(pack),
         sites=tuple(sorted((site.code, site.name) for site in trial.sites.all())),
         charters=tuple(map(_charter, charters)),
-        signatures=tuple(sorted((*marks, *signatures), key=lambda mark: (mark.at, mark.what, mark.printed_name))),
+        signatures=tuple(
+            sorted((*_charters_signed(charters), *signatures), key=lambda mark: (mark.at, mark.what, mark.printed_name))
+        ),
         variability=variability,
         subjects=tuple(subjects),
         real_time=real_time_reads(trial),
     )
 
 
+def charters_of(trial: Trial) -> tuple[tuple[LockedCharter, ...], tuple[Signed, ...]]:
+    """Return the signed versions of a trial's charter, and their signatures."""
+    charters = _in_force_once(trial)
+    signed = sorted(_charters_signed(charters), key=lambda mark: (mark.at, mark.what, mark.printed_name))
+    return tuple(map(_charter, charters)), tuple(signed)
+
+
 def _in_force_once(trial: Trial) -> list[ImagingCharter]:
     return sorted(trial.charters.exclude(state__in=OPEN_CHARTER), key=lambda charter: charter.version)
+
+
+def _charters_signed(charters: Iterable[ImagingCharter]) -> Iterable[Signed]:
+    for charter in charters:
+        yield from _signatures(charter, f"Imaging charter, version {charter.version}")
 
 
 def locked_criteria(pack: Criteria[Any]) -> LockedCriteria:

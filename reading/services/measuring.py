@@ -64,7 +64,7 @@ def _watched_report(trial: Trial) -> dict[str, Any]:
     rereads = _rereads_by_reader(reread_pairs(trial), _pack(trial))
     pairs = _agreement_by_pair(inputs.responses, _pack(trial))
     watched = {**_monitoring(inputs), "rereads": rereads, "pairs": pairs}
-    report = _agreement_of_readers(trial, inputs) | {"monitoring": watched}
+    report = agreement_of(trial.code, _pack(trial), inputs) | {"monitoring": watched}
     AgreementReport.objects.update_or_create(trial=trial, defaults={"as_of": as_of, "report": report})
     return report
 
@@ -112,7 +112,7 @@ def variability_report(
         `adjudication`: rate, and per reader the agreement with the adjudicator and the disagreement index; where there
         were hidden re-reads, `rereads`: how all readers agree with themselves.
     """
-    report = _agreement_of_readers(trial, variability_inputs(trial, results))
+    report = agreement_of(trial.code, _pack(trial), variability_inputs(trial, results))
     pairs = reread_pairs(trial)
     if within is not None:
         told = within()
@@ -126,13 +126,13 @@ def _pack(trial: Trial) -> Criteria[Any]:
     return pack_of(charter)
 
 
-def _agreement_of_readers(trial: Trial, inputs: VariabilityInputs) -> dict[str, Any]:
-    pack = _pack(trial)
+def agreement_of(code: str, pack: Criteria[Any], inputs: VariabilityInputs) -> dict[str, Any]:
+    """Return what `variability_report` says of a trial, by its code, from what two readers found."""
     first = [float(pair.first) for pair in inputs.burdens]
     second = [float(pair.second) for pair in inputs.burdens]
     ratings = list(zip(first, second, strict=True))
     return {
-        "trial": trial.code,
+        "trial": code,
         "confidence": 0.95,
         "measure": {"title": pack.burden.title, "unit": pack.burden.unit},
         "sums": {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from compliance import access, audit, exporting
+from compliance import access, audit, exporting, jobs
 from compliance.models import Export, User
 from trials import release
 from trials.models import Trial
@@ -13,6 +13,7 @@ from trials.selectors_unlocks import superseding
 from trials.services import watching
 
 ENDPOINT_PACKAGE, AUDIT_TRAIL = "endpoint-package", "audit-trail"
+DRY_RUN, TRY_OUT = "endpoint-package-dry-run", "reading.build_dry_run"
 
 
 def build_package(*, trial: Trial, actor: User, at: dt.datetime) -> Export:
@@ -42,6 +43,50 @@ def build_trail(*, trial: Trial, actor: User, at: dt.datetime) -> Export:
     compliance.access.AccessDenied
     """
     return _build(AUDIT_TRAIL, trial, actor, at)
+
+
+def ask_for_dry_run(*, trial: Trial, actor: User, at: dt.datetime) -> None:
+    """Have a dry run built by a job; of a trial of which there can be none, say so.
+
+    Raises
+    ------
+    compliance.errors.HouseError
+        The charter is not signed, or results by its criteria are not made up yet.
+    compliance.access.AccessDenied
+    """
+    access.require(actor, "reading.see_dry_run", trial)
+    exporting.exporter(DRY_RUN).ready(trial)
+    jobs.enqueue(TRY_OUT, f"{trial.pk}", at=at, trial_id=trial.pk, actor_id=actor.pk)
+
+
+def build_dry_run(*, trial: Trial, actor: User, at: dt.datetime) -> Export:
+    """Build every file of the endpoint package with results that are made up, of any trial whose charter is signed.
+
+    Raises
+    ------
+    reading.exports.dummy.NoDryRun
+        There is no charter, or results by its criteria are not made up yet.
+    compliance.access.AccessDenied
+    """
+    fresh = Trial.objects.get(pk=trial.pk)
+    access.require(actor, "reading.see_dry_run", fresh)
+    release.require(Artefact.DRY_RUN, fresh)
+    return exporting.build(exporting.exporter(DRY_RUN), fresh, actor=actor, at=at)
+
+
+def open_dry_run(*, export: Export, actor: User, at: dt.datetime) -> bytes:
+    """Return a dry run's bytes for download, checked, and record who took it.
+
+    Raises
+    ------
+    compliance.exporting.PackageDamaged, compliance.access.AccessDenied
+    """
+    trial = Trial.objects.get(pk=export.trial_id)
+    access.require(actor, "reading.see_dry_run", trial)
+    release.require(Artefact.DRY_RUN, trial)
+    data = exporting.read(export)
+    audit.record("dry_run.downloaded", trial, actor=actor, at=at, after=exporting.named(export))
+    return data
 
 
 def _build(kind: str, trial: Trial, actor: User, at: dt.datetime) -> Export:

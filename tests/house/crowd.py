@@ -354,6 +354,7 @@ class _Furnisher:
         package = self._locked_package()
         self._add("package", package.pk)
         self._add("unread visit", Timepoint.objects.filter(subject__trial=package.trial_id).order_by("pk")[0].pk)
+        self._add("dry run", self._dry_run().pk)
         self._add("unlock", self._unlock(package).pk)
         self._add("image package", _images_beside(package).pk)
         self._freeze()
@@ -626,6 +627,21 @@ class _Furnisher:
         committed(lambda: locking.lock_trial(trial=done, signature=Intent(PASSWORD), actor=actor, at=LATER))
         return Export.objects.filter(trial_id=done.pk).first() or packaging.build_package(
             trial=done, actor=actor, at=LATER
+        )
+
+    def _dry_run(self) -> Export:
+        """A dry run of the trial's package that holds nothing."""
+        key = f"crowd/dry-run-{self.mark}.zip"
+        return Export.objects.create(
+            kind=packaging.DRY_RUN,
+            trial_id=self.world.trial.pk,
+            storage_key=key,
+            file_name="DRY-RUN.zip",
+            sha256=storage.put(storage.EXPORTS, key, b""),
+            size=0,
+            manifest={"charter": {"version": 1}, "files": []},
+            created_at=LATER,
+            created_by=self.world.founder,
         )
 
     def _unlock(self, package: Export) -> Unlock:

@@ -11,7 +11,7 @@ from django.test import Client
 
 from compliance.models import Export, User
 from imaging.models import ImagingStudy
-from reading.services.packaging import build_package
+from reading.services.packaging import build_dry_run, build_package
 from reading.services.packaging_images import build_images
 from tests.reading.exports import recorded
 from tests.support.disarmed import disarm
@@ -81,6 +81,7 @@ def test_every_role_gets_what_the_table_says_in_each_state_and_nothing_else(own_
         (Artefact.PACKAGE, f"/reading/packages/{package.pk}/"),
         (Artefact.EARLIER, f"/reading/packages/{_of_an_earlier_lock(package, people).pk}/"),
         (Artefact.INTERIM, f"/reading/interim-packages/{_of_an_interim_lock(package, people).pk}/"),
+        (Artefact.DRY_RUN, f"/reading/dry-runs/{build_dry_run(**given).pk}/"),
         (Artefact.IMAGES, f"/reading/image-packages/{images.pk}/"),
     )
     assert {artefact for artefact, _ in doors} == set(Artefact) == set(TABLE)
