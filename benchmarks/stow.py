@@ -104,8 +104,8 @@ def ours(folder: Path) -> Iterator[tuple[Installation, Server]]:
     with installed_alone(folder) as installation:
         token = installation.make_world(
             "from trials.services import connecting\n"
-            "from tests.factories import AT\n"
-            "answer = connecting.issue_token(site=world.north, label='PACS', actor=world.founder, at=AT)[1]"
+            "from django.utils import timezone\n"
+            "answer = connecting.issue_token(site=world.north, label='PACS', actor=world.founder, at=timezone.now())[1]"
         )
         installation.start(only="web")
         receiver = Receiver("Parallax", installation.web_port, "", [installation.pid_of("web")])

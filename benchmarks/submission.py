@@ -46,10 +46,10 @@ def measure(count: int, rounds: int) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, installed_alone(Path(folder)) as installation:
         token = installation.make_world(
             "from trials.services import connecting\n"
-            "from tests.factories import AT\n"
+            "from django.utils import timezone\n"
             f"for number in range(3, {subjects.stop}):\n"
             "    world.enrol(world.north, f'N-{number:03}')\n"
-            "answer = connecting.issue_token(site=world.north, label='PACS', actor=world.founder, at=AT)[1]"
+            "answer = connecting.issue_token(site=world.north, label='PACS', actor=world.founder, at=timezone.now())[1]"
         )
         installation.start()
         receiver = Receiver("Parallax", installation.web_port, "", [installation.pid_of("web")])

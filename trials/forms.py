@@ -18,7 +18,7 @@ from compliance.models import User
 from compliance.signing import ContentChanged, Intent
 from trials.charter import RECIST, TEMPLATES
 from trials.charter.documents import MOST_BYTES as MOST_CHARTER_BYTES
-from trials.models import ApplicationEntity, Role, Site, Subject, Trial
+from trials.models import DAYS_OF_TOKEN, ApplicationEntity, Role, Site, Subject, Trial
 from trials.selectors import said_of_codes, screens
 from trials.subject_list import MOST_BYTES
 from trials.subject_terms import MOST_OF_ARM
@@ -153,6 +153,13 @@ class PlainDicomForm(forms.Form):
 
 class TokenForm(forms.Form):
     label = forms.CharField(max_length=80, help_text="Which program will use it.")
+    days = forms.TypedChoiceField(
+        label="It lasts",
+        coerce=int,
+        choices=[(days, f"{days} days") for days in DAYS_OF_TOKEN],
+        initial=DAYS_OF_TOKEN[-1],
+        help_text="Administrators and the site's coordinators are told a week before its end.",
+    )
 
 
 class SubjectForm(forms.ModelForm):

@@ -1,4 +1,4 @@
-"""The form by which an administrator says of each role in a trial whether it is kept."""
+"""The form by which an administrator says of each role in a trial, and each token of its sites, whether it is kept."""
 
 from __future__ import annotations
 
@@ -8,44 +8,62 @@ from typing import Any
 from django import forms
 
 from trials.forms import SignatureForm
-from trials.models import Membership
+from trials.models import Membership, SiteToken
 from trials.services.reviewing_access import REVOKE, VERDICTS, Verdict
+
+#: Parts of the names of fields that are about a token.
+_PROGRAM = "program_"
 
 
 class AccessReviewForm(SignatureForm):
-    """A verdict for each role, a reason where it is revoked, and one signature over all."""
+    """A verdict for each role and token, a reason where it is revoked, and one signature over all."""
 
-    def __init__(self, memberships: Sequence[Membership], *given: Any, **named: Any) -> None:
+    def __init__(
+        self, memberships: Sequence[Membership], tokens: Sequence[SiteToken], *given: Any, **named: Any
+    ) -> None:
         super().__init__(*given, **named)
-        self.memberships = memberships
-        for one in memberships:
-            who = f"{one.user}, {one.get_role_display().lower()}"
-            self.fields[f"verdict_{one.pk}"] = forms.ChoiceField(
-                label=f"Verdict on {who}",
+        self.about = {str(one.pk): f"{one.user}, {one.get_role_display().lower()}" for one in memberships}
+        self.about |= {f"{_PROGRAM}{one.pk}": str(one) for one in tokens}
+        for name, what in self.about.items():
+            self.fields[f"verdict_{name}"] = forms.ChoiceField(
+                label=f"Verdict on {what}",
                 choices=[("", "Choose…"), *VERDICTS.items()],
-                widget=forms.Select(attrs={"aria-label": f"Verdict on {who}"}),
+                widget=forms.Select(attrs={"aria-label": f"Verdict on {what}"}),
             )
-            self.fields[f"note_{one.pk}"] = forms.CharField(
-                label=f"Reason for {who}",
+            self.fields[f"note_{name}"] = forms.CharField(
+                label=f"Reason for {what}",
                 max_length=400,
                 required=False,
-                widget=forms.TextInput(attrs={"aria-label": f"Reason for {who}"}),
+                widget=forms.TextInput(attrs={"aria-label": f"Reason for {what}"}),
             )
 
     def clean(self) -> dict[str, Any]:
-        """Ask for a reason where a role is revoked."""
+        """Ask for a reason where something is revoked."""
         given = super().clean() or {}
-        for one in self.memberships:
-            if given.get(f"verdict_{one.pk}") == REVOKE and not given.get(f"note_{one.pk}", "").strip():
-                self.add_error(f"note_{one.pk}", "Say why it is revoked.")
+        for name in self.about:
+            if given.get(f"verdict_{name}") == REVOKE and not given.get(f"note_{name}", "").strip():
+                self.add_error(f"note_{name}", "Say why it is revoked.")
         return given
 
-    def rows(self) -> Iterator[tuple[Membership, forms.BoundField, forms.BoundField]]:
-        """Give each role with its two fields."""
-        for one in self.memberships:
-            yield one, self[f"verdict_{one.pk}"], self[f"note_{one.pk}"]
+    def role_fields(self) -> Iterator[tuple[forms.BoundField, forms.BoundField]]:
+        """Give the two fields of each role."""
+        return (self._fields(name) for name in self.about if not name.startswith(_PROGRAM))
+
+    def token_fields(self) -> Iterator[tuple[forms.BoundField, forms.BoundField]]:
+        """Give the two fields of each token."""
+        return (self._fields(name) for name in self.about if name.startswith(_PROGRAM))
 
     def verdicts(self) -> dict[int, Verdict]:
         """Return what was said of each role, by its key."""
-        given = self.cleaned_data
-        return {one.pk: Verdict(given[f"verdict_{one.pk}"], given[f"note_{one.pk}"]) for one in self.memberships}
+        return {int(name): self._verdict(name) for name in self.about if not name.startswith(_PROGRAM)}
+
+    def verdicts_on_tokens(self) -> dict[int, Verdict]:
+        """Return what was said of each token, by its key."""
+        said = (name for name in self.about if name.startswith(_PROGRAM))
+        return {int(name.removeprefix(_PROGRAM)): self._verdict(name) for name in said}
+
+    def _fields(self, name: str) -> tuple[forms.BoundField, forms.BoundField]:
+        return self[f"verdict_{name}"], self[f"note_{name}"]
+
+    def _verdict(self, name: str) -> Verdict:
+        return Verdict(self.cleaned_data[f"verdict_{name}"], self.cleaned_data[f"note_{name}"])

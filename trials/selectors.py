@@ -151,9 +151,9 @@ def trusted_certificates() -> list[str]:
 
 
 def site_token(secret: str) -> SiteToken | None:
-    """The token whose secret this is, unless it was revoked."""
-    digest = tokens.digest_of(secret)
-    return SiteToken.objects.filter(token_sha256=digest, revoked_at=None).select_related("site__trial").first()
+    """The token whose secret this is, unless it was revoked or its time is over."""
+    known = {"token_sha256": tokens.digest_of(secret), "revoked_at": None, "expires_at__gt": timezone.now()}
+    return SiteToken.objects.filter(**known).select_related("site__trial").first()
 
 
 def entities_seen_by(user: User) -> QuerySet[ApplicationEntity]:

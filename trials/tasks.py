@@ -9,6 +9,7 @@ from compliance import context
 from trials.services import (
     alerting,
     amending,  # noqa: F401 - its jobs
+    connecting,
     delegating,
     digesting,
     emergency,
@@ -39,9 +40,10 @@ def end_roles() -> None:
 
 @shared_task(name="trials.verify_trail", ignore_result=True)
 def verify_trail() -> None:
-    """Verify the audit trail, tell of rights that can unblind and of reviews that are due; on the beat, each night."""
+    """Verify the audit trail, tell of rights that unblind, reviews that are due, tokens that end; each night."""
     with context.surroundings("", "trials.verify_trail"):
         watching.verify_all(at=timezone.now())
         alerting.tell_of_unblinding(at=timezone.now())
         reviewing_access.remind(at=timezone.now())
         reviewing_trail.remind(at=timezone.now())
+        connecting.tell_of_ends(at=timezone.now())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from http import HTTPStatus
 
 from django.contrib import messages
 from django.db.models import QuerySet
+from django.forms import BoundField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -20,6 +22,7 @@ from trials import selectors
 from trials.forms_access import AccessReviewForm
 from trials.models import AccessReview, Role, Trial
 from trials.services import reviewing_access as service
+from trials.services.connecting import tokens_in_force
 
 _COLUMNS = (
     "person",
@@ -32,9 +35,13 @@ _COLUMNS = (
     "second_factor",
     "identity_provider",
     "last_sign_in",
+    "program",
+    "issued_by",
     "verdict",
     "note",
 )
+#: What a token is in the column of roles.
+_OF_PROGRAM = "token of the site"
 
 
 def _seen_by(user: User) -> QuerySet[AccessReview]:
@@ -59,16 +66,17 @@ def access_reviews(request: HttpRequest, trial: Trial) -> HttpResponse:
 
 @access.guarded("trials.review_access", selectors.trials_of)
 def access_review_make(request: HttpRequest, trial: Trial) -> HttpResponse:
-    """Everybody who holds a role, to be kept or revoked; one signature over all."""
+    """Everybody who holds a role, and the tokens of sites, to be kept or revoked; one signature over all."""
     problem: HouseError | None = None
-    memberships = service.roles_held(trial)
-    shown_sha256 = signing.digest(service.shown_content(trial, memberships))
-    form = AccessReviewForm(memberships, request.POST or None, initial={"shown_sha256": shown_sha256})
+    memberships, tokens = service.roles_held(trial), list(tokens_in_force(trial, timezone.now()))
+    shown_sha256 = signing.digest(service.shown_content(trial, memberships, tokens))
+    form = AccessReviewForm(memberships, tokens, request.POST or None, initial={"shown_sha256": shown_sha256})
     if request.method == "POST" and form.is_valid():
         try:
             review = service.review_access(
                 trial=trial,
                 verdicts=form.verdicts(),
+                of_tokens=form.verdicts_on_tokens(),
                 signature=form.intent(service.MEANING),
                 actor=access.actor(request),
                 at=timezone.now(),
@@ -79,12 +87,14 @@ def access_review_make(request: HttpRequest, trial: Trial) -> HttpResponse:
             problem = form.after(refused)
         else:
             ended = f" {review.revoked} ended." if review.revoked else ""
-            messages.success(request, f"The review is signed: {len(review.roles)} roles gone over.{ended}")
+            also = f" and {len(review.tokens)} tokens" if review.tokens else ""
+            messages.success(request, f"The review is signed: {len(review.roles)} roles{also} gone over.{ended}")
             return redirect("trials:access_review", pk=review.pk)
     context = {
         "trial": trial,
         "form": form,
-        "rows": [(*row, shown) for row, shown in zip(form.rows(), _dated(service.as_shown(memberships)), strict=True)],
+        "rows": _beside(form.role_fields(), _dated(service.as_shown(memberships))),
+        "token_rows": _beside(form.token_fields(), _dated(service.tokens_as_shown(tokens))),
         "problem": problem,
         "meaning": service.MEANING.label,
     }
@@ -100,6 +110,7 @@ def access_review(request: HttpRequest, review: AccessReview) -> HttpResponse:
         "review": review,
         "trial": review.trial,
         "rows": _dated(review.roles),
+        "token_rows": _dated(review.tokens),
         "signatures": signing.signatures_on(review),
     }
     return render(request, "trials/access_review.html", context)
@@ -110,20 +121,30 @@ def access_review(request: HttpRequest, review: AccessReview) -> HttpResponse:
 def access_review_list(request: HttpRequest, review: AccessReview) -> HttpResponse:
     """The same for a spreadsheet."""
     said = {True: "yes", False: "no"}
-    rows = (
-        [said[row[name]] if isinstance(row[name], bool) else row[name] for name in _COLUMNS] for row in review.roles
-    )
+    listed = ({name: row.get(name, "") for name in _COLUMNS} for row in _listed(review))
+    rows = ([said[value] if isinstance(value, bool) else value for value in row.values()] for row in listed)
     name = f"{review.trial.code}-access-review-{review.reviewed_at:%Y-%m-%d}.csv"
     return spreadsheets.download(name, _COLUMNS, rows)
 
 
-def _dated(roles: list[dict[str, object]]) -> list[dict[str, object]]:
+def _listed(review: AccessReview) -> list[dict[str, object]]:
+    """Return the rows of roles, and below them those of tokens."""
+    return [*review.roles, *({**row, "role": _OF_PROGRAM} for row in review.tokens)]
+
+
+def _beside(fields: Iterable[tuple[BoundField, BoundField]], rows: list[dict[str, object]]) -> list[tuple[object, ...]]:
+    """Return the fields of each row with what the row says."""
+    return [(*pair, row) for pair, row in zip(fields, rows, strict=True)]
+
+
+def _dated(rows: list[dict[str, object]]) -> list[dict[str, object]]:
     """Return rows with their moments as such, and the words of their roles."""
+    moments = ("since", "until", "last_sign_in")
     return [
         {
             **row,
-            **{name: parse_datetime(str(row[name] or "")) for name in ("since", "until", "last_sign_in")},
-            "role": Role(str(row["role"])).label,
+            **{name: parse_datetime(str(row[name] or "")) for name in moments if name in row},
+            **({"role": Role(str(row["role"])).label} if "role" in row else {}),
         }
-        for row in roles
+        for row in rows
     ]

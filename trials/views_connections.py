@@ -52,6 +52,7 @@ def _page(request: HttpRequest, site: Site, secret: str = "", status: int = 200)
             "trial": site.trial,
             "entities": entities,
             "tokens": site.tokens.select_related("created_by"),
+            "now": timezone.now(),
             "may_change": may_change,
             "plain_form": forms.PlainDicomForm(),
             "token_form": forms.TokenForm(),
@@ -105,11 +106,9 @@ def token_issue(request: HttpRequest, site: Site) -> HttpResponse:
     """Issue a token and show its secret, this once."""
     form = forms.TokenForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "Nothing was issued: say which program will use the token.")
+        messages.error(request, "Nothing was issued: say which program will use the token, and how long it lasts.")
         return redirect("trials:connections", pk=site.pk)
-    _, secret = connecting.issue_token(
-        site=site, label=form.cleaned_data["label"], actor=access.actor(request), at=timezone.now()
-    )
+    _, secret = connecting.issue_token(site=site, **form.cleaned_data, actor=access.actor(request), at=timezone.now())
     return _page(request, site, secret, status=201)
 
 

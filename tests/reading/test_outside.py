@@ -10,6 +10,7 @@ import numpy as np
 import pydicom
 import pytest
 from django.test import Client
+from django.utils import timezone
 from requests import HTTPError
 
 from compliance import accounts, tokens
@@ -236,7 +237,7 @@ class TestTokens:
     def test_a_site_s_token_is_none(self, lent, task):
         from trials.services import connecting
 
-        _, secret = connecting.issue_token(site=lent.site, label="PACS", actor=lent.admin, at=AT)
+        _, secret = connecting.issue_token(site=lent.site, label="PACS", actor=lent.admin, at=timezone.now())
         assert ask("studies", secret).status_code == 401
 
     def test_a_charter_that_does_not_speak_of_it_gives_none(self, world: World, subject: Subject):

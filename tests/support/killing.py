@@ -269,12 +269,12 @@ def open_house(installation: Installation, *, scans: int) -> House:
     """Prepare and start an installation with a timepoint for each of so many scans."""
     subjects = -(-scans // len(VISIT_DAYS))
     answer = installation.make_world(
-        "from tests.factories import AT\n"
+        "from django.utils import timezone\n"
         "from trials.models import Timepoint\n"
         "from trials.services.connecting import issue_token\n"
         f"for number in range(1, {subjects} + 1):\n"
         "    world.enrol(world.north, f'K-{number:04d}')\n"
-        "_, secret = issue_token(site=world.north, label='PACS', actor=world.administrator, at=AT)\n"
+        "_, secret = issue_token(site=world.north, label='PACS', actor=world.administrator, at=timezone.now())\n"
         "known = Timepoint.objects.filter(subject__code__startswith='K-').order_by('subject__code', 'pk')\n"
         "places = [(f'{t.subject.code} {t.code}', t.pk) for t in known.select_related('subject')]\n"
         "answer = {'secret': secret, 'places': places}"

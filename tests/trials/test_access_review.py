@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.test import Client
+from django.utils import timezone
 
 from compliance import access, audit, signing
 from compliance.models import AuditEvent, Mail, User
@@ -18,9 +19,9 @@ from compliance.signing import ContentChanged, Intent, WrongPassword
 from tests.factories import AT, PASSWORD, World
 from tests.support.shown import shown_on
 from trials.models import AccessReview, Membership, Role
-from trials.selectors import trials_of
+from trials.selectors import site_token, trials_of
+from trials.services import connecting, setting_up
 from trials.services import reviewing_access as service
-from trials.services import setting_up
 from trials.services.reviewing_access import NotReviewed, Verdict
 
 pytestmark = [pytest.mark.django_db, pytest.mark.requirement("REQ-ACS-043")]
@@ -145,6 +146,45 @@ def test_people_may_sign_in_while_the_page_is_open_and_what_is_sent_twice_is_one
     twice = page.post(new, said)
     assert (twice.status_code, "You signed this very review" in twice.content.decode()) == (422, True)
     assert AccessReview.objects.count() == 1
+
+
+def test_tokens_of_sites_are_gone_over_too_and_what_is_revoked_opens_nothing(world: World) -> None:
+    now = timezone.now()
+    made = {"site": world.north, "actor": world.administrator}
+    kept, _ = connecting.issue_token(label="PACS", at=now, **made)
+    lost, secret = connecting.issue_token(label="Laptop", at=now, **made)
+    connecting.issue_token(label="Over", at=now - 40 * DAY, days=30, **made)
+    page, new = signed_in(world.administrator), f"/trials/{world.trial.pk}/access-reviews/new/"
+    said = {f"verdict_{pk}": one.verdict for pk, one in verdicts(world).items()}
+    said |= {"password": PASSWORD, "shown_sha256": shown_on(page, new), f"verdict_program_{kept.pk}": "keep"}
+
+    assert page.post(new, said).status_code == 422
+    ending = {**said, f"verdict_program_{lost.pk}": "revoke"}
+    assert "Say why it is revoked." in page.post(new, ending).content.decode()
+    assert page.post(new, {**ending, f"note_program_{lost.pk}": "Stolen"}).status_code == 302
+
+    review = AccessReview.objects.get()
+    assert [(one["program"], one["verdict"], one["note"]) for one in review.tokens] == [
+        ("Laptop", "revoke", "Stolen"),
+        ("PACS", "keep", ""),
+    ]
+    assert review.revoked == 1
+    assert site_token(secret) is None
+    assert audit.history(lost).first().reason == "Access review: Stolen"
+    assert signing.still_holds(signing.signatures_on(review).get(), review)
+    auditor = signed_in(world.people[Role.AUDITOR])
+    assert "Laptop" in auditor.get(f"/trials/access-reviews/{review.pk}/").content.decode()
+    sheet = auditor.get(f"/trials/access-reviews/{review.pk}/list/").content.decode("utf-8-sig")
+    rows = {row["program"]: row for row in csv.DictReader(io.StringIO(sheet)) if row["program"]}
+    assert (rows["Laptop"]["role"], rows["Laptop"]["site"]) == ("token of the site", world.north.code)
+    assert (rows["Laptop"]["verdict"], rows["Laptop"]["note"]) == ("revoke", "Stolen")
+
+
+def test_a_token_that_was_issued_meanwhile_makes_the_review_stale(world: World) -> None:
+    seen = signing.digest(service.shown_content(world.trial, service.roles_held(world.trial)))
+    connecting.issue_token(site=world.north, label="PACS", actor=world.administrator, at=AT)
+    with pytest.raises(ContentChanged):
+        review(world, signature=Intent(PASSWORD, shown_sha256=seen))
 
 
 def test_a_locked_trial_is_reviewed_as_well(world: World, locked: World) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.test import Client
 from django.urls import reverse
 
@@ -17,7 +19,7 @@ def signed_in(person: object) -> Client:
 
 def test_a_secret_is_shown_once_and_works(world: World) -> None:
     client = signed_in(world.administrator)
-    page = client.post(reverse("trials:token_issue", args=[world.north.pk]), {"label": "archive"})
+    page = client.post(reverse("trials:token_issue", args=[world.north.pk]), {"label": "archive", "days": "90"})
 
     assert page.status_code == 201
     assert "no-store" in page["Cache-Control"]
@@ -25,9 +27,14 @@ def test_a_secret_is_shown_once_and_works(world: World) -> None:
     token = site_token(secret)
     assert token is not None
     assert token.site == world.north
+    assert token.expires_at - token.created_at == dt.timedelta(days=90)
     again = client.get(reverse("trials:connections", args=[world.north.pk])).content.decode()
     assert secret not in again
     assert "archive" in again
+    assert f"{token.expires_at:%-d %b %Y %H:%M}" in again
+
+    refused = client.post(reverse("trials:token_issue", args=[world.north.pk]), {"label": "another", "days": "1000"})
+    assert (refused.status_code, world.north.tokens.count()) == (302, 1)
 
 
 def test_the_administrator_changes_a_scanner(world: World) -> None:

@@ -13,7 +13,7 @@ from .query import Query, QueryMessage
 from .redaction import RedactedEvent, Redaction
 from .role_training import RoleTraining, TrainingRecord
 from .scanner import Device, Scanner, ScannerNotice
-from .site import ApplicationEntity, Site, SiteToken
+from .site import DAYS_OF_TOKEN, ApplicationEntity, Site, SiteToken
 from .subject import Subject, Timepoint
 from .trail_review import TrailReview
 from .trial import Trial
@@ -22,6 +22,7 @@ from .webhook import Delivery, Webhook
 
 __all__ = [
     "BLINDED",
+    "DAYS_OF_TOKEN",
     "SECOND_FACTOR_ROLES",
     "SITE_AWARE",
     "AccessReview",

@@ -11,13 +11,15 @@ from trials.models.trial import Trial
 
 
 class AccessReview(Record):
-    """Somebody went over everybody who holds a role in a trial, and signed who keeps it.
+    """Somebody went over everybody who holds a role in a trial, and every token of its sites, and signed what stays.
 
-    `roles` is how each role stood then, with the verdict on it and its reason; what was revoked is ended with it.
+    `roles` and `tokens` are how each stood then, with the verdict on it and its reason; what was revoked is ended with
+    it.
     """
 
     trial = models.ForeignKey(Trial, on_delete=models.PROTECT, related_name="access_reviews")
     roles = models.JSONField()
+    tokens = models.JSONField(default=list)
     reviewed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     reviewed_at = models.DateTimeField()
 
@@ -38,9 +40,11 @@ class AccessReview(Record):
             "trial": self.trial.code,
             "reviewed_at": self.reviewed_at.astimezone(dt.UTC).isoformat(),
             "roles": self.roles,
+            # Reviews that were signed before tokens were gone over say nothing of them.
+            **({"tokens": self.tokens} if self.tokens else {}),
         }
 
     @property
     def revoked(self) -> int:
-        """How many roles were ended by it."""
-        return sum(one["verdict"] == "revoke" for one in self.roles)
+        """How many roles and tokens were ended by it."""
+        return sum(one["verdict"] == "revoke" for one in (*self.roles, *self.tokens))

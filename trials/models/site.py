@@ -81,8 +81,15 @@ class ApplicationEntity(Record):
         return self.site.frozen_by()
 
 
+#: Days that a site's token may last.
+DAYS_OF_TOKEN = (30, 90, 180, 365)
+
+
 class SiteToken(Record):
-    """What a site's program shows at the DICOMweb door. Only its digest is kept; the secret is shown once."""
+    """What a site's program shows at the DICOMweb door, until it ends or is revoked.
+
+    Only its digest is kept; the secret is shown once.
+    """
 
     audit_exclude = frozenset({"token_sha256"})
 
@@ -91,6 +98,7 @@ class SiteToken(Record):
     token_sha256 = models.CharField(max_length=64, unique=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -6,10 +6,18 @@ import datetime as dt
 import hashlib
 import ssl
 
-from compliance import access, audit, tokens
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from compliance import access, audit, mailing, tokens
 from compliance.errors import HouseError
-from compliance.models import User
-from trials.models import ApplicationEntity, Site, SiteToken
+from compliance.models import Mail, User
+from trials.models import DAYS_OF_TOKEN, ApplicationEntity, Membership, Role, Site, SiteToken, Trial
+from trials.selectors import members_with
+
+KIND = "site token"
+#: So long before its end those who answer for a token are told of it.
+NOTICE = dt.timedelta(days=7)
 
 
 class CertificateInvalid(HouseError):
@@ -83,12 +91,22 @@ def fingerprint_of(certificate: str) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
-def issue_token(*, site: Site, label: str, actor: User, at: dt.datetime) -> tuple[SiteToken, str]:
+def issue_token(
+    *, site: Site, label: str, days: int = DAYS_OF_TOKEN[-1], actor: User, at: dt.datetime
+) -> tuple[SiteToken, str]:
     """Give a site a token for the DICOMweb door; return it with its secret, which is kept nowhere."""
     access.require(actor, "trials.administer", site)
+    if days not in DAYS_OF_TOKEN:
+        raise ValueError(f"a token lasts {DAYS_OF_TOKEN} days, not {days}")
     secret = tokens.new_secret()
-    digest = tokens.digest_of(secret)
-    token = SiteToken(site=site, label=label, token_sha256=digest, created_by=actor, created_at=at)
+    token = SiteToken(
+        site=site,
+        label=label,
+        token_sha256=tokens.digest_of(secret),
+        created_by=actor,
+        created_at=at,
+        expires_at=at + dt.timedelta(days=days),
+    )
     return audit.save(token, action="sitetoken.issued", actor=actor, at=at), secret
 
 
@@ -99,3 +117,42 @@ def revoke_token(*, token: SiteToken, reason: str, actor: User, at: dt.datetime)
         token.revoked_at = at
         audit.save(token, action="sitetoken.revoked", actor=actor, at=at, reason=reason)
     return token
+
+
+def tokens_in_force(trial: Trial, at: dt.datetime) -> QuerySet[SiteToken]:
+    """Return the tokens of a trial's sites that open something, by site and program."""
+    standing = SiteToken.objects.filter(site__trial=trial, revoked_at=None, expires_at__gt=at)
+    return standing.select_related("site__trial", "created_by").order_by("site__code", "label", "pk")
+
+
+def tell_of_ends(*, at: dt.datetime) -> None:
+    """Tell the administrators of a trial and a site's coordinators, once, of a token that ends within a week."""
+    ending = SiteToken.objects.filter(revoked_at=None, expires_at__gt=at, expires_at__lte=at + NOTICE)
+    for token in ending.select_related("site__trial"):
+        site = token.site
+        known = {f"sitetoken-ends-{token.pk}-{one.pk}": one for one in _answerable(site)}
+        told = set(Mail.objects.filter(key__in=known).values_list("key", flat=True))
+        for key, person in known.items():
+            if key not in told:
+                mailing.post(
+                    to=person,
+                    kind=KIND,
+                    key=key,
+                    subject="A site's token ends soon",
+                    body=(
+                        f"The token “{token.label}”, by which a program of site {site.code} sends scans in trial "
+                        f"{site.trial.code}, ends by itself on {token.expires_at:%-d %B %Y %H:%M} UTC. After that what "
+                        "the program sends is refused. An administrator of the trial issues another one:\n\n"
+                        f"{mailing.address_of(reverse('trials:connections', args=[site.pk]))}\n"
+                    ),
+                    trial_id=site.trial_id,
+                    at=at,
+                )
+
+
+def _answerable(site: Site) -> list[User]:
+    """Return the administrators of a site's trial and its coordinators, in an order."""
+    coordinators = Membership.objects.filter(site=site, role=Role.SITE_COORDINATOR, ended_at=None)
+    people = {one.user for one in coordinators.select_related("user")}
+    people |= set(members_with(site.trial, Role.TRIAL_ADMINISTRATOR))
+    return sorted((one for one in people if one.is_active), key=lambda one: one.pk)

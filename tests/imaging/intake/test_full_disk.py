@@ -122,7 +122,7 @@ def by_c_store(world: World) -> Iterator[Send]:
 @contextlib.contextmanager
 def by_stow(world: World) -> Iterator[Send]:
     """A PACS."""
-    _, secret = connecting.issue_token(site=world.north, label="PACS", actor=world.administrator, at=AT)
+    _, secret = connecting.issue_token(site=world.north, label="PACS", actor=world.administrator, at=timezone.now())
     archive = Archive(secret, Client(enforce_csrf_checks=True))
 
     def send(file: bytes) -> object:

@@ -16,6 +16,7 @@ import pytest
 from django.conf import LazySettings
 from django.db import DatabaseError, OperationalError
 from django.test import Client
+from django.utils import timezone
 
 from compliance import audit, jobs
 from imaging.dicom.digests import dataset_digest
@@ -64,7 +65,7 @@ class Archive:
 @pytest.fixture
 def archive(world: World) -> Archive:
     """The northern site's archive."""
-    _, secret = connecting.issue_token(site=world.north, label="PACS", actor=world.administrator, at=AT)
+    _, secret = connecting.issue_token(site=world.north, label="PACS", actor=world.administrator, at=timezone.now())
     return Archive(secret, Client(enforce_csrf_checks=True))
 
 
@@ -350,7 +351,7 @@ def test_a_revoked_token_ends_at_once(world: World, archive: Archive) -> None:
 
 
 def test_what_comes_by_a_sites_token_is_of_that_site(world: World, archive: Archive) -> None:
-    _, secret = connecting.issue_token(site=world.south, label="PACS", actor=world.administrator, at=AT)
+    _, secret = connecting.issue_token(site=world.south, label="PACS", actor=world.administrator, at=timezone.now())
 
     Archive(secret, archive.client).store(scan("N-001", slices=1))
 

@@ -51,8 +51,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installat
     with installed(tmp_path_factory.mktemp("web")) as one:
         token, baseline = one.make_world(
             "from trials.services import connecting\n"
-            "from tests.factories import AT\n"
-            "_, secret = connecting.issue_token(site=world.north, label='PACS', actor=world.founder, at=AT)\n"
+            "from django.utils import timezone\n"
+            "given = {'actor': world.founder, 'at': timezone.now()}\n"
+            "_, secret = connecting.issue_token(site=world.north, label='PACS', **given)\n"
             "answer = [secret, world.timepoint('N-001', 'BL').pk]"
         )
         one.start(only="web", PARALLAX_BODY_PATIENCE_SECONDS=str(PATIENCE))

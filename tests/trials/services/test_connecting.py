@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import ssl
@@ -9,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from django.core import serializers
+from django.utils import timezone
 
 from compliance import access, audit
-from compliance.models import AuditEvent
+from compliance.models import AuditEvent, Mail
 from tests.factories import AT, World
 from tests.support.certificates import make_certificate
 from trials import selectors
@@ -34,7 +36,8 @@ def test_plain_dicom_is_off_until_somebody_says_why(world: World) -> None:
 
 @pytest.mark.requirement("REQ-ACS-007")
 def test_a_token_opens_for_its_site_until_it_is_revoked_and_its_secret_is_kept_nowhere(world: World) -> None:
-    token, secret = connecting.issue_token(site=world.north, label="archive", actor=world.administrator, at=AT)
+    now = timezone.now()
+    token, secret = connecting.issue_token(site=world.north, label="archive", actor=world.administrator, at=now)
 
     found = selectors.site_token(secret)
     assert found == token
@@ -46,8 +49,38 @@ def test_a_token_opens_for_its_site_until_it_is_revoked_and_its_secret_is_kept_n
     digest = hashlib.sha256(secret.encode()).hexdigest()
     assert digest not in json.dumps(list(AuditEvent.objects.values_list("after", flat=True)))
 
-    connecting.revoke_token(token=token, reason="gone", actor=world.administrator, at=AT)
+    connecting.revoke_token(token=token, reason="gone", actor=world.administrator, at=now)
     assert selectors.site_token(secret) is None
+
+
+@pytest.mark.requirement("REQ-ACS-007")
+def test_a_token_opens_nothing_from_its_end_on(world: World) -> None:
+    named = {"site": world.north, "actor": world.administrator, "days": 30}
+    ends = timezone.now() + dt.timedelta(minutes=5)
+    _, standing = connecting.issue_token(label="new", at=ends - dt.timedelta(days=30), **named)
+    _, over = connecting.issue_token(label="old", at=ends - dt.timedelta(days=31), **named)
+
+    assert selectors.site_token(standing) is not None
+    assert selectors.site_token(over) is None
+    with pytest.raises(ValueError, match="a token lasts"):
+        connecting.issue_token(label="for ever", at=AT, **{**named, "days": 36500})
+
+
+def test_those_who_answer_for_a_token_are_told_once_a_week_before_its_end(world: World) -> None:
+    day = dt.timedelta(days=1)
+    connecting.issue_token(site=world.north, label="PACS", days=30, actor=world.administrator, at=AT)
+    gone, _ = connecting.issue_token(site=world.north, label="gone", days=30, actor=world.administrator, at=AT)
+    connecting.revoke_token(token=gone, reason="Replaced", actor=world.administrator, at=AT)
+
+    connecting.tell_of_ends(at=AT + 22 * day)
+    assert not Mail.objects.filter(kind=connecting.KIND).exists()
+    for days in (23.5, 24, 29):
+        connecting.tell_of_ends(at=AT + days * day)
+
+    told = Mail.objects.filter(kind=connecting.KIND)
+    assert {mail.to for mail in told} == {world.administrator, world.founder, world.coordinator}
+    assert told.count() == 3
+    assert all("“PACS”" in mail.body and "1 April 2026" in mail.body for mail in told)
 
 
 def change(entity: ApplicationEntity, world: World, certificate: str) -> ApplicationEntity:
