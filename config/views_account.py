@@ -51,7 +51,7 @@ def signature_policy_page(request: HttpRequest) -> HttpResponse:
         except WrongPassword as refused:
             form.add_error("password", refused.message)
         except HouseError as refused:
-            problem = refused
+            problem = form.after(refused)
         else:
             messages.success(request, "You have accepted the e-signature policy, and can sign from now on.")
             return redirect(_back(request, reverse("signature_policy")))

@@ -174,7 +174,7 @@ def qualification_person(request: HttpRequest, trial: Trial, username: str) -> H
         except WrongPassword as refused:
             waive.add_error("password", refused.message)
         except HouseError as refused:
-            problem = refused
+            problem = waive.after(refused) if waives else refused
         else:
             return redirect("reading:qualification_person", pk=trial.pk, username=username)
     context = {

@@ -186,7 +186,7 @@ def _signed(
     except WrongPassword as refused:
         form.add_error("password", refused.message)
     except HouseError as refused:
-        return None, refused
+        return None, form.after(refused)
     return None, None
 
 

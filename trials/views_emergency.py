@@ -89,7 +89,7 @@ def emergency(request: HttpRequest, emergency: EmergencyAccess) -> HttpResponse:
         except WrongPassword as refused:
             form.add_error("password", refused.message)
         except HouseError as refused:
-            problem = refused
+            problem = form.after(refused)
         else:
             messages.success(request, "The review is signed.")
             return redirect("trials:emergency", pk=emergency.pk)

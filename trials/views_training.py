@@ -53,7 +53,7 @@ def training_complete(request: HttpRequest, training: RoleTraining) -> HttpRespo
         except WrongPassword as refused:
             form.add_error("password", refused.message)
         except HouseError as refused:
-            problem = refused
+            problem = form.after(refused)
         else:
             messages.success(request, f"“{training.title}” is complete.")
             return redirect("trials:my_training")

@@ -506,7 +506,10 @@ class TestPages:
         chosen = f"{page}?purpose=First+look&cut_off=W8"
         digest = shown_on(client, chosen)
         assert digest
-        assert client.post(chosen, {"password": PASSWORD, "shown_sha256": "0" * 64}).status_code == 409
+        told = client.post(chosen, {"password": PASSWORD, "shown_sha256": "0" * 64})
+        assert told.status_code == 409
+        # Who is told that it changed signs next what the page shows now.
+        assert told.context["form"]["shown_sha256"].value() == digest
         assert client.post(chosen, {"password": PASSWORD, "shown_sha256": digest}).status_code == 302
         assert (Freeze.objects.get().purpose, Freeze.objects.get().cut_off) == ("First look", "W8")
         later = client.get(f"{page}?purpose=Second+look&cut_off=W16").content.decode()
