@@ -171,8 +171,8 @@ def test_the_lock_waits_for_the_assessment_and_one_is_reported_after_it(managed:
     assert said not in [str(blocker.sentence) for blocker in readiness(managed.trial)]
     Trial.objects.filter(pk=managed.trial.pk).update(state="locked", locked_at=AT)
 
-    subject = Subject.objects.select_related("trial").get()
-    assert read_unblinded(subject) == {managed.timepoint("BL").pk}
+    subject = Subject.objects.get()
+    assert read_unblinded(subject, AT) == {managed.timepoint("BL").pk}
 
     later = assess(managed, reported(managed, learned="identity"))
     assert later.state == "closed"
@@ -181,9 +181,10 @@ def test_the_lock_waits_for_the_assessment_and_one_is_reported_after_it(managed:
 
 
 def test_what_is_found_out_after_the_lock_is_no_line_of_the_package(managed: World) -> None:
-    Trial.objects.filter(pk=managed.trial.pk).update(state="locked", locked_at=AT - dt.timedelta(hours=1))
+    locked_at = AT - dt.timedelta(hours=1)
+    Trial.objects.filter(pk=managed.trial.pk).update(state="locked", locked_at=locked_at)
     assess(managed, reported(managed))
-    assert read_unblinded(Subject.objects.select_related("trial").get()) == set()
+    assert read_unblinded(Subject.objects.get(), locked_at) == set()
 
 
 def test_a_named_subject_stays_named(managed: World) -> None:
