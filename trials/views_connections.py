@@ -39,7 +39,8 @@ def what_to_type(request: HttpRequest) -> dict[str, object]:
 
 
 def _page(request: HttpRequest, site: Site, secret: str = "", status: int = 200) -> HttpResponse:
-    may_change = access.may(access.actor(request), "trials.administer", site) and not site.frozen_by()
+    may_revoke = access.may(access.actor(request), "trials.administer", site)
+    may_change = may_revoke and not site.frozen_by()
     entities = [
         {"entity": entity, "form": forms.ConnectionForm(instance=entity, prefix=f"ae{entity.pk}")}
         for entity in site.application_entities.all()
@@ -54,6 +55,7 @@ def _page(request: HttpRequest, site: Site, secret: str = "", status: int = 200)
             "tokens": site.tokens.select_related("created_by"),
             "now": timezone.now(),
             "may_change": may_change,
+            "may_revoke": may_revoke,
             "plain_form": forms.PlainDicomForm(),
             "token_form": forms.TokenForm(),
             "reason_form": forms.ReasonForm(),

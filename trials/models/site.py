@@ -111,4 +111,5 @@ class SiteToken(Record):
         return Scope(self.site.trial_id, self.site_id)
 
     def frozen_by(self) -> str:
-        return self.site.frozen_by()
+        # A secret must be taken back at any time, also after the lock.
+        return "" if self.pk else self.site.frozen_by()

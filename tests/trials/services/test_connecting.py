@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from django.core import serializers
+from django.test import Client
 from django.utils import timezone
 
 from compliance import access, audit
@@ -51,6 +52,23 @@ def test_a_token_opens_for_its_site_until_it_is_revoked_and_its_secret_is_kept_n
 
     connecting.revoke_token(token=token, reason="gone", actor=world.administrator, at=now)
     assert selectors.site_token(secret) is None
+
+
+@pytest.mark.requirement("REQ-ACS-007")
+def test_a_token_is_taken_back_after_the_lock_and_none_is_issued(world: World, request: pytest.FixtureRequest) -> None:
+    token, _ = connecting.issue_token(site=world.north, label="PACS", actor=world.administrator, at=AT)
+    request.getfixturevalue("locked")
+    world.north.refresh_from_db()
+
+    with pytest.raises(audit.RecordFrozen):
+        connecting.issue_token(site=world.north, label="Another", actor=world.administrator, at=AT)
+    client = Client()
+    client.force_login(world.administrator)
+    assert f"revoke-{token.pk}" in client.get(f"/trials/sites/{world.north.pk}/connections/").content.decode()
+    client.post(f"/trials/tokens/{token.pk}/revoke/", {"reason": "Stolen"})
+
+    token.refresh_from_db()
+    assert token.revoked_at is not None
 
 
 @pytest.mark.requirement("REQ-ACS-007")
