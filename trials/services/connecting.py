@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from compliance import access, audit, mailing, tokens
 from compliance.errors import HouseError
-from compliance.models import Mail, User
+from compliance.models import User
 from trials.models import DAYS_OF_TOKEN, ApplicationEntity, Membership, Role, Site, SiteToken, Trial
 from trials.selectors import members_with
 
@@ -130,24 +130,22 @@ def tell_of_ends(*, at: dt.datetime) -> None:
     ending = SiteToken.objects.filter(revoked_at=None, expires_at__gt=at, expires_at__lte=at + NOTICE)
     for token in ending.select_related("site__trial"):
         site = token.site
-        known = {f"sitetoken-ends-{token.pk}-{one.pk}": one for one in _answerable(site)}
-        told = set(Mail.objects.filter(key__in=known).values_list("key", flat=True))
-        for key, person in known.items():
-            if key not in told:
-                mailing.post(
-                    to=person,
-                    kind=KIND,
-                    key=key,
-                    subject="A site's token ends soon",
-                    body=(
-                        f"The token “{token.label}”, by which a program of site {site.code} sends scans in trial "
-                        f"{site.trial.code}, ends by itself on {token.expires_at:%-d %B %Y %H:%M} UTC. After that what "
-                        "the program sends is refused. An administrator of the trial issues another one:\n\n"
-                        f"{mailing.address_of(reverse('trials:connections', args=[site.pk]))}\n"
-                    ),
-                    trial_id=site.trial_id,
-                    at=at,
-                )
+        for person in _answerable(site):
+            mailing.post(
+                to=person,
+                kind=KIND,
+                # Asked for again each night, and sent once.
+                key=f"sitetoken-ends-{token.pk}-{person.pk}",
+                subject="A site's token ends soon",
+                body=(
+                    f"The token “{token.label}”, by which a program of site {site.code} sends scans in trial "
+                    f"{site.trial.code}, ends by itself on {token.expires_at:%-d %B %Y %H:%M} UTC. After that what "
+                    "the program sends is refused. An administrator of the trial issues another one:\n\n"
+                    f"{mailing.address_of(reverse('trials:connections', args=[site.pk]))}\n"
+                ),
+                trial_id=site.trial_id,
+                at=at,
+            )
 
 
 def _answerable(site: Site) -> list[User]:
